@@ -13,26 +13,30 @@ LONGEST_HEAD = 8192
 
 
 class Egress:
-    """The proxy; `routes["10.0.0.7:443"] = "127.0.0.1:40123"` opens a way."""
+    """The proxy; `routes["10.0.0.7:443"] = "127.0.0.1:40123"` opens a way.
+
+    `socket` may be relative to the working directory: Linux takes 107 bytes of a Unix socket's
+    path, and a state folder's may be longer.
+    """
 
     def __init__(self, socket: Path) -> None:
         self.routes: dict[str, str] = {}
-        self._socket = socket
+        self.socket = socket
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Listen on the socket, readable by this user alone."""
-        self._socket.unlink(missing_ok=True)
+        self.socket.unlink(missing_ok=True)
         self._server = await asyncio.start_unix_server(
-            self._serve, str(self._socket), limit=LONGEST_HEAD
+            self._serve, str(self.socket), limit=LONGEST_HEAD
         )
-        self._socket.chmod(0o600)
+        self.socket.chmod(0o600)
 
     async def stop(self) -> None:
         """Stop listening; connections that are open end with their peers."""
         if self._server is not None:
             self._server.close()
-        self._socket.unlink(missing_ok=True)
+        self.socket.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):

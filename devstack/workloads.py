@@ -27,16 +27,20 @@ class Wanted:
 
 
 class Workloads(Protocol):
-    """What `devstack.kubelet.Kubelet(supervisor, plane, wanted)` is to `host.py`.
-
-    Its signature: `Kubelet(supervisor: Supervisor, plane: ControlPlane, wanted: Wanted)`.
-    """
+    """What `devstack.kubelet.Kubelet(supervisor, plane, wanted)` is to `start`."""
 
     async def start(self) -> None:
         """Install the chart (`devstack.chart`) and return once webhook and worker are ready."""
 
-    async def stop(self) -> None:
-        """Stop watching; the supervisor stops the children."""
 
+async def start(supervisor: Supervisor, plane: ControlPlane, wanted: Wanted) -> Workloads:
+    """Install the chart and run its containers; return once webhook and worker are ready.
 
-__all__ = ["ControlPlane", "Supervisor", "Wanted", "Workloads"]
+    Raises:
+        DevstackError: helm refused, or a container did not become ready.
+    """
+    from devstack.kubelet import Kubelet  # noqa: PLC0415 - it imports `Wanted` from here
+
+    workloads: Workloads = Kubelet(supervisor, plane, wanted)
+    await workloads.start()
+    return workloads

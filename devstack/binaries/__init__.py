@@ -1,0 +1,5 @@
+"""The programs of a stack: found, or built once and cached."""
+
+from devstack.binaries.find import resolve
+
+__all__ = ["resolve"]
