@@ -1,0 +1,80 @@
+"""What can go wrong outside the worker, as one tree that its loop can decide on.
+
+Every adapter (``worker/kube``, ``worker/kusto``) turns what its client library raises into one
+of these, so that no other module knows a client's exceptions::
+
+    WorkerError
+    ├── Temporary(delay)        the same call may succeed later
+    │   ├── Conflict            the object changed since it was read: re-read, decide again
+    │   ├── Throttled           the service asked for fewer calls
+    │   ├── Unreachable         no usable answer, and nothing was carried out
+    │   └── Ambiguous           the call may have been carried out; only its reply is missing
+    ├── Permanent               the same call will fail again
+    │   ├── NotFound            no such object
+    │   ├── Gone                the resourceVersion or page is too old: list again
+    │   └── Refused(code)       the service understood and said no
+    └── LeaseLost               another worker may be leading: no side effect from here on
+
+``LeaseLost`` is neither: it is about this process, never about the rule at hand, so a handler
+that reports ``Permanent`` on a rule does not catch it.
+"""
+
+
+class WorkerError(Exception):
+    """The root. ``str(error)`` is one sentence that is fit for a condition or an Event."""
+
+
+class Temporary(WorkerError):
+    """The same call may succeed later.
+
+    ``delay`` is how many seconds to wait before it, at least; 0 leaves that to the caller's own
+    backoff.
+    """
+
+    def __init__(self, message: str, delay: float = 0.0) -> None:
+        super().__init__(message)
+        self.delay = delay
+
+
+class Conflict(Temporary):
+    """HTTP 409: the object changed since it was read (or exists already). Read it again."""
+
+
+class Throttled(Temporary):
+    """HTTP 429: ``delay`` is the service's ``Retry-After``, or the adapter's own estimate."""
+
+
+class Unreachable(Temporary):
+    """No connection, or no usable answer to a read: the service is down or hidden by a proxy."""
+
+
+class Ambiguous(Temporary):
+    """The call may have been carried out: its connection was lost before the reply."""
+
+
+class Permanent(WorkerError):
+    """The same call will fail again until somebody changes something."""
+
+
+class NotFound(Permanent):
+    """HTTP 404: no such object."""
+
+
+class Gone(Permanent):
+    """HTTP 410, or a watch's ERROR event with code 410: list again."""
+
+
+class Refused(Permanent):
+    """The service understood the call and said no.
+
+    ``code`` is the service's own word for why: a Kubernetes reason (``Invalid``, ``Forbidden``)
+    or a Kusto error code (``SEM0100``, ``BadRequest_EntityNotFound``); empty when it gave none.
+    """
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class LeaseLost(WorkerError):
+    """The Lease can no longer be counted on, so another worker may be leading."""

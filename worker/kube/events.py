@@ -1,0 +1,124 @@
+"""Events about rules, aggregated (``worker.ports.Events``).
+
+One Event object stands for one thing said about one rule: saying it again raises ``count`` and
+``lastTimestamp``, so a backfill of 43,200 windows leaves a handful of Events, and a worker that
+restarts goes on with the same ones (their names are derived, not drawn).
+"""
+
+import contextlib
+import hashlib
+import logging
+from collections import OrderedDict
+from typing import Any, Final
+
+from summaryrule.instant import Instant
+from worker.errors import Conflict, NotFound, WorkerError
+from worker.kube.api import MERGE_PATCH, Api
+from worker.kube.resource import EVENTS
+from worker.ports import FIELD_MANAGER, Clock, EventType, Rule
+
+log = logging.getLogger(__name__)
+
+_REMEMBERED: Final = 4096
+_LONGEST_MESSAGE: Final = 1024  # the API server's own limit, in bytes
+_LONGEST_NAME: Final = 253 - 17
+_WITHIN: Final = 5.0
+_QUERY: Final = {"fieldManager": FIELD_MANAGER}
+
+
+class KubeEvents:
+    """Best effort, as client-go's recorder is: a lost Event is logged and nothing else."""
+
+    def __init__(self, api: Api, clock: Clock) -> None:
+        self._api = api
+        self._clock = clock
+        self._counts: OrderedDict[tuple[str, str], int] = OrderedDict()
+
+    async def emit(self, rule: Rule, kind: EventType, reason: str, message: str) -> None:
+        """Say ``message`` about ``rule``, or raise the count of the Event that says so."""
+        text = _cut(message)
+        event = self._event(rule, kind, reason, text)
+        try:
+            count = await self._store(event)
+        except WorkerError as error:
+            log.warning("an Event was not stored (%s: %s): %s", reason, text, error)
+            return
+        self._remember(_key(event), count)
+
+    async def _store(self, event: dict[str, Any]) -> int:
+        """Write it; how often it has been said now."""
+        remembered = self._counts.get(_key(event))
+        if remembered is not None:
+            # NotFound: the server drops an Event after an hour, then a new one begins.
+            with contextlib.suppress(NotFound):
+                return await self._raise_count(event, remembered + 1)
+        try:
+            await self._create(event)
+        except Conflict:  # an earlier worker said it too
+            return await self._raise_count(event, await self._stored_count(event) + 1)
+        return 1
+
+    async def _create(self, event: dict[str, Any]) -> None:
+        path = EVENTS.collection(event["metadata"]["namespace"])
+        await self._api.request("POST", path, query=_QUERY, body=event, timeout=_WITHIN)
+
+    async def _stored_count(self, event: dict[str, Any]) -> int:
+        stored = await self._api.request("GET", EVENTS.item(*_key(event)), timeout=_WITHIN)
+        return int(stored.get("count") or 0)
+
+    async def _raise_count(self, event: dict[str, Any], count: int) -> int:
+        await self._api.request(
+            "PATCH",
+            EVENTS.item(*_key(event)),
+            query=_QUERY,
+            body={"count": count, "lastTimestamp": event["lastTimestamp"]},
+            content_type=MERGE_PATCH,
+            timeout=_WITHIN,
+        )
+        return count
+
+    def _remember(self, key: tuple[str, str], count: int) -> None:
+        self._counts[key] = count
+        self._counts.move_to_end(key)
+        if len(self._counts) > _REMEMBERED:
+            self._counts.popitem(last=False)
+
+    def _event(self, rule: Rule, kind: EventType, reason: str, text: str) -> dict[str, Any]:
+        now = Instant(self._clock.now()).to_seconds()
+        name = _name(rule, kind, reason, text)
+        return {
+            "apiVersion": EVENTS.api_version,
+            "kind": EVENTS.kind,
+            "metadata": {"name": name, "namespace": rule["metadata"]["namespace"]},
+            "involvedObject": _reference(rule),
+            "type": kind,
+            "reason": reason,
+            "message": text,
+            "source": {"component": FIELD_MANAGER},
+            "reportingComponent": FIELD_MANAGER,
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+        }
+
+
+def _key(event: dict[str, Any]) -> tuple[str, str]:
+    return event["metadata"]["namespace"], event["metadata"]["name"]
+
+
+def _reference(rule: Rule) -> dict[str, Any]:
+    kept = ("namespace", "name", "uid", "resourceVersion")
+    return {"apiVersion": rule["apiVersion"], "kind": rule["kind"]} | {
+        key: rule["metadata"][key] for key in kept
+    }
+
+
+def _name(rule: Rule, kind: str, reason: str, text: str) -> str:
+    said = "\0".join((rule["metadata"]["uid"], kind, reason, text))
+    digest = hashlib.sha256(said.encode()).hexdigest()[:16]
+    return f"{rule['metadata']['name'][:_LONGEST_NAME].rstrip('.-')}.{digest}"
+
+
+def _cut(message: str) -> str:
+    raw = " ".join(message.split()).encode()
+    return raw[:_LONGEST_MESSAGE].decode("utf-8", "ignore")

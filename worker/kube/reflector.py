@@ -1,0 +1,155 @@
+"""Mirrors a resource of the API server into a store, for ever.
+
+The worker runs one for SummaryRules. The rules it keeps:
+
+1.  A list comes first: streamed as watch events where the server can (one pass, little memory on
+    either side), in pages otherwise. The store is replaced only by a whole list.
+2.  Then a watch from the list's resourceVersion; bookmarks and events move it on. A watch that
+    ends is opened again from there, so that nothing is missed and nothing listed twice.
+3.  410, in either of its forms, or any error event: list again.
+4.  A connection that stays silent is not believed to be quiet. If it had brought anything before,
+    the watch is opened again; if nothing at all, the resourceVersion may be one that the server
+    has never had (a restored etcd: it waits without a word), so list again.
+5.  Failures wait with a growing, jittered delay, which only progress resets.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from typing import Final
+
+from worker.backoff import Backoff
+from worker.errors import Gone, Refused, Temporary, WorkerError
+from worker.kube.api import Api
+from worker.kube.listing import paged_list
+from worker.kube.store import Key, Store, key_of
+from worker.kube.watch import WatchEvent, events
+
+log = logging.getLogger(__name__)
+
+_STREAMING_LIST: Final = {
+    "sendInitialEvents": "true",
+    "resourceVersionMatch": "NotOlderThan",
+    "resourceVersion": "",
+}
+
+
+class Reflector:
+    """Runs as one task; ``store`` may be read at any time, and is complete once ``synced``."""
+
+    def __init__(
+        self,
+        api: Api,
+        path: str,
+        store: Store,
+        *,
+        silence: float = 150.0,
+        backoff: Backoff | None = None,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        """Mirror the collection at ``path``.
+
+        ``silence`` is how many seconds a watch may bring nothing; servers send a bookmark about
+        once a minute.
+        """
+        self.store = store
+        self.synced = asyncio.Event()
+        self._api = api
+        self._path = path
+        self._silence = silence
+        self._backoff = backoff or Backoff(0.5, 30.0)
+        self._draw = draw
+        self._version: str | None = None
+        self._can_stream_lists = True
+
+    async def run(self) -> None:
+        """Mirror until cancelled."""
+        while True:
+            try:
+                await self._step()
+            except Gone as error:
+                log.info("%s is listed again: %s", self._path, error)
+                self._version = None
+                await asyncio.sleep(self._backoff.next())
+            except WorkerError as error:
+                log.warning("watching %s failed: %s", self._path, error)
+                delay = error.delay if isinstance(error, Temporary) else 0.0
+                await asyncio.sleep(max(delay, self._backoff.next()))
+
+    async def _step(self) -> None:
+        """One list, or one watch to its end."""
+        if self._version is not None:
+            await self._watch()
+        elif self._can_stream_lists:
+            await self._streaming_list()
+        else:
+            items, version = await paged_list(self._api, self._path)
+            self._listed(items, version)
+
+    async def _streaming_list(self) -> None:
+        try:
+            await self._watch()
+        except Refused as error:
+            # 422: the server (before 1.32, or with the gate off) knows no sendInitialEvents.
+            log.info("%s cannot be listed as a stream, so in pages: %s", self._path, error)
+            self._can_stream_lists = False
+
+    async def _watch(self) -> None:
+        """A watch from the known version; without one, a streaming list that turns into it."""
+        pending: dict[Key, dict[str, object]] | None = None if self._version else {}
+        heard = False
+        try:
+            async with self._api.stream(self._path, self._query(), silence=self._silence) as chunks:
+                async for event in events(chunks):
+                    heard = True
+                    pending = self._take(event, pending)
+        except Temporary:
+            if not heard:
+                self._version = None
+            raise
+        if pending is not None:
+            raise Temporary("the streaming list ended before it was whole")
+        # A server that ends each watch at once must not be asked in a tight loop.
+        await asyncio.sleep(self._draw() if heard else self._backoff.next())
+
+    def _query(self) -> dict[str, str]:
+        # The server ends the watch after this long; spread, so that watches do not end together.
+        query = {
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(int(300 * (1 + self._draw()))),
+        }
+        if self._version is None:
+            return query | _STREAMING_LIST
+        return query | {"resourceVersion": self._version}
+
+    def _take(
+        self, event: WatchEvent, pending: dict[Key, dict[str, object]] | None
+    ) -> dict[Key, dict[str, object]] | None:
+        """Apply one event, to the list being gathered if there is one; returns that list."""
+        if pending is None:
+            self._apply(event)
+            return None
+        if event.ends_initial_events:
+            self._listed(pending, event.version)
+            return None
+        if event.kind == "DELETED":
+            pending.pop(key_of(event.object), None)
+        elif event.kind != "BOOKMARK":
+            pending[key_of(event.object)] = event.object
+        return pending
+
+    def _apply(self, event: WatchEvent) -> None:
+        if event.kind == "DELETED":
+            self.store.remove(event.object)
+        elif event.kind != "BOOKMARK":
+            self.store.put(event.object)
+        self._version = event.version
+        self._backoff.reset()
+
+    def _listed(self, items: dict[Key, dict[str, object]], version: str) -> None:
+        self.store.replace(items)
+        self._version = version
+        self._backoff.reset()
+        self.synced.set()

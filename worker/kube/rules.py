@@ -1,0 +1,46 @@
+"""Reads and writes of SummaryRules on a real API server (``worker.ports.Rules``)."""
+
+from typing import Any, Final
+
+from worker.kube.api import MERGE_PATCH, Api
+from worker.kube.merge_patch import difference
+from worker.kube.resource import SUMMARY_RULES, Resource
+from worker.ports import FIELD_MANAGER, Rule
+
+# Strict: a field that the installed CRD does not know must fail the write. It would be dropped in
+# silence otherwise, and an intent that was dropped cannot protect its window.
+_QUERY: Final = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
+
+
+class KubeRules:
+    """Merge patches with the resourceVersion inside, which gives the 409 of a lost race."""
+
+    def __init__(self, api: Api, resource: Resource = SUMMARY_RULES) -> None:
+        self._api = api
+        self._resource = resource
+
+    async def get(self, namespace: str, name: str) -> Rule:
+        """The object as etcd has it (a GET without resourceVersion is a quorum read)."""
+        return await self._api.request("GET", self._resource.item(namespace, name))
+
+    async def patch_status(self, rule: Rule, status: dict[str, Any]) -> Rule:
+        """Make the status read ``status``; no call when it does already."""
+        change = difference(rule.get("status") or {}, status)
+        if not change:
+            return rule
+        return await self._patch(rule, {"status": change}, "/status")
+
+    async def patch(self, rule: Rule, body: dict[str, Any]) -> Rule:
+        """Merge ``body`` into the main resource."""
+        return await self._patch(rule, body, "")
+
+    async def _patch(self, rule: Rule, body: dict[str, Any], subresource: str) -> Rule:
+        metadata = rule["metadata"]
+        version = {"resourceVersion": metadata["resourceVersion"]}
+        return await self._api.request(
+            "PATCH",
+            self._resource.item(metadata["namespace"], metadata["name"]) + subresource,
+            query=_QUERY,
+            body={**body, "metadata": {**body.get("metadata", {}), **version}},
+            content_type=MERGE_PATCH,
+        )

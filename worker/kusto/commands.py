@@ -1,0 +1,115 @@
+"""The worker's commands to Kusto (``worker.ports.Kusto``), each sent to its database's endpoint."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, Final
+
+from summaryrule.kql import quote
+from worker.errors import Ambiguous, Refused
+from worker.kusto.records import operation
+from worker.kusto.service import Row, Service
+from worker.ports import Operation
+
+_CHUNK: Final = 200
+_GUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+class KustoCommands:
+    """Keeps ``worker.ports.Kusto`` with the real thing.
+
+    There is no search of operations by token: ``.show operations`` has no command text, and
+    ``.show commands``, which has, knows no operation id, lists only what has ended and needs the
+    rights of a database monitor (Kusto docs, both pages). ``has_tag`` and a second submit with the
+    same token answer the same question.
+    """
+
+    def __init__(self, services: Mapping[str, Service]) -> None:
+        """``services`` is by database; several may share one."""
+        self._services = services
+
+    def endpoint(self, database: str) -> str | None:
+        """URL of the endpoint that serves ``database``, or None."""
+        service = self._services.get(database)
+        return None if service is None else service.url
+
+    async def submit(self, database: str, command: str) -> str:
+        """Start an ``async`` command; its operation id."""
+        service = self._serving(database)
+        rows = await service.call("submit", database, command, submits=True)
+        found = str(rows[0].get("OperationId", "")) if rows else ""
+        if not _GUID.fullmatch(found):
+            raise Ambiguous(f"{service.url} took the command but gave no operation id")
+        return found
+
+    async def operations(self, database: str, ids: Iterable[str]) -> dict[str, Operation]:
+        """The latest record of each id that Kusto still knows: one request per 200 ids."""
+        rows = []
+        for chunk in _chunks(ids):
+            text = f".show operations ({', '.join(chunk)})"
+            rows += await self._serving(database).call("poll", database, text)
+        return _latest(rows)
+
+    async def operations_log(self, database: str, ids: Iterable[str]) -> dict[str, Operation]:
+        """The latest record of each id in the two-week log."""
+        rows = []
+        for chunk in _chunks(ids):
+            listed = ", ".join(f'"{one}"' for one in chunk)
+            text = f".show operations | where tostring(OperationId) in ({listed})"
+            rows += await self._serving(database).call("log", database, text)
+        return _latest(rows)
+
+    async def has_tag(self, database: str, table: str, tag: str) -> bool:
+        """Whether any extent of ``table`` carries ``tag``, whole."""
+        literal = tag.replace("\\", "\\\\").replace("'", "\\'")
+        text = f".show table {quote(table)} extents where tags has '{literal}'"
+        try:
+            rows = await self._serving(database).call("tags", database, text)
+        except Refused as error:
+            if "EntityNotFound" in error.code:
+                return False
+            raise
+        return any(tag in _tags(row.get("Tags")) for row in rows)
+
+    async def cancel(self, database: str, operation: str) -> bool:
+        """Ask for a cancel; whether Kusto says it was done."""
+        for one in _chunks([operation]):
+            text = f".cancel operation {one[0]}"
+            rows = await self._serving(database).call("cancel", database, text)
+            # NB: the docs spell it "Cancelled" in one place and "Canceled" in another.
+            states = [str(row.get("CancellationState", "")).lower() for row in rows]
+            return any(re.search(r"cancell?ed successfully", state) for state in states)
+        return False
+
+    async def close(self) -> None:
+        """End the connections of every endpoint."""
+        for service in set(self._services.values()):
+            await service.close()
+
+    def _serving(self, database: str) -> Service:
+        service = self._services.get(database)
+        if service is None:
+            raise Refused(
+                f"no endpoint serves the database {database!r}; add it with --kusto-endpoint",
+                "NoEndpoint",
+            )
+        return service
+
+
+def _chunks(ids: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    """Ids that Kusto can know, each once; one that is no GUID must not reach a command's text."""
+    known = (one for one in dict.fromkeys(ids) if _GUID.fullmatch(one))
+    while chunk := tuple(islice(known, _CHUNK)):
+        yield chunk
+
+
+def _latest(rows: Iterable[Row]) -> dict[str, Operation]:
+    """The log has several records of an operation; its texts of one width sort by time."""
+    found: dict[str, Row] = {}
+    for row in sorted(rows, key=lambda row: str(row.get("LastUpdatedOn") or "")):
+        found[str(row["OperationId"])] = row
+    return {one: operation(row) for one, row in found.items()}
+
+
+def _tags(value: Any) -> list[str]:  # noqa: ANN401 - a string of lines, or a list
+    return list(value) if isinstance(value, list) else str(value or "").split()

@@ -1,0 +1,154 @@
+"""From what ``azure-kusto-data`` raises to the worker's errors. Called by ``worker.kusto.service``.
+
+Seen in 6.0.4, and the reason why this is a module:
+
+- ``KustoThrottlingError`` (429) is not a ``KustoServiceError``, and keeps the response, with its
+  ``Retry-After``, in ``args`` only.
+- A JSON error without ``error`` leaves as a bare ``KeyError``, JSON that is no object as a
+  ``TypeError``; the HTTP status is then only in the exception's context.
+- A reply that cannot be read, HTML included, is a ``KustoServiceError`` whose text is the page.
+- ``KustoNetworkError`` covers a refused connection (nothing was sent) and a lost one (anything
+  may have happened) alike; the cause tells them apart.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import aiohttp
+from azure.kusto.data.exceptions import (
+    KustoApiError,
+    KustoAuthenticationError,
+    KustoError,
+    KustoMultiApiError,
+    KustoNetworkError,
+    KustoServiceError,
+    KustoThrottlingError,
+)
+
+from worker.errors import Ambiguous, Refused, Temporary, Throttled, Unreachable, WorkerError
+from worker.kusto.sentences import code_in, explained, sentence
+
+_THROTTLED_FOR = 10.0
+_RIGHTS_RETRY = 60.0
+"""Missing rights, a wrong URL and a missing login are put right by people, not by hammering."""
+Lost = type[Ambiguous] | type[Unreachable]
+"""What a missing answer means for the call at hand."""
+_CLIENT_BUGS = (KeyError, TypeError, ValueError, AttributeError, IndexError, LookupError)
+
+
+@contextlib.contextmanager
+def translated(endpoint: str, *, submits: bool) -> Iterator[None]:
+    """Let one call's failures leave as the worker's own.
+
+    ``submits`` says that the call changes something, so that a missing reply is ``Ambiguous``.
+    """
+    try:
+        yield
+    except TimeoutError as error:
+        raise _unanswered(endpoint, "no answer in time", _lost_for(submits=submits)) from error
+    except (KustoError, aiohttp.ClientError, OSError, *_CLIENT_BUGS) as error:
+        raise translate(error, endpoint, submits=submits) from error
+
+
+def translate(error: Exception, endpoint: str, *, submits: bool) -> WorkerError:
+    """The worker's error for one of the client's."""
+    for kind, answer in _BY_KIND:
+        if isinstance(error, kind):
+            return answer(error, endpoint, _lost_for(submits=submits))
+    status = _status(error)
+    if status in _AT_FAULT and not _names_the_command(error):
+        return Temporary(_AT_FAULT[status].format(endpoint=endpoint), _RIGHTS_RETRY)
+    if isinstance(error, KustoApiError) and status < 500:  # noqa: PLR2004 - HTTP
+        return _api(error, endpoint)
+    return _unanswered(endpoint, _what_came(error, status), _lost_for(submits=submits))
+
+
+_AT_FAULT = {
+    401: "{endpoint} does not accept the worker's login; check its identity and the URL",
+    403: "the worker has no right to do this on {endpoint}; it needs the roles of the guide",
+    404: "{endpoint} is no Kusto endpoint (it answered 404); check --kusto-endpoint",
+}
+
+
+def _throttled(error: KustoThrottlingError, endpoint: str, _lost: Lost) -> Throttled:
+    response = error.args[1] if len(error.args) > 1 else None
+    delay = _retry_after(getattr(response, "headers", {}))
+    return Throttled(f"{endpoint} asks for fewer calls; the next one is in {delay:g} s", delay)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    with contextlib.suppress(ValueError):
+        return max(0.0, float(headers.get("Retry-After", "")))
+    return _THROTTLED_FOR
+
+
+def _no_token(error: KustoAuthenticationError, endpoint: str, _lost: Lost) -> Temporary:
+    why = sentence(str(error.exception).split("\n", maxsplit=1)[0])
+    kind = type(error.exception).__name__
+    return Temporary(f"no token for {endpoint}: {kind}: {why}", _RIGHTS_RETRY)
+
+
+def _network(error: KustoNetworkError, endpoint: str, lost: Lost) -> Temporary:
+    cause = error.__cause__
+    if isinstance(cause, aiohttp.ClientConnectorError):
+        return Unreachable(f"cannot connect to {endpoint}: {sentence(str(cause.os_error))}")
+    if isinstance(cause, TimeoutError):
+        return _unanswered(endpoint, "no answer in time", lost)
+    why = f"the connection broke ({type(cause).__name__})"
+    return _unanswered(endpoint, why, lost)
+
+
+def _lost_for(*, submits: bool) -> Lost:
+    return Ambiguous if submits else Unreachable
+
+
+def _unanswered(endpoint: str, why: str, lost: Lost) -> Temporary:
+    return lost(f"{endpoint} gave no usable answer: {why}")
+
+
+def _api(error: KustoApiError, endpoint: str) -> WorkerError:
+    api = error.get_api_error()
+    text = str(api.description or api.message or "")
+    code = code_in(text) or str(api.code or "")
+    if api.permanent is False:
+        return Temporary(f"{endpoint} could not do it now: {explained(code, text)}")
+    return Refused(explained(code, text), code)
+
+
+def _multiple(error: KustoMultiApiError, endpoint: str, lost: Lost) -> WorkerError:
+    """Errors inside a 200: rows may have been made before them."""
+    first = error.get_api_errors()[0] if error.get_api_errors() else None
+    text = str(first.description or first.message) if first else "no reason was given"
+    return _unanswered(endpoint, sentence(text), lost)
+
+
+_BY_KIND: tuple[tuple[type[Exception], Callable[[Any, str, Lost], WorkerError]], ...] = (
+    (KustoThrottlingError, _throttled),
+    (KustoAuthenticationError, _no_token),
+    (KustoNetworkError, _network),
+    (KustoMultiApiError, _multiple),
+)
+
+
+def _names_the_command(error: Exception) -> bool:
+    """Whether a 4xx is Kusto's judgement of the command, not of the caller or the URL."""
+    return isinstance(error, KustoApiError) and _status(error) not in {401, 403}
+
+
+def _what_came(error: Exception, status: int) -> str:
+    if isinstance(error, KustoServiceError):
+        return f"{status or 'something'}: {sentence(error.message_text)[:120]}"
+    return f"{status or 'something'} that is no Kusto reply"
+
+
+def _status(error: BaseException) -> int:
+    """The HTTP status behind an exception, or 0."""
+    seen: BaseException | None = error
+    while seen is not None:
+        for holder in (getattr(seen, "http_response", None), seen):
+            status = getattr(holder, "status", None)
+            if isinstance(status, int):
+                return status
+        seen = seen.__cause__ or seen.__context__
+    return 0

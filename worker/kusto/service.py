@@ -1,0 +1,125 @@
+"""One Kusto endpoint behind the official client. ``worker.kusto.commands`` holds one per URL."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+
+from azure.kusto.data import ClientRequestProperties, KustoConnectionStringBuilder
+from azure.kusto.data.aio import KustoClient
+
+from worker.backoff import Backoff
+from worker.errors import Temporary, Throttled, WorkerError
+from worker.kusto.circuit import Circuit
+from worker.kusto.failures import translated
+from worker.ports import Clock
+
+Row = dict[str, Any]
+Observe = Callable[[str, str, float], None]
+"""Told of each call: its name, result (``ok`` or the error's name), seconds."""
+
+# NB: an async command runs under the limit of the request that started it: 10 minutes unless told
+# otherwise, one hour at most (Kusto docs, "Set timeout limits").
+_LONGEST_OPERATION: Final = timedelta(hours=1)
+
+
+def _ignore(_call: str, _result: str, _seconds: float) -> None:
+    """Nobody counts."""
+
+
+class Service:
+    """Bounded calls to one endpoint: in number, in time, and not at all while it is down."""
+
+    def __init__(
+        self,
+        url: str,
+        clock: Clock,
+        *,
+        credential: Any = None,  # noqa: ANN401 - azure's AsyncTokenCredential
+        concurrency: int = 16,
+        within: float = 60.0,
+        observe: Observe = _ignore,
+        backoff: Backoff | None = None,
+    ) -> None:
+        """``credential`` None sends no login; ``within`` is the most seconds of one call."""
+        self.url = url
+        self._clock = clock
+        self._credential = credential
+        self._within = within
+        self._observe = observe
+        self._places = asyncio.Semaphore(concurrency)
+        self._circuit = Circuit(clock, backoff or Backoff(1.0, 60.0))
+        self._no_submits_until = 0.0
+        self._client: KustoClient | None = None
+
+    async def call(
+        self, name: str, database: str, text: str, *, submits: bool = False
+    ) -> list[Row]:
+        """Run a management command; its first table's rows, values as the JSON has them.
+
+        Raises:
+            WorkerError: see ``worker.kusto.failures``.
+        """
+        began, result = time.perf_counter(), "ok"
+        try:
+            async with self._places:
+                if submits:
+                    self._require_no_pause()
+                with self._circuit.guard(), translated(self.url, submits=submits):
+                    return await self._run(database, text, submits=submits)
+        except WorkerError as error:
+            result = type(error).__name__
+            if isinstance(error, Throttled):
+                self._pause(error.delay)
+            raise
+        finally:
+            self._observe(name, result, time.perf_counter() - began)
+
+    async def close(self) -> None:
+        """End its connections."""
+        if self._client is not None:
+            await self._client.close()  # type: ignore[no-untyped-call]
+
+    async def _run(self, database: str, text: str, *, submits: bool) -> list[Row]:
+        properties = ClientRequestProperties()  # type: ignore[no-untyped-call]
+        if submits:
+            option = ClientRequestProperties.request_timeout_option_name
+            properties.set_option(option, _LONGEST_OPERATION)
+        async with asyncio.timeout(self._within):
+            reply = await self._connected().execute_mgmt(database, text, properties)
+        table = reply.primary_results[0]
+        names = [column["ColumnName"] for column in table.raw_columns]
+        return [dict(zip(names, row, strict=True)) for row in table.raw_rows]
+
+    def _connected(self) -> KustoClient:
+        """The client, built on first use: its session belongs to the running loop."""
+        if self._client is None:
+            self._client = KustoClient(_connection(self.url, self._credential))
+        return self._client
+
+    def _pause(self, seconds: float) -> None:
+        """Throttled: polls may go on, new work may not."""
+        until = self._clock.monotonic() + seconds
+        self._no_submits_until = max(self._no_submits_until, until)
+
+    def _require_no_pause(self) -> None:
+        wait = self._no_submits_until - self._clock.monotonic()
+        if wait > 0:
+            raise Temporary(f"{self.url} asked for fewer calls; submits wait {wait:.0f} s", wait)
+
+
+def _connection(url: str, credential: Any) -> KustoConnectionStringBuilder:  # noqa: ANN401
+    if credential is None:
+        # NB: with_no_authentication (6.0.4) refuses https, which a credential-less caller of a
+        # proxy may need; all it does else is to leave the login out.
+        connection = KustoConnectionStringBuilder(url)
+        connection["AAD Federated Security"] = False
+        return connection
+
+    # NB: the client's own azure credential provider (6.0.4) fetches the endpoint's metadata with
+    # a blocking call that has no timeout, inside the event loop. A token callback does not.
+    async def token() -> str:
+        return str((await credential.get_token(f"{url}/.default")).token)
+
+    return KustoConnectionStringBuilder.with_async_token_provider(url, token)

@@ -1,0 +1,123 @@
+"""What the reconcile loop needs of the outside world.
+
+``gather``, ``execute`` and ``record`` know these protocols only. The real adapters are
+``worker.kube`` and ``worker.kusto``; the simulation has in-memory ones. The same contract tests
+(``tests/worker/contract``) hold both to what is written here.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final, Literal, Protocol
+
+from summaryrule.duration import Duration
+from summaryrule.instant import Instant
+
+Rule = dict[str, Any]
+"""A SummaryRule as the API server's JSON has it, metadata and managedFields included."""
+
+FIELD_MANAGER: Final = "summaryrule-operator-worker"
+EventType = Literal["Normal", "Warning"]
+
+
+class Rules(Protocol):
+    """Reads and writes of SummaryRules.
+
+    Writes are compare-and-swap on ``rule["metadata"]["resourceVersion"]`` and return the object
+    as stored. All raise ``Conflict`` when it changed since ``rule`` was read, ``NotFound`` when it
+    is gone, ``Refused`` when the schema or admission says no, ``Ambiguous`` when the reply was
+    lost (read again before anything else), ``Temporary`` otherwise.
+    """
+
+    async def get(self, namespace: str, name: str) -> Rule:
+        """The object as the server has it now."""
+        ...
+
+    async def patch_status(self, rule: Rule, status: dict[str, Any]) -> Rule:
+        """Make the status read ``status``: fields that it lacks are removed.
+
+        A status that already reads so costs no call, and ``rule`` itself is returned.
+        """
+        ...
+
+    async def patch(self, rule: Rule, body: dict[str, Any]) -> Rule:
+        """Merge ``body`` (RFC 7386: null removes) into the main resource, never into status.
+
+        Used for spec, annotations, finalizers and ``metadata.managedFields``.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One record of ``.show operations``: how an asynchronous command stands.
+
+    ``status`` is one sentence; what a ``state`` means is the plan's business. ``duration`` runs
+    from start to the last update.
+    """
+
+    id: str
+    state: str
+    status: str
+    should_retry: bool
+    started: Instant | None
+    updated: Instant | None
+    duration: Duration | None
+
+
+class Kusto(Protocol):
+    """Commands of the worker to the endpoint that serves a database.
+
+    All raise ``Throttled``, ``Refused``, or ``Temporary`` (``Refused`` with code ``NoEndpoint``
+    for a database that no endpoint serves).
+    """
+
+    def endpoint(self, database: str) -> str | None:
+        """URL of the endpoint that serves ``database``, or None."""
+        ...
+
+    async def submit(self, database: str, command: str) -> str:
+        """Start an ``async`` command and return its operation id.
+
+        Raises:
+            Ambiguous: the command may be running; submit it again with the same token only.
+        """
+        ...
+
+    async def operations(self, database: str, ids: Iterable[str]) -> dict[str, Operation]:
+        """The latest record of each id that Kusto still knows (younger than 6 hours)."""
+        ...
+
+    async def operations_log(self, database: str, ids: Iterable[str]) -> dict[str, Operation]:
+        """The latest record of each id in the two-week log, which may lag by minutes."""
+        ...
+
+    async def has_tag(self, database: str, table: str, tag: str) -> bool:
+        """Whether any extent of ``table`` carries ``tag`` (``ingest-by:TOKEN``, whole).
+
+        False too when there is no such table. An append of no rows leaves no tag.
+        """
+        ...
+
+    async def cancel(self, database: str, operation: str) -> bool:
+        """Ask for a cancel; whether Kusto says it was done. False is usual: it had ended."""
+        ...
+
+
+class Events(Protocol):
+    """Kubernetes Events about a rule. Best effort: nothing is raised when one is lost."""
+
+    async def emit(self, rule: Rule, kind: EventType, reason: str, message: str) -> None:
+        """Say it once; saying the same again raises the count of the same Event."""
+        ...
+
+
+class Clock(Protocol):
+    """Time from outside, passed in so that it can be virtual."""
+
+    def now(self) -> int:
+        """Wall clock in ticks of 100 ns since 0001-01-01T00:00:00Z."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start, never set back, counting on through a suspend."""
+        ...
