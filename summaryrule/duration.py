@@ -1,0 +1,87 @@
+"""Go durations, the API's way to write a length of time (``1h30m``, ``90s``).
+
+The rules are those of Go's ``time.ParseDuration``, which upstream, the API server's CEL and
+every Kubernetes tool share.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final, Self
+
+_NANOSECONDS: Final = {
+    "ns": 1,
+    "us": 1_000,
+    "µs": 1_000,  # U+00B5
+    "μs": 1_000,  # U+03BC
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "m": 60_000_000_000,
+    "h": 3_600_000_000_000,
+}
+_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
+_WHOLE = re.compile(rf"([+-])?(?:0|(?:{_PART.pattern})+)")
+_LONGER_UNIT = re.compile(r"[+-]?([0-9]+)([dw])")
+_HOURS = {"d": 24, "w": 168}
+_LIMIT: Final = (1 << 63) - 1
+
+
+class InvalidDurationError(ValueError):
+    """The text is no Go duration; the message says what to write."""
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Duration:
+    """A length of time in nanoseconds, as Go keeps it; may be negative."""
+
+    nanoseconds: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a Go duration.
+
+        Raises:
+            InvalidDurationError: also for ``1d`` and ``1w``, with the hours to write instead,
+                and for more than about 292 years (Go's int64 of nanoseconds).
+        """
+        match = _WHOLE.fullmatch(text)
+        if match is None:
+            raise InvalidDurationError(_what_to_write(text))
+        total = sum(_part_ns(number, unit) for number, unit in _PART.findall(text))
+        if total > _LIMIT:
+            raise InvalidDurationError("is longer than a Go duration can be (about 292 years)")
+        return cls(-total if match[1] == "-" else total)
+
+    @property
+    def is_whole_ticks(self) -> bool:
+        """Whether it is a whole number of Kusto's 100 ns ticks."""
+        return self.nanoseconds % 100 == 0
+
+    @property
+    def ticks(self) -> int:
+        """Ticks of 100 ns, rounded up: what must have passed before this much time has."""
+        return -(-self.nanoseconds // 100)
+
+    def __str__(self) -> str:
+        if self.nanoseconds == 0:
+            return "0s"
+        sign, rest = ("-" if self.nanoseconds < 0 else ""), abs(self.nanoseconds)
+        parts = []
+        for unit in ("h", "m", "s", "ms", "us", "ns"):
+            count, rest = divmod(rest, _NANOSECONDS[unit])
+            parts += [f"{count}{unit}"] if count else []
+        return sign + "".join(parts)
+
+
+def _part_ns(number: str, unit: str) -> int:
+    whole, _, fraction = number.partition(".")
+    scale = _NANOSECONDS[unit]
+    cut = int(fraction) * scale // 10 ** len(fraction) if fraction else 0
+    return int(whole or "0") * scale + cut
+
+
+def _what_to_write(text: str) -> str:
+    longer = _LONGER_UNIT.fullmatch(text)
+    if longer is not None:
+        hours = int(longer[1]) * _HOURS[longer[2]]
+        return f"must be a Go duration, which has no unit above the hour; write {hours}h"
+    return "must be a Go duration such as 15m, 1h or 1h30m"

@@ -1,0 +1,67 @@
+"""What the worker has seen of Kusto since it last wrote status, handed to the plan as values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+
+class Outcome(Enum):
+    """What an operation's state means for its window."""
+
+    RUNNING = auto()
+    DONE = auto()
+    THROTTLED = auto()
+    RETRYABLE = auto()
+    FAILED = auto()
+    MISSING = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One row of ``.show operations``; ``NotFound`` is the state of an id that no row has."""
+
+    id: str
+    state: str
+    status: str = ""
+    should_retry: bool = False
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the state means (design, section 8; states as in Kusto's operations page)."""
+        if self.state in _FIXED:
+            return _FIXED[self.state]
+        return Outcome.RETRYABLE if self.should_retry else Outcome.FAILED
+
+    @property
+    def why(self) -> str:
+        """The failure in one line."""
+        return f"{self.state}: {self.status}" if self.status else self.state
+
+
+_FIXED = {
+    "Completed": Outcome.DONE,
+    "InProgress": Outcome.RUNNING,
+    "Scheduled": Outcome.RUNNING,
+    "Throttled": Outcome.THROTTLED,
+    "BadInput": Outcome.FAILED,
+    "NotFound": Outcome.MISSING,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Answers not yet in status.
+
+    Attributes:
+        operations: by operation id, as last polled.
+        submitted: by token, the operation id that a submit was answered with.
+        refused: by token, why Kusto refused a submit for good.
+        tagged: by token, whether the table has an extent that carries it.
+        canceled: operation ids whose cancellation was asked for.
+    """
+
+    operations: Mapping[str, Operation] = field(default_factory=dict)
+    submitted: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+    tagged: Mapping[str, bool] = field(default_factory=dict)
+    canceled: frozenset[str] = frozenset()

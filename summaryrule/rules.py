@@ -1,0 +1,178 @@
+"""The sentences of the API that both CEL and Python can judge, each written once.
+
+``v1`` puts them into the CRD as ``x-kubernetes-validations``, so that they hold when the webhook
+is down; the same objects judge in Python for the webhook and for ``webhook review``, in the same
+words (design, section 5). A test holds the two readings of each rule together.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from summaryrule.duration import Duration, InvalidDurationError
+from summaryrule.instant import Instant, InvalidInstantError
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: as CEL for the API server, as a predicate for Python, in one wording.
+
+    ``holds`` takes the JSON value that CEL calls ``self``. ``message_expression`` is CEL for a
+    wording that quotes the value; ``words`` is its Python reading.
+    """
+
+    cel: str
+    message: str
+    holds: Callable[[Any], bool]
+    field: str = ""
+    message_expression: str = ""
+    words: Callable[[Any], str] | None = None
+
+    def explain(self, value: Any) -> str:  # noqa: ANN401 - JSON
+        """What is wrong with ``value`` and what to write instead, as the API server prints it."""
+        return self.words(value) if self.words is not None else self.message
+
+    def as_validation(self) -> dict[str, Any]:
+        """The entry for ``x-kubernetes-validations``."""
+        entry = {"rule": self.cel, "message": self.message}
+        if self.message_expression:
+            entry["messageExpression"] = self.message_expression
+        if self.field:
+            entry["fieldPath"] = f".{self.field}"
+        return entry
+
+
+def _number(digits: int) -> str:
+    return rf"(0*[0-9]{{1,{digits}}}([.][0-9]*)?|[.][0-9]+)"
+
+
+# NB: the digits a unit may have keep the sum inside Go's int64 of nanoseconds; beyond it CEL's
+# duration() fails with a conversion error instead of our words (kube-apiserver 1.37.2).
+_UNITS: Final = {6: "h", 8: "m", 9: "s", 12: "ms", 15: "(us|µs|μs)", 18: "ns"}
+GO_DURATION: Final = (
+    "^[-+]?(0|(" + "|".join(_number(digits) + unit for digits, unit in _UNITS.items()) + ")+)$"
+)
+_LEAP = "([0-9][0-9](0[48]|[2468][048]|[13579][26])|(0[48]|[2468][048]|[13579][26])00)"
+_YEAR = "([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"
+_MONTH_DAY = "((0[13578]|1[02])-31|(0[13-9]|1[0-2])-(29|30)|(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8]))"
+_CLOCK = "T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,7})?"
+_ZONE = "(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+RFC3339: Final = f"^({_YEAR}-{_MONTH_DAY}|{_LEAP}-02-29){_CLOCK}{_ZONE}$"
+_NAME: Final = "^[A-Za-z0-9_. -]{1,1024}$"
+
+_go_duration = re.compile(GO_DURATION)
+_rfc3339 = re.compile(RFC3339)
+_name = re.compile(_NAME)
+_MINUTE: Final = Duration.parse("1m")
+_ZERO: Final = Duration(0)
+
+
+def read_duration(text: str) -> Duration | None:
+    """The duration that the API takes ``text`` for, or None where it refuses it."""
+    if _go_duration.search(text) is None or text.endswith("\n"):
+        return None
+    try:
+        return Duration.parse(text)
+    except InvalidDurationError:
+        return None
+
+
+def read_instant(text: str) -> Instant | None:
+    """The instant that the API takes ``text`` for, or None where it refuses it."""
+    if _rfc3339.search(text) is None or text.endswith("\n"):
+        return None
+    try:
+        return Instant.parse(text)
+    except InvalidInstantError:
+        return None
+
+
+def _is_interval(text: str) -> bool:
+    duration = read_duration(text)
+    return duration is not None and duration >= _MINUTE
+
+
+def _is_delay(text: str) -> bool:
+    duration = _ZERO if text == "" else read_duration(text)
+    return duration is not None and duration >= _ZERO
+
+
+def _is_name(text: str) -> bool:
+    return bool(
+        _name.search(text)
+        and not text.endswith("\n")
+        and text.strip(" ")
+        and not text.startswith("__")
+        and not text.endswith("__")
+    )
+
+
+def _is_bare(text: str) -> bool:
+    return not text.startswith("[")
+
+
+def _unbracketed(text: str) -> str:
+    for mark in ("['", "']", '["', '"]'):
+        text = text.replace(mark, "")
+    return text
+
+
+def _is_ordered(backfill: dict[str, Any]) -> bool:
+    start, end = read_instant(backfill["start"]), read_instant(backfill["end"])
+    return start is None or end is None or start < end
+
+
+IS_INTERVAL: Final = Rule(
+    cel=f"self.matches('{GO_DURATION}') && duration(self) >= duration('1m')",
+    message="must be a Go duration of at least 1m, such as 15m, 1h or 1h30m"
+    " (there is no unit for days: write 24h for one day)",
+    holds=_is_interval,
+)
+IS_DELAY: Final = Rule(
+    cel=f"self == '' || (self.matches('{GO_DURATION}') && duration(self) >= duration('0s'))",
+    message="must be a Go duration of 0s or more, such as 5m or 1h"
+    " (there is no unit for days: write 24h for one day)",
+    holds=_is_delay,
+)
+IS_TIME: Final = Rule(
+    cel=f"self.matches('{RFC3339}')",
+    message="must be an RFC 3339 time with an upper-case T, an upper-case Z or an offset, and at"
+    " most 7 fraction digits, such as 2026-01-31T13:00:00Z",
+    holds=lambda text: read_instant(text) is not None,
+)
+IS_BARE: Final = Rule(
+    cel="!self.startsWith('[')",
+    message="must be the bare name, without brackets and quotes: the worker adds them",
+    message_expression="'must be the bare name, the worker adds brackets and quotes: write '"
+    " + self.replace(\"['\", '').replace(\"']\", '').replace('[\"', '').replace('\"]', '')",
+    holds=_is_bare,
+    words=lambda text: (
+        "must be the bare name, the worker adds brackets and quotes: write " + _unbracketed(text)
+    ),
+)
+IS_NAME: Final = Rule(
+    cel=f"self.startsWith('[') || (self.matches('{_NAME}') && self.matches('[^ ]')"
+    " && !self.startsWith('__') && !self.endsWith('__'))",
+    message="must be 1 to 1024 ASCII letters, digits, spaces, '_', '.' or '-', not blank, and not"
+    " begin or end with '__', which Kusto reserves",
+    holds=lambda text: text.startswith("[") or _is_name(text),
+)
+IS_ORDERED: Final = Rule(
+    cel=f"!self.start.matches('{RFC3339}') || !self.end.matches('{RFC3339}')"
+    " || timestamp(self.start) < timestamp(self.end)",
+    message="must be before spec.backfill.end: the range is half-open, [start, end)",
+    message_expression="'start ' + self.start + ' must be before end ' + self.end"
+    " + ': the range is half-open, [start, end); write an earlier start or a later end'",
+    holds=_is_ordered,
+    field="start",
+    words=lambda backfill: (
+        f"start {backfill['start']} must be before end {backfill['end']}"
+        ": the range is half-open, [start, end); write an earlier start or a later end"
+    ),
+)
+IS_OURS: Final = Rule(
+    cel="!has(self.startTime) && !has(self.endTime)",
+    message="startTime and endTime are upstream's fields; write start and end instead",
+    holds=lambda backfill: "startTime" not in backfill and "endTime" not in backfill,
+)

@@ -1,0 +1,109 @@
+"""The schema and CEL stage in Python: what the API server says before the webhook is asked.
+
+``webhook review`` uses it to judge a file without a cluster, and admission to stand in for a
+CRD that was bypassed. It reads the very models and rules that the CRD is generated from.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from summaryrule import rules
+from summaryrule.v1 import SummaryRuleSpec
+from summaryrule.violation import (
+    Violation,
+    invalid,
+    required,
+    too_long,
+    wrong_type,
+)
+
+Location = tuple[int | str, ...]
+_TYPES: Final = {
+    "string_type": "string",
+    "int_type": "integer",
+    "bool_type": "boolean",
+    "dict_type": "object",
+    "model_type": "object",
+    "model_attributes_type": "object",
+    "list_type": "array",
+}
+_BOUNDS: Final = {
+    "greater_than_equal": ("ge", "should be greater than or equal to {}"),
+    "less_than_equal": ("le", "should be less than or equal to {}"),
+    "string_too_short": ("min_length", "should be at least {} chars long"),
+}
+_BACKFILL: Final = ("spec", "backfill")
+
+
+def schema(new: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> tuple[Violation, ...]:
+    """What the schema and its CEL rules refuse in ``new``.
+
+    On UPDATE (``old`` given) a value that the request did not change is not held against it, as
+    the server's ratcheting does.
+    """
+    found = [*_structural(new), *_whole_backfill(new)]
+    return tuple(
+        violation
+        for location, violation in found
+        if old is None or _at(old, location) != _at(new, location)
+    )
+
+
+def _structural(new: Mapping[str, Any]) -> Iterator[tuple[Location, Violation]]:
+    if "spec" not in new:
+        yield ("spec",), required("spec")
+        return
+    try:
+        SummaryRuleSpec.model_validate(new["spec"])
+    except ValidationError as errors:
+        for error in errors.errors(include_url=False):
+            location = ("spec", *error["loc"])
+            yield location, _worded(_path(location), dict(error))
+
+
+def _worded(field: str, error: dict[str, Any]) -> Violation:
+    kind, value, context = error["type"], error["input"], error.get("ctx", {})
+    if kind == "missing":
+        return required(field)
+    if kind in _TYPES:
+        return wrong_type(field, _TYPES[kind], value)
+    if kind in _BOUNDS:
+        name, words = _BOUNDS[kind]
+        return invalid(field, f"{field} in body {words.format(context[name])}", value)
+    if kind == "string_too_long":
+        return too_long(field, context["max_length"])
+    if kind == "value_error" and not isinstance(value, str):
+        return wrong_type(field, "string", value)
+    return invalid(field, str(context.get("error", error["msg"])), value)
+
+
+def _whole_backfill(new: Mapping[str, Any]) -> Iterator[tuple[Location, Violation]]:
+    backfill = _at(new, _BACKFILL)
+    if not isinstance(backfill, dict) or not all(
+        isinstance(backfill.get(name), str) for name in ("start", "end")
+    ):
+        return
+    for rule in (rules.IS_ORDERED, rules.IS_OURS):
+        if not rule.holds(backfill):
+            field = f"spec.backfill.{rule.field}" if rule.field else "spec.backfill"
+            yield _BACKFILL, invalid(field, rule.explain(backfill))
+
+
+def _path(location: Sequence[int | str]) -> str:
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path
+
+
+def _at(value: Any, location: Sequence[int | str]) -> Any:  # noqa: ANN401 - JSON
+    for part in location:
+        if isinstance(value, Mapping):
+            value = value.get(str(part))
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value[part]
+        else:
+            return None
+    return value
