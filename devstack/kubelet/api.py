@@ -30,6 +30,10 @@ class ApiError(Exception):
         self.status = status
 
 
+UNREACHABLE = (ApiError, aiohttp.ClientError, TimeoutError)
+"""What a request may raise; all of it may pass."""
+
+
 class Api:
     """The API server of one control plane; open it before use, close it after."""
 

@@ -8,9 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 
-import aiohttp
-
-from devstack.kubelet.api import Api, ApiError, Object
+from devstack.kubelet.api import UNREACHABLE, Api, ApiError, Object
 
 PAUSE = 0.5
 
@@ -46,7 +44,7 @@ class Mirror:
         while True:
             try:
                 await self._follow(await self._list())
-            except (ApiError, aiohttp.ClientError, TimeoutError) as error:
+            except UNREACHABLE as error:
                 _log.info("%s: %s; listing again", self.path, error)
                 await asyncio.sleep(PAUSE)
 

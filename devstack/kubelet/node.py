@@ -11,17 +11,15 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-
 from devstack import chart
 from devstack.child import last_words
 from devstack.controlplane import ControlPlane
 from devstack.errors import DevstackError, EndedEarlyError
-from devstack.kubelet.api import Api, ApiError
+from devstack.kubelet.api import UNREACHABLE, Api
 from devstack.kubelet.deployments import Deployments, collect
 from devstack.kubelet.jobs import Jobs
 from devstack.kubelet.mirror import Mirror
-from devstack.kubelet.pods import Pods
+from devstack.kubelet.pods import Pods, tell
 from devstack.kubelet.run import Surroundings
 from devstack.kubelet.services import Services
 from devstack.supervisor import Supervisor
@@ -96,7 +94,7 @@ class Kubelet:
         try:
             async with asyncio.timeout(PATIENCE):
                 while not (self._ready.is_set() and self._all_healthy()):
-                    self._give_up_on_a_crash_loop()
+                    self._give_up_if_hopeless()
                     await asyncio.sleep(BEAT)
         except TimeoutError:
             raise EndedEarlyError(self._why(f"after {PATIENCE:.0f} s")) from None
@@ -104,7 +102,10 @@ class Kubelet:
     def _all_healthy(self) -> bool:
         return all(process.healthy for process in self._supervisor.processes())
 
-    def _give_up_on_a_crash_loop(self) -> None:
+    def _give_up_if_hopeless(self) -> None:
+        for task in self._tasks:
+            if task.done():
+                task.result()
         if any(each.restarts >= HOPELESS for each in self._supervisor.processes()):
             raise EndedEarlyError(self._why(f"and one of them ended {HOPELESS} times"))
 
@@ -123,7 +124,7 @@ class Kubelet:
                 continue
             try:
                 await self._step()
-            except (ApiError, DevstackError, aiohttp.ClientError, TimeoutError) as error:
+            except (DevstackError, *UNREACHABLE) as error:
                 _log.warning("%s; trying again", error)
                 await asyncio.sleep(RETRY)
                 self._news.set()
@@ -149,7 +150,9 @@ class Kubelet:
         self._news.set()
 
     def _go(self, work: Coroutine[None, None, None]) -> None:
-        self._tasks.append(asyncio.create_task(work))
+        task = asyncio.create_task(work)
+        task.add_done_callback(tell)
+        self._tasks.append(task)
 
 
 def _words(log: str) -> str:

@@ -4,7 +4,7 @@ Called by `node.py` on every change.
 """
 
 import asyncio
-import contextlib
+import logging
 from dataclasses import dataclass, field
 
 from devstack.kubelet.api import Api, Object
@@ -13,6 +13,8 @@ from devstack.kubelet.rollout import is_going
 from devstack.kubelet.run import Run, Surroundings
 
 NODE = "devstack"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -65,7 +67,9 @@ class Pods:
         elif uid not in self._kept and not is_over(pod):
             self._count += 1
             run = Run(self._around, pod, self._count)
-            self._kept[uid] = _Kept(run, asyncio.create_task(run.main()))
+            task = asyncio.create_task(run.main())
+            task.add_done_callback(tell)
+            self._kept[uid] = _Kept(run, task)
 
     async def _bind(self, pod: Object) -> None:
         name = pod["metadata"]["name"]
@@ -83,13 +87,13 @@ class Pods:
         kept = self._kept[uid]
         if kept.ending is None:
             kept.ending = asyncio.create_task(self._finish(uid, pod))
+            kept.ending.add_done_callback(tell)
 
     async def _finish(self, uid: str, pod: Object | None) -> None:
         """NB: a route is gone before SIGTERM is sent, because `step` runs Services first."""
         kept = self._kept[uid]
         kept.task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await kept.task
+        await asyncio.gather(kept.task, return_exceptions=True)
         await kept.run.end()
         if pod is not None:
             await self._forget(pod)
@@ -103,3 +107,9 @@ class Pods:
 def is_over(pod: Object) -> bool:
     """Whether the Pod has run to its end."""
     return pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
+
+
+def tell(task: asyncio.Task[None]) -> None:
+    """Write to the log why a task ended that should not have."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("a task of the kubelet has ended", exc_info=error)

@@ -6,6 +6,8 @@ a child of the supervisor, under its container's name where that is free; one th
 """
 
 import asyncio
+import itertools
+import logging
 import shutil
 import sys
 from collections.abc import Callable
@@ -18,16 +20,18 @@ from devstack.errors import DevstackError
 from devstack.kubelet import container as declared
 from devstack.kubelet import podstatus
 from devstack.kubelet.account import Account
-from devstack.kubelet.api import Api, ApiError, Object
+from devstack.kubelet.api import UNREACHABLE, Api, Object
 from devstack.kubelet.mounts import Volumes, has_token
 from devstack.kubelet.probing import Probes
 from devstack.ports import choose
 from devstack.supervisor import Supervisor
 
 BEAT = 0.1
-REFRESH = 2.0
+REFRESH_BEATS = 20
 RETRY = 0.5
 LONGEST_ONCE = 600.0
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +67,11 @@ class Run:
 
     async def main(self) -> None:
         """Run the Pod until it is over or this task is cancelled."""
-        await self._prepare()
+        child = await self._prepare()
         if self._pod["spec"]["restartPolicy"] == "Always":
-            await self._keep()
+            await self._keep(child)
         else:
-            await self._once()
+            await self._once(child)
 
     async def end(self) -> None:
         """End the process within its grace period and remove what was written for it."""
@@ -75,18 +79,20 @@ class Run:
             await self._around.supervisor.stop(self._name)
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    async def _prepare(self) -> None:
+    async def _prepare(self) -> Child:
+        """Try until all that the container asks for is here."""
         self._folder.mkdir(parents=True, exist_ok=True)
         while True:
             try:
                 await self._refresh()
-            except (DevstackError, ApiError) as error:
+                child = self._child()
+            except (DevstackError, *UNREACHABLE) as error:
                 self.fault = f"pod {self._pod['metadata']['name']}: {error}"
                 await self._write(podstatus.waiting(self._pod, str(error)))
                 await asyncio.sleep(RETRY)
             else:
                 self.fault = None
-                return
+                return child
 
     async def _refresh(self) -> None:
         if len(self._pod["spec"]["containers"]) > 1 or self._pod["spec"].get("initContainers"):
@@ -95,20 +101,24 @@ class Run:
         if has_token(self._pod):
             await self._account.write()
 
-    async def _keep(self) -> None:
-        child = self._child()
+    async def _keep(self, child: Child) -> None:
         self._name = child.name
         probes = Probes(self._container, self.ports)
         shown: tuple[bool, int] | None = None
         await self._around.supervisor.start(_with_health(child, probes))
-        for beat in range(sys.maxsize):
+        for beat in itertools.count(1):
             now = await self._beat(probes)
-            if now != shown:
+            if now != shown and await self._write(podstatus.running(self._pod, self._number, *now)):
                 shown = now
-                await self._write(podstatus.running(self._pod, self._number, *now))
-            if beat % int(REFRESH / BEAT) == 0:
-                await self._refresh()
+            if beat % REFRESH_BEATS == 0:
+                await self._try_to_refresh()
             await asyncio.sleep(BEAT)
+
+    async def _try_to_refresh(self) -> None:
+        try:
+            await self._refresh()
+        except (DevstackError, *UNREACHABLE) as error:
+            _log.warning("pod %s: %s", self._pod["metadata"]["name"], error)
 
     async def _beat(self, probes: Probes) -> tuple[bool, int]:
         process = self._around.supervisor.process(self._name)
@@ -117,9 +127,8 @@ class Run:
             await self._around.supervisor.restart(self._name)
         return probes.ready, process.restarts if process else 0
 
-    async def _once(self) -> None:
+    async def _once(self, child: Child) -> None:
         await self._write(podstatus.running(self._pod, self._number, ready=True, restarts=0))
-        child = self._child()
         finished = await self._around.supervisor.run(
             child.argv, env=child.env, deadline=LONGEST_ONCE
         )
@@ -155,12 +164,18 @@ class Run:
         taken = self._around.supervisor.process(name) is not None
         return f"{name}-{self._number}" if taken else name
 
-    async def _write(self, status: Object) -> None:
+    async def _write(self, status: Object) -> bool:
+        """Write the status; say whether the server has taken it (a blip is tried again)."""
         metadata = self._pod["metadata"]
         path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}/status"
-        written = await self._around.api.patch(path, {"status": status})
+        try:
+            written = await self._around.api.patch(path, {"status": status})
+        except UNREACHABLE as error:
+            _log.warning("%s: %s", path, error)
+            return False
         if written is not None:
             self._around.written(written)
+        return True
 
 
 def _with_health(child: Child, probes: Probes) -> Child:
