@@ -73,7 +73,7 @@ def order(
         address=url,
         cwd=folder.root,
         health=answers(f"{url}/readyz", context=mutual(authority.certificate)),
-        grace=10.0,
+        grace=0.5,  # its data ends with it, and an orderly stop takes seconds,
     )
 
 

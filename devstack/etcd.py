@@ -51,6 +51,6 @@ def order(folder: Folder, authority: Authority, binary: Path, port: int) -> Stor
         address=url,
         cwd=folder.root,
         health=answers(f"{url}/health", context=context),
-        grace=5.0,
+        grace=1.0,
     )
     return Store(child, client)

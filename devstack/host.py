@@ -16,13 +16,14 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
 from devstack import controlplane, kusto, ports, workloads
 from devstack.controlplane import ControlPlane
-from devstack.errors import DevstackError
+from devstack.errors import DevstackError, EndedEarlyError
 from devstack.folder import MARK, Folder
 from devstack.order import PORTS, Order
 from devstack.supervisor import Supervisor
@@ -40,6 +41,8 @@ class Host:
         self._phase = "starting"
         self._environment: dict[str, str] = {}
         self._over = asyncio.Event()
+        self._keep: Collection[str] = ()
+        self._workloads: workloads.Workloads | None = None
         self._supervisor = Supervisor(self._record)
 
     async def run(self) -> None:
@@ -48,31 +51,35 @@ class Host:
             _redirect(self._folder.log("supervisor"))
             os.chdir(self._folder.root)
             await self._heed()
-            failed = await self._live()
-            self._phase = "stopping"
-            self._record()
-            await self._supervisor.stop_all()
-            self._folder.empty(keep={MARK, "lock", "logs"} if failed else ())
-        if failed:
-            self.say("failed", failed)
+            try:
+                await self._live()
+            except EndedEarlyError:
+                self._keep = {MARK, self._folder.lock.name, self._folder.logs.name}
+                raise
+            finally:
+                await self._close()
+
+    async def _close(self) -> None:
+        self._phase = "stopping"
+        self._record()
+        if self._workloads is not None:
+            await self._workloads.stop()
+        await self._supervisor.stop_all()
+        if self._keep:
+            self._folder.empty(self._keep)
         else:
             self._folder.remove()
 
-    async def _live(self) -> str:
-        """Start and wait for the end; give why the start failed, or nothing."""
+    async def _live(self) -> None:
+        """Start and wait for the end; raises what the start raised."""
         start = asyncio.create_task(self._start())
         over = asyncio.create_task(self._over.wait())
         await asyncio.wait({start, over}, return_when=asyncio.FIRST_COMPLETED)
         if not start.done():
             start.cancel()
-        try:
+        with contextlib.suppress(asyncio.CancelledError):
             await start
-        except asyncio.CancelledError:
-            return ""
-        except DevstackError as error:
-            return str(error)
         await over
-        return ""
 
     async def _start(self) -> None:
         self._record()
@@ -93,7 +100,8 @@ class Host:
             await self._supervisor.spawn(child)
         if "chart" not in order.without:
             self.say("step", "the chart, the webhook and the worker")
-            await workloads.start(self._supervisor, plane, self._wanted())
+            self._workloads = workloads.play(self._supervisor, plane, self._wanted())
+            await self._workloads.start()
         self._phase = "ready"
         self._record()
         self.say("ready", str(self._folder.root))

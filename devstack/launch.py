@@ -52,7 +52,10 @@ class Lead:
             if kind == "failed":
                 raise DevstackError(text)
             report(text)
-        raise DevstackError(f"the supervisor ended with exit code {self._process.wait()}")
+        raise DevstackError(
+            f"the supervisor ended with exit code {self._process.wait()}; "
+            "its log, supervisor.log in the state folder's logs/, says why"
+        )
 
     def let_go(self) -> None:
         """Leave the stack running after this process; `down` stops it."""

@@ -1,14 +1,24 @@
 """Free loopback ports, and a clear word when a wanted one is taken.
 
-Called by `host.py` before anything starts.
+Called by `host.py` and the kubelet before a process starts. A port is only looked for here and
+bound by the process a moment later. Meanwhile the kernel may hand out any port of its ephemeral
+range, as the near end of somebody's connection, so free ones are drawn from below that range.
 """
 
+import random
 import socket
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from devstack.errors import DevstackError
 
 HOST = "127.0.0.1"
+LOWEST = 20_000
+EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
+USUAL_EPHEMERAL = 32_768
+TRIES = 200
+
+_draw = random.SystemRandom()
 
 
 def choose(names: Sequence[str], wanted: Mapping[str, int]) -> dict[str, int]:
@@ -17,23 +27,45 @@ def choose(names: Sequence[str], wanted: Mapping[str, int]) -> dict[str, int]:
     Raises:
         DevstackError: a wanted port is taken.
     """
-    held = [_bind(name, wanted.get(name, 0)) for name in names]
-    try:
-        return {name: int(sock.getsockname()[1]) for name, sock in zip(names, held, strict=True)}
-    finally:
-        for sock in held:
-            sock.close()
+    for name, port in wanted.items():
+        _check(name, port)
+    return {name: wanted[name] if name in wanted else free() for name in names}
 
 
-def _bind(name: str, port: int) -> socket.socket:
-    sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((HOST, port))
-    except OSError as error:
-        sock.close()
+def free() -> int:
+    """Give a port that nobody has just now.
+
+    Raises:
+        DevstackError: a few hundred draws found none.
+    """
+    for _ in range(TRIES):
+        port = _draw.randrange(LOWEST, _ephemeral())
+        if _refusal(port) is None:
+            return port
+    raise DevstackError(f"no free port found on {HOST} from {LOWEST} to {_ephemeral()}")
+
+
+def _check(name: str, port: int) -> None:
+    if refusal := _refusal(port):
         raise DevstackError(
-            f"port {port} for {name} cannot be had on {HOST} ({error.strerror}): free it, or "
+            f"port {port} for {name} cannot be had on {HOST} ({refusal}): free it, or "
             f"leave --port {name}={port} out to get a free one"
-        ) from None
-    return sock
+        )
+
+
+def _refusal(port: int) -> str | None:
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((HOST, port))
+        except OSError as error:
+            return error.strerror
+    return None
+
+
+def _ephemeral() -> int:
+    try:
+        first = int(EPHEMERAL.read_text().split()[0])
+    except (OSError, ValueError):
+        first = USUAL_EPHEMERAL
+    return max(first, LOWEST + 1000)

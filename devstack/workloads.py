@@ -27,20 +27,21 @@ class Wanted:
 
 
 class Workloads(Protocol):
-    """What `devstack.kubelet.Kubelet(supervisor, plane, wanted)` is to `start`."""
+    """What `devstack.kubelet.Kubelet(supervisor, plane, wanted)` is to `host.py`."""
 
     async def start(self) -> None:
-        """Install the chart (`devstack.chart`) and return once webhook and worker are ready."""
+        """Install the chart (`devstack.chart`) and return once webhook and worker are ready.
+
+        Raises:
+            DevstackError: helm refused, or a container did not become ready.
+        """
+
+    async def stop(self) -> None:
+        """Stop looking at the API server and starting things; what runs is left to run."""
 
 
-async def start(supervisor: Supervisor, plane: ControlPlane, wanted: Wanted) -> Workloads:
-    """Install the chart and run its containers; return once webhook and worker are ready.
-
-    Raises:
-        DevstackError: helm refused, or a container did not become ready.
-    """
+def play(supervisor: Supervisor, plane: ControlPlane, wanted: Wanted) -> Workloads:
+    """Give the kubelet, not started yet."""
     from devstack.kubelet import Kubelet  # noqa: PLC0415 - it imports `Wanted` from here
 
-    workloads: Workloads = Kubelet(supervisor, plane, wanted)
-    await workloads.start()
-    return workloads
+    return Kubelet(supervisor, plane, wanted)

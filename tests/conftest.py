@@ -1,0 +1,41 @@
+"""The real parts that tests share: one API server, and one whole stack, a session each.
+
+A test asks for `api_server` (a kubeconfig; control plane only) or `stack` (webhook, worker and
+Kusto endpoint too). Whatever asks runs in one xdist group, so that a parallel run starts one of
+each, and first, because it takes longest.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from devstack.order import CONTROL_PLANE_ONLY
+from devstack.stack import Stack
+
+SHARED = ("stack", "api_server")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        group = next((name for name in SHARED if name in getattr(item, "fixturenames", ())), None)
+        if group is not None:
+            item.add_marker(pytest.mark.xdist_group(group))
+            item.add_marker(pytest.mark.e2e)
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
+
+
+@pytest.fixture(scope="session")
+def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give the admin's kubeconfig of a control plane with nothing installed."""
+    root = tmp_path_factory.mktemp("api-server")
+    with Stack.start(root, without=CONTROL_PLANE_ONLY) as plane:
+        yield plane.kubeconfig
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Give a stack with everything, the chart installed."""
+    with Stack.start(tmp_path_factory.mktemp("stack")) as everything:
+        yield everything

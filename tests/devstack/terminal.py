@@ -1,0 +1,73 @@
+"""Types `python -m devstack …` as a person would, and looks at what runs."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+PATIENCE = 60.0
+
+
+class Terminal:
+    """Commands about the stack in `state`."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+
+    def argv(self, command: str, *options: str) -> list[str]:
+        return [sys.executable, "-m", "devstack", command, "--state", str(self.state), *options]
+
+    def run(
+        self, command: str, *options: str, env: dict[str, str] | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            self.argv(command, *options),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            env=os.environ | (env or {}),
+            check=False,
+        )
+
+    def start(self, command: str, *options: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            self.argv(command, *options),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def up(self, *options: str) -> None:
+        done = self.run("up", "--without", "kusto,chart", *options)
+        assert done.returncode == 0, done.stderr
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        listed = json.loads(self.run("status", "-o", "json").stdout)
+        return {entry["name"]: entry for entry in listed}
+
+    def supervisor(self) -> psutil.Process:
+        return psutil.Process(json.loads((self.state / "state.json").read_text())["pid"])
+
+
+def processes_of(state: Path) -> list[str]:
+    """Give the command lines of live processes that name the folder `state`."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        line = " ".join(process.info["cmdline"] or [])
+        if str(state) in line and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(line)
+    return found
+
+
+def eventually(holds: Callable[[], bool], what: str) -> None:
+    """Wait until `holds`, a minute at most."""
+    last = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < last, f"waited a minute for {what}"
+        time.sleep(0.02)
