@@ -1,0 +1,84 @@
+"""Replaces every `$ref` by what it names: the API server knows no references.
+
+A model that contains itself is refused with the cycle, or unrolled as often as was asked for.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from crdgen.errors import ModelError, NotStructuralError
+from crdgen.marks import DEPTH, Schema
+from crdgen.passes.walk import JUNCTORS, joined
+
+_PREFIX: Final = "#/$defs/"
+_MOST_NODES: Final = 200_000
+"""Far above what fits into an object that etcd stores; stops models that multiply."""
+
+
+def references(schema: Schema, depth: int) -> Schema:
+    """`schema` without `$ref` and `$defs`; `depth` is how often a model may contain itself.
+
+    Raises:
+        NotStructuralError: a model contains itself and `depth` is 0 for it.
+        ModelError: the result would not fit into any API server.
+    """
+    return _Inliner(schema.get("$defs", {}), depth).inlined(schema, "", ())
+
+
+class _Inliner:
+    def __init__(self, definitions: dict[str, Schema], depth: int) -> None:
+        self._definitions = definitions
+        self._depth = depth
+        self._count = 0
+
+    def inlined(self, node: Schema, path: str, stack: tuple[str, ...]) -> Schema:
+        self._count += 1
+        if self._count > _MOST_NODES:
+            raise ModelError(f"{path}: the schema grows beyond {_MOST_NODES} nodes; share less")
+        if "$ref" not in node:
+            return dict(self._within(node, path, stack))
+        name = node["$ref"].removeprefix(_PREFIX)
+        target = self._definitions[name]
+        beside = {key: value for key, value in node.items() if key != "$ref"}
+        if name not in stack:
+            return self.inlined(overlaid(target, beside), path, (*stack, name))
+        return self._recursive(name, overlaid(target, beside), path, stack)
+
+    def _recursive(self, name: str, node: Schema, path: str, stack: tuple[str, ...]) -> Schema:
+        depth = int(node.get(DEPTH, self._depth))
+        if depth == 0:
+            cycle = " → ".join((*stack[stack.index(name) :], name))
+            raise NotStructuralError(
+                path,
+                f"the model contains itself ({cycle})",
+                "state how deep with --depth N or crdgen.Unrolled(N), or hold the inner part as"
+                " data with crdgen.PreserveUnknown()",
+            )
+        if stack.count(name) <= depth:
+            return self.inlined(node, path, (*stack, name))
+        kept = {key: node[key] for key in ("description",) if key in node}
+        return {**kept, "type": "object", "x-kubernetes-preserve-unknown-fields": True}
+
+    def _within(
+        self, node: Schema, path: str, stack: tuple[str, ...]
+    ) -> Iterator[tuple[str, object]]:
+        for key, value in node.items():
+            if key == "properties":
+                yield key, {n: self.inlined(c, joined(path, n), stack) for n, c in value.items()}
+            elif key in {*JUNCTORS, "prefixItems"}:
+                yield key, [self.inlined(child, path, stack) for child in value]
+            elif key in {"items", "additionalProperties"} and isinstance(value, dict):
+                yield key, self.inlined(value, f"{path}[*]", stack)
+            elif key in {"not", "propertyNames"}:
+                yield key, self.inlined(value, path, stack)
+            elif key != "$defs":
+                yield key, value
+
+
+def overlaid(target: Schema, beside: Schema) -> Schema:
+    """A definition with what a field says beside its reference; rules of both hold."""
+    rules = "x-kubernetes-validations"
+    merged = {**target, **beside}
+    if rules in target and rules in beside:
+        merged[rules] = [*target[rules], *beside[rules]]
+    return merged
