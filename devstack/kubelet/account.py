@@ -1,8 +1,8 @@
 """Gives a process the identity of its Pod's ServiceAccount, by TokenRequest.
 
 Used by `pods.py`. A container finds its token at a fixed path below /var/run, which a local
-process cannot have; it is given a kubeconfig in KUBECONFIG instead, with the same token, bound to
-the Pod as the kubelet binds it.
+process cannot have; it is given a kubeconfig in KUBECONFIG instead, whose token file is kept fresh.
+The token is bound to the Pod as the kubelet binds it.
 """
 
 import time
@@ -23,6 +23,7 @@ class Account:
 
     def __init__(self, api: Api, plane: ControlPlane, pod: Object, folder: Path) -> None:
         self.kubeconfig = folder / "kubeconfig"
+        self._token = folder / "token"
         self._api = api
         self._plane = plane
         self._pod = pod
@@ -36,13 +37,9 @@ class Account:
         """
         if self._written and time.monotonic() - self._written < LIFE / 2:
             return
-        token = await self._request()
-        config = yaml.safe_dump(_document(self._plane, token), sort_keys=False)
         self.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.kubeconfig.with_suffix(".draft")
-        draft.touch(mode=0o600)
-        draft.write_text(config)
-        draft.replace(self.kubeconfig)
+        _write(self._token, await self._request())
+        _write(self.kubeconfig, yaml.safe_dump(self._document(), sort_keys=False))
         self._written = time.monotonic()
 
     async def _request(self) -> str:
@@ -61,15 +58,23 @@ class Account:
             raise DevstackError(f"no token can be had for the ServiceAccount {name}")
         return str(answer["status"]["token"])
 
+    def _document(self) -> Object:
+        name = "pod"
+        server, authority = self._plane.server, str(self._plane.ca.resolve())
+        cluster = {"server": server, "certificate-authority": authority}
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": name,
+            "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+            "clusters": [{"name": name, "cluster": cluster}],
+            "users": [{"name": name, "user": {"tokenFile": str(self._token)}}],
+        }
 
-def _document(plane: ControlPlane, token: str) -> Object:
-    name = "pod"
-    cluster = {"server": plane.server, "certificate-authority": str(plane.ca.resolve())}
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": name,
-        "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
-        "clusters": [{"name": name, "cluster": cluster}],
-        "users": [{"name": name, "user": {"token": token}}],
-    }
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file, readable by this user alone, in one step."""
+    draft = path.with_suffix(".draft")
+    draft.touch(mode=0o600)
+    draft.write_text(text)
+    draft.replace(path)
