@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from summaryrule.duration import Duration
+from summaryrule.instant import Instant
+
 
 class Outcome(Enum):
     """What an operation's state means for its window."""
@@ -18,12 +21,19 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One row of ``.show operations``; ``NotFound`` is the state of an id that no row has."""
+    """The newest record of an operation in ``.show operations``.
+
+    ``NotFound`` is the state of an id that no record has. ``status`` is one sentence; ``duration``
+    runs from start to the last update.
+    """
 
     id: str
     state: str
     status: str = ""
     should_retry: bool = False
+    started: Instant | None = None
+    updated: Instant | None = None
+    duration: Duration | None = None
 
     @property
     def outcome(self) -> Outcome:

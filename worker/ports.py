@@ -6,11 +6,9 @@
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
-from summaryrule.duration import Duration
-from summaryrule.instant import Instant
+from summaryrule.observed import Operation
 
 Rule = dict[str, Any]
 """A SummaryRule as the API server's JSON has it, metadata and managedFields included."""
@@ -45,23 +43,6 @@ class Rules(Protocol):
         Used for spec, annotations, finalizers and ``metadata.managedFields``.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One record of ``.show operations``: how an asynchronous command stands.
-
-    ``status`` is one sentence; what a ``state`` means is the plan's business. ``duration`` runs
-    from start to the last update.
-    """
-
-    id: str
-    state: str
-    status: str
-    should_retry: bool
-    started: Instant | None
-    updated: Instant | None
-    duration: Duration | None
 
 
 class Kusto(Protocol):

@@ -6,10 +6,10 @@ from itertools import islice
 from typing import Any, Final
 
 from summaryrule.kql import quote
+from summaryrule.observed import Operation
 from worker.errors import Ambiguous, Refused
 from worker.kusto.records import operation
 from worker.kusto.service import Row, Service
-from worker.ports import Operation
 
 _CHUNK: Final = 200
 _GUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from summaryrule.duration import Duration
 from summaryrule.instant import Instant, InvalidInstantError
+from summaryrule.observed import Operation
 from worker.kusto.sentences import sentence
-from worker.ports import Operation
 
 _TIMESPAN: Final = re.compile(r"(?:(\d+)\.)?(\d+):(\d\d):(\d\d)(?:\.(\d{1,7}))?")
 

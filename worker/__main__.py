@@ -1,0 +1,55 @@
+"""``python -m worker``: the worker's command line (design, section 12)."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from summaryrule.instant import Instant
+from worker.clock import SystemClock
+from worker.errors import WorkerError
+from worker.options import labels, parser
+
+_FAILED, _USAGE = 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code: 0 fine, 1 it could not work, 2 bad usage or input."""
+    options = parser().parse_args(arguments)
+    try:
+        return _run(options) if options.command == "run" else _plan(options)
+    except ValueError as error:
+        print(f"worker {options.command}: {error}", file=sys.stderr)
+        return _USAGE
+    except WorkerError as error:
+        print(f"worker {options.command}: {error}", file=sys.stderr)
+        return _FAILED
+    except OSError as error:
+        print(f"worker {options.command}: {error}", file=sys.stderr)
+        return _FAILED
+
+
+def _run(options: argparse.Namespace) -> int:
+    # Imported here: `worker plan` needs none of the clients, which cost a second to load.
+    import uvloop  # noqa: PLC0415
+
+    from worker.logs import configure  # noqa: PLC0415
+    from worker.serve import run  # noqa: PLC0415
+
+    configure(options.log_format, options.log_level)
+    uvloop.run(run(options, os.environ))
+    return 0
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from worker.preview import preview  # noqa: PLC0415 - as above
+
+    now = options.now or Instant(SystemClock().now())
+    given = labels(options.label, "--label")
+    for line in preview(options.files, now=now, labels=given, output=options.output):
+        print(line)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

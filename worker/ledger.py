@@ -1,0 +1,75 @@
+"""Answers that are not in status yet, by rule. The reconcile loop's memory, and all of it.
+
+Losing it loses nothing: an answer that was never recorded is asked for again under the same
+token (design, section 7).
+"""
+
+from dataclasses import dataclass, field
+
+from summaryrule.observed import Observed, Operation
+from worker.kube.store import Key
+
+
+@dataclass(slots=True)
+class _Page:
+    submitted: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    tagged: dict[str, bool] = field(default_factory=dict)
+    canceled: set[str] = field(default_factory=set)
+    operations: dict[str, Operation] = field(default_factory=dict)
+
+
+class Ledger:
+    """One page a rule; keys are the store's."""
+
+    def __init__(self) -> None:
+        self._pages: dict[Key, _Page] = {}
+
+    def observed(self, key: Key) -> Observed:
+        """All answers about the rule, as the plan takes them."""
+        page = self._page(key)
+        return Observed(
+            operations=dict(page.operations),
+            submitted=dict(page.submitted),
+            refused=dict(page.refused),
+            tagged=dict(page.tagged),
+            canceled=frozenset(page.canceled),
+        )
+
+    def submitted(self, key: Key, token: str, operation_id: str) -> None:
+        """A submit was answered with this operation."""
+        self._page(key).submitted[token] = operation_id
+
+    def refused(self, key: Key, token: str, why: str) -> None:
+        """A submit was refused for good."""
+        self._page(key).refused[token] = why
+
+    def tagged(self, key: Key, token: str, *, found: bool) -> None:
+        """Whether the table has an extent with the token's tag."""
+        self._page(key).tagged[token] = found
+
+    def canceled(self, key: Key, operation_id: str) -> None:
+        """The operation's cancellation was asked for."""
+        self._page(key).canceled.add(operation_id)
+
+    def polled(self, key: Key, operation: Operation) -> bool:
+        """An operation's state as just polled; whether that is news."""
+        before = self._page(key).operations.get(operation.id)
+        self._page(key).operations[operation.id] = operation
+        return before is None or before.state != operation.state
+
+    def recorded(self, key: Key, seen: Observed) -> None:
+        """Status now holds what ``seen`` said: those answers are done with."""
+        page = self._page(key)
+        for name in ("submitted", "refused", "tagged", "operations"):
+            answers, told = getattr(page, name), getattr(seen, name)
+            for each, answer in told.items():
+                if answers.get(each) == answer:
+                    del answers[each]
+
+    def forget(self, key: Key) -> None:
+        """The rule is gone."""
+        self._pages.pop(key, None)
+
+    def _page(self, key: Key) -> _Page:
+        return self._pages.setdefault(key, _Page())

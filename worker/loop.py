@@ -1,0 +1,55 @@
+"""The loop: rules that changed or fell due come off the queue, are reconciled, and go back.
+
+Runs under the Lease; wired in ``worker.__main__`` and in the simulation.
+"""
+
+import asyncio
+import logging
+from typing import Final
+
+from worker.errors import LeaseLost, NotFound, Temporary, WorkerError
+from worker.kube.store import Key
+from worker.logs import about
+from worker.metrics import Metrics
+from worker.queue import Queue
+from worker.reconcile import Reconciler
+
+log = logging.getLogger(__name__)
+
+_LONGEST_SLEEP: Final = 3600.0
+"""Seconds after which a rule is looked at again even if nothing asks for it."""
+
+
+async def work(queue: Queue[Key], reconciler: Reconciler, metrics: Metrics, workers: int) -> None:
+    """Reconcile what the queue gives, ``workers`` rules at a time, until cancelled."""
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(workers):
+            tasks.create_task(_worker(queue, reconciler, metrics), name=f"reconcile-{number}")
+
+
+async def _worker(queue: Queue[Key], reconciler: Reconciler, metrics: Metrics) -> None:
+    while True:
+        key = await queue.get()
+        try:
+            with about(rule="/".join(key)):
+                await _once(key, queue, reconciler, metrics)
+        finally:
+            queue.done(key)
+
+
+async def _once(key: Key, queue: Queue[Key], reconciler: Reconciler, metrics: Metrics) -> None:
+    try:
+        again = await reconciler.reconcile(key)
+    except LeaseLost:
+        raise
+    except NotFound:
+        queue.add(key, 1.0)  # the watch will say that it is gone
+    except WorkerError as error:
+        at_least = error.delay if isinstance(error, Temporary) else 0.0
+        delay = queue.retry(key, at_least)
+        metrics.reconciled(type(error).__name__)
+        log.warning("looking again in %.1f s: %s", delay, error)
+    else:
+        metrics.reconciled("ok")
+        queue.forget(key)
+        queue.add(key, _LONGEST_SLEEP if again is None else min(again, _LONGEST_SLEEP))

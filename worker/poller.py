@@ -1,0 +1,119 @@
+"""Asks Kusto how operations in flight stand: one request a database a tick.
+
+The reconcile loop says what each rule waits for; the poller puts the answers into the ledger and
+the rule back on the queue when they are news. A tick comes sooner while operations are young, so
+that a window of a second is not followed by seconds of waiting.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from summaryrule.instant import TICKS_PER_SECOND, Instant
+from summaryrule.observed import Operation
+from summaryrule.plan import Flying
+from worker.errors import Temporary, WorkerError
+from worker.kube.store import Key
+from worker.ledger import Ledger
+from worker.ports import Clock, Kusto
+
+log = logging.getLogger(__name__)
+
+_LATEST_FORM_SECONDS: Final = 6 * 3600
+"""How long Kusto's latest form of ``.show operations`` knows an operation (Kusto docs)."""
+_SHARE_OF_AGE: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The shortest and longest time between two polls of a database, in seconds."""
+
+    shortest: float = 0.1
+    longest: float = 5.0
+
+
+class Poller:
+    """Runs as one task under the Lease."""
+
+    def __init__(
+        self,
+        kusto: Kusto,
+        ledger: Ledger,
+        clock: Clock,
+        notify: Callable[[Key], None],
+        pace: Pace | None = None,
+    ) -> None:
+        """``notify`` is called with a rule's key when one of its operations has news."""
+        self._kusto = kusto
+        self._ledger = ledger
+        self._clock = clock
+        self._notify = notify
+        self._pace = pace or Pace()
+        self._waits: dict[Key, tuple[Flying, ...]] = {}
+        self._changed = asyncio.Event()
+
+    def track(self, key: Key, flying: tuple[Flying, ...]) -> None:
+        """The rule waits for these operations now, and for no others."""
+        if flying:
+            self._waits[key] = flying
+            self._changed.set()
+        else:
+            self._waits.pop(key, None)
+
+    async def run(self) -> None:
+        """Poll until cancelled."""
+        while True:
+            self._changed.clear()
+            if not self._waits:
+                await self._changed.wait()
+            await asyncio.sleep(self._delay())
+            await asyncio.gather(
+                *(self._poll(name, waits) for name, waits in self._by_database().items())
+            )
+
+    def _delay(self) -> float:
+        now = Instant(self._clock.now())
+        ages = [_age(flying, now) for waits in self._waits.values() for flying in waits]
+        youngest = min(ages, default=0.0) * _SHARE_OF_AGE
+        return min(max(youngest, self._pace.shortest), self._pace.longest)
+
+    def _by_database(self) -> dict[str, dict[str, tuple[Key, Flying]]]:
+        found: dict[str, dict[str, tuple[Key, Flying]]] = {}
+        for key, waits in self._waits.items():
+            for flying in waits:
+                found.setdefault(flying.database, {})[flying.operation_id] = (key, flying)
+        return found
+
+    async def _poll(self, database: str, waits: dict[str, tuple[Key, Flying]]) -> None:
+        try:
+            answers = await self._ask(database, {i: flying for i, (_, flying) in waits.items()})
+        except WorkerError as error:
+            log.warning("operations in %s were not polled: %s", database, error)
+            await asyncio.sleep(error.delay if isinstance(error, Temporary) else 0)
+            return
+        for operation_id, (key, _) in waits.items():
+            found = answers.get(operation_id) or Operation(operation_id, "NotFound")
+            # NotFound is looked at each time: when it counts depends on the time passed.
+            if self._ledger.polled(key, found) or found.state == "NotFound":
+                self._notify(key)
+
+    async def _ask(self, database: str, waits: dict[str, Flying]) -> dict[str, Operation]:
+        now = Instant(self._clock.now())
+        recent = [i for i, flying in waits.items() if _age(flying, now) < _LATEST_FORM_SECONDS]
+        answers = await self._kusto.operations(database, recent) if recent else {}
+        missing = [operation_id for operation_id in waits if operation_id not in answers]
+        if missing:
+            answers = {**answers, **await self._kusto.operations_log(database, missing)}
+        return answers
+
+
+def _age(flying: Flying, now: Instant) -> float:
+    since = flying.submitted_at
+    return (now.ticks - since.ticks) / TICKS_PER_SECOND if since is not None else 0.0
+
+
+def in_flight(plans: Iterable[tuple[Flying, ...]]) -> int:
+    """Operations that these plans wait for."""
+    return sum(map(len, plans))

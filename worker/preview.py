@@ -1,0 +1,98 @@
+"""``worker plan``: prints the very Plan that a run would execute, from files, asking no server."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from summaryrule.defaulting import default
+from summaryrule.explain import explain
+from summaryrule.instant import Instant
+from summaryrule.observed import Observed
+from summaryrule.plan import MalformedError, plan, read
+from summaryrule.settings import Settings
+from summaryrule.v1 import KIND
+from worker.expression import evaluate
+
+
+class UnreadableError(ValueError):
+    """A file that holds no SummaryRules; the message says which and why."""
+
+
+def preview(
+    files: Iterable[str], *, now: Instant, labels: Mapping[str, str], output: str
+) -> Iterator[str]:
+    """The lines to print.
+
+    Raises:
+        UnreadableError: a file cannot be read, or holds something else.
+    """
+    planned = [_planned(rule, now, labels) for rule in _rules(files)]
+    if output == "json":
+        yield json.dumps(planned, indent=2, ensure_ascii=False)
+        return
+    for each in planned:
+        yield from _text(each)
+
+
+def _planned(rule: Mapping[str, Any], now: Instant, labels: Mapping[str, str]) -> dict[str, Any]:
+    name = str((rule.get("metadata") or {}).get("name", ""))
+    # A file has not been through admission: a missing end is filled as the webhook would.
+    stored = default(rule, rule, user="", worker="", now=now).object if _lacks_end(rule) else rule
+    try:
+        read_rule = read(stored)
+    except MalformedError as error:
+        held = [{"reason": "Malformed", "message": str(error)}]
+        return {"name": name, "held": held, "interval": [], "backfill": []}
+    settings = Settings(endpoints={read_rule.spec.database: ""}, labels=labels)
+    return explain(read_rule, plan(read_rule, Observed(), now, settings, evaluate), now, settings)
+
+
+def _lacks_end(rule: Mapping[str, Any]) -> bool:
+    spec = rule.get("spec")
+    backfill = spec.get("backfill") if isinstance(spec, dict) else None
+    return isinstance(backfill, dict) and backfill.get("end") is None
+
+
+def _rules(files: Iterable[str]) -> Iterator[Mapping[str, Any]]:
+    for file in files:
+        found = 0
+        for document in _documents(file):
+            if not isinstance(document, dict) or document.get("kind") not in (
+                KIND,
+                "List",
+                f"{KIND}List",
+            ):
+                raise UnreadableError(f"{file}: holds an object that is no {KIND}")
+            items = [document] if document["kind"] == KIND else document.get("items") or []
+            found += len(items)
+            yield from items
+        if not found:
+            raise UnreadableError(f"{file}: holds no {KIND}")
+
+
+def _documents(file: str) -> list[Any]:
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        return [document for document in yaml.safe_load_all(text) if document is not None]
+    except OSError as error:
+        raise UnreadableError(f"{file}: {error.strerror or error}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        told = " ".join(str(error).split())
+        raise UnreadableError(f"{file}: is no YAML: {told}") from error
+
+
+def _text(each: Mapping[str, Any]) -> Iterator[str]:
+    runs, past = len(each["interval"]), len(each["backfill"])
+    yield f"{each['name']}: {runs} interval and {past} backfill windows due"
+    for held in each["held"]:
+        yield f"  held: {held['reason']}: {held['message']}"
+    for kind in ("interval", "backfill"):
+        for window in each[kind]:
+            yield f"  {kind:8} [{window['start']}, {window['end']})  token {window['token']}"
+            yield from (f"    | {line}" for line in window["command"].splitlines())
+    if each.get("more"):
+        yield f"  and {each['more']} more"

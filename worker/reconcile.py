@@ -1,0 +1,115 @@
+"""Brings one rule where its spec wants it: gather, plan, execute, and again until nothing is left.
+
+Level-triggered: what is stored and what was observed decide, never which event woke it.
+"""
+
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from summaryrule.actions import Action, Announce, RecordStatus
+from summaryrule.conditions import OWNER, Wanted, merge
+from summaryrule.criteria import Evaluate
+from summaryrule.defaulting import read_status
+from summaryrule.instant import TICKS_PER_SECOND, Instant
+from summaryrule.observed import Observed
+from summaryrule.plan import MalformedError, Plan, plan, read
+from summaryrule.settings import Settings
+from worker.errors import Ambiguous, Conflict, NotFound
+from worker.execute import Executor
+from worker.kube.store import Key, Store
+from worker.ledger import Ledger
+from worker.poller import Poller
+from worker.ports import Clock, Rule, Rules
+from worker.tally import Tally
+
+log = logging.getLogger(__name__)
+
+_MOST_ROUNDS: Final = 64
+"""Plans in one go; a rule with more to do takes its turn again, so that others have theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciler:
+    """What one look at a rule needs."""
+
+    rules: Rules
+    store: Store
+    ledger: Ledger
+    poller: Poller
+    executor: Executor
+    clock: Clock
+    settings: Settings
+    evaluate: Evaluate
+    tally: Tally
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Do all that can be done for the rule now.
+
+        Returns:
+            Seconds until it should be looked at again by itself; None: when something changes.
+
+        Raises:
+            WorkerError: an action failed; look again after a delay.
+        """
+        for _ in range(_MOST_ROUNDS):
+            rule = self.store.get(key)
+            if rule is None:
+                self._forget(key)
+                return None
+            seen, now = self.ledger.observed(key), Instant(self.clock.now())
+            planned = self._plan(rule, seen, now)
+            self.poller.track(key, planned.in_flight)
+            self.tally.looked(rule, now)
+            if not planned.actions:
+                return _seconds(planned.wake, now)
+            await self._carry_out(key, rule, planned.actions, seen)
+        return 0.0
+
+    def _plan(self, rule: Rule, seen: Observed, now: Instant) -> Plan:
+        try:
+            return plan(read(rule), seen, now, self.settings, self.evaluate)
+        except MalformedError as error:
+            return Plan(actions=_complaint(rule, str(error), now))
+
+    async def _carry_out(
+        self, key: Key, rule: Rule, actions: tuple[Action, ...], seen: Observed
+    ) -> None:
+        """Perform them and keep what was stored; a lost race is answered by reading again."""
+        try:
+            stored = await self.executor.perform(rule, actions, seen)
+        except (Conflict, Ambiguous) as error:
+            log.debug("reading the rule again: %s", error)
+            stored = await self._read_again(key)
+        except NotFound:
+            self.store.remove(rule)
+            return
+        self.tally.wrote(rule, stored)
+        self.store.put(stored)
+
+    async def _read_again(self, key: Key) -> Rule:
+        return await self.rules.get(*key)
+
+    def _forget(self, key: Key) -> None:
+        self.ledger.forget(key)
+        self.poller.track(key, ())
+        self.tally.forget(key)
+
+
+def _complaint(rule: Rule, why: str, now: Instant) -> tuple[Action, ...]:
+    """Say on the object that it cannot be read, once; nothing else of it is touched."""
+    status = read_status(rule)
+    said = any(c.type == OWNER and c.message == why for c in status.conditions)
+    if said or (rule.get("status") and status == type(status)()):
+        return ()
+    wanted = Wanted(OWNER, False, "Malformed", why)  # noqa: FBT003
+    generation = int(rule["metadata"].get("generation", 0))
+    merged = merge(status.conditions, [wanted], generation=generation, now=now)
+    return (
+        RecordStatus(status.model_copy(update={"conditions": merged})),
+        Announce("Warning", "Malformed", why),
+    )
+
+
+def _seconds(wake: Instant | None, now: Instant) -> float | None:
+    return None if wake is None else max(0.0, (wake.ticks - now.ticks) / TICKS_PER_SECOND)

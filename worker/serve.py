@@ -1,0 +1,230 @@
+"""``worker run``: the whole worker, wired. Called by ``__main__`` with parsed options.
+
+Every process mirrors the rules and answers probes; the one that holds the Lease also works.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import uuid
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from typing import Any, Final
+
+from kubernetes.aio.client.api_client import ApiClient
+
+from summaryrule.settings import Settings
+from worker.clock import SystemClock
+from worker.errors import LeaseLost
+from worker.execute import Executor
+from worker.expression import evaluate
+from worker.health import Health
+from worker.kube.api import Api
+from worker.kube.connection import connect
+from worker.kube.events import KubeEvents
+from worker.kube.leases import KubeLeases
+from worker.kube.reflector import Reflector
+from worker.kube.resource import SUMMARY_RULES
+from worker.kube.rules import KubeRules
+from worker.kube.store import Key, Store
+from worker.kusto.commands import KustoCommands
+from worker.kusto.credentials import credential, require_trusted
+from worker.kusto.endpoints import is_loopback, parse_endpoints
+from worker.kusto.service import Service
+from worker.lease import Elector, Leadership
+from worker.ledger import Ledger
+from worker.loop import work
+from worker.metrics import Metrics
+from worker.options import labels
+from worker.poller import Poller
+from worker.ports import Clock
+from worker.queue import Queue
+from worker.reconcile import Reconciler
+from worker.tally import Tally
+
+log = logging.getLogger(__name__)
+
+_USER_AGENT: Final = "summaryrule-operator-worker"
+
+
+async def run(options: argparse.Namespace, environ: Mapping[str, str]) -> None:
+    """Work until SIGTERM or SIGINT, then give the Lease up and return.
+
+    Raises:
+        ValueError: options that cannot be used; the message says what to write.
+        Refused: no API server, or no credential, is configured.
+    """
+    settings = Settings(
+        endpoints=parse_endpoints(
+            options.kusto_endpoint, allow_plain_http=options.allow_plain_http
+        ),
+        labels=labels(options.cluster_label, "--cluster-label"),
+        adopt_unowned=options.adopt_unowned,
+        mode=options.mode,
+    )
+    clock, metrics = SystemClock(), Metrics()
+    async with (
+        _connected(environ) as client,
+        _kusto(options, environ, settings, clock, metrics) as kusto,
+    ):
+        api = Api(client, observe=metrics.api_request)
+        await _Worker(options, settings, api, kusto, clock=clock, metrics=metrics).run()
+
+
+class _Worker:
+    """The parts that live as long as the process."""
+
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        settings: Settings,
+        api: Api,
+        kusto: KustoCommands,
+        *,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._options, self._settings = options, settings
+        self._api, self._kusto = api, kusto
+        self._clock, self._metrics = clock, metrics
+        self._queue: Queue[Key] = Queue(clock)
+        self._store = Store(self._queue.add)
+        self._reflector = Reflector(api, SUMMARY_RULES.collection(), self._store)
+        self._elector = Elector(
+            KubeLeases(api, options.namespace),
+            options.lease,
+            f"{socket.gethostname()}_{uuid.uuid4()}",
+            clock,
+        )
+
+    async def run(self) -> None:
+        """Mirror, answer probes, and lead whenever the Lease can be had."""
+        metrics = self._metrics
+        metrics.queue_depth(lambda: self._queue.depth)
+        metrics.rules(lambda: len(self._store))
+        metrics.leader(lambda: self._elector.is_leader)
+        health = Health(
+            self._options.host,
+            self._options.port,
+            live=lambda: None,
+            ready=self._not_ready,
+            metrics=metrics.exposition,
+        )
+        async with health, _background(self._reflector.run()):
+            log.info("serving probes and metrics on %s:%s", self._options.host, health.port)
+            with _stopping() as stop:
+                await _until(stop, self._campaign())
+
+    def _not_ready(self) -> str | None:
+        return None if self._reflector.synced.is_set() else "the rules are not listed yet"
+
+    async def _campaign(self) -> None:
+        while True:
+            try:
+                await self._elector.run(self._lead)
+            except LeaseLost as error:
+                log.warning("%s", error)
+
+    async def _lead(self, leadership: Leadership) -> None:
+        await self._reflector.synced.wait()
+        ledger = Ledger()
+        rules = KubeRules(self._api)
+        events = KubeEvents(self._api, self._clock)
+        poller = Poller(self._kusto, ledger, self._clock, self._queue.add)
+        executor = Executor(rules, self._kusto, events, ledger, leadership)
+        reconciler = Reconciler(
+            rules,
+            self._store,
+            ledger,
+            poller,
+            executor,
+            self._clock,
+            self._settings,
+            evaluate,
+            Tally(self._metrics),
+        )
+        # What this process knew before it led may be old news: look at every rule.
+        for rule in self._store:
+            self._queue.add((rule["metadata"]["namespace"], rule["metadata"]["name"]))
+        async with _background(poller.run()):
+            await work(self._queue, reconciler, self._metrics, self._options.workers)
+
+
+@contextlib.asynccontextmanager
+async def _connected(environ: Mapping[str, str]) -> AsyncIterator[ApiClient]:
+    client = await connect(environ, user_agent=_USER_AGENT)
+    try:
+        yield client
+    finally:
+        await client.close()  # type: ignore[no-untyped-call]
+
+
+@contextlib.asynccontextmanager
+async def _kusto(
+    options: argparse.Namespace,
+    environ: Mapping[str, str],
+    settings: Settings,
+    clock: Clock,
+    metrics: Metrics,
+) -> AsyncIterator[KustoCommands]:
+    """One service an endpoint, with a login unless it is this machine's."""
+    urls = set(settings.endpoints.values())
+    remote = [url for url in urls if not is_loopback(url)]
+    login = credential(options.kusto_credential, environ) if remote else None
+    for url in remote:
+        require_trusted(url, environ)
+    services = {
+        url: Service(
+            url,
+            clock,
+            credential=login if url in remote else None,
+            observe=metrics.kusto_request,
+        )
+        for url in urls
+    }
+    commands = KustoCommands({name: services[url] for name, url in settings.endpoints.items()})
+    try:
+        yield commands
+    finally:
+        await commands.close()
+        if login is not None:
+            await login.close()
+
+
+@contextlib.asynccontextmanager
+async def _background(coroutine: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """A task beside the block; its failure ends the block, and the block's end cancels it."""
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(coroutine)
+        try:
+            yield
+        finally:
+            task.cancel()
+
+
+@contextlib.contextmanager
+def _stopping() -> Iterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+async def _until(stop: asyncio.Event, coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run it until ``stop``; then cancel it and wait, so that the Lease is given up."""
+    working, stopping = asyncio.ensure_future(coroutine), asyncio.ensure_future(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (working, stopping):
+        task.cancel()
+    outcomes = await asyncio.gather(working, stopping, return_exceptions=True)
+    failure = outcomes[0]
+    if isinstance(failure, BaseException) and not isinstance(failure, asyncio.CancelledError):
+        raise failure
+    log.info("stopped")

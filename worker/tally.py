@@ -1,0 +1,74 @@
+"""Counts what the loop does, for the metrics: the difference that each write makes.
+
+Nothing is counted where a decision is made, so that the pure rooms stay pure and a window is
+counted when it is recorded, not when it is hoped for.
+"""
+
+from summaryrule.defaulting import read_status
+from summaryrule.instant import TICKS_PER_SECOND, Instant
+from summaryrule.request import is_active
+from summaryrule.v1 import BackfillStatus, ScheduleStatus, SummaryRuleStatus
+from worker.kube.store import Key, key_of
+from worker.metrics import Metrics
+from worker.ports import Rule
+
+
+class Tally:
+    """Feeds ``Metrics``; one a worker."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._flying: dict[Key, tuple[int, int]] = {}
+
+    def looked(self, rule: Rule, now: Instant) -> None:
+        """A rule was looked at: its lag and what is left of its backfill."""
+        key, status = key_of(rule), read_status(rule)
+        schedule, backfill = status.schedule, status.backfill
+        if schedule is not None and schedule.last_done is not None:
+            lag = (now.ticks - schedule.last_done.ticks) / TICKS_PER_SECOND
+            self._metrics.rule_lag(*key, max(lag, 0.0))
+        remaining = None
+        if backfill is not None and is_active(backfill):
+            remaining = backfill.windows_total - backfill.windows_done - len(backfill.skipped)
+        self._metrics.backfill_remaining(*key, remaining)
+        self._fly(key, status)
+
+    def wrote(self, before: Rule, after: Rule) -> None:
+        """A rule was written: count the windows that came to something."""
+        old, new = read_status(before), read_status(after)
+        self._count_schedule(old.schedule or ScheduleStatus(), new.schedule or ScheduleStatus())
+        if new.backfill is not None:
+            self._count_backfill(old.backfill, new.backfill)
+
+    def forget(self, key: Key) -> None:
+        """The rule is gone."""
+        self._metrics.forget_rule(*key)
+        self._flying.pop(key, None)
+        self._report_flying()
+
+    def _count_schedule(self, old: ScheduleStatus, new: ScheduleStatus) -> None:
+        left = {w.token for w in old.in_flight} - {w.token for w in new.in_flight}
+        failed = {w.token for w in new.failed} - {w.token for w in old.failed}
+        if left - failed:
+            self._metrics.window("interval", "completed", len(left - failed))
+        if failed:
+            self._metrics.window("interval", "failed", len(failed))
+
+    def _count_backfill(self, old: BackfillStatus | None, new: BackfillStatus) -> None:
+        same = old is not None and old.request_key == new.request_key
+        done = new.windows_done - (old.windows_done if old is not None and same else 0)
+        failed = len(new.failed) - (len(old.failed) if old is not None and same else 0)
+        if same and done > 0:
+            self._metrics.window("backfill", "completed", done)
+        if failed > 0:
+            self._metrics.window("backfill", "failed", failed)
+
+    def _fly(self, key: Key, status: SummaryRuleStatus) -> None:
+        runs = len(status.schedule.in_flight) if status.schedule is not None else 0
+        past = len(status.backfill.in_flight) if status.backfill is not None else 0
+        self._flying[key] = (runs, past)
+        self._report_flying()
+
+    def _report_flying(self) -> None:
+        self._metrics.in_flight("interval", sum(runs for runs, _ in self._flying.values()))
+        self._metrics.in_flight("backfill", sum(past for _, past in self._flying.values()))
