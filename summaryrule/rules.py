@@ -59,7 +59,10 @@ _MONTH_DAY = "((0[13578]|1[02])-31|(0[13-9]|1[0-2])-(29|30)|(0[1-9]|1[0-2])-(0[1
 _CLOCK = "T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,7})?"
 _ZONE = "(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 RFC3339: Final = f"^({_YEAR}-{_MONTH_DAY}|{_LEAP}-02-29){_CLOCK}{_ZONE}$"
-_NAME: Final = "^[A-Za-z0-9_. -]{1,1024}$"
+# The length is the schema's maxLength: RE2 repeats a class 1,000 times at most.
+_NAME: Final = "^[A-Za-z0-9_. -]+$"
+
+_NAME_LIMIT: Final = 1024
 
 _go_duration = re.compile(GO_DURATION)
 _rfc3339 = re.compile(RFC3339)
@@ -101,6 +104,7 @@ def _is_delay(text: str) -> bool:
 def _is_name(text: str) -> bool:
     return bool(
         _name.search(text)
+        and len(text) <= _NAME_LIMIT
         and not text.endswith("\n")
         and text.strip(" ")
         and not text.startswith("__")
