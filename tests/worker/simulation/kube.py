@@ -1,0 +1,128 @@
+"""The worker's Kubernetes ports on the in-memory cluster."""
+
+import asyncio
+import contextlib
+import copy
+import itertools
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from tests.worker.simulation.cluster import Cluster, Item
+from tests.worker.simulation.fates import Fates
+from worker.errors import Ambiguous, Conflict
+from worker.kube.merge_patch import difference
+from worker.kube.store import Store, key_of
+from worker.ports import FIELD_MANAGER, EventType, Rule
+
+
+class MemoryRules:
+    """Keeps `worker.ports.Rules`."""
+
+    def __init__(self, cluster: Cluster, fates: Fates | None = None) -> None:
+        self._cluster = cluster
+        self._fates = fates or Fates()
+
+    async def get(self, namespace: str, name: str) -> Rule:
+        return await self._fates.meet(lambda: self._cluster.get(namespace, name), writes=False)
+
+    async def patch_status(self, rule: Rule, status: dict[str, Any]) -> Rule:
+        change = difference(rule.get("status") or {}, status)
+        if not change:
+            return rule
+        return await self._patch(rule, {"status": change}, status=True)
+
+    async def patch(self, rule: Rule, body: dict[str, Any]) -> Rule:
+        return await self._patch(rule, body, status=False)
+
+    async def _patch(self, rule: Rule, body: dict[str, Any], *, status: bool) -> Rule:
+        version = {"resourceVersion": rule["metadata"]["resourceVersion"]}
+        versioned = {**body, "metadata": {**body.get("metadata", {}), **version}}
+        return await self._fates.meet(
+            lambda: self._cluster.patch(
+                key_of(rule), versioned, manager=FIELD_MANAGER, status=status
+            ),
+            writes=True,
+        )
+
+
+class MemoryEvents:
+    """Keeps `worker.ports.Events`; `said` counts what was said by rule, reason and message."""
+
+    def __init__(self) -> None:
+        self.said: Counter[tuple[str, str, str]] = Counter()
+
+    async def emit(self, rule: Rule, kind: EventType, reason: str, message: str) -> None:
+        await asyncio.sleep(0)
+        self.said[rule["metadata"]["name"], f"{kind}/{reason}", message] += 1
+
+
+class MemoryWatch:
+    """A reflector's stand-in: brings the cluster's changes into a store, in order and late.
+
+    `lag` gives each change's delay in seconds; an order once given is kept, as a watch keeps it.
+    """
+
+    def __init__(self, cluster: Cluster, store: Store, lag: Callable[[], float]) -> None:
+        self._store = store
+        self._lag = lag
+        self._last = 0.0
+        self.stop = cluster.watch(self._take)
+        for item in cluster:
+            store.put(item)
+
+    def _take(self, kind: str, item: Item) -> None:
+        loop = asyncio.get_running_loop()
+        self._last = max(self._last, loop.time() + self._lag())
+        act = self._store.remove if kind == "DELETED" else self._store.put
+        loop.call_at(self._last, act, item)
+
+
+class MemoryLeases:
+    """Keeps `worker.lease.Leases`."""
+
+    def __init__(self, fates: Fates | None = None) -> None:
+        self._fates = fates or Fates()
+        self._leases: dict[str, Item] = {}
+        self._versions = itertools.count(1)
+
+    async def read(self, name: str, *, within: float) -> Item | None:
+        async with _deadline(within):
+            return await self._fates.meet(
+                lambda: copy.deepcopy(self._leases.get(name)), writes=False
+            )
+
+    async def create(self, name: str, spec: dict[str, Any], *, within: float) -> Item:
+        async with _deadline(within):
+            return await self._fates.meet(lambda: self._create(name, spec), writes=True)
+
+    async def replace(self, lease: Item, spec: dict[str, Any], *, within: float) -> Item:
+        async with _deadline(within):
+            return await self._fates.meet(lambda: self._replace(lease, spec), writes=True)
+
+    def _create(self, name: str, spec: dict[str, Any]) -> Item:
+        if name in self._leases:
+            raise Conflict(f"the Lease {name} exists already")
+        return self._store(name, spec)
+
+    def _replace(self, lease: Item, spec: dict[str, Any]) -> Item:
+        name = lease["metadata"]["name"]
+        stored = self._leases[name]["metadata"]["resourceVersion"]
+        if stored != lease["metadata"]["resourceVersion"]:
+            raise Conflict(f"the Lease {name} has been modified")
+        return self._store(name, spec)
+
+    def _store(self, name: str, spec: dict[str, Any]) -> Item:
+        metadata = {"name": name, "resourceVersion": str(next(self._versions))}
+        self._leases[name] = {"metadata": metadata, "spec": dict(spec)}
+        return copy.deepcopy(self._leases[name])
+
+
+@contextlib.asynccontextmanager
+async def _deadline(seconds: float) -> AsyncIterator[None]:
+    """As the HTTP client does it: what happened to the call is not known."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise Ambiguous("no answer in time") from error

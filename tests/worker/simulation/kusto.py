@@ -1,0 +1,215 @@
+"""A Kusto in memory: operations that take time, tags, the log, and what can go wrong with each.
+
+Nothing runs in the background. Every call first settles what has ended by now, in the order of
+its end, so a schedule replays exactly. Appends commit when their operation ends, and the
+ingest-by check happens in the same step, as one transaction does it.
+"""
+
+import asyncio
+import re
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from random import Random
+
+from summaryrule.duration import Duration
+from summaryrule.instant import TICKS_PER_SECOND, Instant
+from summaryrule.observed import Operation
+from tests.worker.simulation.fates import Fates
+from worker.errors import Refused
+from worker.ports import Clock
+
+_APPEND = re.compile(
+    r"\.set-or-append async (?P<table>\['.*?'\]|\w+)(?: with \((?P<with>.*?)\))? <\| "
+)
+_TAG = re.compile(r'"ingest-by:([^"]+)"')
+_UNLESS = re.compile(r"""ingestIfNotExists='\["([^"]+)"\]'""")
+_LATEST_FOR = 6 * 3600 * TICKS_PER_SECOND
+_LOGGED_FOR = 14 * 86400 * TICKS_PER_SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an operation will end, and after how many seconds."""
+
+    seconds: float = 1.0
+    state: str = "Completed"
+    status: str = ""
+    should_retry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """An append that was committed."""
+
+    database: str
+    table: str
+    command: str
+    tag: str | None
+    rows: int
+    at: int
+
+
+@dataclass(slots=True)
+class _Running:
+    database: str
+    command: str
+    ends: int
+    outcome: Outcome
+
+
+_BEGUN = partial(Operation, state="InProgress", status="", should_retry=False, duration=Duration(0))
+
+
+@dataclass(slots=True)
+class World:
+    """The data of all databases: what survives the worker, and what the invariants are about."""
+
+    clock: Clock
+    databases: frozenset[str] = frozenset({"Telemetry"})
+    outcome: Callable[[str], Outcome] = lambda _command: Outcome()
+    rows: Callable[[str], int] = lambda _command: 1
+    log_lag: float = 0.0
+    dice: Random = field(default_factory=lambda: Random(0))  # noqa: S311 - seeded, not secret
+    appended: list[Append] = field(default_factory=list)
+    submitted: list[tuple[int, str]] = field(default_factory=list)
+    records: dict[str, Operation] = field(default_factory=dict)
+    running: dict[str, _Running] = field(default_factory=dict)
+
+    def start(self, database: str, command: str) -> str:
+        """Take an async append; its operation id. Raises Refused for any other text."""
+        if _APPEND.match(command) is None:
+            raise Refused("SYN0002: Query could not be parsed", "SYN0002")
+        self.settle()
+        now, one = self.clock.now(), str(uuid.UUID(int=self.dice.getrandbits(128), version=4))
+        outcome = self.outcome(command)
+        ends = now + round(outcome.seconds * TICKS_PER_SECOND)
+        self.running[one] = _Running(database, command, ends, outcome)
+        self.submitted.append((now, command))
+        started = Instant(now)
+        self.records[one] = _BEGUN(one, started=started, updated=started)
+        return one
+
+    def settle(self) -> None:
+        """End every operation whose time has come."""
+        now = self.clock.now()
+        for one, running in sorted(self.running.items(), key=lambda item: item[1].ends):
+            if running.ends <= now:
+                del self.running[one]
+                if running.outcome.state == "Completed":
+                    self._commit(running)
+                self._end(one, running.ends, running.outcome)
+
+    def cancel(self, one: str) -> bool:
+        """Stop it if it has not ended; whether it was stopped."""
+        self.settle()
+        if self.running.pop(one, None) is None:
+            return False
+        self._end(one, self.clock.now(), Outcome(state="Canceled", status="canceled by the user"))
+        return True
+
+    def forget(self, one: str) -> None:
+        """Lose an operation's record (an election of the admin node does that)."""
+        self.records.pop(one, None)
+
+    def known(self, ids: Iterable[str], *, younger: int, lag: int = 0) -> dict[str, Operation]:
+        """Records updated within `younger` ticks, as they stood `lag` ticks ago."""
+        self.settle()
+        now = self.clock.now()
+        found = {one: self.records[one] for one in ids if one in self.records}
+        return {
+            one: record
+            for one, record in found.items()
+            if record.updated is not None
+            and now - record.updated.ticks <= younger
+            and record.started is not None
+            and now - record.started.ticks >= lag
+        }
+
+    def has_tag(self, database: str, table: str, tag: str) -> bool:
+        self.settle()
+        return any(
+            append.rows and f"ingest-by:{append.tag}" == tag
+            for append in self.appended
+            if (append.database, append.table) == (database, table)
+        )
+
+    def _commit(self, running: _Running) -> None:
+        match = _APPEND.match(running.command)
+        assert match is not None
+        table = match["table"].removeprefix("['").removesuffix("']")
+        unless, tag = _UNLESS.search(match["with"] or ""), _TAG.search(match["with"] or "")
+        if unless and self._exists(running.database, table, unless[1]):
+            return
+        rows = self.rows(running.command)
+        self.appended.append(
+            Append(running.database, table, running.command, tag and tag[1], rows, running.ends)
+        )
+
+    def _exists(self, database: str, table: str, token: str) -> bool:
+        return any(
+            append.rows and append.tag == token
+            for append in self.appended
+            if (append.database, append.table) == (database, table)
+        )
+
+    def _end(self, one: str, at: int, outcome: Outcome) -> None:
+        record = self.records.get(one)
+        if record is None or record.started is None:
+            return
+        self.records[one] = replace(
+            record,
+            state=outcome.state,
+            status=outcome.status,
+            should_retry=outcome.should_retry,
+            updated=Instant(at),
+            duration=Duration((at - record.started.ticks) * 100),
+        )
+
+
+class MemoryKusto:
+    """Keeps `worker.ports.Kusto` on a world."""
+
+    def __init__(self, world: World, fates: Fates | None = None) -> None:
+        self._world = world
+        self._fates = fates or Fates()
+
+    def endpoint(self, database: str) -> str | None:
+        return "http://127.0.0.1:8080" if database in self._world.databases else None
+
+    async def submit(self, database: str, command: str) -> str:
+        self._require(database)
+        return await self._fates.meet(lambda: self._world.start(database, command), writes=True)
+
+    async def operations(self, database: str, ids: Iterable[str]) -> dict[str, Operation]:
+        return await self._known(database, list(ids), younger=_LATEST_FOR)
+
+    async def operations_log(self, database: str, ids: Iterable[str]) -> dict[str, Operation]:
+        lag = round(self._world.log_lag * TICKS_PER_SECOND)
+        return await self._known(database, list(ids), younger=_LOGGED_FOR, lag=lag)
+
+    async def has_tag(self, database: str, table: str, tag: str) -> bool:
+        self._require(database)
+        return await self._fates.meet(
+            lambda: self._world.has_tag(database, table, tag), writes=False
+        )
+
+    async def cancel(self, database: str, operation: str) -> bool:
+        self._require(database)
+        return await self._fates.meet(lambda: self._world.cancel(operation), writes=False)
+
+    async def _known(
+        self, database: str, ids: list[str], *, younger: int, lag: int = 0
+    ) -> dict[str, Operation]:
+        self._require(database)
+        if not ids:
+            await asyncio.sleep(0)
+            return {}
+        return await self._fates.meet(
+            lambda: self._world.known(ids, younger=younger, lag=lag), writes=False
+        )
+
+    def _require(self, database: str) -> None:
+        if database not in self._world.databases:
+            raise Refused(f"no endpoint serves the database {database!r}", "NoEndpoint")
