@@ -54,7 +54,8 @@ class Deployments:
         new = self._living(wanted)
         old = [pod for each in owned if each is not wanted for pod in self._living(each)]
         count = 0 if self.is_left_out(deployment) else deployment["spec"]["replicas"]
-        moves = rollout.moves(wanted["metadata"]["name"], count, new, old)
+        free = rollout.free_names(wanted["metadata"]["name"], self._pods)
+        moves = rollout.moves(count, free, new, old)
         for name in moves.create:
             await self._create(wanted, name)
         for pod in moves.delete:

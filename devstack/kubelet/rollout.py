@@ -6,8 +6,9 @@ Pure. Used by `deployments.py`. The update is that of the chart (`maxSurge: 1`,
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count, islice
 
 from devstack.kubelet.api import Object
 
@@ -68,20 +69,24 @@ def pod(template: Object, name: str, reference: Object, namespace: str) -> Objec
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
 
 
-def moves(name: str, wanted: int, new: Sequence[Object], old: Sequence[Object]) -> Moves:
-    """Give the next moves towards `wanted` Pods of the ReplicaSet `name`.
+def moves(wanted: int, free: Iterator[str], new: Sequence[Object], old: Sequence[Object]) -> Moves:
+    """Give the next moves towards `wanted` Pods of the present template.
 
-    `new` are its Pods and `old` those of templates before, none of them going already. As many as
-    wanted stay ready throughout.
+    `free` gives names for Pods; `new` are those of the present template and `old` those of the
+    templates before, none of them going already. As many as wanted stay ready throughout.
     """
-    taken = {item["metadata"]["name"] for item in new}
-    free = [each for index in range(wanted) if (each := f"{name}-{index}") not in taken]
     room = wanted + 1 - len(new) - len(old) if old else wanted - len(new)
     spare = sum(map(is_ready, [*new, *old])) - wanted
     useless = [item for item in old if not is_ready(item)]
     going = [*useless, *[item for item in old if is_ready(item)][: max(spare, 0)]]
     surplus = sorted(new, key=lambda item: str(item["metadata"]["name"]))[wanted:]
-    return Moves(free[: max(room, 0)], [*going, *surplus])
+    return Moves(list(islice(free, max(room, 0))), [*going, *surplus])
+
+
+def free_names(name: str, pods: Iterable[Object]) -> Iterator[str]:
+    """Give names for new Pods of the ReplicaSet `name`: none that a Pod has, going or not."""
+    taken = {item["metadata"]["name"] for item in pods}
+    return (each for index in count() if (each := f"{name}-{index}") not in taken)
 
 
 def is_ready(item: Object) -> bool:
