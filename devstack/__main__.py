@@ -31,6 +31,7 @@ examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; give its exit code."""
     asked = parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     command: Callable[[argparse.Namespace], int] = asked.command
     try:
         return command(asked)

@@ -39,20 +39,22 @@ class Egress:
         self.socket.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            head = await reader.readuntil(b"\r\n\r\n")
-            far = await self._dial(head)
+        try:
+            far = await self._dial(await reader.readuntil(b"\r\n\r\n"))
             if far is None:
                 writer.write(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
             else:
                 writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
                 await asyncio.gather(_pump(reader, far[1]), _pump(far[0], writer))
-        writer.close()
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass  # the API server hung up, or is not who speaks here
+        finally:
+            writer.close()
 
     async def _dial(self, head: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
-        method, target, *_ = head.decode("latin-1").split(" ")
-        local = self.routes.get(target) if method == "CONNECT" else None
-        if local is None:
+        method, _, rest = head.decode("latin-1").partition(" ")
+        local = self.routes.get(rest.partition(" ")[0])
+        if local is None or method != "CONNECT":
             return None
         host, _, port = local.rpartition(":")
         try:

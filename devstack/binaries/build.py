@@ -41,9 +41,12 @@ def build(cache: Cache, tools: Sequence[Tool]) -> None:
     scratch = cache.root / "build"
     _check_room(cache.root, scratch)
     go = golang.find(cache, max(tool.needs_go for tool in missing))
-    scratch.mkdir(exist_ok=True)
-    for tool in missing:
-        _build_one(cache, tool, go, scratch)
+    try:
+        scratch.mkdir(exist_ok=True)
+        for tool in missing:
+            _build_one(cache, tool, go, scratch)
+    except OSError as error:
+        raise DevstackError(_reason(missing[-1], str(error).lower(), cache.root)) from None
     shutil.rmtree(scratch, ignore_errors=True)
 
 

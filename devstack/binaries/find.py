@@ -28,12 +28,15 @@ def resolve(report: Report) -> dict[str, Path]:
     Raises:
         DevstackError: one can neither be found nor built.
     """
-    cache = Cache.from_environment()
-    places = [_assets(), cache.place]
-    found = _look(TOOLS, places)
-    if missing := [tool for tool in TOOLS if tool.name not in found]:
+    return find(TOOLS, Cache.from_environment(), report)
+
+
+def find(tools: Sequence[Tool], cache: Cache, report: Report) -> dict[str, Path]:
+    """Give the path of each of `tools`, as `resolve` does."""
+    found = _look(tools, [_assets(), cache.place])
+    if missing := [tool for tool in tools if tool.name not in found]:
         found |= _fetch(missing, cache, report)
-    return {tool.name: found[tool.name].resolve() for tool in TOOLS}
+    return {tool.name: found[tool.name].resolve() for tool in tools}
 
 
 def _fetch(missing: Sequence[Tool], cache: Cache, report: Report) -> dict[str, Path]:

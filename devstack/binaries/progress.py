@@ -14,6 +14,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from devstack.child import leashed
+
 QUIET_FOR = 15.0
 BLINK = 1.0
 
@@ -26,7 +28,7 @@ def run(what: str, argv: Sequence[str], env: Mapping[str, str], cwd: Path) -> tu
     began = time.monotonic()
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(  # noqa: S603 - go, uv or pip
-            argv,
+            leashed(argv),
             env=dict(env),
             cwd=cwd,
             stdin=subprocess.DEVNULL,
