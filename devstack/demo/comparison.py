@@ -1,0 +1,65 @@
+"""Is every window's data in the summary table, once? Compared row by row with the raw table."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from azure.kusto.data import KustoClient
+
+from devstack.demo.rules import HOUR, SUMMARY, direct_query
+from summaryrule.instant import Instant
+from summaryrule.windows import Window, floor
+
+_COLUMNS: Final = ("Timestamp", "Verb", "Resource", "Code", "Samples", "Requests")
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What the summary table holds against what it should."""
+
+    windows: int
+    whole: int
+    rows: int
+    missing: int
+    doubled: int
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every row is there once and no other."""
+        return self.windows == self.whole and not self.missing and not self.doubled
+
+    def __str__(self) -> str:
+        return (
+            f"{self.whole}/{self.windows} windows, {self.rows} rows,"
+            f" {self.missing} missing, {self.doubled} doubled"
+        )
+
+
+def compare(client: KustoClient, database: str, windows: Iterable[Window]) -> Comparison:
+    """Compare the summary of these windows with one direct query over the raw table."""
+    wanted = sorted(windows)
+    query = direct_query(wanted[0].start, wanted[-1].end)
+    asked = {window.start for window in wanted}
+    expected = Counter(row for row in _rows(client, database, query) if _window(row) in asked)
+    stored = Counter(_rows(client, database, f"{SUMMARY} | project {', '.join(_COLUMNS)}"))
+    missing, doubled = expected - stored, stored - expected
+    broken = {_window(row) for row in (*missing, *doubled)}
+    whole = sum(1 for start in asked if start not in broken and _has(expected, start))
+    return Comparison(len(wanted), whole, expected.total(), missing.total(), doubled.total())
+
+
+def _rows(client: KustoClient, database: str, query: str) -> list[Row]:
+    table = client.execute_query(database, query).primary_results[0]
+    names = [column["ColumnName"] for column in table.raw_columns]
+    places = [names.index(name) for name in _COLUMNS]
+    return [tuple(row[place] for place in places) for row in table.raw_rows]
+
+
+def _window(row: Row) -> Instant:
+    return floor(Instant.parse(row[0]), HOUR)
+
+
+def _has(rows: Counter[Row], start: Instant) -> bool:
+    return any(_window(row) == start for row in rows)

@@ -1,0 +1,87 @@
+"""The rules that the demo applies: one good, three that must be refused."""
+
+import copy
+from typing import Any, Final
+
+import yaml
+
+from devstack.demo.telemetry import TABLE
+from summaryrule.duration import Duration
+from summaryrule.instant import TICKS_PER_DAY, Instant
+from summaryrule.windows import Tiles, floor, tile
+
+NAME: Final = "api-requests-hourly"
+SUMMARY: Final = "ApiserverRequestsHourly"
+HOUR: Final = Duration(3_600_000_000_000)
+_MINUTES_17: Final = 17 * 60 * 10_000_000
+_AGGREGATION: Final = """\
+| extend Verb = tostring(Labels.verb), Resource = tostring(Labels.resource)
+| extend Code = tostring(Labels.code)
+| summarize Samples = count(), Requests = max(Value) - min(Value)
+  by Timestamp = bin(Timestamp, 1h), Verb, Resource, Code"""
+BODY: Final = f"""\
+{TABLE}
+| where Timestamp between (_startTime .. _endTime)
+{_AGGREGATION}
+"""
+
+
+def good(now: Instant) -> dict[str, Any]:
+    """An hourly rule with a 72-hour backfill whose bounds are not on the hour.
+
+    It ends before the schedule's own first window, so that no window is computed twice.
+    """
+    start = floor(now, HOUR).plus(-75 * HOUR.ticks + _MINUTES_17)
+    return _rule(NAME, "1h", {"start": str(start), "end": str(start.plus(72 * HOUR.ticks))})
+
+
+def windows(rule: dict[str, Any]) -> Tiles:
+    """The windows that the rule's backfill asks for."""
+    backfill = rule["spec"]["backfill"]
+    return tile(Instant.parse(backfill["start"]), Instant.parse(backfill["end"]), HOUR)
+
+
+def backwards(now: Instant) -> dict[str, Any]:
+    """Its backfill starts when it ends."""
+    start = str(floor(now.plus(-TICKS_PER_DAY), HOUR))
+    return _rule("start-is-not-before-end", "1h", {"start": start, "end": start})
+
+
+def too_old(now: Instant) -> dict[str, Any]:
+    """Its backfill starts 31 days ago."""
+    start = floor(now.plus(-31 * TICKS_PER_DAY), HOUR)
+    backfill = {"start": str(start), "end": str(floor(now, HOUR))}
+    return _rule("start-is-31-days-ago", "1h", backfill)
+
+
+def days(_now: Instant) -> dict[str, Any]:
+    """Its interval is written in days."""
+    return _rule("interval-in-days", "1d", None)
+
+
+def direct_query(start: Instant, end: Instant) -> str:
+    """The same aggregation over the raw table, for all of `[start, end)` at once."""
+    bounds = f"between (datetime({start}) .. datetime({end.plus(-1)}))"
+    return f"{TABLE}\n| where Timestamp {bounds}\n{_AGGREGATION}"
+
+
+def as_yaml(rule: dict[str, Any]) -> str:
+    """The manifest."""
+    return yaml.safe_dump(copy.deepcopy(rule), sort_keys=False)
+
+
+def _rule(name: str, interval: str, backfill: dict[str, str] | None) -> dict[str, Any]:
+    spec: dict[str, Any] = {
+        "database": "Telemetry",
+        "table": SUMMARY,
+        "interval": interval,
+        "body": BODY,
+    }
+    if backfill is not None:
+        spec["backfill"] = backfill
+    return {
+        "apiVersion": "adx-mon.azure.com/v1",
+        "kind": "SummaryRule",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": spec,
+    }
