@@ -19,7 +19,7 @@ as long as it can be sure of it. The rules:
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -157,7 +157,8 @@ class Elector:
         if lost:
             renewing.result()
             raise LeaseLost(f"the Lease {self._name} was lost; the work has been stopped")
-        await working
+        with _ungrouped():
+            await working
 
     async def _campaign(self) -> Leadership:
         while True:
@@ -258,6 +259,18 @@ class Elector:
             spec["acquireTime"] = now
             spec["leaseTransitions"] = int(before.get("leaseTransitions") or 0) + bool(before)
         return spec
+
+
+@contextlib.contextmanager
+def _ungrouped() -> Iterator[None]:
+    """Work in a task group says ``LeaseLost`` inside an exception group."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        lost, rest = group.split(LeaseLost)
+        if lost is None or rest is not None:
+            raise
+        raise LeaseLost("the work saw that the Lease was lost, and stopped") from group
 
 
 async def _cancelled(task: "asyncio.Future[None]") -> None:

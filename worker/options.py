@@ -98,6 +98,12 @@ def _run(run: argparse.ArgumentParser) -> None:
         help="the Lease's name (default: %(default)s)",
     )
     add(
+        "--identity",
+        metavar="NAME",
+        help="holder of the Lease; in a pod its name, so that a restarted container leads again at"
+        " once (default: host name and a random part)",
+    )
+    add(
         "--adopt-unowned",
         action=argparse.BooleanOptionalAction,
         default=True,

@@ -41,7 +41,11 @@ def preview(
 def _planned(rule: Mapping[str, Any], now: Instant, labels: Mapping[str, str]) -> dict[str, Any]:
     name = str((rule.get("metadata") or {}).get("name", ""))
     # A file has not been through admission: a missing end is filled as the webhook would.
-    stored = default(rule, rule, user="worker plan", worker="", now=now).object if _lacks_end(rule) else rule
+    stored = (
+        default(rule, rule, user="worker plan", worker="", now=now).object
+        if _lacks_end(rule)
+        else rule
+    )
     try:
         read_rule = read(stored)
     except MalformedError as error:

@@ -95,7 +95,7 @@ class _Worker:
         self._elector = Elector(
             KubeLeases(api, options.namespace),
             options.lease,
-            f"{socket.gethostname()}_{uuid.uuid4()}",
+            options.identity or f"{socket.gethostname()}_{uuid.uuid4()}",
             clock,
         )
 

@@ -38,7 +38,7 @@ class Service:
         *,
         credential: Any = None,  # noqa: ANN401 - azure's AsyncTokenCredential
         concurrency: int = 16,
-        within: float = 60.0,
+        within: float = 30.0,
         observe: Observe = _ignore,
         backoff: Backoff | None = None,
     ) -> None:
