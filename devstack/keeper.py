@@ -6,6 +6,7 @@ process to end and one that asks its health; `stop` ends both.
 
 import asyncio
 import contextlib
+import math
 import os
 import signal
 import time
@@ -77,13 +78,16 @@ class Keeper:
                 f"{name} {self.ended}; its log is {log} and ends: {last_words(log)}"
             )
 
-    async def stop(self) -> None:
-        """End the process: SIGTERM, `grace` seconds, SIGKILL. Returns when it is gone."""
+    async def stop(self, longest: float = math.inf) -> None:
+        """End the process and return when it is gone: SIGTERM, a grace, SIGKILL.
+
+        The grace is the child's own, at most `longest` seconds.
+        """
         self._stopping = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._end()
+        await self._end(min(self.child.grace, longest))
         self._tell(healthy=False)
 
     async def restart(self) -> None:
@@ -129,12 +133,12 @@ class Keeper:
             self._tell(healthy=healthy and asked == self.pid)
             await asyncio.sleep(BEAT if self.healthy else EAGER_BEAT)
 
-    async def _end(self) -> None:
+    async def _end(self, grace: float) -> None:
         if self._process is None:
             return
         self._signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(self._process.wait(), self.child.grace)
+            await asyncio.wait_for(self._process.wait(), grace)
         except TimeoutError:
             pass
         finally:

@@ -95,8 +95,9 @@ def _row(process: Process) -> tuple[str, ...]:
 
 
 def _complaint(process: Process) -> str:
-    what = "has ended" if process.pid is None else "does not answer"
+    if process.pid is not None:
+        return f"{process.name} is not ready: its log says why"
     return (
-        f"{process.name} {what}: its log says why; `python -m devstack down`, then `up`, "
+        f"{process.name} has ended: its log says why; `python -m devstack down`, then `up`, "
         "starts afresh"
     )

@@ -14,6 +14,7 @@ Everything here runs on one asyncio loop in the main thread (see `leash.py` for 
 """
 
 import asyncio
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ from dataclasses import dataclass
 from devstack.child import Child, Process, leashed
 from devstack.errors import DevstackError
 from devstack.keeper import Keeper
+
+
+LAST_GRACE = 1.0
+"""Seconds for a child to end by itself when the whole stack ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +77,17 @@ class Supervisor:
         """Stop a child gracefully and start it again, at once."""
         await self._keepers[name].restart()
 
-    async def stop(self, name: str) -> None:
-        """Stop a child (SIGTERM, its grace, SIGKILL) and forget it."""
+    async def stop(self, name: str, longest: float = math.inf) -> None:
+        """Stop a child (SIGTERM, its grace of at most `longest` seconds, SIGKILL); forget it."""
         keeper = self._keepers[name]
-        await keeper.stop()
+        await keeper.stop(longest)
         self._keepers.pop(name, None)
         self._changed()
 
     async def stop_all(self) -> None:
-        """Stop every child, the youngest first."""
+        """Stop every child, the youngest first; nobody is left to drain connections for."""
         for name in reversed(list(self._keepers)):
-            await self.stop(name)
+            await self.stop(name, LAST_GRACE)
 
     async def run(
         self,
