@@ -1,0 +1,136 @@
+"""What the chart makes of its values, without a cluster."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.chart.helm import NAMESPACE, RELEASE, Helm, Object, only, pod_specs
+
+GOLDEN = Path(__file__).parent / "golden"
+WORKER = f"system:serviceaccount:{NAMESPACE}:{RELEASE}-worker"
+CONFIGURATIONS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+
+
+def test_the_objects_are_those_of_the_golden_list(chart: list[Object]) -> None:
+    found = sorted(f"{item['kind']} {item['metadata']['name']}" for item in chart)
+    assert found == (GOLDEN / "objects.txt").read_text().splitlines()
+
+
+@pytest.mark.parametrize("component", ["webhook", "worker"])
+def test_the_command_line_is_that_of_the_golden_file(helm: Helm, component: str) -> None:
+    objects = helm.render(
+        kusto={"endpoints": {"Telemetry": "https://a.kusto.windows.net"}},
+        worker={"clusterLabels": {"region": "westeurope"}},
+    )
+    (container,) = pod_specs(objects)[f"{RELEASE}-{component}"]["containers"]
+    written = [*container["command"], *container["args"]]
+    assert written == (GOLDEN / f"{component}.args.txt").read_text().splitlines()
+
+
+def test_no_ca_bundle_is_ever_rendered(helm: Helm) -> None:
+    for mode in ("self", "certManager", "existingSecret"):
+        objects = helm.render(certificates={"mode": mode, "existingSecret": {"name": "x"}})
+        for kind in CONFIGURATIONS:
+            (entry,) = only(objects, kind)["webhooks"]
+            assert "caBundle" not in entry["clientConfig"]
+
+
+@pytest.mark.parametrize("kind", CONFIGURATIONS)
+def test_both_webhooks_ask_for_summary_rules_alone_and_answer_in_time(
+    chart: list[Object], kind: str
+) -> None:
+    (entry,) = only(chart, kind, RELEASE)["webhooks"]
+    assert entry["failurePolicy"] == ("Ignore" if kind.startswith("Mutating") else "Fail")
+    assert entry["matchPolicy"] == "Equivalent"
+    assert entry["sideEffects"] == "None"
+    assert entry["timeoutSeconds"] <= 5
+    assert entry["clientConfig"]["service"]["name"] == f"{RELEASE}-webhook"
+    assert [rule["resources"] for rule in entry["rules"]] == [["summaryrules"]]
+    assert [condition["name"] for condition in entry["matchConditions"]] == [
+        "not-the-worker",
+        "spec-or-requester-changed",
+        "not-being-deleted",
+    ]
+    assert WORKER in entry["matchConditions"][0]["expression"]
+
+
+def test_a_worker_of_another_name_is_the_one_that_the_webhook_trusts(helm: Helm) -> None:
+    objects = helm.render(worker={"serviceAccount": {"create": False, "name": "summariser"}})
+    user = f"system:serviceaccount:{NAMESPACE}:summariser"
+    (webhook,) = pod_specs(objects)[f"{RELEASE}-webhook"]["containers"]
+    assert f"--worker-user={user}" in webhook["args"]
+    for kind in CONFIGURATIONS:
+        (entry,) = only(objects, kind)["webhooks"]
+        assert user in entry["matchConditions"][0]["expression"]
+
+
+def test_every_pod_meets_the_restricted_profile_on_a_read_only_root(chart: list[Object]) -> None:
+    specs = pod_specs(chart)
+    assert set(specs) == {f"{RELEASE}-{who}" for who in ("webhook", "worker", "cleanup", "test")}
+    for spec in specs.values():
+        assert spec["securityContext"]["runAsNonRoot"]
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for container in spec["containers"]:
+            allowed = container["securityContext"]
+            assert allowed["readOnlyRootFilesystem"]
+            assert not allowed["allowPrivilegeEscalation"]
+            assert allowed["capabilities"] == {"drop": ["ALL"]}
+            assert {"requests", "limits"} <= container["resources"].keys()
+
+
+@pytest.mark.parametrize("component", ["webhook", "worker"])
+def test_a_rolling_update_and_a_drain_keep_what_serves(chart: list[Object], component: str) -> None:
+    spec = only(chart, "Deployment", f"{RELEASE}-{component}")["spec"]
+    assert spec["replicas"] == 2
+    assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+    assert spec["template"]["spec"]["topologySpreadConstraints"]
+    budget = only(chart, "PodDisruptionBudget", f"{RELEASE}-{component}")["spec"]
+    assert budget["maxUnavailable"] == 1
+    assert budget["selector"]["matchLabels"] == spec["selector"]["matchLabels"]
+
+
+def test_the_crd_is_kept_unless_the_user_says_otherwise(helm: Helm, chart: list[Object]) -> None:
+    kind, keep = "CustomResourceDefinition", "helm.sh/resource-policy"
+    assert only(chart, kind)["metadata"]["annotations"][keep] == "keep"
+    lost = only(helm.render(crds={"keep": False}), kind)
+    assert keep not in lost["metadata"].get("annotations", {})
+    assert kind not in {item["kind"] for item in helm.render(crds={"enabled": False})}
+
+
+@pytest.mark.parametrize("mode", ["certManager", "existingSecret"])
+def test_a_mounted_certificate_needs_no_right_to_secrets(helm: Helm, mode: str) -> None:
+    objects = helm.render(certificates={"mode": mode, "existingSecret": {"name": "mine"}})
+    spec = pod_specs(objects)[f"{RELEASE}-webhook"]
+    (container,) = spec["containers"]
+    folder = "/etc/summaryrule/certificates"
+    assert {"--certificates=files", f"--cert-dir={folder}"} <= set(container["args"])
+    assert folder in {mount["mountPath"] for mount in container["volumeMounts"]}
+    secrets = [volume["secret"]["secretName"] for volume in spec["volumes"] if "secret" in volume]
+    assert secrets == ["mine" if mode == "existingSecret" else f"{RELEASE}-webhook-tls"]
+    assert f"{RELEASE}-webhook" not in names(objects, "Role")
+
+
+def test_an_issuer_that_is_named_is_the_only_one(helm: Helm) -> None:
+    reference = {"kind": "ClusterIssuer", "name": "corporate"}
+    objects = helm.render(
+        certificates={"mode": "certManager", "certManager": {"issuerRef": reference}}
+    )
+    assert names(objects, "Issuer") == []
+    issued = only(objects, "Certificate")["spec"]
+    assert issued["issuerRef"] == {"group": "cert-manager.io", **reference}
+    assert f"{RELEASE}-webhook.{NAMESPACE}.svc" in issued["dnsNames"]
+
+
+def test_workload_identity_marks_the_workers_account_and_pods(helm: Helm) -> None:
+    client = "01234567-89ab-cdef-0123-456789abcdef"
+    objects = helm.render(workloadIdentity={"enabled": True, "clientId": client})
+    account = only(objects, "ServiceAccount", f"{RELEASE}-worker")["metadata"]["annotations"]
+    assert account == {"azure.workload.identity/client-id": client}
+    template = only(objects, "Deployment", f"{RELEASE}-worker")["spec"]["template"]
+    assert template["metadata"]["labels"]["azure.workload.identity/use"] == "true"
+    other = only(objects, "Deployment", f"{RELEASE}-webhook")["spec"]["template"]
+    assert "azure.workload.identity/use" not in other["metadata"]["labels"]
+
+
+def names(objects: list[Object], kind: str) -> list[str]:
+    return [item["metadata"]["name"] for item in objects if item["kind"] == kind]
