@@ -1,0 +1,25 @@
+"""A lab a test, on the stack that all e2e tests share."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from azure.kusto.data import KustoClient, KustoConnectionStringBuilder
+
+from devstack.stack import Stack
+from tests.e2e.lab import Lab
+
+
+@pytest.fixture(scope="session")
+def kusto(stack: Stack) -> Iterator[KustoClient]:
+    endpoint = stack.env()["KUSTO_ENDPOINT"]
+    with KustoClient(KustoConnectionStringBuilder.with_no_authentication(endpoint)) as client:
+        yield client
+
+
+@pytest.fixture
+def lab(stack: Stack, kusto: KustoClient, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())
+    made = Lab(stack, kusto, name[:50].strip("-"), stack.env()["KUSTO_DATABASE"])
+    yield made
+    made.kubectl("delete", "summaryrule", made.name, "--ignore-not-found", "--timeout=30s")
