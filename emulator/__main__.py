@@ -1,0 +1,69 @@
+"""`python -m emulator`: a Kusto endpoint for a laptop."""
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from emulator import faults, server
+from emulator.app import App
+from emulator.endpoint import Endpoint
+from emulator.store import Store, StoreError
+
+_EXAMPLE = """example:
+  python -m emulator --data /tmp/kusto --port 8080
+
+  from azure.kusto.data import KustoClient
+  client = KustoClient("http://127.0.0.1:8080")
+  client.execute_mgmt("Telemetry", ".create table T (Timestamp: datetime, Value: real)")
+  client.execute_mgmt("Telemetry", ".ingest inline into table T <| 2026-11-01T00:00:00Z,1.5")
+  print(client.execute("Telemetry", "T | summarize avg(Value)").primary_results[0])
+
+The database Telemetry is there from the start; `.create database NAME` makes more.
+"""
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m emulator",
+        description="A local Kusto endpoint: management commands, async ingestion and KQL queries "
+        "for the official clients, over plain http, with no sign-in.",
+        epilog=f"{_EXAMPLE}\nfaults:\n{faults.__doc__}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--data", type=Path, metavar="DIR", help="keep data here (default: memory)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument("--port", type=int, default=8080, help="0 takes a free one (%(default)s)")
+    parser.add_argument("--port-file", type=Path, metavar="FILE", help="write the port here")
+    return parser.parse_args(argv)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serve until stopped; 0 then, 2 when the folder or the port cannot be had."""
+    arguments = _arguments(argv)
+    try:
+        bound = server.bind(arguments.host, arguments.port)
+    except (OSError, OverflowError) as error:
+        print(
+            f"emulator: cannot listen on {arguments.host}:{arguments.port}: {error}; "
+            "give another --port, or 0 for a free one",
+            file=sys.stderr,
+        )
+        return 2
+    try:
+        endpoint = Endpoint(Store(arguments.data), _now)
+        where = arguments.data or "memory"
+        print(f"{server.announce(bound, arguments.port_file)} (data in {where})", flush=True)
+        server.serve(App(endpoint), bound)
+    except StoreError as error:
+        print(f"emulator: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

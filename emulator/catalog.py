@@ -1,0 +1,92 @@
+"""What databases, tables and columns there are, as one transaction sees them.
+
+A Kusto database is a schema of the one DuckDB file, so that an append, its tags and its operation
+can commit together (DuckDB writes one file a transaction). Everything that resolves a name asks
+here; Kusto's names are case-sensitive, DuckDB's are not, and this is where that is kept straight.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from duckdb import DuckDBPyConnection
+
+from emulator.errors import DatabaseNotFound, EntityNotFound, SemanticRefusal
+from emulator.frames import Column
+from emulator.scalar import of_duckdb
+
+SYSTEM: Final = "__emulator"
+"""The schema of the endpoint's own tables; no Kusto name may begin with two underscores."""
+
+RESERVED: Final = frozenset(
+    {"main", "temp", "system", "memory", "information_schema", "pg_catalog", "store"}
+)
+"""Schema and catalog names that DuckDB has already, so no database can be called so."""
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Columns by table by database, each in order."""
+
+    databases: dict[str, dict[str, list[Column]]]
+
+    def tables(self, database: str) -> dict[str, list[Column]]:
+        """The tables of `database`; raises DatabaseNotFound."""
+        if database not in self.databases:
+            raise DatabaseNotFound(database)
+        return self.databases[database]
+
+    def columns(self, database: str, table: str) -> list[Column]:
+        """The columns of `table`; raises EntityNotFound."""
+        columns = self.tables(database).get(table)
+        if columns is None:
+            raise EntityNotFound(table, "Table")
+        return columns
+
+    def schema(self) -> dict[str, list[str]]:
+        """Column names by `database.table`, the form that duckdb-kql takes."""
+        return {
+            f"{database}.{table}": [column.name for column in columns]
+            for database, tables in self.databases.items()
+            for table, columns in tables.items()
+        }
+
+
+def quoted(*names: str) -> str:
+    """A qualified SQL identifier."""
+    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
+
+
+def literal(text: str) -> str:
+    """A SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def read(cursor: DuckDBPyConnection) -> Catalog:
+    """The catalog as this cursor's transaction sees it."""
+    databases: dict[str, dict[str, list[Column]]] = {
+        name: {} for (name,) in cursor.execute("SELECT name FROM __emulator.databases").fetchall()
+    }
+    cursor.execute(
+        "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns() "
+        "WHERE NOT internal AND database_name = current_database() "
+        "ORDER BY schema_name, table_name, column_index"
+    )
+    for database, table, column, kind in cursor.fetchall():
+        if database in databases:
+            columns = databases[database].setdefault(table, [])
+            columns.append(Column(column, of_duckdb(kind)))
+    return Catalog(databases)
+
+
+def refuse_case_twins(names: list[str], kind: str) -> None:
+    """Raise if two of `names` differ only in case, which this engine cannot keep apart."""
+    seen: dict[str, str] = {}
+    for name in names:
+        first = seen.setdefault(name.casefold(), name)
+        if first != name:
+            raise SemanticRefusal(
+                f"{kind} names '{first}' and '{name}' differ only in case, which the local "
+                "endpoint cannot keep apart; rename one"
+            )
+        if names.count(name) > 1:
+            raise SemanticRefusal(f"{kind} name '{name}' is given twice")

@@ -1,0 +1,108 @@
+"""`.show operations` in its forms, and `.cancel operation`.
+
+Source: Kusto docs, ".show operations command" and "Cancel operation command".
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from emulator import operations
+from emulator.catalog import Catalog
+from emulator.commands.show import shown, typed
+from emulator.errors import EntityNotFound
+from emulator.frames import Table
+from emulator.kql import Rows
+from emulator.scanner import Scanner
+from emulator.services import Command, Request, Services
+
+
+def read(scanner: Scanner) -> Command | None:
+    """The command of this family that stands here."""
+    if scanner.accept(".show", "operations"):
+        return _show(scanner)
+    if scanner.accept(".cancel", "operation"):
+        return _cancel(scanner)
+    return None
+
+
+def _id(scanner: Scanner) -> UUID:
+    start = scanner.at
+    text = scanner.value("an operation id")
+    try:
+        return UUID(text)
+    except ValueError:
+        scanner.at = start
+        raise scanner.refuse("an operation id (a guid)") from None
+
+
+def _ids(scanner: Scanner) -> list[UUID]:
+    if not scanner.punctuation("("):
+        return [] if scanner.done or scanner.rest.startswith("|") else [_id(scanner)]
+    ids = [_id(scanner)]
+    while scanner.punctuation(","):
+        ids.append(_id(scanner))
+    scanner.expect(")")
+    return ids
+
+
+def _show(scanner: Scanner) -> Command:
+    ids = _ids(scanner)
+
+    def select(_: Catalog, services: Services, request: Request) -> Rows:
+        horizon = services.faults.horizon(request.database, request.text)
+        if ids:
+            sql = operations.latest_sql(ids, request.moment, horizon)
+        else:
+            sql = operations.log_sql(request.moment, horizon)
+        return Rows(sql, operations.COLUMNS)
+
+    return shown(scanner, "OperationsShow", select)
+
+
+def _cancel(scanner: Scanner) -> Command:
+    operation_id = _id(scanner)
+    reason = ""
+    if scanner.accept("with"):
+        scanner.expect("(")
+        if not scanner.accept("reason"):
+            raise scanner.refuse("'reason'")
+        scanner.expect("=")
+        reason = scanner.value("the reason")
+        scanner.expect(")")
+    scanner.end()
+    return Cancel(operation_id, reason)
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """`.cancel operation ID [with (reason = '…')]`."""
+
+    operation_id: UUID
+    reason: str
+    operation: str = "OperationCancel"
+
+    async def run(self, services: Services, request: Request) -> Table:
+        """One row that says whether it was canceled; raises EntityNotFound."""
+        del request
+        known = await services.store.read(lambda cursor: operations.find(cursor, self.operation_id))
+        if known is None:
+            raise EntityNotFound(str(self.operation_id), "Operation")
+        canceled = await services.runner.cancel(self.operation_id, self.reason)
+        return Table(_CANCELED, [self._row(known, canceled=canceled)])
+
+    def _row(self, known: tuple[str, datetime, str], *, canceled: bool) -> tuple[object, ...]:
+        kind, started_on, state = known
+        if canceled:
+            return (self.operation_id, kind, started_on, "Canceled successfully", self.reason)
+        why = f"The operation is {state} and can no longer be canceled."
+        return (self.operation_id, kind, started_on, "Cancel failed", why)
+
+
+_CANCELED = typed(
+    OperationId="guid",
+    Operation="string",
+    StartedOn="datetime",
+    CancellationState="string",
+    ReasonPhrase="string",
+)

@@ -1,0 +1,67 @@
+"""What every `.show` command shares: rows from SQL, and a KQL pipeline to go on with."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+
+from emulator import catalog as catalogs
+from emulator.catalog import Catalog, literal, quoted
+from emulator.frames import Column, Table
+from emulator.kql import Rows, Statement, run, translate
+from emulator.scalar import named
+from emulator.scanner import Scanner
+from emulator.services import Request, Services
+
+Select = Callable[[Catalog, Services, Request], Rows]
+
+
+@dataclass(frozen=True)
+class Show:
+    """A command that reads: `select` gives its rows, `pipeline` what is piped onto them."""
+
+    operation: str
+    select: Select
+    pipeline: str
+
+    async def run(self, services: Services, request: Request) -> Table:
+        """The rows, through the pipeline if there is one."""
+
+        def work(cursor: DuckDBPyConnection) -> Table:
+            catalog = catalogs.read(cursor)
+            rows = self.select(catalog, services, request)
+            statement = Statement(rows.sql, {})
+            if self.pipeline:
+                statement = translate(self.pipeline, request.scope(catalog), rows)
+            return run(cursor, statement)
+
+        return await services.store.read(work)
+
+
+def shown(scanner: Scanner, operation: str, select: Select) -> Show:
+    """The command, with the pipeline that is left to read, or nothing left."""
+    if not scanner.rest.startswith("|"):
+        scanner.end()
+        return Show(operation, select, "")
+    return Show(operation, select, scanner.rest)
+
+
+def constant(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> Rows:
+    """SQL for `rows` that are known already; None is null."""
+    selected = [
+        ", ".join(
+            f"CAST({'NULL' if value is None else literal(str(value))} AS {column.scalar.duckdb}) "
+            f"AS {quoted(column.name)}"
+            for column, value in zip(columns, row, strict=True)
+        )
+        for row in rows or [[None] * len(columns)]
+    ]
+    sql = " UNION ALL ".join(f"SELECT {one}" for one in selected)
+    none = "" if rows else " WHERE false"
+    return Rows(f"SELECT * FROM ({sql}){none}", tuple(column.name for column in columns))  # noqa: S608
+
+
+def typed(**types: str) -> list[Column]:
+    """Columns by name and Kusto type."""
+    return [Column(name, named(kind)) for name, kind in types.items()]

@@ -1,0 +1,45 @@
+"""One sentence, in Kusto's words where it has any, for what duckdb-kql and DuckDB complain of."""
+
+import re
+from typing import Final
+
+import duckdb
+from duckdb_kql.errors import KqlError, KqlSyntaxError, KqlUnsupportedError
+
+from emulator.errors import Refusal, SemanticRefusal, SyntaxRefusal, Unsupported
+
+_COLUMN: Final = re.compile(r'[Cc]olumn "([^"]+)" (?:not found|must appear)|column named "([^"]+)"')
+_NOISE: Final = re.compile(r"^(?:[A-Z][a-z]+ )+Error:\s*")
+
+
+def refusal_of(error: KqlError, text: str) -> Refusal:
+    """The refusal for what duckdb-kql raised on `text`."""
+    if isinstance(error, KqlSyntaxError):
+        return _syntax(error, text)
+    if isinstance(error, KqlUnsupportedError):
+        where = f" at [line:position={error.span.line}:{error.span.column}]" if error.span else ""
+        return Unsupported(f"'{error.construct}'{where}", error.hint or "")
+    return SemanticRefusal(str(error))
+
+
+def _syntax(error: KqlSyntaxError, text: str) -> SyntaxRefusal:
+    if not error.diagnostics:
+        return SyntaxRefusal(str(error), 1, 0)
+    first = error.diagnostics[0]
+    lines = text.splitlines() or [""]
+    line = lines[min(first.span.line, len(lines)) - 1]
+    here = line[first.span.column :][:40].strip() or "the end of the line"
+    said = first.message.split(" expecting ")[0]
+    return SyntaxRefusal(f"{said}, at {here!r}.", first.span.line, first.span.column)
+
+
+def engine_refusal(error: duckdb.Error) -> Refusal:
+    """The refusal for what DuckDB raised while it bound or ran a query."""
+    first = str(error).splitlines()[0]
+    if isinstance(error, duckdb.BinderException):
+        found = _COLUMN.search(first)
+        if found:
+            name = found[1] or found[2]
+            return SemanticRefusal(f"Failed to resolve scalar expression named '{name}'")
+        return SemanticRefusal(_NOISE.sub("", first), "SEM0001")
+    return Refusal(_NOISE.sub("", first))

@@ -1,0 +1,90 @@
+"""The endpoint itself: a store, a runner and faults, behind two verbs, `command` and `query`.
+
+Built by `emulator.__main__`, driven by `emulator.routes`.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+from emulator import bins, catalog, operations
+from emulator.commands import parse
+from emulator.commands.databases import create
+from emulator.diagnosis import engine_refusal
+from emulator.errors import Refusal
+from emulator.faults import Faults
+from emulator.frames import Table
+from emulator.intake import DEFAULT_DATABASE
+from emulator.kql import run, translate
+from emulator.runner import Runner
+from emulator.services import Request, Services
+from emulator.store import Store
+
+_WARM_UP: Final = """let _startTime=datetime(2026-01-01T00:00:00Z);
+let _endTime=datetime(2026-01-01T00:59:59.9999999Z);
+datatable(Timestamp:datetime, Value:real)[datetime(2026-01-01), 1.0]
+| where Timestamp between (_startTime .. _endTime)
+| summarize avg(Value), count() by bin(Timestamp, 1h)"""
+
+
+class Endpoint:
+    """Answers commands and queries; `clock` gives naive UTC."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+        faults = Faults()
+        self.services = Services(store, faults, Runner(store, faults, clock), clock)
+        self._warming: asyncio.Task[Table] | None = None
+
+    async def start(self) -> None:
+        """Make the default database, and say what a crash left behind."""
+        bins.install()
+        moment = self.services.clock()
+
+        def work(cursor: DuckDBPyConnection) -> None:
+            if DEFAULT_DATABASE not in catalog.read(cursor).databases:
+                create(cursor, DEFAULT_DATABASE, moment)
+            operations.abandon_unfinished(cursor, moment)
+            operations.prune(cursor, moment)
+
+        await self.services.store.write(work)
+
+    async def close(self) -> None:
+        """Stop background operations and close the file."""
+        await self.services.runner.close()
+        await asyncio.to_thread(self.services.store.close)
+
+    def kind(self, request: Request) -> str:
+        """Kusto's name for what this request is."""
+        if not request.text.startswith("."):
+            return "Query"
+        try:
+            return parse(request.text).operation
+        except Refusal:
+            return "Command"
+
+    async def command(self, request: Request) -> Table:
+        """Carry out a management command; raises Refusal."""
+        if not request.text.startswith("."):
+            raise Refusal("A query goes to /v2/rest/query; /v1/rest/mgmt takes commands.")
+        try:
+            return await parse(request.text).run(self.services, request)
+        except duckdb.Error as error:
+            raise engine_refusal(error) from error
+
+    async def query(self, request: Request) -> Table:
+        """The rows of a query; raises Refusal."""
+        if request.text.startswith("."):
+            raise Refusal("A management command goes to /v1/rest/mgmt, not to the query endpoint.")
+
+        def work(cursor: DuckDBPyConnection) -> Table:
+            scope = request.scope(catalog.read(cursor))
+            return run(cursor, translate(request.text, scope))
+
+        try:
+            return await self.services.store.read(work)
+        except duckdb.Error as error:
+            raise engine_refusal(error) from error

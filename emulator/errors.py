@@ -1,0 +1,125 @@
+"""What a request can be answered with instead of rows.
+
+    Refusal                the request itself; HTTP 400 unless said otherwise
+    ├── SyntaxRefusal      the text does not parse; says line and position
+    ├── SemanticRefusal    it parses, but names something that does not exist or does not fit
+    ├── Unsupported        Kusto knows it, this endpoint does not; names it
+    ├── DatabaseNotFound   the request's `db`
+    ├── EntityNotFound     a table, extent or operation that a command names
+    ├── Throttled          HTTP 429, worth repeating
+    └── Transport          404, 405, 413, 415: not a Kusto request at all
+
+Raised anywhere below `emulator.app`, which turns one into the body that the official clients read
+(Kusto REST API, "Query/management HTTP response": OneApiError).
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+
+class Refusal(Exception):  # noqa: N818 - it is an answer, as the tree above says
+    """One clear sentence, with the error code and type name that Kusto would use."""
+
+    status = 400
+    code = "General_BadRequest"
+    kind = "Kusto.Data.Exceptions.KustoBadRequestException"
+    summary = "Request is invalid and cannot be executed."
+    permanent = True
+
+    def __init__(self, message: str, **more: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.more = more
+
+    def body(self, activity: UUID, moment: datetime) -> dict[str, Any]:
+        """The JSON body; `@message` is what `KustoApiError` prints."""
+        context = {
+            "timestamp": moment.isoformat() + "Z",
+            "serviceAlias": "LOCAL",
+            "machineName": "emulator",
+            "processName": "emulator",
+            "clientRequestId": str(activity),
+            "activityId": str(activity),
+        }
+        error: dict[str, Any] = {"code": self.code, "message": self.summary, "@type": self.kind}
+        error |= {"@message": self.message, "@context": context, "@permanent": self.permanent}
+        return {"error": error | self.more}
+
+
+class SyntaxRefusal(Refusal):
+    """The text does not parse."""
+
+    kind = "Kusto.Data.Exceptions.SyntaxException"
+
+    def __init__(self, message: str, line: int, position: int) -> None:
+        where = f"[line:position={line}:{position}]"
+        more = {"@line": line, "@pos": position}
+        super().__init__(f"Syntax error: SYN0002: {message} {where}", **more)
+
+
+class SemanticRefusal(Refusal):
+    """The text parses but cannot mean anything here."""
+
+    kind = "Kusto.Data.Exceptions.SemanticException"
+
+    def __init__(self, message: str, code: str = "SEM0100") -> None:
+        super().__init__(f"Semantic error: {code}: {message}", **{"@errorCode": code})
+
+
+class Unsupported(Refusal):
+    """Something that Kusto has and this endpoint has not."""
+
+    code = "General_NotSupported"
+    kind = "Kusto.Data.Exceptions.KustoNotSupportedException"
+
+    def __init__(self, what: str, instead: str = "") -> None:
+        tail = f": {instead}" if instead else ""
+        super().__init__(f"The local Kusto endpoint does not support {what}{tail}")
+
+
+class DatabaseNotFound(Refusal):
+    """The request's `db` names no database."""
+
+    code = "BadRequest_DatabaseNotExist"
+    kind = "Kusto.Data.Exceptions.DatabaseNotFoundException"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Database '{name}' could not be found.")
+
+
+class EntityNotFound(Refusal):
+    """A command names an entity that is not there."""
+
+    code = "BadRequest_EntityNotFound"
+    kind = "Kusto.Data.Exceptions.EntityNotFoundException"
+
+    def __init__(self, name: str, kind: str) -> None:
+        super().__init__(f"Entity ID '{name}' of kind '{kind}' was not found.")
+
+
+class Throttled(Refusal):
+    """Too many requests; `retry_after` in whole seconds goes into the header."""
+
+    status = 429
+    code = "Too many requests"
+    kind = "Kusto.DataNode.Exceptions.ControlCommandThrottledException"
+    summary = "Request is invalid and cannot be executed."
+    permanent = False
+
+    def __init__(self, operation: str, retry_after: float) -> None:
+        super().__init__(
+            "The control command was aborted due to throttling. Retrying after some backoff might "
+            f"succeed. CommandType: '{operation}', Capacity: 1, Origin: 'CapacityPolicy/Ingestion'."
+        )
+        self.retry_after = retry_after
+
+
+class Transport(Refusal):
+    """Not a request that the Kusto REST API knows."""
+
+    summary = "The HTTP request is not one of the Kusto REST API."
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status

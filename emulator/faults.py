@@ -1,0 +1,145 @@
+"""Faults on demand, so that a client's handling of each can be seen.
+
+PUT /faults takes {"seed": N, "faults": [FAULT, …]} and replaces what was set; GET /faults shows it
+with how often each fired; DELETE /faults ends all. A FAULT is an object with
+
+  fault        what happens, below
+  match        only for requests whose text contains this; for an operation, its command's text
+  database     only for this database
+  count        at most so many times (default: always)
+  probability  0 to 1 (default 1), drawn with the seed
+
+and, by `fault`:
+
+  request-latency    the request waits `seconds` before it is looked at
+  throttle           HTTP 429 with Retry-After `retryAfter` (default 1) and Kusto's throttling body
+  lose-request       the connection is cut before the request is looked at: nothing happened
+  lose-reply         the connection is cut after it was carried out and committed
+  html               HTTP `httpStatus` (default 502) with an HTML page, as a gateway would
+  operation-latency  an async operation waits `seconds` before it runs
+  operation-end      an async operation ends as `state` (Failed, Throttled, Canceled, Abandoned,
+                     BadInput, PartiallySucceeded, Skipped, Scheduled) with `status` and
+                     `shouldRetry`; its rows are kept only with `commits`: true
+  operation-stuck    an async operation stays InProgress and does nothing until it is canceled
+  log-lag            `.show operations` without ids shows log rows only `seconds` after they happen
+  record-expiry      `.show operations (id, …)` shows records only for `seconds` (Kusto: 6 h)
+  log-expiry         `.show operations` without ids shows rows only for `seconds` (two weeks)
+  duplicate          an append that `ingestIfNotExists` holds back ends as `state`
+                     (default Completed)
+
+Example: three throttled submits, then every second operation fails for good:
+
+  {"seed": 7, "faults": [
+    {"fault": "throttle", "match": ".set-or-append", "count": 3, "retryAfter": 2},
+    {"fault": "operation-end", "state": "Failed", "status": "boom", "probability": 0.5}]}
+"""
+
+import random
+from datetime import timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from emulator.errors import Transport
+from emulator.operations import Horizon, State
+
+Kind = Literal[
+    "request-latency",
+    "throttle",
+    "lose-request",
+    "lose-reply",
+    "html",
+    "operation-latency",
+    "operation-end",
+    "operation-stuck",
+    "log-lag",
+    "record-expiry",
+    "log-expiry",
+    "duplicate",
+]
+
+
+class Fault(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, rename="camel"):
+    """One fault, as written in PUT /faults; `fired` is counted here."""
+
+    fault: Kind
+    match: str = ""
+    database: str = ""
+    count: int | None = None
+    probability: float = 1.0
+    seconds: float = 0.0
+    retry_after: float = 1.0
+    http_status: int = 502
+    state: State | None = None
+    status: str = ""
+    should_retry: bool = False
+    commits: bool = False
+    fired: int = 0
+
+
+class Plan(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of PUT /faults."""
+
+    faults: list[Fault] = []
+    seed: int = 0
+
+
+class Faults:
+    """What is set now; asked by the request path and by the operation runner."""
+
+    def __init__(self) -> None:
+        self._plan = Plan()
+        self._random = random.Random(0)  # noqa: S311 - repeatable, not secret
+
+    def replace(self, body: bytes) -> None:
+        """Take the body of PUT /faults; raises Transport for one that cannot be read."""
+        try:
+            plan = msgspec.json.decode(body, type=Plan)
+        except msgspec.DecodeError as error:
+            raise Transport(400, f"PUT /faults: {error}; see GET /faults?help") from error
+        for fault in plan.faults:
+            if fault.fault == "operation-end" and fault.state in (None, State.IN_PROGRESS):
+                raise Transport(400, "PUT /faults: an operation-end needs a state that is an end")
+        self._plan = plan
+        self._random = random.Random(plan.seed)  # noqa: S311 - repeatable, not secret
+
+    def clear(self) -> None:
+        """End all faults."""
+        self._plan = Plan()
+
+    def shown(self) -> dict[str, Any]:
+        """The plan with its counters, for GET /faults."""
+        faults = [
+            msgspec.to_builtins(fault) | {"fired": fault.fired} for fault in self._plan.faults
+        ]
+        return {"seed": self._plan.seed, "faults": faults}
+
+    def take(self, kind: Kind, database: str, text: str) -> Fault | None:
+        """The first fault of `kind` that strikes this request, counted as fired."""
+        for fault in self._plan.faults:
+            if fault.fault != kind or not self._strikes(fault, database, text):
+                continue
+            fault.fired += 1
+            return fault
+        return None
+
+    def _strikes(self, fault: Fault, database: str, text: str) -> bool:
+        if fault.count is not None and fault.fired >= fault.count:
+            return False
+        if fault.match not in text or fault.database not in ("", database):
+            return False
+        return fault.probability >= 1 or self._random.random() < fault.probability
+
+    def horizon(self, database: str, text: str) -> Horizon:
+        """How far `.show operations` sees for this request."""
+        default = Horizon()
+
+        def seconds(kind: Kind, otherwise: timedelta) -> timedelta:
+            fault = self.take(kind, database, text)
+            return otherwise if fault is None else timedelta(seconds=fault.seconds)
+
+        return Horizon(
+            seconds("record-expiry", default.latest_for),
+            seconds("log-expiry", default.logged_for),
+            seconds("log-lag", default.log_lag),
+        )

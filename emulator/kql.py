@@ -1,0 +1,108 @@
+"""KQL text to SQL that may be run: translated, resolved against the catalog, corrected.
+
+Every query and every append goes through `translate`. What duckdb-kql cannot translate is refused
+by name; a table reference is resolved here, so that no query reaches anything but Kusto tables.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+from duckdb_kql import ir
+from duckdb_kql import translate as duckdb_translate
+from duckdb_kql.entity_groups import effective_entity_groups
+from duckdb_kql.errors import KqlError
+from duckdb_kql.lower import lower, qualify
+from duckdb_kql.params import bind
+
+from emulator.bounds import with_exact_bounds
+from emulator.catalog import Catalog
+from emulator.diagnosis import refusal_of
+from emulator.errors import SemanticRefusal
+from emulator.frames import Column, Table
+from emulator.scalar import of_duckdb
+from emulator.tree import walk
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a query runs against: names, the request's database, its `now()` and its parameters."""
+
+    catalog: Catalog
+    database: str
+    moment: datetime
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """SQL with the values of its placeholders."""
+
+    sql: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """SQL for the rows of a command, for a KQL pipeline to go on from."""
+
+    sql: str
+    columns: tuple[str, ...]
+
+
+def translate(text: str, scope: Scope, source: Rows | None = None) -> Statement:
+    """SQL for the query `text`, or for the pipeline `text` that begins with `|` after `source`.
+
+    Raises Refusal: a syntax error with its position, an unknown name, or what is unsupported.
+    """
+    with duckdb_translate.clock(scope.moment) as clock:
+        try:
+            query = _lowered(text if source is None else f"__rows__ {text}", scope)
+            _resolve(query, scope, source)
+            if source is not None:
+                begun = ir.CommandSource(source.sql, source.columns, "the command")
+                query = ir.Query(begun, query.operators, query.lets)
+            rendered = duckdb_translate.to_sql(with_exact_bounds(query), scope.catalog.schema())
+            values = _values(query, scope, rendered.slots)
+        except KqlError as error:
+            raise refusal_of(error, text) from error
+        if clock.used:
+            values[duckdb_translate.CLOCK_SLOT] = clock.moment
+        return Statement(str(rendered), values)
+
+
+def _lowered(text: str, scope: Scope) -> ir.Query:
+    query = lower(text, effective_entity_groups(None), None, scope.database, None)
+    qualified: ir.Query = qualify(query, scope.database, None)
+    return qualified
+
+
+def _resolve(query: ir.Query, scope: Scope, source: Rows | None) -> None:
+    for node in walk(query):
+        if isinstance(node, ir.TableRef) and node.database is not None:
+            if source is not None and node.name == "__rows__":
+                continue
+            if node.name not in scope.catalog.tables(node.database):
+                raise SemanticRefusal(
+                    f"Failed to resolve table or column expression named '{node.name}'"
+                )
+        if isinstance(node, ir.WildcardTableRef) and node.database is not None:
+            scope.catalog.tables(node.database)
+
+
+def _values(query: ir.Query, scope: Scope, slots: frozenset[str]) -> dict[str, Any]:
+    if not query.parameters and not scope.parameters:
+        return {}
+    bound, missing = bind(query.parameters, dict(scope.parameters))
+    if missing:
+        raise SemanticRefusal(f"query parameter '{missing[0]}' has no value and no default")
+    return {slot: value for slot, value in bound.items() if slot in slots}
+
+
+def run(cursor: DuckDBPyConnection, statement: Statement) -> Table:
+    """The rows of `statement`, all of them."""
+    cursor.execute(statement.sql, statement.values or None)
+    columns = [Column(name, of_duckdb(kind)) for name, kind, *_ in cursor.description or []]
+    return Table(columns, cursor.fetchall())

@@ -1,0 +1,57 @@
+"""Runs the application on a socket until it is told to stop.
+
+NB: uvicorn 0.54 gives an application no way to cut a connection, which the lost-connection faults
+need; so its protocol hands each request its transport's `abort`. It also raises a caught SIGTERM
+again when it is done, which would end the process with a signal's exit code.
+"""
+
+import signal
+import socket
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from emulator.app import App
+
+_PATIENCE: Final = 1
+"""Seconds that requests in flight get after SIGTERM."""
+
+
+class _Protocol(HttpToolsProtocol):
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        scope: dict[str, Any] = self.scope  # type: ignore[assignment]
+        scope["emulator.abort"] = self.transport.abort
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises OSError."""
+    return socket.create_server((host, port), backlog=512)
+
+
+def announce(bound: socket.socket, port_file: Path | None) -> str:
+    """The endpoint's URL; writes the port's number to `port_file`, whole or not at all."""
+    host, port = bound.getsockname()[:2]
+    if port_file is not None:
+        draft = port_file.with_name(port_file.name + ".part")
+        draft.write_text(f"{port}\n")
+        draft.replace(port_file)
+    return f"http://{host}:{port}"
+
+
+def serve(app: App, bound: socket.socket) -> None:
+    """Serve until SIGTERM or Ctrl-C."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    config = uvicorn.Config(
+        app,
+        http=_Protocol,
+        loop="uvloop",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=_PATIENCE,
+    )
+    uvicorn.Server(config).run(sockets=[bound])

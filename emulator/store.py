@@ -1,0 +1,119 @@
+"""The DuckDB file: opened, locked down, read by many, written by one.
+
+`emulator.endpoint` runs every command through `read` or `write`. A write is one transaction on one
+thread: all of it is on disk when the call returns, or none of it after a kill -9 at any moment.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Final, TypeVar
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+from emulator.bins import MACROS
+
+T = TypeVar("T")
+READERS: Final = 4
+
+_OPERATION: Final = """(operation_id UUID, operation VARCHAR, node_id VARCHAR, started_on TIMESTAMP,
+    last_updated_on TIMESTAMP, state VARCHAR, status VARCHAR, root_activity_id UUID,
+    should_retry BOOLEAN, database VARCHAR)"""
+_SYSTEM: Final = (
+    "CREATE SCHEMA IF NOT EXISTS __emulator",
+    "CREATE TABLE IF NOT EXISTS __emulator.databases (name VARCHAR, created_on TIMESTAMP)",
+    """CREATE TABLE IF NOT EXISTS __emulator.tables
+        (database VARCHAR, name VARCHAR, folder VARCHAR, docstring VARCHAR)""",
+    """CREATE TABLE IF NOT EXISTS __emulator.extents (extent_id UUID, database VARCHAR,
+        table_name VARCHAR, created_on TIMESTAMP, row_count BIGINT, tags VARCHAR[])""",
+    f"CREATE TABLE IF NOT EXISTS __emulator.operations {_OPERATION}",
+    f"CREATE TABLE IF NOT EXISTS __emulator.operation_log {_OPERATION}",
+    MACROS,
+)
+_LOCKED_DOWN: Final = (
+    "SET GLOBAL TimeZone = 'UTC'",
+    "SET GLOBAL enable_external_access = false",
+    "SET GLOBAL autoinstall_known_extensions = false",
+    "SET GLOBAL autoload_known_extensions = false",
+    "SET GLOBAL lock_configuration = true",
+)
+
+
+class StoreError(Exception):
+    """The data folder cannot be opened; one sentence for the person at the terminal."""
+
+
+class Store:
+    """One DuckDB database in `folder`, or in memory when that is None."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._connection = _open(folder)
+        self._writer_cursor = self._connection.cursor()
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+        self._idle: SimpleQueue[DuckDBPyConnection] = SimpleQueue()
+        for _ in range(READERS):
+            self._idle.put(self._connection.cursor())
+
+    async def read(self, work: Callable[[DuckDBPyConnection], T]) -> T:
+        """`work` on a cursor that sees one snapshot and changes nothing."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._reading, work)
+
+    async def write(self, work: Callable[[DuckDBPyConnection], T]) -> T:
+        """`work` in one transaction, committed when it returns, rolled back when it raises."""
+        return await asyncio.get_running_loop().run_in_executor(self._writer, self.apply, work)
+
+    def apply(self, work: Callable[[DuckDBPyConnection], T]) -> T:
+        """`write`, on the caller's thread; only before the first `write` and on its thread."""
+        return _transact(self._writer_cursor, "COMMIT", work)
+
+    def _reading(self, work: Callable[[DuckDBPyConnection], T]) -> T:
+        cursor = self._idle.get()
+        try:
+            return _transact(cursor, "ROLLBACK", work)
+        finally:
+            self._idle.put(cursor)
+
+    def interrupt_writer(self) -> None:
+        """Make the statement that the writer runs now, if any, fail."""
+        self._writer_cursor.interrupt()
+
+    def close(self) -> None:
+        """Stop what runs, and close the file; what was committed stays."""
+        self._connection.interrupt()
+        self._writer_cursor.interrupt()
+        self._writer.shutdown(cancel_futures=True)
+        self._readers.shutdown(cancel_futures=True)
+        self._connection.close()
+
+
+def _transact(
+    cursor: DuckDBPyConnection, ending: str, work: Callable[[DuckDBPyConnection], T]
+) -> T:
+    cursor.execute("BEGIN TRANSACTION")
+    try:
+        result = work(cursor)
+    except BaseException:
+        cursor.execute("ROLLBACK")
+        raise
+    cursor.execute(ending)
+    return result
+
+
+def _open(folder: Path | None) -> DuckDBPyConnection:
+    try:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        connection = duckdb.connect(":memory:" if folder is None else folder / "store.duckdb")
+    except (OSError, duckdb.Error) as error:
+        reason = str(error).splitlines()[0]
+        raise StoreError(
+            f"cannot open the data folder {folder}: {reason} "
+            "Stop the endpoint that uses it, or give another --data."
+        ) from error
+    for statement in (*_LOCKED_DOWN[:1], *_SYSTEM, *_LOCKED_DOWN[1:]):
+        connection.execute(statement)
+    return connection
