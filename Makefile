@@ -13,70 +13,74 @@ MODEL := summaryrule.v1:SummaryRule
 # $(call have,PATH) refuses in one sentence while a part is not there yet.
 have = @test -e $(1) || { echo "make $@: this checkout has no $(1)" >&2; exit 2; }
 
+# The first time, downloading takes half a minute: uv shows it. Later, `--locked` keeps it in step.
+.venv:
+	$(UV) sync --locked
+
 .PHONY: help
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
 
 .PHONY: demo
-demo: ## Show the whole path on real parts and check every row (a minute once binaries are cached)
+demo: | .venv ## Show the whole path on real parts and check every row (a minute once binaries are cached)
 	@$(RUN) python -m devstack demo
 
 .PHONY: up
-up: ## Start a stack: API server, Kusto endpoint, webhook, worker
+up: | .venv ## Start a stack: API server, Kusto endpoint, webhook, worker
 	@$(RUN) python -m devstack up
 
 .PHONY: down
-down: ## Stop it and remove what it wrote
+down: | .venv ## Stop it and remove what it wrote
 	@$(RUN) python -m devstack down
 
 .PHONY: status
-status: ## List its processes: pid, health, address, log
+status: | .venv ## List its processes: pid, health, address, log
 	@$(RUN) python -m devstack status
 
 .PHONY: binaries
-binaries: ## Find or build etcd, kube-apiserver, kubectl and helm (once; minutes)
+binaries: | .venv ## Find or build etcd, kube-apiserver, kubectl and helm (once; minutes)
 	@$(RUN) python -m devstack binaries
 
 .PHONY: test
-test: binaries ## Run all tests; those on the API server share one
+test: binaries | .venv ## Run all tests; those on the API server share one
 	$(RUN) pytest -n 2 --dist loadgroup
 
 .PHONY: lint
-lint: check-lock check-crds ## Check style, types, layers, the lock file and the CRD
+lint: check-lock check-crds | .venv ## Check style, types, layers, the lock file and the CRD
 	$(RUN) ruff check
 	$(RUN) ruff format --check
 	$(RUN) mypy
 	$(RUN) lint-imports
 
 .PHONY: check-lock
-check-lock: ## Check that uv.lock is what pyproject.toml asks for
+check-lock: | .venv ## Check that uv.lock is what pyproject.toml asks for
 	$(UV) lock --check
 
 .PHONY: crds
-crds: ## Write the chart's CRD from the models
+crds: | .venv ## Write the chart's CRD from the models
 	$(RUN) python -m crdgen generate $(MODEL) -o $(CRD)
 
 .PHONY: check-crds
-check-crds: ## Check that the chart's CRD is the models' and passes crdgen's checks
+check-crds: | .venv ## Check that the chart's CRD is the models' and passes crdgen's checks
 	$(RUN) python -m crdgen generate $(MODEL) | diff -u $(CRD) -
 	$(RUN) python -m crdgen check $(CRD)
 
 .PHONY: docs
-docs: ## Build the documentation, strictly
+docs: | .venv ## Build the documentation, strictly
 	$(call have,mkdocs.yml)
 	$(RUN) --group docs mkdocs build --strict
 
 .PHONY: bench
-bench: ## Measure
+bench: | .venv ## Measure
 	$(call have,bench/__main__.py)
 	$(RUN) python -m bench
 
 .PHONY: simulate
-simulate: ## Run random schedules of faults against the worker, in virtual time
+simulate: | .venv ## Run random schedules of faults against the worker, in virtual time
 	$(call have,tests/simulation/__main__.py)
 	$(RUN) python -m tests.simulation
 
 .PHONY: fuzz
-fuzz: ## Throw random input at the webhook
+fuzz: | .venv ## Throw random input at the webhook
 	$(call have,tests/fuzz)
 	$(RUN) pytest tests/fuzz

@@ -23,7 +23,6 @@ from devstack.child import Child, Process, leashed
 from devstack.errors import DevstackError
 from devstack.keeper import Keeper
 
-
 LAST_GRACE = 1.0
 """Seconds for a child to end by itself when the whole stack ends."""
 
