@@ -25,7 +25,7 @@ from typing import Any, Protocol
 
 from summaryrule.instant import Instant
 from worker.backoff import Backoff
-from worker.errors import Conflict, LeaseLost, WorkerError
+from worker.errors import Ambiguous, Conflict, LeaseLost, WorkerError
 from worker.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -213,25 +213,26 @@ class Elector:
                     await self._renew_once(leadership)
 
     async def _renew_once(self, leadership: Leadership) -> None:
-        began, held = self._clock.monotonic(), self._held or {}
         try:
-            self._held = await self._leases.replace(
-                held, self._spec(held["spec"]), within=self._timing.request
-            )
-        except Conflict:
-            await self._look_again(leadership)
+            try:
+                await self._write_renewal(leadership)
+            except (Conflict, Ambiguous):
+                await self._look_again(leadership)
+                if leadership.remaining > 0:
+                    await self._write_renewal(leadership)
         except WorkerError as error:
             log.warning("the Lease %s was not renewed: %s", self._name, error)
-        else:
-            leadership.extend(began + self._timing.renew_deadline)
+
+    async def _write_renewal(self, leadership: Leadership) -> None:
+        began, held = self._clock.monotonic(), self._held or {}
+        self._held = await self._leases.replace(
+            held, self._spec(held["spec"]), within=self._timing.request
+        )
+        leadership.extend(began + self._timing.renew_deadline)
 
     async def _look_again(self, leadership: Leadership) -> None:
-        """A Conflict: our own write whose reply was lost, or somebody else's."""
-        try:
-            lease = await self._leases.read(self._name, within=self._timing.request)
-        except WorkerError as error:
-            log.warning("the Lease %s could not be read: %s", self._name, error)
-            return
+        """Our own write whose reply was lost, or somebody else's."""
+        lease = await self._leases.read(self._name, within=self._timing.request)
         if lease is None or (lease.get("spec") or {}).get("holderIdentity") != self._identity:
             leadership.revoke()
         else:
