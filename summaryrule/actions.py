@@ -55,7 +55,7 @@ class AdvanceSpec:
 
 @dataclass(frozen=True, slots=True)
 class YieldOwnership:
-    """Take the worker's entry out of ``metadata.managedFields``, so that a re-apply passes."""
+    """Free the range of its managers (``ownership.yielded``), so that a re-apply passes."""
 
 
 @dataclass(frozen=True, slots=True)

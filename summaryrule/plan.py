@@ -15,7 +15,7 @@ The order in which it decides:
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -35,6 +35,7 @@ from summaryrule.actions import (
 )
 from summaryrule.instant import Instant
 from summaryrule.observed import Observed, Outcome
+from summaryrule.ownership import must_yield
 from summaryrule.schema import schema
 from summaryrule.settings import Settings
 from summaryrule.v1 import (
@@ -47,8 +48,6 @@ from summaryrule.v1 import (
     WindowStatus,
 )
 from summaryrule.windows import Tiles, Window, due_at
-
-WORKER_MANAGER: Final = "summaryrule-operator-worker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,16 +293,8 @@ def _clear(desk: _Desk, status: SummaryRuleStatus) -> Iterator[Action]:
         yield DropActs(acts.pending(desk.rule))
     if FINALIZER in metadata.finalizers and not _flies(status):
         yield SetFinalizer(present=False)
-    if owns_spec(desk.rule):
+    if desk.rule.spec.backfill is not None and must_yield(metadata.managed_fields):
         yield YieldOwnership()
-
-
-def owns_spec(rule: SummaryRule) -> bool:
-    """Whether the API server credits the worker with a field of spec (design, section 7)."""
-    return any(
-        entry.get("manager") == WORKER_MANAGER and "f:spec" in entry.get("fieldsV1", {})
-        for entry in rule.metadata.managed_fields
-    )
 
 
 def _not_ours(rule: SummaryRule, settings: Settings) -> Held | None:

@@ -9,11 +9,12 @@ from collections.abc import Iterable
 from typing import Any, Final, Literal, Protocol
 
 from summaryrule.observed import Operation
+from summaryrule.ownership import WORKER_MANAGER
 
 Rule = dict[str, Any]
 """A SummaryRule as the API server's JSON has it, metadata and managedFields included."""
 
-FIELD_MANAGER: Final = "summaryrule-operator-worker"
+FIELD_MANAGER: Final = WORKER_MANAGER
 EventType = Literal["Normal", "Warning"]
 
 

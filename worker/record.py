@@ -14,8 +14,9 @@ from summaryrule.actions import (
     SetFinalizer,
     YieldOwnership,
 )
+from summaryrule.ownership import yielded
 from summaryrule.v1 import FINALIZER, dump
-from worker.ports import FIELD_MANAGER, Rule, Rules
+from worker.ports import Rule, Rules
 
 Write = RecordStatus | AdvanceSpec | YieldOwnership | RemoveBackfill | SetFinalizer | DropActs
 
@@ -40,7 +41,9 @@ def patch(rule: Rule, action: Write) -> dict[str, Any]:
         case DropActs():
             return {"metadata": {"annotations": dict.fromkeys(action.names)}}
         case YieldOwnership():
-            return {"metadata": {"managedFields": _without_worker(rule)}}
+            return {
+                "metadata": {"managedFields": yielded(rule["metadata"].get("managedFields", []))}
+            }
     raise TypeError(f"no patch for {type(action).__name__}")
 
 
@@ -48,18 +51,3 @@ def _finalizers(rule: Rule, *, present: bool) -> dict[str, Any]:
     others = [each for each in rule["metadata"].get("finalizers", []) if each != FINALIZER]
     wanted = [*others, FINALIZER] if present else others
     return {"metadata": {"finalizers": wanted or None}}
-
-
-def _without_worker(rule: Rule) -> list[dict[str, Any]]:
-    """The owners but the worker itself.
-
-    NB: an empty list leaves managedFields as they are; a list of one empty entry clears them
-    (Kubernetes docs, server-side apply, "Clearing managedFields").
-    """
-    entries = rule["metadata"].get("managedFields", [])
-    kept = [
-        entry
-        for entry in entries
-        if entry.get("manager") != FIELD_MANAGER or entry.get("subresource")
-    ]
-    return kept or [{}]
