@@ -61,9 +61,8 @@ crds: | .venv ## Write the chart's CRD from the models
 	$(RUN) python -m crdgen generate $(MODEL) -o $(CRD)
 
 .PHONY: check-crds
-check-crds: | .venv ## Check that the chart's CRD is the models' and passes crdgen's checks
-	$(RUN) python -m crdgen generate $(MODEL) | diff -u $(CRD) -
-	$(RUN) python -m crdgen check $(CRD)
+check-crds: | .venv ## Check that the chart's CRD is what the models say
+	$(RUN) python -m crdgen generate $(MODEL) | diff -u $(CRD) - || { echo "make crds writes it" >&2; exit 1; }
 
 .PHONY: docs
 docs: | .venv ## Build the documentation, strictly

@@ -70,18 +70,19 @@ class Folder:
             DevstackError: a stack runs here, the folder holds what is not ours, or it cannot be
                 written.
         """
-        try:
-            self._check_ours()
-            self.root.mkdir(parents=True, exist_ok=True)
-            with self.lock.open("wb") as lock:
+        with contextlib.ExitStack() as held:
+            try:
+                self._check_ours()
+                self.root.mkdir(parents=True, exist_ok=True)
+                lock = held.enter_context(self.lock.open("wb"))
                 self._lock(lock.fileno())
                 self._lay()
-                yield
-        except OSError as error:
-            raise DevstackError(
-                f"the state folder {self.root} cannot be written ({error.strerror}): "
-                "name another with --state DIR"
-            ) from None
+            except OSError as error:
+                raise DevstackError(
+                    f"the state folder {self.root} cannot be written ({error.strerror}): "
+                    "name another with --state DIR"
+                ) from None
+            yield
 
     def is_held(self) -> bool:
         """Whether a supervisor lives in this folder."""
