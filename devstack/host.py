@@ -25,10 +25,8 @@ from devstack import controlplane, kusto, ports, workloads
 from devstack.controlplane import ControlPlane
 from devstack.errors import DevstackError, EndedEarlyError
 from devstack.folder import MARK, Folder
-from devstack.order import PORTS, Order
+from devstack.order import DETACH, PORTS, Order
 from devstack.supervisor import Supervisor
-
-DETACH = b"detach\n"
 
 
 class Host:

@@ -12,8 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from devstack.errors import DevstackError
-from devstack.host import DETACH
-from devstack.order import Order
+from devstack.order import DETACH, Order
 from devstack.running import STOPPED_WITHIN
 
 CHECKOUT = Path(__file__).resolve().parent.parent

@@ -15,6 +15,9 @@ OPTIONAL = ("kusto", "chart", "webhook", "worker")
 
 CONTROL_PLANE_ONLY = frozenset({"kusto", "chart"})
 
+DETACH = b"detach\n"
+"""What a launcher says to a supervisor that is to outlive it."""
+
 PORTS = ("etcd", "kube-apiserver", "kusto")
 """Whose port can be chosen; the others get free ones always."""
 
