@@ -81,7 +81,10 @@ class Kusto(Protocol):
         ...
 
     async def cancel(self, database: str, operation: str) -> bool:
-        """Ask for a cancel; whether Kusto says it was done. False is usual: it had ended."""
+        """Ask for a cancel; whether Kusto says it was done.
+
+        False is usual: the operation had ended, or Kusto no longer knows it.
+        """
         ...
 
 

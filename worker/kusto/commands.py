@@ -63,28 +63,32 @@ class KustoCommands:
         """Whether any extent of ``table`` carries ``tag``, whole."""
         literal = tag.replace("\\", "\\\\").replace("'", "\\'")
         text = f".show table {quote(table)} extents where tags has '{literal}'"
-        try:
-            rows = await self._serving(database).call("tags", database, text)
-        except Refused as error:
-            if "EntityNotFound" in error.code:
-                return False
-            raise
+        rows = await self._or_nothing("tags", database, text)
         return any(tag in _tags(row.get("Tags")) for row in rows)
 
     async def cancel(self, database: str, operation: str) -> bool:
         """Ask for a cancel; whether Kusto says it was done."""
-        for one in _chunks([operation]):
-            text = f".cancel operation {one[0]}"
-            rows = await self._serving(database).call("cancel", database, text)
-            # NB: the docs spell it "Cancelled" in one place and "Canceled" in another.
-            states = [str(row.get("CancellationState", "")).lower() for row in rows]
-            return any(re.search(r"cancell?ed successfully", state) for state in states)
-        return False
+        if not _GUID.fullmatch(operation):
+            return False
+        text = f".cancel operation {operation}"
+        rows = await self._or_nothing("cancel", database, text)
+        # NB: the docs spell it "Cancelled" in one place and "Canceled" in another.
+        states = [str(row.get("CancellationState", "")).lower() for row in rows]
+        return any(re.search(r"cancell?ed successfully", state) for state in states)
 
     async def close(self) -> None:
         """End the connections of every endpoint."""
         for service in set(self._services.values()):
             await service.close()
+
+    async def _or_nothing(self, name: str, database: str, text: str) -> list[Row]:
+        """The rows; none when what the command names does not exist."""
+        try:
+            return await self._serving(database).call(name, database, text)
+        except Refused as error:
+            if "EntityNotFound" in error.code:
+                return []
+            raise
 
     def _serving(self, database: str) -> Service:
         service = self._services.get(database)

@@ -16,7 +16,7 @@ CONTRACT_RULES = Resource("contract.test", "v1", "rules", "Rule")
 NAMESPACE = "default"
 
 
-def rule(name: str, **spec: Any) -> Rule:  # noqa: ANN401 - any JSON
+def rule(name: str, **spec: Any) -> Rule:
     return {
         "apiVersion": CONTRACT_RULES.api_version,
         "kind": CONTRACT_RULES.kind,

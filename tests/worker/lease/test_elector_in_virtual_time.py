@@ -187,7 +187,7 @@ def test_a_short_cut_costs_no_leadership() -> None:
 
 def test_a_renewal_whose_reply_was_lost_costs_no_leadership() -> None:
     async def story() -> None:
-        fates = Fates(lost_reply=0.15, dice=Random(7))  # noqa: S311
+        fates = Fates(lost_reply=0.15, dice=Random(7))
         leader = elector(MemoryLeases(fates), "first")
         async with running(leader.run(forever)):
             await asyncio.sleep(30)
@@ -273,7 +273,7 @@ def test_a_wrong_wall_clock_changes_nothing() -> None:
 @given(seed=st.integers(0, 2**32))
 def test_two_leaders_never_act_at_once_whatever_the_faults(seed: int) -> None:
     async def story() -> None:
-        dice = Random(seed)  # noqa: S311
+        dice = Random(seed)
         fates = Fates(
             dice=dice, refused_before=0.2, lost_reply=0.2, hang=0.05, slowest=dice.uniform(0, 6)
         )

@@ -17,7 +17,7 @@ class Fates:
     of loop time, so that a simulation can ask whether things converge afterwards.
     """
 
-    dice: Random = field(default_factory=lambda: Random(0))  # noqa: S311 - seeded, not secret
+    dice: Random = field(default_factory=lambda: Random(0))
     refused_before: float = 0.0
     lost_reply: float = 0.0
     throttled: float = 0.0

@@ -71,7 +71,7 @@ class World:
     outcome: Callable[[str], Outcome] = lambda _command: Outcome()
     rows: Callable[[str], int] = lambda _command: 1
     log_lag: float = 0.0
-    dice: Random = field(default_factory=lambda: Random(0))  # noqa: S311 - seeded, not secret
+    dice: Random = field(default_factory=lambda: Random(0))
     appended: list[Append] = field(default_factory=list)
     submitted: list[tuple[int, str]] = field(default_factory=list)
     records: dict[str, Operation] = field(default_factory=dict)

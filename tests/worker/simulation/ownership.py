@@ -11,7 +11,7 @@ _ABSENT: Any = object()
 _NEVER_OWNED = ("apiVersion", "kind")
 
 
-def leaves(value: Any, path: Path = ()) -> dict[Path, Any]:  # noqa: ANN401 - any JSON
+def leaves(value: Any, path: Path = ()) -> dict[Path, Any]:
     """Every leaf of a JSON object by its path; empty maps are leaves."""
     if not isinstance(value, dict) or (path and not value):
         return {path: value}

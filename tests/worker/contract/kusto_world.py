@@ -1,0 +1,108 @@
+"""The two worlds that the contract of `worker.ports.Kusto` is checked in."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Protocol
+
+import httpx
+
+from summaryrule.kql import quote
+from tests.worker.simulation.fates import Fates
+from tests.worker.simulation.kusto import MemoryKusto, Outcome, World
+from tests.worker.simulation.virtual import VirtualClock
+from worker.kusto.service import Service
+from worker.ports import Kusto
+
+DATABASE = "Telemetry"
+NO_ROWS = "print Value = 1 | where Value == 2"
+
+
+def append(table: str, token: str, query: str = "print Value = 1") -> str:
+    return (
+        f".set-or-append async {quote(table)} with (extend_schema=true, "
+        f"""tags='["ingest-by:{token}"]', ingestIfNotExists='["{token}"]', """
+        f"creationTime='2026-01-01T00:00:00Z') <| {query}"
+    )
+
+
+class KustoWorld(Protocol):
+    kusto: Kusto
+
+    async def rows(self, table: str) -> int: ...
+    def fault(self, kind: str, **details: Any) -> AbstractAsyncContextManager[None]: ...
+
+
+class MemoryWorld:
+    """Runs on the loop's own time, like the process that it stands for."""
+
+    def __init__(self) -> None:
+        self._fates = Fates()
+        self._world = World(VirtualClock(), outcome=lambda _: Outcome(0.05), rows=_rows)
+        self.kusto: Kusto = MemoryKusto(self._world, self._fates)
+
+    async def rows(self, table: str) -> int:
+        self._world.settle()
+        return sum(one.rows for one in self._world.appended if one.table == table)
+
+    @asynccontextmanager
+    async def fault(self, kind: str, **details: Any) -> AsyncIterator[None]:
+        fates, world = self._fates, self._world
+        before = (fates.throttled, fates.lost_reply, fates.refused_before, world.outcome)
+        match kind:
+            case "throttle":
+                fates.throttled = 1.0
+            case "lose-reply":
+                fates.lost_reply = 1.0
+            case "lose-request":
+                fates.refused_before = 1.0
+            case "operation-stuck":
+                world.outcome = lambda _: Outcome(1e9)
+            case "operation-end":
+                ended = Outcome(
+                    0.05, details["state"], details["status"], details.get("shouldRetry", False)
+                )
+                world.outcome = lambda _: ended
+            case "log-lag":
+                world.log_lag = details["seconds"]
+        try:
+            yield
+        finally:
+            fates.throttled, fates.lost_reply, fates.refused_before, world.outcome = before
+            world.log_lag = 0.0
+
+
+class EmulatorWorld:
+    def __init__(self, url: str, kusto: Kusto, service: Service) -> None:
+        self._url = url
+        self._service = service
+        self.kusto = kusto
+
+    async def rows(self, table: str) -> int:
+        text = f".show table {quote(table)} extents"
+        rows = await self._service.call("test", DATABASE, text)
+        return sum(row["RowCount"] for row in rows)
+
+    @asynccontextmanager
+    async def fault(self, kind: str, **details: Any) -> AsyncIterator[None]:
+        async with httpx.AsyncClient(base_url=self._url) as client:
+            body = {"faults": [{"fault": kind, **details}]}
+            (await client.put("/faults", json=body)).raise_for_status()
+            try:
+                yield
+            finally:
+                (await client.delete("/faults")).raise_for_status()
+
+
+def _rows(command: str) -> int:
+    return 0 if command.endswith(NO_ROWS) else 1
+
+
+async def ended(world: KustoWorld, operation: str) -> Any:
+    """The operation's record once it has ended."""
+    async with asyncio.timeout(20):
+        while True:
+            record = (await world.kusto.operations(DATABASE, [operation]))[operation]
+            if record.state not in {"InProgress", "Scheduled"}:
+                return record
+            await asyncio.sleep(0.02)
