@@ -46,6 +46,7 @@ from summaryrule.v1 import (
     SummaryRule,
     SummaryRuleStatus,
     WindowStatus,
+    dump,
 )
 from summaryrule.windows import Tiles, Window, due_at
 
@@ -233,9 +234,10 @@ def _must_record(desk: _Desk, status: SummaryRuleStatus) -> bool:
     return desk.stored.observed_generation != status.observed_generation and not _flies(status)
 
 
-def _timeless(status: SummaryRuleStatus) -> SummaryRuleStatus:
+def _timeless(status: SummaryRuleStatus) -> dict[str, Any]:
+    """As it is stored, where empty and absent are the same, without the generations."""
     bare = tuple(c.model_copy(update={"observed_generation": None}) for c in status.conditions)
-    return status.model_copy(update={"observed_generation": None, "conditions": bare})
+    return dump(status.model_copy(update={"observed_generation": None, "conditions": bare}))
 
 
 def _flies(status: SummaryRuleStatus) -> bool:
