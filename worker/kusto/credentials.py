@@ -41,7 +41,10 @@ def credential(kind: str, environ: Mapping[str, str]) -> Any:  # noqa: ANN401 - 
     chosen = chosen_kind(kind, environ)
     if chosen == "workload-identity":
         _require(chosen, _WORKLOAD, environ)
-        return aio.WorkloadIdentityCredential()
+        tenant, client, token_file = (environ[name] for name in _WORKLOAD)
+        return aio.WorkloadIdentityCredential(
+            tenant_id=tenant, client_id=client, token_file_path=token_file
+        )
     if chosen == "client-secret":
         _require(chosen, _SECRET, environ)
         return aio.ClientSecretCredential(*(environ[name] for name in _SECRET))
