@@ -34,7 +34,7 @@ def table(*rows: list[Any], column: str = "OperationId") -> Script:
 
 
 def commands(server: Misbehaving, **options: Any) -> tuple[KustoCommands, Service]:
-    options = {"within": 0.4, "backoff": Backoff(30, 30)} | options
+    options = dict[str, Any](within=0.4, backoff=Backoff(30, 30)) | options
     service = Service(server.url, SystemClock(), **options)
     return KustoCommands({"Telemetry": service}), service
 
@@ -105,7 +105,7 @@ async def test_errors_inside_a_200_are_ambiguous() -> None:
 async def test_a_refused_connection_is_not_ambiguous() -> None:
     service = Service("http://127.0.0.1:1", SystemClock())
     kusto = KustoCommands({"Telemetry": service})
-    with pytest.raises(Unreachable, match="cannot connect to http://127.0.0.1:1"):
+    with pytest.raises(Unreachable, match="cannot connect to http"):
         await kusto.submit("Telemetry", ".set-or-append async T <| print 1")
     await kusto.close()
 
