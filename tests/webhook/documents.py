@@ -36,41 +36,25 @@ JSON: Final[SearchStrategy[Any]] = st.recursive(
     max_leaves=8,
 )
 ANNOTATION: Final = "adx-mon.azure.com/backfill-requested-by"
+SPEC: Final = (
+    *("database", "table", "body", "interval", "ingestionDelay", "name", "suspend"),
+    *("criteria", "criteria.region", "criteriaExpression", "backfill"),
+    *(f"backfill.{name}" for name in ("start", "end", "operationId", "requestId")),
+    *("backfill.maxInFlight", "backfill.suspend"),
+)
+METADATA: Final = ("annotations", "generation", "deletionTimestamp", "finalizers")
+STATUS: Final = (
+    *("backfill", "backfillHistory", "conditions"),
+    *(f"backfill.{name}" for name in ("requestedStart", "requestedEnd", "phase")),
+)
 PLACES: Final = tuple(
     tuple(place.split("."))
-    for place in [
-        "spec",
-        "spec.database",
-        "spec.table",
-        "spec.body",
-        "spec.interval",
-        "spec.ingestionDelay",
-        "spec.name",
-        "spec.criteria",
-        "spec.criteria.region",
-        "spec.criteriaExpression",
-        "spec.suspend",
-        "spec.backfill",
-        "spec.backfill.start",
-        "spec.backfill.end",
-        "spec.backfill.operationId",
-        "spec.backfill.requestId",
-        "spec.backfill.maxInFlight",
-        "spec.backfill.suspend",
-        "metadata",
-        "metadata.annotations",
-        "metadata.generation",
-        "metadata.deletionTimestamp",
-        "metadata.finalizers",
-        "status",
-        "status.backfill",
-        "status.backfill.requestedStart",
-        "status.backfill.requestedEnd",
-        "status.backfill.phase",
-        "status.backfillHistory",
-        "status.conditions",
-        "kind",
-    ]
+    for place in (
+        *("kind", "spec", "metadata", "status"),
+        *(f"spec.{name}" for name in SPEC),
+        *(f"metadata.{name}" for name in METADATA),
+        *(f"status.{name}" for name in STATUS),
+    )
 )
 BACKFILLS: Final = st.fixed_dictionaries(
     {"start": st.sampled_from(TIMES)},

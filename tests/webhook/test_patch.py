@@ -2,18 +2,17 @@
 
 import json
 from copy import deepcopy
-from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.patch import Operation, apply, diff
+from webhook.patch import Json, Operation, apply, diff
 
 KEYS = st.text(st.sampled_from("ab~/0 é"), max_size=3)
 LEAVES = st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from([0.0, 1.0, 1.5, "", "a"])
-JSON = st.recursive(
+JSON_VALUES = st.recursive(
     LEAVES,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
     max_leaves=12,
@@ -25,25 +24,25 @@ def text(value: object) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-@given(JSON, JSON)
-def test_applying_the_patch_gives_the_second_document(old: Any, new: Any) -> None:
+@given(JSON_VALUES, JSON_VALUES)
+def test_applying_the_patch_gives_the_second_document(old: Json, new: Json) -> None:
     assert text(apply(old, tuple(diff(old, new)))) == text(new)
 
 
-@given(JSON)
-def test_equal_documents_need_no_patch(document: Any) -> None:
+@given(JSON_VALUES)
+def test_equal_documents_need_no_patch(document: Json) -> None:
     assert not list(diff(document, deepcopy(document)))
 
 
-@given(JSON, JSON)
-def test_neither_document_is_changed(old: Any, new: Any) -> None:
+@given(JSON_VALUES, JSON_VALUES)
+def test_neither_document_is_changed(old: Json, new: Json) -> None:
     before = text([old, new])
     apply(old, tuple(diff(old, new)))
     assert text([old, new]) == before
 
 
 @given(st.dictionaries(KEYS, LEAVES, max_size=4), KEYS, LEAVES)
-def test_one_changed_member_takes_one_operation(old: Any, key: str, value: Any) -> None:
+def test_one_changed_member_takes_one_operation(old: Json, key: str, value: Json) -> None:
     new = {**old, key: value}
     operations = list(diff(old, new))
     if text(old) == text(new):
@@ -54,8 +53,8 @@ def test_one_changed_member_takes_one_operation(old: Any, key: str, value: Any) 
         ]
 
 
-@given(JSON, JSON)
-def test_a_patch_survives_its_own_encoding(old: Any, new: Any) -> None:
+@given(JSON_VALUES, JSON_VALUES)
+def test_a_patch_survives_its_own_encoding(old: Json, new: Json) -> None:
     patch = tuple(diff(old, new))
     sent = msgspec.json.decode(msgspec.json.encode(patch), type=tuple[Operation, ...])
     assert text(apply(old, sent)) == text(new)

@@ -74,8 +74,9 @@ class Configurations:
         ]
         if not steps:
             return found
-        test = {"op": "test", "path": "/metadata/resourceVersion", "value": found.version}
-        answer = await self._client.call("PATCH", found.path, [test, *steps], JSON_PATCH)
+        # A failed "test" would be a 422; a stale resourceVersion written is the 409 it should be.
+        at = {"op": "replace", "path": "/metadata/resourceVersion", "value": found.version}
+        answer = await self._client.call("PATCH", found.path, [at, *steps], JSON_PATCH)
         return _configuration(found.path, answer)
 
 

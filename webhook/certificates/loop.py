@@ -94,4 +94,5 @@ async def _watch(client: Client, path: str, poke: Callable[[], None]) -> None:
         except WebhookError as error:
             log.debug("watch ended", extra={"fields": {"error": str(error)}})
             delay = min(most, delay * 2)
+        poke()  # what happened since is not known
         await asyncio.sleep(random.uniform(0.5, 1) * delay)  # noqa: S311 - a spread

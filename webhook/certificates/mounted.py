@@ -9,7 +9,7 @@ caBundle but no longer in our ``ca.crt`` is left there for a while: another repl
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -25,8 +25,12 @@ from webhook.readiness import Readiness
 
 LOOK: Final = timedelta(seconds=5)
 """How often the folder is looked at; a kubelet renews a mounted Secret within a minute or two."""
+SETTLE: Final = timedelta(seconds=5)
+"""From a change of a caBundle to serving by it; every API server has read it by then."""
 LINGER: Final = timedelta(minutes=10)
 """How long a CA stays in a caBundle after it has gone from ``ca.crt``."""
+
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -43,6 +47,7 @@ class Mounted:
     readiness: Readiness
     metrics: Metrics
     _gone_since: dict[bytes, datetime] = field(default_factory=dict)
+    _published_at: datetime = _LONG_AGO
     _is_loaded: bool = False
 
     @property
@@ -59,7 +64,8 @@ class Mounted:
         """
         pair, authority = self._read()
         live = await self._publish(authority, now)
-        if not self._is_loaded or pair != self.serving.pair:
+        is_new = pair != self.serving.pair
+        if not self._is_loaded or (is_new and now >= self._published_at + SETTLE):
             self._present(pair, authority)
         reason = self._distrust(live, authority)
         self.metrics.bundle_in_sync.set(not reason)
@@ -96,9 +102,12 @@ class Mounted:
         live = await self.configurations.read()
         if not authority:
             return live
-        return await self.configurations.publish(
+        wanted = await self.configurations.publish(
             live, lambda bundle: self._wanted(bundle, authority, now)
         )
+        if wanted != live:
+            self._published_at = now
+        return wanted
 
     def _distrust(self, live: list[Configuration], authority: bytes) -> str:
         """Why the API server would not trust us, as far as can be seen from here.
