@@ -1,0 +1,101 @@
+"""The syntax tree of an expression: what `parse` gives and everything else in this room walks."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A constant: None, bool, int, `Uint`, float, str or bytes."""
+
+    id: int
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Uint:
+    """An unsigned literal; told apart from an int by its type."""
+
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ident:
+    """A name."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """`operand.field`, or `has(operand.field)` when `test` is true."""
+
+    id: int
+    operand: "Node"
+    field: str
+    test: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function, an operator (`_+_`) or, with a target, a method."""
+
+    id: int
+    function: str
+    target: "Node | None"
+    args: tuple["Node", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """`[a, ?b]`; `optional` holds the indexes of the elements with a question mark."""
+
+    id: int
+    items: tuple["Node", ...]
+    optional: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One `key: value` of a map."""
+
+    key: "Node"
+    value: "Node"
+    optional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MapOf:
+    """`{k: v}`, or a message `Name{field: v}` when `message` is given."""
+
+    id: int
+    message: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """What every macro over a range becomes: a fold with an accumulator."""
+
+    id: int
+    item: str
+    item2: str
+    over: "Node"
+    accumulator: str
+    start: "Node"
+    condition: "Node"
+    step: "Node"
+    result: "Node"
+
+
+Node = Literal | Ident | Select | Call | ListOf | MapOf | Loop
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A parsed expression: its text, its tree, and where each node stands (code point offsets)."""
+
+    text: str
+    root: Node
+    positions: dict[int, int]

@@ -1,0 +1,86 @@
+"""Would the API server take this definition? Every rule of its validation, without a server.
+
+`judge` is what `crdgen check` and `crdgen.check` call. The order and the gates are the server's:
+schemas that are not structural are told so and nothing else; CEL is compiled only for schemas
+that are fine otherwise.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from crdgen.checks import columns, defaults, envelope, root, rules, schema, structural
+from crdgen.checks.rules import Cost
+from crdgen.definition import Definition
+from crdgen.marks import Schema
+from crdgen.problem import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the server would say of one definition, and what its CEL rules cost."""
+
+    name: str
+    problems: tuple[Problem, ...]
+    costs: tuple[Cost, ...]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the server would take it."""
+        return not self.problems
+
+
+def judge(definition: Definition) -> Verdict:
+    """Judge one decoded definition as kube-apiserver 1.37 would on creation."""
+    problems = [*definition.problems, *envelope.problems(definition)]
+    costs: list[Cost] = []
+    hoisted = _is_hoisted(definition.versions)
+    for index, version in enumerate(definition.versions):
+        path = "spec" if hoisted else f"spec.versions[{index}]"
+        problems += columns.problems(version, path)
+        if not hoisted or not index:
+            found, priced = _schema(version, path, hoisted=hoisted)
+            problems += found
+            costs += priced
+    return Verdict(definition.name, _distinct(problems), tuple(costs))
+
+
+def _distinct(problems: list[Problem]) -> tuple[Problem, ...]:
+    return tuple(each for at, each in enumerate(problems) if each not in problems[:at])
+
+
+def _is_hoisted(versions: list[Schema]) -> bool:
+    """Whether the server sees one schema for all versions and names it `spec.validation`."""
+    return bool(versions) and all(
+        "schema" in version and version["schema"] == versions[0]["schema"] for version in versions
+    )
+
+
+def _schema(version: Schema, path: str, *, hoisted: bool) -> tuple[list[Problem], list[Cost]]:
+    tree = version.get("schema", {}).get("openAPIV3Schema")
+    if tree is None:
+        return [], []
+    here = f"{path}.{'validation' if hoisted else 'schema'}.openAPIV3Schema"
+    found = list(root.problems(version, tree, here))
+    shape = [] if _is_unreadable(tree) else list(_shape(tree, here))
+    found += shape
+    stated = list(schema.problems(tree, here))
+    found += stated
+    if shape or stated:
+        return found, []
+    wrong, costs = rules.judged(tree, here)
+    return [*found, *wrong], costs
+
+
+def _shape(tree: Schema, path: str) -> Iterator[Problem]:
+    wrong = list(structural.problems(tree, path))
+    yield from wrong
+    if not wrong:
+        yield from defaults.problems(tree, path)
+
+
+def _is_unreadable(tree: Schema) -> bool:
+    return any(
+        tree.get(keyword)
+        for keyword in ("id", "$schema", "$ref", "patternProperties", "dependencies",
+                        "additionalItems", "definitions")
+    )  # fmt: skip

@@ -1,0 +1,92 @@
+"""`crdgen validate`: would these objects be admitted by this definition?"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from crdgen.admit.outcome import Outcome
+
+_EXAMPLE = """\
+example:
+  python -m crdgen validate widgets.yaml my-widget.yaml
+  python -m crdgen validate widgets.yaml changed.yaml --old stored.yaml
+
+With --old the object is an update: transition rules run, and what the update leaves as it was is
+not held against it. -o json also gives the object as it would be stored.
+"""
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "validate",
+        help="say whether objects would be admitted",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("crd", type=Path, metavar="CRD", help="file with one definition")
+    parser.add_argument("objects", nargs="+", type=Path, metavar="OBJECT", help="YAML or JSON")
+    parser.add_argument("--old", type=Path, metavar="FILE", help="what the objects replace")
+    parser.add_argument("--lenient", action="store_true", help="warn of unknown fields only")
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Validate; 0 when all would be admitted, 1 when one would not."""
+    from crdgen.admit.outcome import review  # noqa: PLC0415 - commands import lazily
+    from crdgen.definition import read_one  # noqa: PLC0415
+    from crdgen.reading import documents  # noqa: PLC0415
+
+    definition = read_one(arguments.crd)
+    stored = _named(documents(arguments.old)) if arguments.old else {}
+    judged = [
+        (path, review(definition, each, stored.get(_name(each))))
+        for path in arguments.objects
+        for each in documents(path)
+    ]
+    strict = not arguments.lenient
+    if arguments.output == "json":
+        report = [_as_json(outcome, strict=strict) for _, outcome in judged]
+        sys.stdout.write(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.writelines(_as_text(path, outcome, strict=strict) for path, outcome in judged)
+    return 0 if all(_passes(outcome, strict=strict) for _, outcome in judged) else 1
+
+
+def _passes(outcome: "Outcome", *, strict: bool) -> bool:
+    return outcome.admitted and not (strict and outcome.unknown)
+
+
+def _name(each: dict[str, Any]) -> tuple[str, str]:
+    metadata = each.get("metadata") or {}
+    return str(metadata.get("namespace", "")), str(metadata.get("name", ""))
+
+
+def _named(objects: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {_name(each): each for each in objects}
+
+
+def _as_json(outcome: "Outcome", *, strict: bool) -> dict[str, Any]:
+    return {
+        "name": outcome.name,
+        "allowed": _passes(outcome, strict=strict),
+        "problems": [
+            {"field": each.field, "kind": each.kind, "message": str(each)}
+            for each in outcome.problems
+        ],
+        "unknown": list(outcome.unknown),
+        "object": outcome.object,
+    }
+
+
+def _as_text(path: Path, outcome: "Outcome", *, strict: bool) -> str:
+    told = "would be admitted" if _passes(outcome, strict=strict) else "would be refused"
+    lines = [f"{path}: {outcome.name or 'unnamed'}: {told}"]
+    lines += [f"  {problem}" for problem in outcome.problems]
+    kind = "strict decoding error" if strict else "warning"
+    lines += [f'  {kind}: unknown field "{field}"' for field in outcome.unknown]
+    return "\n".join(lines) + "\n"
