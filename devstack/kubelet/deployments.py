@@ -3,6 +3,7 @@
 Called by `node.py` on every change.
 """
 
+import secrets
 from collections.abc import Mapping, Sequence
 
 from devstack.kubelet import rollout
@@ -54,10 +55,9 @@ class Deployments:
         new = self._living(wanted)
         old = [pod for each in owned if each is not wanted for pod in self._living(each)]
         count = 0 if self.is_left_out(deployment) else deployment["spec"]["replicas"]
-        free = rollout.free_names(wanted["metadata"]["name"], self._pods)
-        moves = rollout.moves(count, free, new, old)
-        for name in moves.create:
-            await self._create(wanted, name)
+        moves = rollout.moves(count, new, old)
+        for _ in range(moves.create):
+            await self._create(wanted)
         for pod in moves.delete:
             await remove(self._api, self._pods, pod)
         await self._report(deployment, rollout.status(deployment, new, old), self._deployments)
@@ -69,7 +69,9 @@ class Deployments:
             pod for pod in self._pods if rollout.is_owned(pod, owner) and not rollout.is_going(pod)
         ]
 
-    async def _create(self, owner: Object, name: str) -> None:
+    async def _create(self, owner: Object) -> None:
+        """NB: no name may come twice: a worker knows its own Lease by the name of its Pod."""
+        name = f"{owner['metadata']['name']}-{secrets.token_hex(3)}"
         reference = rollout.owner(owner, "apps/v1", "ReplicaSet")
         namespace = owner["metadata"]["namespace"]
         pod = rollout.pod(owner["spec"]["template"], name, reference, namespace)

@@ -6,9 +6,8 @@ Pure. Used by `deployments.py`. The update is that of the chart (`maxSurge: 1`,
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count, islice
 
 from devstack.kubelet.api import Object
 
@@ -17,9 +16,9 @@ HASH = "pod-template-hash"
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """Names of Pods to create and Pods to delete, now."""
+    """How many Pods to create and which to delete, now."""
 
-    create: Sequence[str]
+    create: int
     delete: Sequence[Object]
 
 
@@ -69,24 +68,18 @@ def pod(template: Object, name: str, reference: Object, namespace: str) -> Objec
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
 
 
-def moves(wanted: int, free: Iterator[str], new: Sequence[Object], old: Sequence[Object]) -> Moves:
+def moves(wanted: int, new: Sequence[Object], old: Sequence[Object]) -> Moves:
     """Give the next moves towards `wanted` Pods of the present template.
 
-    `free` gives names for Pods; `new` are those of the present template and `old` those of the
-    templates before, none of them going already. As many as wanted stay ready throughout.
+    `new` are those of the present template and `old` those of the templates before, none of them
+    going already. As many as wanted stay ready throughout.
     """
     room = wanted + 1 - len(new) - len(old) if old else wanted - len(new)
     spare = sum(map(is_ready, [*new, *old])) - wanted
     useless = [item for item in old if not is_ready(item)]
     going = [*useless, *[item for item in old if is_ready(item)][: max(spare, 0)]]
-    surplus = sorted(new, key=lambda item: str(item["metadata"]["name"]))[wanted:]
-    return Moves(list(islice(free, max(room, 0))), [*going, *surplus])
-
-
-def free_names(name: str, pods: Iterable[Object]) -> Iterator[str]:
-    """Give names for new Pods of the ReplicaSet `name`: none that a Pod has, going or not."""
-    taken = {item["metadata"]["name"] for item in pods}
-    return (each for index in count() if (each := f"{name}-{index}") not in taken)
+    surplus = sorted(new, key=lambda item: not is_ready(item))[wanted:]
+    return Moves(max(min(room, wanted - len(new)), 0), [*going, *surplus])
 
 
 def is_ready(item: Object) -> bool:

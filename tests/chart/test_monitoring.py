@@ -40,7 +40,7 @@ def exported() -> set[str]:
     return {family.name + suffix for family in families for suffix in SUFFIXES}
 
 
-def alerts(helm: Helm, **values: Any) -> list[Object]:  # noqa: ANN401 - plain YAML
+def alerts(helm: Helm, **values: Any) -> list[Object]:
     objects = helm.render(monitoring={"prometheusRule": {"enabled": True}}, **values)
     (group,) = only(objects, "PrometheusRule")["spec"]["groups"]
     rules: list[Object] = group["rules"]

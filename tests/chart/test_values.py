@@ -169,7 +169,7 @@ def nodes(node: Object, path: str = "") -> Iterator[tuple[str, Object]]:
             yield from nodes(child, f"{path}{name}.")
 
 
-def missing(schema: Object, written: Any, path: str = "") -> list[str]:  # noqa: ANN401 - plain YAML
+def missing(schema: Object, written: Any, path: str = "") -> list[str]:
     """Name what the schema has and the values file has not; parts given whole are not entered."""
     if written == {}:
         return []
