@@ -72,6 +72,14 @@ def duplicate(field: str, value: Any) -> Problem:  # noqa: ANN401 - JSON
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401 - JSON
+    return json.dumps(_as_go(value), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def _as_go(value: Any) -> Any:  # noqa: ANN401 - JSON
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:  # noqa: PLR2004
-        return str(int(value))
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        return int(value)
+    if isinstance(value, list):
+        return [_as_go(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _as_go(each) for key, each in value.items()}
+    return value

@@ -5,16 +5,23 @@ compiled by the RE2 that comes with the CEL library.
 """
 
 from functools import cache
-from typing import Any
+from typing import Any, Final
+
+_WORDS: Final = {
+    "invalid perl operator": "invalid or unsupported Perl syntax",
+    "missing )": "missing closing )",
+    "invalid repetition size": "invalid repeat count",
+    "bad repetition operator": "invalid nested repetition operator",
+}
 
 
 @cache
 def re2_error(pattern: str) -> str | None:
-    """Why RE2 does not compile `pattern`, or None when it does."""
+    """Why RE2 does not compile `pattern`, in the words of Go's regexp, or None when it does."""
     try:
         matches(pattern, "")
     except RuntimeError as error:
-        return str(error).removeprefix("INVALID_ARGUMENT: ").split(" [")[0]
+        return _as_go(str(error))
     return None
 
 
@@ -28,6 +35,12 @@ def matches(pattern: str, text: str) -> bool:
     if not isinstance(value, bool):
         raise RuntimeError(str(value))  # noqa: TRY004 - CEL hands errors over as values
     return value
+
+
+def _as_go(error: str) -> str:
+    text = error.removeprefix("INVALID_ARGUMENT: ").split(" [INVALID")[0]
+    reason, _, part = text.removeprefix("invalid regular expression: ").rpartition(": ")
+    return f"error parsing regexp: {_WORDS.get(reason, reason)}: `{part}`"
 
 
 @cache

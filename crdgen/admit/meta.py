@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from crdgen.cel import gotime
 from crdgen.checks.labels import label_errors, subdomain_errors
 from crdgen.marks import Schema
 from crdgen.problem import Problem, forbidden, invalid, required
@@ -13,6 +14,10 @@ _STRINGS: Final = (
     "name", "generateName", "namespace", "uid", "resourceVersion", "selfLink",
     "creationTimestamp", "deletionTimestamp",
 )  # fmt: skip
+_KNOWN: Final = frozenset({
+    *_STRINGS, "labels", "annotations", "finalizers", "ownerReferences", "managedFields",
+    "generation", "deletionGracePeriodSeconds",
+})  # fmt: skip
 _QUALIFIED: Final = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 
 
@@ -55,6 +60,33 @@ def of_object(metadata: Any, *, namespaced: bool, create: bool) -> Iterator[Prob
     yield from _pairs(metadata, "metadata")
 
 
+def drop_unknown(value: Any, schema: Schema, path: str = "", *, root: bool) -> list[str]:  # noqa: ANN401
+    """Remove from metadata what ObjectMeta does not have, and nulls; returns the paths."""
+    found: list[str] = []
+    if isinstance(value, dict):
+        prefix = f"{path}." if path else ""
+        if root or schema.get(_EMBEDDED):
+            found += _dropped(value.get("metadata"), f"{prefix}metadata")
+        properties, extra = schema.get("properties", {}), schema.get("additionalProperties")
+        for name, child in value.items():
+            inner = properties.get(name, extra)
+            if isinstance(inner, dict):
+                found += drop_unknown(child, inner, f"{prefix}{name}", root=False)
+    elif isinstance(value, list) and isinstance(schema.get("items"), dict):
+        for index, item in enumerate(value):
+            found += drop_unknown(item, schema["items"], f"{path}[{index}]", root=False)
+    return found
+
+
+def _dropped(metadata: Any, path: str) -> list[str]:  # noqa: ANN401 - JSON
+    if not isinstance(metadata, dict):
+        return []
+    unknown = [name for name in metadata if name not in _KNOWN]
+    for name in [name for name, value in metadata.items() if value is None or name in unknown]:
+        del metadata[name]
+    return [f"{path}.{name}" for name in unknown]
+
+
 def shape_error(metadata: Any) -> str | None:  # noqa: ANN401 - JSON
     """Why `metadata` does not decode as ObjectMeta, or None."""
     if not isinstance(metadata, dict):
@@ -62,6 +94,9 @@ def shape_error(metadata: Any) -> str | None:  # noqa: ANN401 - JSON
     for name in _STRINGS:
         if not isinstance(metadata.get(name, ""), (str, type(None))):
             return f"json: cannot unmarshal into Go struct field ObjectMeta.{name} of type string"
+    for name in ("creationTimestamp", "deletionTimestamp"):
+        if metadata.get(name) and gotime.moment(metadata[name]) is None:
+            return f'parsing time "{metadata[name]}" as "2006-01-02T15:04:05Z07:00"'
     for name in ("labels", "annotations"):
         pairs = metadata.get(name) or {}
         if not isinstance(pairs, dict) or not all(
@@ -112,9 +147,24 @@ def _embedded(value: dict[str, Any], path: str) -> Iterator[Problem]:
     if isinstance(version, str) and version.count("/") > 1:
         words = f"unexpected GroupVersion string: {version}"
         yield invalid(f"{prefix}apiVersion", version, words)
-    if "metadata" in value:
+    if value.get("metadata") is not None:
         error = shape_error(value["metadata"])
         if error is not None:
             yield invalid(f"{prefix}metadata", value["metadata"], error)
         else:
-            yield from _pairs(value["metadata"], f"{prefix}metadata")
+            yield from _parts(value["metadata"], f"{prefix}metadata")
+
+
+def _parts(metadata: dict[str, Any], path: str) -> Iterator[Problem]:
+    name, namespace = metadata.get("name", ""), metadata.get("namespace", "")
+    for part in ("/", "%"):
+        if part in name:
+            yield invalid(f"{path}.name", name, f"may not contain '{part}'")
+    if namespace and not re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", namespace):
+        words = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters"
+        yield invalid(f"{path}.namespace", namespace, words)
+    for index, owner in enumerate(metadata.get("ownerReferences") or ()):
+        for key in ("apiVersion", "kind", "name", "uid"):
+            if isinstance(owner, dict) and not owner.get(key):
+                yield required(f"{path}.ownerReferences[{index}].{key}", "must not be empty")
+    yield from _pairs(metadata, path)

@@ -84,6 +84,7 @@ def served(definition: Definition, new: Object) -> Schema:
 
 def _decoded(data: Object, tree: Schema) -> list[str]:
     unknown = pruning.prune(data, tree, root=True)
+    unknown += meta.drop_unknown(data, tree, root=True)
     pruning.drop_nulls(data, tree)
     pruning.apply_defaults(data, tree)
     return unknown

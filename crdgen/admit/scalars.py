@@ -57,7 +57,7 @@ def kind(value: Any, schema: Schema, kinds: tuple[str, ...], path: str) -> Resul
     elif fits:
         found.matched = 1
     elif kept and actual not in {"string", "array"}:
-        given = {"integer": "int64", "number": "double"}.get(actual, "")
+        given = {"integer": "int64", "number": "float64"}.get(actual, "")
         found.add(_type_error(path, kept, given))
     else:
         found.add(_type_error(path, ",".join(kinds), actual))

@@ -1,7 +1,7 @@
 """Type-checks an expression against a schema and resolves its overloads.
 
 Called by `compile_`; follows cel-spec's gradual type checking with Kubernetes' choice of
-homogeneous list and map literals.
+libraries.
 """
 
 from dataclasses import dataclass, field
@@ -166,6 +166,7 @@ class _Checker:
             self._error(name.id, "unsupported optional field selection")
             return kinds.ERROR
         self.overloads[node.id] = ["select_optional_field"]
+        self.types[name.id] = kinds.STRING
         return self.bindings.resolved(self._field(node, operand, name.value, optional=True))
 
     def _resolved(self, node: tree.Call, args: list[Type]) -> Type:
@@ -225,18 +226,18 @@ class _Checker:
             kind = self.check(each)
             if index in node.optional:
                 kind = self._inside(each, kind)
-            item = self._joined(each, item, kind)
+            item = self._joined(item, kind)
         return kinds.list_of(item or self.bindings.fresh())
 
     def _map(self, node: tree.MapOf) -> Type:
         key: Type | None = None
         value: Type | None = None
         for entry in node.entries:
-            key = self._joined(entry.key, key, self.check(entry.key))
+            key = self._joined(key, self.check(entry.key))
             kind = self.check(entry.value)
             if entry.optional:
                 kind = self._inside(entry.value, kind)
-            value = self._joined(entry.value, value, kind)
+            value = self._joined(value, kind)
         return kinds.map_of(key or self.bindings.fresh(), value or self.bindings.fresh())
 
     def _message(self, node: tree.MapOf) -> Type:
@@ -251,13 +252,13 @@ class _Checker:
             self._mismatch(node.id, kinds.optional_of(inner), kind)
         return inner
 
-    def _joined(self, node: Node, before: Type | None, kind: Type) -> Type:
+    def _joined(self, before: Type | None, kind: Type) -> Type:
         if before is None:
             return kind
         if self.bindings.fits([before], [kind]):
             return kinds.more_general(before, kind)
-        self._mismatch(node.id, before, kind)
-        return kinds.ERROR
+        # `literals` judges mixed literals, since it knows which functions may take them.
+        return kinds.DYN
 
     def _loop(self, node: tree.Loop) -> Type:
         over = self.bindings.resolved(self.check(node.over))

@@ -79,4 +79,7 @@ class Scope:
             raise RuleError(part, f"{prefix}{error}") from None
         if wrong := list(literals.errors(found)):
             raise RuleError(part, prefix + "\n".join(wrong))
+        if broken := next(literals.patterns(found), None):
+            what = "program" if part == "rule" else part
+            raise RuleError(part, f"{what} instantiation failed: {broken}")
         return found

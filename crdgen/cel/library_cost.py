@@ -81,6 +81,10 @@ class _Call:
     def allocating(self) -> Answer | None:
         """By the overload, for the calls that make lists."""
         name, target = self._overload, self._target
+        if name.startswith("list_sets_"):
+            factor = 2 if name == "list_sets_equivalent_list" else 1
+            one, other = (self._size(part) for part in self._args)
+            return (one * other).scaled(factor) + ONE, None
         if name == "lists_range":
             return _allocated(1, fixed(_whole(self._args[0], MOST)))
         if target is None:

@@ -124,8 +124,8 @@ def _sort(value: Value) -> list[Value]:
 
 
 def _sort_by(value: Value, keys: Value) -> list[Value]:
-    paired = list(zip(_items(keys), _items(value), strict=True))
-    paired.sort(key=cmp_to_key(lambda a, b: compared(a[0], b[0])))
+    order = cmp_to_key(compared)
+    paired = sorted(zip(_items(keys), _items(value), strict=True), key=lambda pair: order(pair[0]))
     return [each for _, each in paired]
 
 

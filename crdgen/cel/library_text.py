@@ -130,9 +130,8 @@ def _as_python(pattern: str) -> str:
 def _unsupported(pattern: str) -> str | None:
     from crdgen.regex import re2_error  # noqa: PLC0415 - loads a native library
 
-    if re2_error(pattern) is not None:
-        return f"Illegal regex: error parsing regexp: {pattern}"
-    return None
+    error = re2_error(pattern)
+    return None if error is None else f"Illegal regex: {error}"
 
 
 def _formatted(text: str, args: Value) -> str:

@@ -12,7 +12,8 @@ from crdgen.checks import columns, defaults, envelope, root, rules, schema, stru
 from crdgen.checks.rules import Cost
 from crdgen.definition import Definition
 from crdgen.marks import Schema
-from crdgen.problem import Problem
+from crdgen.passes.walk import nodes
+from crdgen.problem import Problem, invalid
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +66,11 @@ def _schema(version: Schema, path: str, *, hoisted: bool) -> tuple[list[Problem]
     found += shape
     stated = list(schema.problems(tree, here))
     found += stated
-    if shape or stated:
+    if shape or _is_unreadable(tree):
         return found, []
-    wrong, costs = rules.judged(tree, here)
+    if not found and _names_its_schema(tree):
+        return [invalid(here, "", "OpenAPIV3Schema 'schema' is not supported")], []
+    wrong, costs = rules.judged(tree, here, [problem.field for problem in stated])
     return [*found, *wrong], costs
 
 
@@ -76,6 +79,10 @@ def _shape(tree: Schema, path: str) -> Iterator[Problem]:
     yield from wrong
     if not wrong:
         yield from defaults.problems(tree, path)
+
+
+def _names_its_schema(tree: Schema) -> bool:
+    return any(node.get("$schema") for node, _ in nodes(tree))
 
 
 def _is_unreadable(tree: Schema) -> bool:

@@ -136,7 +136,10 @@ def _conversion(conversion: Schema | None) -> Iterator[Problem]:
         yield from _webhook(webhook or {}, path)
     elif webhook is not None:
         words = "should not be set when strategy is not set to Webhook"
-        yield forbidden(f"{path}.webhookClientConfig", words)
+        for part in ("clientConfig", "conversionReviewVersions"):
+            if webhook.get(part):
+                name = "webhookClientConfig" if part == "clientConfig" else part
+                yield forbidden(f"{path}.{name}", words)
 
 
 def _webhook(webhook: Schema, path: str) -> Iterator[Problem]:
@@ -166,7 +169,7 @@ def _url(url: str, path: str) -> Iterator[Problem]:
     if parts.fragment:
         yield invalid(path, parts.fragment, f"fragments are not permitted in the URL{form}")
     if parts.query:
-        yield invalid(path, parts.query, f"query parameters are not permitted in the URL{form}")
+        yield invalid(path, parts.query, "query parameters are not permitted in the URL")
 
 
 def _service(service: Schema, path: str) -> Iterator[Problem]:

@@ -53,11 +53,15 @@ class _Place:
     loose: tuple[str, ...] = ()
 
 
-def judged(schema: Schema, path: str) -> tuple[list[Problem], list[Cost]]:
-    """What is wrong with the rules of the schema at `path`, and what each costs."""
+def judged(schema: Schema, path: str, broken: list[str]) -> tuple[list[Problem], list[Cost]]:
+    """What is wrong with the rules of the schema at `path`, and what each costs.
+
+    Rules on a node are left alone while something at or below it is wrong: `broken` has the
+    paths of that.
+    """
     problems: list[Problem] = []
     costs: list[Cost] = []
-    for found in _walked(schema, _Place(path, "", 1, root=True)):
+    for found in _walked(schema, _Place(path, "", 1, root=True), broken):
         (costs if isinstance(found, Cost) else problems).append(found)  # type: ignore[arg-type]
     total = min(sum(cost.total for cost in costs), MOST)
     if total > PER_SCHEMA:
@@ -65,11 +69,11 @@ def judged(schema: Schema, path: str) -> tuple[list[Problem], list[Cost]]:
     return problems, costs
 
 
-def _walked(node: Schema, place: _Place) -> Iterator[Problem | Cost]:
+def _walked(node: Schema, place: _Place, broken: list[str]) -> Iterator[Problem | Cost]:
     for child, inner in _children(node, place):
-        yield from _walked(child, inner)
+        yield from _walked(child, inner, broken)
     rules = node.get("x-kubernetes-validations", ())
-    if not rules:
+    if not rules or any(path.startswith(place.path) for path in broken):
         return
     root = place.root or bool(node.get("x-kubernetes-embedded-resource"))
     seen = declared(node, root=root)

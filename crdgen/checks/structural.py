@@ -149,7 +149,7 @@ def _values(node: Schema, path: str, *, skip_any: bool, skip_first: bool) -> Ite
         yield from _nested(node["not"], f"{path}.not", skip_any=False)
     error = re2_error(node["pattern"]) if node.get("pattern") else None
     if error is not None:
-        words = f"must be a valid regular expression, but isn't: {_as_go(error)}"
+        words = f"must be a valid regular expression, but isn't: {error}"
         yield invalid(f"{path}.pattern", node["pattern"], words)
 
 
@@ -197,8 +197,3 @@ def _complete_nested(
 
 def _is_set(value: Any) -> bool:  # noqa: ANN401 - JSON
     return value is not None and value is not False and value not in ("", [], {})
-
-
-def _as_go(error: str) -> str:
-    reason, _, part = error.removeprefix("invalid regular expression: ").rpartition(": ")
-    return f"error parsing regexp: {reason}: `{part}`"

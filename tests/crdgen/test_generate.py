@@ -15,7 +15,7 @@ EXTRA: Any = {
 }
 
 
-def spec_of(annotation: Any, options: Options | None = None, **field: Any) -> dict[str, Any]:  # noqa: ANN401
+def spec_of(annotation: Any, options: Options | None = None, **field: Any) -> dict[str, Any]:
     """The schema of one spec field called `dish`."""
     spec = create_model("Spec", dish=(annotation, Field(**field)))
     root = create_model("Oven", spec=(spec, ...), __config__=ConfigDict(json_schema_extra=EXTRA))
@@ -82,7 +82,7 @@ class Node(BaseModel):
         }),
     ],
 )  # fmt: skip
-def test_a_type_becomes_its_structural_schema(annotation: Any, expected: dict[str, Any]) -> None:  # noqa: ANN401
+def test_a_type_becomes_its_structural_schema(annotation: Any, expected: dict[str, Any]) -> None:
     assert spec_of(annotation) == expected
 
 
@@ -136,7 +136,7 @@ def test_a_discriminated_union_is_one_object_whose_branches_say_what_they_requir
         (Node, r"spec\.dish\.children\[\*\]: the model contains itself \(Node → Node\)"),
     ],
 )
-def test_what_has_no_structural_form_is_refused_with_its_path(annotation: Any, why: str) -> None:  # noqa: ANN401
+def test_what_has_no_structural_form_is_refused_with_its_path(annotation: Any, why: str) -> None:
     with pytest.raises(NotStructuralError, match=why):
         spec_of(annotation)
 

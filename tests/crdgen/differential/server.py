@@ -1,0 +1,118 @@
+"""A thin client of the API server: dry runs that give the server's own words, nothing cached."""
+
+import ssl
+import time
+from base64 import b64decode
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import httpx
+import yaml
+
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+SERVED_WITHIN = 60.0
+"""Seconds, for a machine that is busy with other things."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server said: whether it would store the object, the object, and its words."""
+
+    accepted: bool
+    causes: tuple[str, ...]
+    message: str
+    object: dict[str, Any]
+
+
+class Server:
+    """An API server, asked as its admin."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        config = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
+        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+        headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
+        self._client = httpx.Client(
+            base_url=cluster["server"], verify=_context(cluster, user), headers=headers, timeout=60
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def try_definition(self, crd: dict[str, Any]) -> Answer:
+        """Would it take this definition? Nothing is stored."""
+        return self._post(CRDS, crd, dry=True)
+
+    def try_object(self, path: str, body: dict[str, Any]) -> Answer:
+        """Would it admit this object? Nothing is stored."""
+        return self._post(path, body, dry=True)
+
+    def try_update(self, path: str, body: dict[str, Any]) -> Answer:
+        """Would it admit this object in place of the stored one? Nothing is stored."""
+        name = body["metadata"]["name"]
+        query = {"dryRun": "All", "fieldValidation": "Strict"}
+        return _answer(self._client.put(f"{path}/{name}", json=body, params=query))
+
+    def create(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Store an object that must be admitted."""
+        answer = self._post(path, body, dry=False)
+        assert answer.accepted, answer.message
+        return answer.object
+
+    def install(self, crd: dict[str, Any]) -> str:
+        """Store a definition and wait until it is served; gives the path of its objects."""
+        self.create(CRDS, crd)
+        spec = crd["spec"]
+        path = f"/apis/{spec['group']}/{spec['versions'][0]['name']}"
+        scope = "/namespaces/default" if spec["scope"] == "Namespaced" else ""
+        path = f"{path}{scope}/{spec['names']['plural']}"
+        deadline = time.monotonic() + SERVED_WITHIN
+        while self._client.get(path).status_code != httpx.codes.OK:
+            assert time.monotonic() < deadline, f"{path} is not served"
+            time.sleep(0.05)
+        return path
+
+    def remove(self, crd: dict[str, Any]) -> None:
+        """Delete a definition and all its objects."""
+        name = crd["metadata"]["name"]
+        self._client.delete(f"{CRDS}/{name}")
+        deadline = time.monotonic() + SERVED_WITHIN
+        while self._client.get(f"{CRDS}/{name}").status_code != httpx.codes.NOT_FOUND:
+            assert time.monotonic() < deadline, f"{name} is not gone"
+            time.sleep(0.05)
+
+    def _post(self, path: str, body: dict[str, Any], *, dry: bool) -> Answer:
+        query = {"fieldValidation": "Strict"} | ({"dryRun": "All"} if dry else {})
+        return _answer(self._client.post(path, json=body, params=query))
+
+
+def _answer(response: httpx.Response) -> Answer:
+    body = response.json()
+    if response.is_success:
+        return Answer(accepted=True, causes=(), message="", object=body)
+    causes = (body.get("details") or {}).get("causes") or ()
+    words = tuple(f"{each.get('field')}: {each.get('message')}" for each in causes)
+    return Answer(accepted=False, causes=words, message=body["message"], object={})
+
+
+def _context(cluster: dict[str, Any], user: dict[str, Any]) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if "certificate-authority" in cluster:
+        context.load_verify_locations(cafile=cluster["certificate-authority"])
+    elif "certificate-authority-data" in cluster:
+        context.load_verify_locations(
+            cadata=b64decode(cluster["certificate-authority-data"]).decode()
+        )
+    else:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if "client-certificate" in user:
+        context.load_cert_chain(user["client-certificate"], user["client-key"])
+    elif "client-certificate-data" in user:
+        with TemporaryDirectory() as folder:
+            pair = Path(folder, "pair.pem")
+            pair.write_bytes(
+                b64decode(user["client-certificate-data"]) + b64decode(user["client-key-data"])
+            )
+            context.load_cert_chain(pair)
+    return context
