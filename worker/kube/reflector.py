@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Final
 
 from worker.backoff import Backoff
-from worker.errors import Gone, Refused, Temporary, WorkerError
+from worker.errors import Gone, Refused, Temporary, Unreachable, WorkerError
 from worker.kube.api import Api
 from worker.kube.listing import paged_list
 from worker.kube.store import Key, Store, key_of
@@ -104,8 +104,8 @@ class Reflector:
                 async for event in events(chunks):
                     heard = True
                     pending = self._take(event, pending)
-        except Temporary:
-            if not heard:
+        except Unreachable as error:
+            if not heard and isinstance(error.__cause__, TimeoutError):
                 self._version = None
             raise
         if pending is not None:
