@@ -11,7 +11,7 @@ from uuid import uuid4
 from emulator.endpoint import Endpoint
 from emulator.errors import Refusal
 from emulator.intake import Call, Receive, body_of
-from emulator.routes import LostConnection, Reply, refused, reply_to
+from emulator.routes import LostConnection, Reply, broken, refused, reply_to
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -52,6 +52,9 @@ class App:
             return
         except Refusal as refusal:
             reply = refused(refusal, activity, self._endpoint.services.clock())
+        except Exception:
+            await _send(send, broken(activity, self._endpoint.services.clock()), str(activity))
+            raise  # for the log
         await _send(send, reply, str(activity))
 
 

@@ -4,12 +4,14 @@ import re
 from typing import Final
 
 import duckdb
-from duckdb_kql.errors import KqlError, KqlSyntaxError, KqlUnsupportedError
+from duckdb_kql.errors import KqlError, KqlSchemaError, KqlSyntaxError, KqlUnsupportedError
 
 from emulator.errors import Refusal, SemanticRefusal, SyntaxRefusal, Unsupported
 
 _COLUMN: Final = re.compile(r'[Cc]olumn "([^"]+)" (?:not found|must appear)|column named "([^"]+)"')
-_NOISE: Final = re.compile(r"^(?:[A-Z][a-z]+ )+Error:\s*")
+_NOISE: Final = re.compile(r"^[A-Z][A-Za-z ]* Error:\s*|__emulator\.")
+_RULE: Final = re.compile(r" \(R\d+\)")
+_HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def refusal_of(error: KqlError, text: str) -> Refusal:
@@ -18,8 +20,25 @@ def refusal_of(error: KqlError, text: str) -> Refusal:
         return _syntax(error, text)
     if isinstance(error, KqlUnsupportedError):
         where = f" at [line:position={error.span.line}:{error.span.column}]" if error.span else ""
-        return Unsupported(f"'{error.construct}'{where}", error.hint or "")
+        hint = "" if "wave" in (error.hint or "") else (error.hint or "")
+        return Unsupported(f"{_construct(error.construct)}{where}", hint)
+    if isinstance(error, KqlSchemaError) and error.name.startswith("cluster("):
+        return Unsupported("cluster()", "it is one machine; name a database of it")
+    if isinstance(error, KqlSchemaError) and error.hint:
+        return SemanticRefusal(f"'{error.name}': {_RULE.sub('', error.hint)}")
     return SemanticRefusal(str(error))
+
+
+def _construct(construct: str) -> str:
+    """`source:FindOperator`, `function:f` and the like, in words."""
+    kind, _, name = construct.rpartition(":")
+    name = name.split(" — ", maxsplit=1)[0]
+    if kind in ("function", "aggregate"):
+        return f"the {kind} {name}()"
+    if name.endswith(("Operator", "Expression")):
+        stem = name.removesuffix("Operator").removesuffix("Expression")
+        return f"the operator '{_HUMP.sub('-', stem).lower()}'"
+    return f"'{name}'" if kind else f"{name!r}"
 
 
 def _syntax(error: KqlSyntaxError, text: str) -> SyntaxRefusal:

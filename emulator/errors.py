@@ -7,6 +7,7 @@
     ├── DatabaseNotFound   the request's `db`
     ├── EntityNotFound     a table, extent or operation that a command names
     ├── Throttled          HTTP 429, worth repeating
+    ├── Broken             HTTP 500, the endpoint's own fault
     └── Transport          404, 405, 413, 415: not a Kusto request at all
 
 Raised anywhere below `emulator.app`, which turns one into the body that the official clients read
@@ -113,6 +114,16 @@ class Throttled(Refusal):
             f"succeed. CommandType: '{operation}', Capacity: 1, Origin: 'CapacityPolicy/Ingestion'."
         )
         self.retry_after = retry_after
+
+
+class Broken(Refusal):
+    """The endpoint's own fault."""
+
+    status = 500
+    code = "General_InternalServerError"
+    kind = "Kusto.Data.Exceptions.KustoServicePartialQueryFailureException"
+    summary = "An unexpected error occurred."
+    permanent = False
 
 
 class Transport(Refusal):

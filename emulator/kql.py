@@ -7,7 +7,8 @@ by name; a table reference is resolved here, so that no query reaches anything b
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from duckdb import DuckDBPyConnection
 from duckdb_kql import ir
@@ -17,10 +18,11 @@ from duckdb_kql.errors import KqlError
 from duckdb_kql.lower import lower, qualify
 from duckdb_kql.params import bind
 
+from emulator import unsound
 from emulator.bounds import with_exact_bounds
 from emulator.catalog import Catalog
 from emulator.diagnosis import refusal_of
-from emulator.errors import SemanticRefusal
+from emulator.errors import Refusal, SemanticRefusal
 from emulator.frames import Column, Table
 from emulator.scalar import of_duckdb
 from emulator.tree import walk
@@ -52,37 +54,53 @@ class Rows:
     columns: tuple[str, ...]
 
 
+ROWS: Final = "__rows__"
+"""What a pipeline after a command calls the command's rows."""
+
+
 def translate(text: str, scope: Scope, source: Rows | None = None) -> Statement:
-    """SQL for the query `text`, or for the pipeline `text` that begins with `|` after `source`.
+    """SQL for the query `text`; with `source`, `text` reads these rows as the table `__rows__`.
 
     Raises Refusal: a syntax error with its position, an unknown name, or what is unsupported.
     """
     with duckdb_translate.clock(scope.moment) as clock:
         try:
-            query = _lowered(text if source is None else f"__rows__ {text}", scope)
+            query = _lowered(text, scope.database)
             _resolve(query, scope, source)
             if source is not None:
                 begun = ir.CommandSource(source.sql, source.columns, "the command")
                 query = ir.Query(begun, query.operators, query.lets)
-            rendered = duckdb_translate.to_sql(with_exact_bounds(query), scope.catalog.schema())
+            rendered = duckdb_translate.to_sql(query, scope.catalog.schema())
             values = _values(query, scope, rendered.slots)
         except KqlError as error:
             raise refusal_of(error, text) from error
+        except RecursionError:
+            raise Refusal("The query is nested too deeply for the local endpoint.") from None
         if clock.used:
             values[duckdb_translate.CLOCK_SLOT] = clock.moment
         return Statement(str(rendered), values)
 
 
-def _lowered(text: str, scope: Scope) -> ir.Query:
-    query = lower(text, effective_entity_groups(None), None, scope.database, None)
-    qualified: ir.Query = qualify(query, scope.database, None)
-    return qualified
+def _lowered(text: str, database: str) -> ir.Query:
+    # NB: duckdb-kql 1.1.2 applies `set query_now` while it lowers, so such a text is not kept.
+    return (_parsed if "query_now" in text else _kept)(text, database)
+
+
+def _parsed(text: str, database: str) -> ir.Query:
+    query = lower(unsound.readable(text), effective_entity_groups(None), None, database, None)
+    qualified: ir.Query = qualify(query, database, None)
+    unsound.refuse(qualified)
+    return with_exact_bounds(qualified)
+
+
+_kept = lru_cache(maxsize=256)(_parsed)
+"""Parsing takes most of a translation, and an async append is translated at submit and at run."""
 
 
 def _resolve(query: ir.Query, scope: Scope, source: Rows | None) -> None:
     for node in walk(query):
         if isinstance(node, ir.TableRef) and node.database is not None:
-            if source is not None and node.name == "__rows__":
+            if source is not None and node.name == ROWS:
                 continue
             if node.name not in scope.catalog.tables(node.database):
                 raise SemanticRefusal(

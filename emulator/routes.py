@@ -11,7 +11,7 @@ import msgspec
 
 from emulator import faults as fault_page
 from emulator.endpoint import Endpoint
-from emulator.errors import Refusal, Throttled, Transport
+from emulator.errors import Broken, Refusal, Throttled, Transport
 from emulator.frames import Table, v1, v2
 from emulator.intake import Call, request_of
 from emulator.services import Request
@@ -37,6 +37,11 @@ def refused(refusal: Refusal, activity: UUID, moment: datetime) -> Reply:
     if isinstance(refusal, Throttled):
         headers = ((b"retry-after", f"{refusal.retry_after:g}".encode()),)
     return Reply(refusal.status, msgspec.json.encode(refusal.body(activity, moment)), headers)
+
+
+def broken(activity: UUID, moment: datetime) -> Reply:
+    """The reply when the endpoint itself has a fault; the log has the traceback."""
+    return refused(Broken("The local endpoint failed; its log says how."), activity, moment)
 
 
 async def reply_to(endpoint: Endpoint, call: Call) -> Reply:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import duckdb
@@ -23,6 +23,9 @@ from emulator.faults import Faults
 from emulator.kql import Scope
 from emulator.operations import Operation, Outcome, State
 from emulator.store import Store
+
+_PULSE: Final = 0.02
+"""Seconds between two attempts to interrupt a running query."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +78,12 @@ class Runner:
         task = self._tasks.get(operation_id)
         if task is not None:
             task.cancel()
-        if self._writing == operation_id:
-            self._store.interrupt_writer()
-        return await self._finish(operation_id, Outcome(State.CANCELED, reason))
+        finishing = asyncio.create_task(self._finish(operation_id, Outcome(State.CANCELED, reason)))
+        while not finishing.done():
+            if self._writing == operation_id:  # again and again: it may be between statements
+                self._store.interrupt_writer()
+            await asyncio.wait({finishing}, timeout=_PULSE)
+        return finishing.result()
 
     async def close(self) -> None:
         """Stop what waits; it stays InProgress and is Abandoned at the next start."""
@@ -113,6 +119,9 @@ class Runner:
             await self._commit(submission, outcome)  # another operation's cancel hit this one
         except Refusal as refusal:
             failed = Outcome(State.FAILED, refusal.message, not refusal.permanent)
+            await self._finish(submission.operation.id, failed)
+        except duckdb.Error as error:  # at the commit: the disk, not the query
+            failed = Outcome(State.FAILED, str(error), should_retry=True)
             await self._finish(submission.operation.id, failed)
 
     def _append(

@@ -36,6 +36,16 @@ class Scanner:
         """Everything not read yet."""
         return self.text[self.at :]
 
+    def text_from(self, source: str = "") -> str:
+        """What is left, after `source`, with blanks for what was read.
+
+        So a position in it is the position in the whole text (unless `source` does not fit).
+        """
+        blank = re.sub(r"[^\n]", " ", self.text[: self.at])
+        if source and blank.endswith(" " * len(source)):
+            blank = blank[: -len(source)]
+        return blank + source + self.rest
+
     @property
     def done(self) -> bool:
         """Whether nothing is left but a closing semicolon."""

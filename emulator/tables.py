@@ -37,9 +37,13 @@ def extend(
     names = [column.name for column in catalog.columns(*place)]
     refuse_case_twins([*names, *(column.name for column in columns)], "column")
     for column in columns:
-        cursor.execute(
-            f"ALTER TABLE {quoted(*place)} ADD COLUMN {quoted(column.name)} {column.scalar.duckdb}"
-        )
+        declared = f"{quoted(column.name)} {column.scalar.duckdb}{_default(column)}"
+        cursor.execute(f"ALTER TABLE {quoted(*place)} ADD COLUMN {declared}")
+
+
+def _default(column: Column) -> str:
+    """What older rows get: Kusto's strings are never null."""
+    return " DEFAULT ''" if column.scalar.name == "string" else ""
 
 
 def describe(

@@ -56,19 +56,18 @@ def _append(scanner: Scanner, verb: str, kind: str) -> Command:
         raise scanner.refuse("a query after '<|'")
     if scanner.rest.startswith("."):
         raise Unsupported(f"'{verb}' from a management command", "give it a query")
-    start = scanner.at
-    return AppendCommand(kind, verb, table, properties, start, in_background)
+    return AppendCommand(kind, verb, table, properties, scanner.text_from(), in_background)
 
 
 @dataclass(frozen=True)
 class AppendCommand:
-    """One of the four verbs; the query is the request's text from `start` on."""
+    """One of the four verbs."""
 
     operation: str
     verb: str
     table: str
     properties: Properties
-    start: int
+    query: str
     in_background: bool
 
     async def run(self, services: Services, request: Request) -> Table:
@@ -81,11 +80,7 @@ class AppendCommand:
         return Table(_EXTENT, _extent_rows(appended))
 
     def _submission(self, services: Services, request: Request) -> Submission:
-        # Blank lines in place of what precedes the query keep a syntax error's position true.
-        before = request.text[: self.start]
-        shift = "\n" * before.count("\n") + " " * len(before.rpartition("\n")[2])
-        query = shift + request.text[self.start :]
-        append = Append(self.verb, (request.database, self.table), self.properties, query)
+        append = Append(self.verb, (request.database, self.table), self.properties, self.query)
         new = operation(self.operation, request.database, request.activity, services.clock())
         return Submission(append, new, request.text, request.parameters)
 

@@ -9,7 +9,7 @@ from duckdb import DuckDBPyConnection
 from emulator import catalog as catalogs
 from emulator.catalog import Catalog, literal, quoted
 from emulator.frames import Column, Table
-from emulator.kql import Rows, Statement, run, translate
+from emulator.kql import ROWS, Rows, Statement, run, translate
 from emulator.scalar import named
 from emulator.scanner import Scanner
 from emulator.services import Request, Services
@@ -19,7 +19,7 @@ Select = Callable[[Catalog, Services, Request], Rows]
 
 @dataclass(frozen=True)
 class Show:
-    """A command that reads: `select` gives its rows, `pipeline` what is piped onto them."""
+    """A command that reads: `select` gives its rows, `pipeline`, if any, is a query over them."""
 
     operation: str
     select: Select
@@ -44,7 +44,7 @@ def shown(scanner: Scanner, operation: str, select: Select) -> Show:
     if not scanner.rest.startswith("|"):
         scanner.end()
         return Show(operation, select, "")
-    return Show(operation, select, scanner.rest)
+    return Show(operation, select, scanner.text_from(f"{ROWS} "))
 
 
 def constant(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> Rows:

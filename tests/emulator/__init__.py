@@ -1,0 +1,1 @@
+"""The local Kusto endpoint, driven by the official client over a real socket."""
