@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from crdgen import passes, resource, source
+from crdgen import metadata, passes, source
 from crdgen.errors import ModelError
 from crdgen.marks import CRD, Schema
+from crdgen.metadata import Resource
 from crdgen.options import Options
-from crdgen.resource import Resource
 
 _TYPE_META: Final[Schema] = {
     "apiVersion": {
@@ -43,7 +43,7 @@ def _described(model: type[BaseModel], options: Options) -> _Version:
     root = schema
     if "$ref" in schema:
         root = schema["$defs"][schema["$ref"].rpartition("/")[2]]
-    found = resource.of(model.__name__, root.pop(CRD, None))
+    found = metadata.of(model.__name__, root.pop(CRD, None))
     properties = root.setdefault("properties", {})
     for name, meta in _TYPE_META.items():
         kept = {"type": "object"} if name == "metadata" else meta

@@ -58,6 +58,14 @@ class StructuralSource(GenerateJsonSchema):
             return dict(_BOUNDED_DECIMAL)
         return {"type": "string", "pattern": _decimal_pattern(schema)}
 
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        """A map; a pattern on its keys stands beside its values, not in place of them."""
+        found = super().dict_schema(schema)
+        patterns = found.pop("patternProperties", {})
+        for pattern, values in patterns.items():
+            found |= {"propertyNames": {"pattern": pattern}, "additionalProperties": values}
+        return found
+
     def model_field_schema(self, schema: core_schema.ModelField) -> JsonSchemaValue:
         """The field's schema, refused when reading and writing use different names."""
         read, written = schema.get("validation_alias"), schema.get("serialization_alias")

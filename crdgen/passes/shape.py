@@ -38,13 +38,26 @@ def _object(branches: list[Schema]) -> Schema:
     if all("properties" not in branch for branch in branches):
         return refused("maps in a union cannot be told apart", "use one map")
     names = dict.fromkeys(name for branch in branches for name in branch.get("properties", {}))
-    found: Schema = {"properties": {name: merged(_variants(branches, name)) for name in names}}
+    found: Schema = {"properties": {name: _property(branches, name) for name in names}}
     required = [name for name in names if all(name in _required(b) for b in branches)]
     rules = [rule for branch in branches for rule in branch.get(_RULES, ())]
     if required:
         found["required"] = required
     if rules:
         found[_RULES] = [rule for n, rule in enumerate(rules) if rule not in rules[:n]]
+    return found
+
+
+def _property(branches: list[Schema], name: str) -> Schema:
+    variants = _variants(branches, name)
+    found = merged(variants)
+    if len(variants) < len(branches):
+        # The server would fill it in for the branches that do not know it.
+        return {key: value for key, value in found.items() if key != "default"}
+    enums = [variant.get("enum") for variant in variants]
+    if all(enums):
+        values = dict.fromkeys(value for enum in enums if enum for value in enum)
+        return {**found, "enum": list(values)}
     return found
 
 

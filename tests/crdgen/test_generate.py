@@ -108,7 +108,7 @@ def test_a_discriminated_union_is_one_object_whose_branches_say_what_they_requir
     assert spec_of(Annotated[Cat | Dog, Field(discriminator="kind")]) == {
         "type": "object",
         "properties": {
-            "kind": {"type": "string"},
+            "kind": {"type": "string", "enum": ["cat", "dog"]},
             "lives": {"type": "integer", "minimum": 1, "maximum": 9},
             "tricks": {"type": "array", "items": {"type": "string"}},
         },

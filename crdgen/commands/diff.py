@@ -1,0 +1,84 @@
+"""`crdgen diff`: what does this change of a definition do to those who use it?"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from crdgen.compare.change import Change
+
+_EXAMPLE = """\
+example:
+  python -m crdgen diff released.yaml widgets.yaml
+  python -m crdgen diff -o markdown --waivers waivers.yaml released.yaml widgets.yaml
+
+breaking   a stored object, a client or a manifest stops working, or data is stored otherwise
+ratcheted  new or changed values are refused; stored ones that stay as they are keep working
+safe       whatever was admitted is admitted still
+
+Exit 1 on a breaking change that no waiver covers; with --strict on a ratcheted one as well.
+A waiver file is a list of {rule, path, reason}; * in rule and path stands for anything.
+"""
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "diff",
+        help="say whom a change of a definition breaks",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("old", type=Path, metavar="OLD", help="file with the released definition")
+    parser.add_argument("new", type=Path, metavar="NEW", help="file with the changed definition")
+    parser.add_argument("-o", "--output", choices=("text", "json", "markdown"), default="text")
+    parser.add_argument("--waivers", type=Path, metavar="FILE", help="changes that may pass")
+    parser.add_argument("--strict", action="store_true", help="exit 1 on ratcheted changes too")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compare; 0 when nothing breaks, 1 when something does."""
+    from crdgen.compare import compared, waivers  # noqa: PLC0415 - commands import lazily
+    from crdgen.definition import read_one  # noqa: PLC0415
+
+    known = waivers.read(arguments.waivers) if arguments.waivers else []
+    found = compared(read_one(arguments.old), read_one(arguments.new))
+    changes, unused = waivers.applied(found, known)
+    writers = {"text": _text, "json": _json, "markdown": _markdown}
+    sys.stdout.write(writers[arguments.output](changes))
+    for each in unused:
+        sys.stderr.write(f"crdgen: waiver for {each['rule']} at {each['path']} waives nothing\n")
+    failing = {"breaking", "ratcheted"} if arguments.strict else {"breaking"}
+    return int(any(change.grade in failing and not change.waived for change in changes))
+
+
+def _json(changes: "list[Change]") -> str:
+    return json.dumps([asdict(change) for change in changes], indent=2, ensure_ascii=False) + "\n"
+
+
+def _text(changes: "list[Change]") -> str:
+    if not changes:
+        return "no changes\n"
+    lines = []
+    for change in changes:
+        lines.append(f"{change.grade:<9}  {change.path}: {change.what}  [{change.rule}]")
+        lines.append(f"           {change.why} (hits {change.hits})")
+        if change.waived:
+            lines.append(f"           waived: {change.waived}")
+    counts = [
+        f"{sum(c.grade == g for c in changes)} {g}" for g in ("breaking", "ratcheted", "safe")
+    ]
+    return "\n".join([*lines, ", ".join(counts)]) + "\n"
+
+
+def _markdown(changes: "list[Change]") -> str:
+    rows = ["| Grade | Path | Change | Why | Hits |", "|---|---|---|---|---|"]
+    for change in changes:
+        grade = f"{change.grade} (waived: {change.waived})" if change.waived else change.grade
+        cells = (grade, f"`{change.path}`", change.what, change.why, change.hits)
+        rows.append("| " + " | ".join(each.replace("|", "\\|") for each in cells) + " |")
+    return "\n".join(rows) + "\n"
