@@ -34,8 +34,8 @@ def _edge(schema: Schema, name: str) -> tuple[float, int] | None:
     bound = schema.get(f"m{name}")
     if bound is None:
         return None
-    exclusive = bool(schema.get(f"exclusiveM{name}"))
-    return (bound, (1 if name == "inimum" else -1) * exclusive)
+    step = (1 if name == "inimum" else -1) * bool(schema.get(f"exclusiveM{name}"))
+    return (bound + step, 0) if schema.get("type") == "integer" else (bound, step)
 
 
 def _bound(keyword: str, was: Any, now: Any, path: str, sign: int) -> Iterator[Change]:  # noqa: ANN401

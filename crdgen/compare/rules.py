@@ -32,7 +32,7 @@ def changes(old: Schema, new: Schema, path: str) -> Iterator[Change]:
         what = f"rule removed: {_short(rule)}"
         yield safe("rule-removed", path, what, "more values are taken")
     for key in was.keys() & now.keys():
-        if was[key] != now[key]:
+        if was[key] | {"rule": ""} != now[key] | {"rule": ""}:
             what = f"how rule {_short(now[key])} reports"
             yield safe("rule-message-changed", path, what, "the same values are taken")
 

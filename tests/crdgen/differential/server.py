@@ -54,6 +54,25 @@ class Server:
         query = {"dryRun": "All", "fieldValidation": "Strict"}
         return _answer(self._client.put(f"{path}/{name}", json=body, params=query))
 
+    def try_apply(self, path: str, body: dict[str, Any], manager: str) -> Answer:
+        """What server-side apply by `manager` would make of it. Nothing is stored."""
+        return self._apply(path, body, {"fieldManager": manager, "dryRun": "All"})
+
+    def apply(self, path: str, body: dict[str, Any], manager: str) -> None:
+        """Apply server-side as `manager`; must succeed."""
+        answer = self._apply(path, body, {"fieldManager": manager})
+        assert answer.accepted, answer.message
+
+    def _apply(self, path: str, body: dict[str, Any], query: dict[str, str]) -> Answer:
+        return _answer(
+            self._client.patch(
+                f"{path}/{body['metadata']['name']}",
+                json=body,
+                params=query,
+                headers={"Content-Type": "application/apply-patch+yaml"},
+            )
+        )
+
     def create(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Store an object that must be admitted."""
         answer = self._post(path, body, dry=False)
@@ -72,6 +91,18 @@ class Server:
             assert time.monotonic() < deadline, f"{path} is not served"
             time.sleep(0.05)
         return path
+
+    def replace(self, crd: dict[str, Any], path: str, *, refused: dict[str, Any]) -> None:
+        """Change a stored definition and wait until the API server refuses `refused` by it."""
+        name = crd["metadata"]["name"]
+        stored = self._client.get(f"{CRDS}/{name}").json()
+        changed = stored | {"spec": stored["spec"] | crd["spec"]}
+        answer = _answer(self._client.put(f"{CRDS}/{name}", json=changed))
+        assert answer.accepted, answer.message
+        deadline = time.monotonic() + SERVED_WITHIN
+        while self.try_object(path, refused).accepted:
+            assert time.monotonic() < deadline, f"{path} does not change"
+            time.sleep(0.05)
 
     def remove(self, crd: dict[str, Any]) -> None:
         """Delete a definition and all its objects."""
