@@ -42,8 +42,9 @@ binaries: | .venv ## Find or build etcd, kube-apiserver, kubectl and helm (once;
 	@$(RUN) python -m devstack binaries
 
 .PHONY: test
-test: binaries | .venv ## Run all tests; those on the API server share one
-	$(RUN) pytest -n 2 --dist loadgroup
+test: binaries | .venv ## Run all tests; those marked e2e share one API server and one stack
+	$(RUN) pytest -m "not e2e" -n 2
+	$(RUN) pytest -m e2e
 
 .PHONY: lint
 lint: check-lock check-crds | .venv ## Check style, types, layers, the lock file and the CRD

@@ -35,7 +35,9 @@ FIND = (
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def only_go_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    go = golang.find(Cache.from_environment(), (1, 26, 0))
+    monkeypatch.setenv("PATH", f"{go.parent}:{os.environ['PATH']}")
     monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
 
 
