@@ -7,6 +7,7 @@ here; Kusto's names are case-sensitive, DuckDB's are not, and this is where that
 
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 from duckdb import DuckDBPyConnection
 
@@ -63,6 +64,29 @@ def literal(text: str) -> str:
 
 def read(cursor: DuckDBPyConnection) -> Catalog:
     """The catalog as this cursor's transaction sees it."""
+    [version] = cursor.execute("SELECT id FROM __emulator.schema_version").fetchall()
+    found = _READ.get(version[0])
+    if found is None:
+        found = _READ[version[0]] = _read_all(cursor)
+        for old in list(_READ)[:-_KEPT]:
+            del _READ[old]
+    return found
+
+
+def changed(cursor: DuckDBPyConnection) -> None:
+    """Say, inside the transaction that changes it, that the catalog is another one.
+
+    The version is random, not counted: a rolled-back change must not share its number with the
+    next one.
+    """
+    cursor.execute("UPDATE __emulator.schema_version SET id = uuid()")
+
+
+_READ: Final[dict[UUID, Catalog]] = {}
+_KEPT: Final = 8
+
+
+def _read_all(cursor: DuckDBPyConnection) -> Catalog:
     databases: dict[str, dict[str, list[Column]]] = {
         name: {} for (name,) in cursor.execute("SELECT name FROM __emulator.databases").fetchall()
     }

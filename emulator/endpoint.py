@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
+from uuid import uuid4
 
 import duckdb
 from duckdb import DuckDBPyConnection
@@ -31,6 +32,11 @@ datatable(Timestamp:datetime, Value:real)[datetime(2026-01-01), 1.0]
 | summarize avg(Value), count() by bin(Timestamp, 1h)"""
 
 
+def _warm_up(moment: datetime) -> Request:
+    """A query that makes duckdb-kql build its parser's tables, which the first one pays for."""
+    return Request(DEFAULT_DATABASE, _WARM_UP, moment, uuid4(), {})
+
+
 class Endpoint:
     """Answers commands and queries; `clock` gives naive UTC."""
 
@@ -51,9 +57,12 @@ class Endpoint:
             operations.prune(cursor, moment)
 
         await self.services.store.write(work)
+        self._warming = asyncio.create_task(self.query(_warm_up(moment)))
 
     async def close(self) -> None:
         """Stop background operations and close the file."""
+        if self._warming is not None:
+            await asyncio.gather(self._warming, return_exceptions=True)
         await self.services.runner.close()
         await asyncio.to_thread(self.services.store.close)
 

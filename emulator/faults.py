@@ -36,7 +36,7 @@ Example: three throttled submits, then every second operation fails for good:
 
 import random
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -65,11 +65,11 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, rena
     fault: Kind
     match: str = ""
     database: str = ""
-    count: int | None = None
-    probability: float = 1.0
-    seconds: float = 0.0
-    retry_after: float = 1.0
-    http_status: int = 502
+    count: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    probability: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
+    seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    retry_after: Annotated[float, msgspec.Meta(ge=0)] = 1.0
+    http_status: Annotated[int, msgspec.Meta(ge=400, le=599)] = 502
     state: State | None = None
     status: str = ""
     should_retry: bool = False

@@ -31,6 +31,9 @@ _SYSTEM: Final = (
         table_name VARCHAR, created_on TIMESTAMP, row_count BIGINT, tags VARCHAR[])""",
     f"CREATE TABLE IF NOT EXISTS __emulator.operations {_OPERATION}",
     f"CREATE TABLE IF NOT EXISTS __emulator.operation_log {_OPERATION}",
+    "CREATE TABLE IF NOT EXISTS __emulator.schema_version (id UUID)",
+    """INSERT INTO __emulator.schema_version
+        SELECT uuid() WHERE NOT EXISTS (FROM __emulator.schema_version)""",
     MACROS,
 )
 _LOCKED_DOWN: Final = (

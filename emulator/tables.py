@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from duckdb import DuckDBPyConnection
 
 from emulator import extents
-from emulator.catalog import Catalog, quoted, refuse_case_twins
+from emulator.catalog import Catalog, changed, quoted, refuse_case_twins
 from emulator.errors import SemanticRefusal
 from emulator.frames import Column
 
@@ -28,6 +28,7 @@ def create(
     listed = ", ".join(f"{quoted(column.name)} {column.scalar.duckdb}" for column in columns)
     cursor.execute(f"CREATE TABLE {quoted(*place)} ({listed})")
     cursor.execute("INSERT INTO __emulator.tables VALUES (?, ?, '', '')", [*place])
+    changed(cursor)
 
 
 def extend(
@@ -39,6 +40,8 @@ def extend(
     for column in columns:
         declared = f"{quoted(column.name)} {column.scalar.duckdb}{_default(column)}"
         cursor.execute(f"ALTER TABLE {quoted(*place)} ADD COLUMN {declared}")
+    if columns:
+        changed(cursor)
 
 
 def _default(column: Column) -> str:
@@ -50,6 +53,8 @@ def describe(
     cursor: DuckDBPyConnection, place: Place, folder: str | None, docstring: str | None
 ) -> None:
     """Set the folder and the docstring, each only if given."""
+    if folder is None and docstring is None:
+        return
     cursor.execute(
         "UPDATE __emulator.tables SET folder = coalesce(?, folder), "
         "docstring = coalesce(?, docstring) WHERE database = ? AND name = ?",
@@ -62,6 +67,7 @@ def drop(cursor: DuckDBPyConnection, place: Place) -> None:
     cursor.execute(f"DROP TABLE {quoted(*place)}")
     cursor.execute("DELETE FROM __emulator.tables WHERE database = ? AND name = ?", [*place])
     extents.drop(cursor, place)
+    changed(cursor)
 
 
 def clear(cursor: DuckDBPyConnection, place: Place) -> None:

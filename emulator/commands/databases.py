@@ -29,6 +29,7 @@ def create(cursor: DuckDBPyConnection, name: str, moment: datetime) -> None:
     refuse_case_twins([*catalogs.read(cursor).databases, name], "database")
     cursor.execute(f"CREATE SCHEMA {quoted(name)}")
     cursor.execute("INSERT INTO __emulator.databases VALUES (?, ?)", [name, moment])
+    catalogs.changed(cursor)
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def _drop(scanner: Scanner) -> Command:
             ("extents", "database"),
         ):
             cursor.execute(f"DELETE FROM __emulator.{table} WHERE {column} = ?", [name])  # noqa: S608
+        catalogs.changed(cursor)
 
     return Change("DatabaseDrop", name, work)
 

@@ -1,0 +1,63 @@
+"""The command as a person runs it: start, stop, and what is said when it cannot."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.emulator.conftest import Starter
+from tests.emulator.driver import Kusto, append
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "emulator", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_help_teaches(tmp_path: Path) -> None:
+    told = run("--help")
+    assert told.returncode == 0
+    for word in ("example:", "execute_mgmt", "operation-stuck", "--port-file"):
+        assert word in told.stdout
+
+
+def test_a_busy_port_is_one_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        told = run("--port", str(taken.getsockname()[1]))
+    assert told.returncode == 2
+    assert "cannot listen on 127.0.0.1" in told.stderr
+    assert "Traceback" not in told.stderr
+    assert told.stderr.count("\n") == 1
+
+
+def test_a_folder_in_use_is_one_sentence(started: Starter) -> None:
+    started.start()
+    told = run("--port", "0", "--data", str(started.folder / "data"))
+    assert told.returncode == 2
+    assert "cannot open the data folder" in told.stderr
+    assert told.stderr.count("\n") == 1
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    told = run("--port", "0", "--data", str(tmp_path / "file" / "data"))
+    assert told.returncode == 2
+    assert told.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_at_once_though_operations_wait_and_clients_stay(
+    started: Starter, number: signal.Signals
+) -> None:
+    process = started.start()
+    with Kusto(process.url, "Telemetry") as kusto:
+        kusto.faults({"fault": "operation-latency", "seconds": 60})
+        kusto.submit(append("T", "print 1"))
+        before = time.monotonic()
+        process.popen.send_signal(number)
+        assert process.popen.wait(30) == 0
+        assert time.monotonic() - before < 3
