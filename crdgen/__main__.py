@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from crdgen.commands import check, diff, generate, validate
+from crdgen.commands import check, diff, generate, reference, validate
 from crdgen.errors import CrdgenError
 
 _ABOUT = """\
@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (generate, check, diff, validate):
+    for command in (generate, check, diff, validate, reference):
         command.register(commands)
     return parser
 

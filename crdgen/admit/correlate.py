@@ -3,6 +3,7 @@
 Fields correlate by name, items of `map` lists by their keys, items of other lists not at all.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from crdgen.marks import Schema
@@ -62,16 +63,18 @@ def old_item(item: Any, old: Any, schema: Schema) -> Any:  # noqa: ANN401 - JSON
     """The item of the old list with the same keys as `item`, or None."""
     if schema.get("x-kubernetes-list-type") != "map" or not isinstance(old, list):
         return None
-    properties = schema.get("items", {}).get("properties", {})
-    keys = schema.get("x-kubernetes-list-map-keys", ())
+    names = schema.get("x-kubernetes-list-map-keys", ())
+    wanted = _keys(item, names)
+    if wanted is None:
+        return None
+    return next((each for each in old if _keys(each, names) == wanted), None)
+
+
+def _keys(item: Any, names: Sequence[str]) -> list[tuple[type, Any]] | None:  # noqa: ANN401
+    """The keys of an item, or None when one is absent or no scalar: it correlates with nothing."""
     if not isinstance(item, dict):
         return None
-    wanted = [_key(item, key, properties) for key in keys]
-    for each in old:
-        if isinstance(each, dict) and [_key(each, key, properties) for key in keys] == wanted:
-            return each
-    return None
-
-
-def _key(item: dict[str, Any], key: str, properties: dict[str, Schema]) -> Any:  # noqa: ANN401
-    return item.get(key, properties.get(key, {}).get("default"))
+    values = [item.get(name) for name in names]
+    if any(value is None or isinstance(value, (dict, list)) for value in values):
+        return None
+    return [(type(value), value) for value in values]

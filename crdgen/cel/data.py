@@ -6,47 +6,77 @@ map or object is read by CEL's names for its properties.
 
 import base64
 import binascii
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from crdgen.cel import gotime
 from crdgen.cel.escape import escaped
-from crdgen.cel.values import Duration, EvaluationError, Fields, Listed, Moment, Value
+from crdgen.cel.values import Duration, EvaluationError, Fields, Listed, Moment, Unknown, Value
 from crdgen.marks import Schema
 
-_INT_OR_STRING = "x-kubernetes-int-or-string"
+_INT_OR_STRING: Final = "x-kubernetes-int-or-string"
+_EITHER: Final = ((str, int), "XIntOrString value to be either a string or integer")
 
 
 def value(data: Any, schema: Schema) -> Value:  # noqa: ANN401 - JSON
-    """The CEL value of `data`, which is valid for `schema`.
+    """The CEL value of `data`; what is inside is converted when it is looked at.
 
     Raises:
-        EvaluationError: it is null where null is not allowed, or its format does not parse.
+        EvaluationError: it is not what the schema says, which an update may leave standing.
     """
     if data is None:
         if schema.get("nullable"):
             return None
         raise EvaluationError("invalid data, got null for schema with nullable=false")
     if schema.get(_INT_OR_STRING):
+        return _scalar(data, _EITHER)
+    convert = _CONVERTERS.get(schema.get("type", ""))
+    return convert(data, schema) if convert is not None else Unknown(data)
+
+
+class _Items(Sequence[Value]):
+    """The items of a list of the schema, converted one by one."""
+
+    def __init__(self, raw: list[Any], schema: Schema) -> None:
+        self._raw = raw
+        self._schema = schema
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+    def __getitem__(self, at: Any) -> Any:  # noqa: ANN401 - an index or a slice
+        if isinstance(at, slice):
+            return [value(each, self._schema) for each in self._raw[at]]
+        return value(self._raw[at], self._schema)
+
+
+def _scalar(data: Any, wanted: tuple[tuple[type, ...], str]) -> Value:  # noqa: ANN401 - JSON
+    kinds, words = wanted
+    if type(data) in kinds:
         return data
-    kind = schema.get("type", "")
-    if kind == "object":
-        return _object(data, schema)
-    if kind == "array":
-        return _list(data, schema)
-    if kind == "string":
-        return _string(data, schema.get("format", ""))
-    if kind == "number":
-        return float(data)
-    if kind == "integer" and isinstance(data, float):
-        raise EvaluationError("invalid data, expected int, got float64")
-    return data
+    raise EvaluationError(f"invalid data, expected {words.format(_go_type(data))}")
+
+
+def _go_type(data: Any) -> str:  # noqa: ANN401 - JSON
+    names = {str: "string", int: "int64", float: "float64", bool: "bool"}
+    names |= {list: "[]interface {}", dict: "map[string]interface {}"}
+    return names[type(data)]
+
+
+def _number(data: Any, schema: Schema) -> Value:  # noqa: ANN401, ARG001 - a converter
+    return float(_scalar(data, ((int, float), "float, got {}")))
+
+
+def _integer(data: Any, schema: Schema) -> Value:  # noqa: ANN401, ARG001 - a converter
+    return _scalar(data, ((int,), "int, got {}"))
+
+
+def _boolean(data: Any, schema: Schema) -> Value:  # noqa: ANN401, ARG001 - a converter
+    return _scalar(data, ((bool,), "bool, got {}"))
 
 
 def _object(data: Any, schema: Schema) -> Value:  # noqa: ANN401 - JSON
-    if not isinstance(data, dict):
-        raise EvaluationError(
-            "invalid data, expected a map for the provided schema with type=object"
-        )
+    _scalar(data, ((dict,), "a map for the provided schema with type=object"))
     properties, extra = schema.get("properties"), schema.get("additionalProperties")
     if properties:
         return _named(data, properties)
@@ -73,16 +103,15 @@ def _named(data: dict[str, Any], properties: dict[str, Schema]) -> Value:
 
 
 def _list(data: Any, schema: Schema) -> Value:  # noqa: ANN401 - JSON
-    if not isinstance(data, list):
-        raise EvaluationError(
-            "invalid data, expected an array for the provided schema with type=array"
-        )
-    items = [value(each, schema["items"]) for each in data]
+    _scalar(data, ((list,), "an array for the provided schema with type=array"))
     keys = tuple(escaped(key) or key for key in schema.get("x-kubernetes-list-map-keys", ()))
+    items = _Items(data, schema["items"])
     return Listed(items, schema.get("x-kubernetes-list-type", "atomic"), keys)
 
 
-def _string(data: str, form: str) -> Value:
+def _string(data: Any, schema: Schema) -> Value:  # noqa: ANN401 - JSON
+    form = schema.get("format", "")
+    _scalar(data, ((str,), "string, got {}"))
     if form == "duration":
         return Duration(gotime.loose_duration(data) or 0)
     if form == "date":
@@ -99,3 +128,13 @@ def _string(data: str, form: str) -> Value:
         except binascii.Error:
             raise EvaluationError(f"Invalid byte formatted string {data}") from None
     return data
+
+
+_CONVERTERS: Final[dict[str, Callable[[Any, Schema], Value]]] = {
+    "object": _object,
+    "array": _list,
+    "string": _string,
+    "number": _number,
+    "integer": _integer,
+    "boolean": _boolean,
+}

@@ -68,7 +68,7 @@ def _add(one: Value, other: Value) -> Value:
         return library_lists.merged(one, items_of(other) or [])
     left, right = items_of(one), items_of(other)
     if left is not None and right is not None:
-        return left + right
+        return [*left, *right]
     match one, other:
         case Duration(), Duration():
             return _span(one.nanoseconds + other.nanoseconds)

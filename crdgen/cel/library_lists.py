@@ -1,6 +1,6 @@
 """CEL's functions on lists and maps: Kubernetes' lists, cel-go's lists and sets, map insert."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cmp_to_key
 from itertools import pairwise
 from typing import Final
@@ -19,7 +19,7 @@ from crdgen.cel.values import (
 )
 
 
-def merged(one: Listed, others: list[Value]) -> Listed:
+def merged(one: Listed, others: Sequence[Value]) -> Listed:
     """`+` on `set` and `map` lists: what is there stays in place, what is new comes after."""
     items = list(one.items)
     for other in others:
@@ -41,7 +41,7 @@ def _is_same(item: Value, other: Value, listed: Listed) -> bool:
     )
 
 
-def _items(value: Value) -> list[Value]:
+def _items(value: Value) -> Sequence[Value]:
     found = items_of(value)
     if found is None:
         raise EvaluationError("no such overload")
@@ -98,7 +98,7 @@ def _slice(value: Value, start: int, end: int) -> list[Value]:
         )
     if end > len(items):
         raise EvaluationError(f"cannot slice({start}, {end}), list is length {len(items)}")
-    return items[start:end]
+    return list(items[start:end])
 
 
 def _flatten(value: Value, depth: int = 1) -> list[Value]:
@@ -155,7 +155,7 @@ FUNCTIONS: Final[dict[str, Callable[..., Value]]] = {
     "slice": _slice,
     "flatten": _flatten,
     "lists.range": lambda count: list(range(count)),
-    "reverse": lambda value: _items(value)[::-1],
+    "reverse": lambda value: list(reversed(_items(value))),
     "distinct": _distinct,
     "sort": _sort,
     "@sortByAssociatedKeys": _sort_by,

@@ -85,14 +85,21 @@ class Listed:
     keys: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Data without a schema: it equals the same data and does nothing else."""
+
+    value: Any
+
+
 NONE: Final = Optional(present=False)
 _NUMERIC: Final = (int, float, UInt)
 
 
-def items_of(value: Value) -> list[Value] | None:
+def items_of(value: Value) -> Sequence[Value] | None:
     """The items of a list value, or None when it is none."""
     if isinstance(value, Listed):
-        return list(value.items)
+        return value.items
     return value if isinstance(value, list) else None
 
 
@@ -141,7 +148,7 @@ def _same_unseen(one: Fields, other: Fields) -> bool:
     return one.raw == other.raw or len(one.names()) == len(one.raw)
 
 
-def _same_lists(one: Value, left: list[Value], right: list[Value]) -> bool:
+def _same_lists(one: Value, left: Sequence[Value], right: Sequence[Value]) -> bool:
     if len(left) != len(right):
         return False
     if isinstance(one, Listed) and one.kind == "set":
@@ -150,7 +157,18 @@ def _same_lists(one: Value, left: list[Value], right: list[Value]) -> bool:
         )
     if isinstance(one, Listed) and one.kind == "map":
         return all(any(_same_entry(a, b, one.keys) for b in left) for a in right)
-    return all(equal(a, b) for a, b in zip(left, right, strict=True))
+    pairs = zip(left, right, strict=True)
+    if isinstance(one, Listed):
+        return all(equal(a, b) for a, b in pairs)
+    return all(_is_equal(a, b) for a, b in pairs)
+
+
+def _is_equal(one: Value, other: Value) -> bool:
+    """As `equal`, but an error inside a made list only makes it different (cel-go 0.29)."""
+    try:
+        return equal(one, other)
+    except EvaluationError:
+        return False
 
 
 def _same_entry(one: Value, other: Value, keys: tuple[str, ...]) -> bool:

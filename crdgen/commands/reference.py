@@ -1,0 +1,38 @@
+"""`crdgen reference`: the fields of definitions as a page for people."""
+
+import argparse
+import sys
+from pathlib import Path
+
+_EXAMPLE = """\
+example:
+  python -m crdgen reference widgets.yaml -o docs/reference/api.md
+
+Every field with its path, type, default, bounds and description, in Markdown.
+"""
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "reference",
+        help="write the fields of definitions as Markdown",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="YAML or JSON")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="file to replace")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the page; 0 always."""
+    from crdgen import files, reference  # noqa: PLC0415 - commands import lazily
+    from crdgen.definition import read  # noqa: PLC0415
+
+    text = reference.page([each for path in arguments.files for each in read(path)])
+    if arguments.output is None:
+        sys.stdout.write(text)
+    else:
+        files.write(arguments.output, text)
+    return 0
