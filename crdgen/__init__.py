@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from crdgen.marker import Embedded as Embedded
     from crdgen.marker import Float as Float
     from crdgen.marker import GoDuration as GoDuration
+    from crdgen.marker import Int32 as Int32
+    from crdgen.marker import Int64 as Int64
     from crdgen.marker import IntOrString as IntOrString
     from crdgen.marker import ListMap as ListMap
     from crdgen.marker import ListSet as ListSet
@@ -47,8 +49,8 @@ _NAMES: Final = {
     "judge": ("check", "diff", "validate"),
     "marker": (
         "AtomicList", "AtomicMap", "Base64", "Data", "Embedded", "Float", "GoDuration",
-        "IntOrString", "ListMap", "ListSet", "PreserveUnknown", "Quantity", "Rule", "Unrolled",
-        "at_most_one_of", "exactly_one_of", "immutable", "schema_extra",
+        "Int32", "Int64", "IntOrString", "ListMap", "ListSet", "PreserveUnknown", "Quantity",
+        "Rule", "Unrolled", "at_most_one_of", "exactly_one_of", "immutable", "schema_extra",
     ),
     "options": ("Options",),
 }  # fmt: skip

@@ -163,6 +163,19 @@ def schema_extra(*parts: Marker | dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
+class _Format(Marker):
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def extra(self) -> dict[str, Any]:
+        """The format."""
+        return {"format": self._name}
+
+
+Int32 = Annotated[int, _Format("int32")]
+"""A whole number that fits into 32 bits, which the API server checks."""
+Int64 = Annotated[int, _Format("int64")]
+"""A whole number that fits into 64 bits."""
 Float = Annotated[float, _Allowed(FLOAT)]
 """A float that is meant, though API conventions advise against them."""
 Data = Annotated[Any, _Allowed(ANY), PreserveUnknown()]
