@@ -1,6 +1,7 @@
 """A lab a test, on the stack that all e2e tests share."""
 
 import re
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -20,6 +21,7 @@ def kusto(stack: Stack) -> Iterator[KustoClient]:
 @pytest.fixture
 def lab(stack: Stack, kusto: KustoClient, request: pytest.FixtureRequest) -> Iterator[Lab]:
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())
-    made = Lab(stack, kusto, name[:50].strip("-"), stack.env()["KUSTO_DATABASE"])
+    unique = f"{name[:40].strip('-')}-{uuid.uuid4().hex[:6]}"
+    made = Lab(stack, kusto, unique, stack.env()["KUSTO_DATABASE"])
     yield made
     made.kubectl("delete", "summaryrule", made.name, "--ignore-not-found", "--timeout=30s")
