@@ -5,6 +5,7 @@ it unchanged. When nothing is ready the loop jumps to the next timer.
 """
 
 import asyncio
+import math
 import selectors
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -40,6 +41,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._seconds = 0.0
         super().__init__(_Jumping(self._jump))
+
+    @property
+    def _clock_resolution(self) -> float:
+        """How early the loop runs a timer: by the least that a float can tell apart.
+
+        By more, code that waits for the rest of a nanosecond would wait for ever, as only timers
+        move this clock; by less, a timer that is due would never run.
+        """
+        return math.ulp(self._seconds)
+
+    @_clock_resolution.setter
+    def _clock_resolution(self, _machines: float) -> None:
+        """The machine's own does not matter here."""
 
     def time(self) -> float:
         return self._seconds

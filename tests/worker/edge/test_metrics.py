@@ -1,0 +1,50 @@
+"""The series of one worker."""
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from worker.metrics import Metrics
+
+
+def series(metrics: Metrics) -> dict[str, float]:
+    return {
+        f"{sample.name}{sorted(sample.labels.values())}": sample.value
+        for family in text_string_to_metric_families(metrics.exposition().decode())
+        for sample in family.samples
+    }
+
+
+def test_calls_are_counted_by_result_and_timed_by_call() -> None:
+    metrics = Metrics()
+    metrics.kusto_request("submit", "ok", 0.2)
+    metrics.kusto_request("submit", "Throttled", 0.1)
+    metrics.api_request("PATCH", "Conflict", 0.01)
+    found = series(metrics)
+    assert found["summaryrule_worker_kusto_requests_total['Throttled', 'submit']"] == 1
+    assert found["summaryrule_worker_kusto_request_duration_seconds_count['submit']"] == 2
+    assert found["summaryrule_worker_api_requests_total['Conflict', 'PATCH']"] == 1
+
+
+def test_a_rule_that_is_gone_leaves_no_series() -> None:
+    metrics = Metrics()
+    metrics.rule_lag("n", "r", 3600)
+    metrics.backfill_remaining("n", "r", 7)
+    metrics.forget_rule("n", "r")
+    metrics.forget_rule("n", "never-seen")
+    assert not any("'r'" in name for name in series(metrics))
+
+
+def test_a_backfill_that_has_ended_leaves_no_series() -> None:
+    metrics = Metrics()
+    metrics.backfill_remaining("n", "r", 7)
+    metrics.backfill_remaining("n", "r", None)
+    assert not any("backfill_windows_remaining" in name for name in series(metrics))
+
+
+def test_gauges_are_asked_at_each_scrape() -> None:
+    metrics, depth = Metrics(), [3]
+    metrics.queue_depth(lambda: depth[0])
+    metrics.leader(lambda: True)
+    assert series(metrics)["summaryrule_worker_queue_depth[]"] == 3
+    depth[0] = 5
+    assert series(metrics)["summaryrule_worker_queue_depth[]"] == 5
+    assert series(metrics)["summaryrule_worker_leader[]"] == 1
