@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from summaryrule.instant import Instant
 from summaryrule.rules import read_instant
 from summaryrule.v1 import RETRY, SKIP, SummaryRule, WindowStatus
 
@@ -23,6 +24,11 @@ def asks_retry(rule: SummaryRule, window: WindowStatus) -> bool:
 def asks_skip(rule: SummaryRule, window: WindowStatus) -> bool:
     """Whether the skip annotation names this window; it has no ``all``."""
     return _names(rule.metadata.annotations.get(SKIP), window, everything=False)
+
+
+def named_to_skip(rule: SummaryRule) -> frozenset[Instant]:
+    """The window starts that the skip annotation names."""
+    return _starts(rule.metadata.annotations.get(SKIP))
 
 
 def wants_retry(rule: SummaryRule) -> bool:
@@ -64,7 +70,12 @@ def fresh(window: WindowStatus) -> WindowStatus:
 
 
 def _names(annotation: str | None, window: WindowStatus, *, everything: bool) -> bool:
-    words = [word for word in _SEPARATOR.split(annotation or "") if word]
-    if everything and words == ["all"]:
-        return True
-    return window.start in {read_instant(word) for word in words}
+    if annotation is None:
+        return False
+    is_all = everything and annotation.strip() == "all"
+    return is_all or window.start in _starts(annotation)
+
+
+def _starts(annotation: str | None) -> frozenset[Instant]:
+    words = _SEPARATOR.split(annotation or "")
+    return frozenset(start for start in map(read_instant, words) if start is not None)

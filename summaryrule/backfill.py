@@ -18,28 +18,29 @@ Theory of operation (design, section 7):
 ``TRANSITIONS`` is the one table of phases; ``worker`` and ``plan`` change a phase nowhere else.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from enum import Enum, auto
 from typing import Final
 
 from summaryrule import acts, flight
-from summaryrule.duration import Duration
 from summaryrule.identity import request_key, spec_hash, token
 from summaryrule.instant import Instant
 from summaryrule.observed import Observed
-from summaryrule.request import find_ended
+from summaryrule.remaining import counted, credit, estimated, outstanding
+from summaryrule.request import ask_of, find_ended
 from summaryrule.settings import Settings
 from summaryrule.v1 import (
+    DEFAULTED_END,
     REQUESTED_BY,
+    SKIPPED_LIMIT,
     BackfillRecord,
     BackfillSpec,
     BackfillStatus,
     Phase,
-    Range,
     SummaryRule,
     WindowStatus,
 )
-from summaryrule.windows import Tiles, Window, ceil, floor, is_due, tile
+from summaryrule.windows import Window, ceil, is_due, tile
 
 
 class Event(Enum):
@@ -110,14 +111,16 @@ def open_request(
 ) -> BackfillStatus:
     """The record of a new request; what history has of it counts as done."""
     interval = rule.spec.interval
-    start = floor(wanted.start, interval)
-    ended = find_ended(history, start, wanted.request_id)
+    asked = ask_of(wanted, interval)
+    ended = find_ended(history, asked)
+    start = ended.start if ended is not None else asked.start
     reached = ended.done_until if ended is not None and ended.done_until is not None else start
     status = BackfillStatus(
         request_key=request_key(rule, start, wanted.request_id),
         request_id=wanted.request_id,
         requested_start=start,
         requested_end=ceil(wanted.end, interval),
+        end_defaulted=_is_defaulted(rule, wanted),
         requested_by=rule.metadata.annotations.get(REQUESTED_BY),
         requested_at=now,
         done_until=max(start, reached),
@@ -127,18 +130,31 @@ def open_request(
     return counted(status, interval)
 
 
-def retarget(status: BackfillStatus, wanted: BackfillSpec, interval: Duration) -> BackfillStatus:
-    """The same request with the end that spec asks for now: later extends, earlier shortens."""
-    end = ceil(wanted.end, interval)
+def retarget(rule: SummaryRule, status: BackfillStatus, wanted: BackfillSpec) -> BackfillStatus:
+    """The same request with the end that spec asks for now: later extends, earlier shortens.
+
+    A failed window that the range has left asks for no act any more.
+    """
+    end = ceil(wanted.end, rule.spec.interval)
     if end == status.requested_end:
         return status
-    return counted(status.model_copy(update={"requested_end": end}), interval)
+    changes = {
+        "requested_end": end,
+        "end_defaulted": _is_defaulted(rule, wanted),
+        "failed": tuple(window for window in status.failed if window.start < end),
+    }
+    return counted(status.model_copy(update=changes), rule.spec.interval)
+
+
+def _is_defaulted(rule: SummaryRule, wanted: BackfillSpec) -> bool:
+    """Whether admission chose the end: its annotation names the very end that spec has."""
+    return rule.metadata.annotations.get(DEFAULTED_END) == str(wanted.end)
 
 
 def settle(
     rule: SummaryRule, status: BackfillStatus, observed: Observed, now: Instant, settings: Settings
 ) -> BackfillStatus:
-    """Credit, retry or fail what is in flight, and apply the acts on failed windows (rule 3)."""
+    """Credit, retry or fail what is in flight, and apply the acts on windows (rule 3)."""
     settled = flight.settle(status.in_flight, observed, now, settings)
     sorted_ = acts.apply(rule, (*status.failed, *settled.failed))
     errors = [window.error for window in (*settled.flying, *settled.failed) if window.error]
@@ -147,43 +163,38 @@ def settle(
         update={
             "in_flight": tuple(windows),
             "failed": tuple(sorted(sorted_.stay, key=_by_start)),
-            "skipped": (*status.skipped, *sorted_.skipped),
             "windows_done": status.windows_done + len(settled.done),
             "windows_retried": status.windows_retried + settled.retried + len(sorted_.again),
             "last_error": errors[-1] if errors else status.last_error,
         }
     )
-    credited = credit(changed, (*settled.done, *sorted_.skipped))
-    if not settled.done and not sorted_.skipped:
-        return credited
-    return _estimated(counted(credited, rule.spec.interval), now)
+    skipped = (*sorted_.skipped, *_skipped_ahead(rule, changed))
+    if not settled.done and not skipped:
+        return changed
+    credited = credit(_left_out(changed, skipped), (*settled.done, *skipped))
+    return estimated(counted(credited, rule.spec.interval), now)
 
 
-def credit(status: BackfillStatus, windows: Iterable[WindowStatus]) -> BackfillStatus:
-    """Move the high-water mark over windows that need no more work (rules 2 and 4)."""
-    ahead = [*status.done_ahead, *(Range(start=w.start, end=w.end) for w in windows)]
-    mark, rest = status.done_until, list[Range]()
-    for done in sorted(ahead, key=lambda each: each.start):
-        if done.start <= mark:
-            mark = max(mark, done.end)
-        elif rest and done.start <= rest[-1].end:
-            rest[-1] = Range(start=rest[-1].start, end=max(rest[-1].end, done.end))
-        else:
-            rest.append(done)
-    return status.model_copy(update={"done_until": mark, "done_ahead": tuple(rest)})
+def _skipped_ahead(rule: SummaryRule, status: BackfillStatus) -> tuple[WindowStatus, ...]:
+    """Windows still to run that the skip annotation names."""
+    named = acts.named_to_skip(rule)
+    if not named:
+        return ()
+    windows = outstanding(status, rule.spec.interval)
+    return tuple(
+        WindowStatus(start=window.start, end=window.end)
+        for window in windows
+        if window.start in named
+    )
 
 
-def outstanding(status: BackfillStatus, interval: Duration) -> Iterator[Window]:
-    """Windows neither done nor in flight nor failed, oldest first.
-
-    After a change of interval the mark may lie off the new grid: then the first window is the
-    part up to the next boundary, so that nothing is computed twice.
-    """
-    taken = {window.start for window in (*status.in_flight, *status.failed)}
-    for window in _from_mark(status, interval):
-        if window.start in taken or any(d.start <= window.start < d.end for d in status.done_ahead):
-            continue
-        yield window
+def _left_out(status: BackfillStatus, skipped: tuple[WindowStatus, ...]) -> BackfillStatus:
+    return status.model_copy(
+        update={
+            "skipped": (*status.skipped, *skipped)[-SKIPPED_LIMIT:],
+            "windows_skipped": status.windows_skipped + len(skipped),
+        }
+    )
 
 
 def intend(
@@ -203,10 +214,19 @@ def intend(
     if not intents:
         return status
     started = moved(status, Event.STARTED) if status.phase == "Pending" else status
-    return started.model_copy(
+    flying = tuple(sorted((*status.in_flight, *intents), key=_by_start))
+    changes: dict[str, object] = {"in_flight": flying, "started_at": status.started_at or now}
+    paced = started if started.paced_from is not None else pace_anew(started, now)
+    return paced.model_copy(update=changes)
+
+
+def pace_anew(status: BackfillStatus, now: Instant) -> BackfillStatus:
+    """Count the pace from here: what was done or waited before says nothing of what is to come."""
+    return status.model_copy(
         update={
-            "in_flight": tuple(sorted((*status.in_flight, *intents), key=_by_start)),
-            "started_at": status.started_at or now,
+            "paced_from": now,
+            "paced_windows": status.windows_done,
+            "estimated_completion": None,
         }
     )
 
@@ -223,59 +243,13 @@ def to_history(status: BackfillStatus, now: Instant) -> BackfillRecord:
         id=status.request_id,
         start=status.requested_start,
         end=status.requested_end,
+        end_defaulted=status.end_defaulted,
         by=status.requested_by,
         phase=status.phase,
         windows=status.windows_done,
         done_until=status.done_until,
         finished_at=now,
     )
-
-
-def counted(status: BackfillStatus, interval: Duration) -> BackfillStatus:
-    """With its totals, percent and ``312/720`` made to agree."""
-    ahead = sum(len(Tiles(done.start, done.end, interval)) for done in status.done_ahead)
-    left = max(0, len(_from_mark(status, interval)) - ahead)
-    passed = status.windows_done + len(status.skipped)
-    total = passed + left
-    return status.model_copy(
-        update={
-            "windows_total": total,
-            "percent": 100 * passed // total if total else 100,
-            "progress": f"{passed}/{total}",
-        }
-    )
-
-
-def _estimated(status: BackfillStatus, now: Instant) -> BackfillStatus:
-    left = status.windows_total - status.windows_done - len(status.skipped)
-    if status.started_at is None or not status.windows_done:
-        return status
-    pace = (now.ticks - status.started_at.ticks) // status.windows_done
-    end = Instant(now.plus(pace * left).ticks // 10_000_000 * 10_000_000)
-    return status.model_copy(update={"estimated_completion": end if left else None})
-
-
-def _from_mark(status: BackfillStatus, interval: Duration) -> "_Windows":
-    return _Windows(status.done_until, status.requested_end, interval)
-
-
-class _Windows:
-    """The windows from the mark to the end; the first is cut where the mark is off the grid."""
-
-    def __init__(self, mark: Instant, end: Instant, interval: Duration) -> None:
-        self._first = Window(mark, min(ceil(mark, interval), end)) if mark < end else None
-        aligned = ceil(mark, interval)
-        self._rest = Tiles(aligned, max(aligned, end), interval)
-        if self._first is not None and self._first.start == self._first.end:
-            self._first = None
-
-    def __len__(self) -> int:
-        return len(self._rest) + (self._first is not None)
-
-    def __iter__(self) -> Iterator[Window]:
-        if self._first is not None:
-            yield self._first
-        yield from self._rest
 
 
 def _intent(

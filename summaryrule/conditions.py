@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from summaryrule.instant import Instant, InvalidInstantError
+from summaryrule.instant import TICKS_PER_SECOND, Instant, InvalidInstantError
 from summaryrule.v1 import Condition, ScheduleStatus, SummaryRule, SummaryRuleStatus, WindowStatus
 
 OWNER: Final = "summaryrule.adx-mon.azure.com"
@@ -54,16 +54,28 @@ def merge(
     return tuple(kept.values())
 
 
-def describe(status: SummaryRuleStatus, held: tuple[str, str] | None) -> list[Wanted]:
-    """The conditions that this status calls for; ``held`` is why nothing runs, if so."""
-    schedule = status.schedule or ScheduleStatus()
-    wanted = [_owner(schedule, held), _operations(schedule)]
-    if schedule.cursor is not None:
-        wanted.append(
-            Wanted(LAST_EXECUTION, True, "ExecutionSuccessful", str(schedule.cursor))  # noqa: FBT003
-        )
+def describe(
+    status: SummaryRuleStatus, held: tuple[str, str] | None, *, runs_schedule: bool
+) -> list[Wanted]:
+    """The conditions that this status calls for.
+
+    Args:
+        status: as it is about to be stored.
+        held: why nothing runs, if so.
+        runs_schedule: whether interval runs are this worker's. Where they are another operator's,
+            upstream's conditions are its memory, and not to be touched.
+    """
+    wanted = _of_schedule(status.schedule or ScheduleStatus(), held) if runs_schedule else []
     backfill = _backfill(status)
     return wanted if backfill is None else [*wanted, backfill]
+
+
+def _of_schedule(schedule: ScheduleStatus, held: tuple[str, str] | None) -> list[Wanted]:
+    wanted = [_owner(schedule, held), _operations(schedule)]
+    if schedule.cursor is None:
+        return wanted
+    cursor = str(schedule.cursor)
+    return [*wanted, Wanted(LAST_EXECUTION, True, "ExecutionSuccessful", cursor)]  # noqa: FBT003
 
 
 def adopt(rule: SummaryRule) -> ScheduleStatus:
@@ -135,7 +147,7 @@ def _read_operations(condition: Condition | None) -> tuple[WindowStatus, ...]:
         return ()
     try:
         return tuple(_read_operation(entry) for entry in json.loads(condition.message))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ForeignStateError(
             f"condition {OPERATIONS} holds no list of operations that can be read; remove it once"
             " they have ended"
@@ -145,9 +157,11 @@ def _read_operations(condition: Condition | None) -> tuple[WindowStatus, ...]:
 def _read_operation(entry: dict[str, Any]) -> WindowStatus:
     start, last = Instant.parse(entry["startTime"]), Instant.parse(entry["endTime"])
     # Upstream writes the inclusive end, one tick short of the boundary.
-    end = last.plus(1) if last.ticks % 10_000_000 else last
+    end = last.plus(1) if last.ticks % TICKS_PER_SECOND else last
+    if start >= end:
+        raise ValueError(f"{start} is not before {end}")
     return WindowStatus(start=start, end=end, operation_id=entry["operationId"])
 
 
 def _whole_second(now: Instant) -> Instant:
-    return Instant(now.ticks - now.ticks % 10_000_000)
+    return Instant(now.ticks - now.ticks % TICKS_PER_SECOND)

@@ -20,9 +20,11 @@ _NANOSECONDS: Final = {
 }
 _PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
 _WHOLE = re.compile(rf"([+-])?(?:0|(?:{_PART.pattern})+)")
-_LONGER_UNIT = re.compile(r"[+-]?([0-9]+)([dw])")
+_LONGER_UNIT = re.compile(r"[+-]?([0-9]{1,9})([dw])")
 _HOURS = {"d": 24, "w": 168}
 _LIMIT: Final = (1 << 63) - 1
+_DIGITS: Final = 19
+_TOO_LONG: Final = "is longer than a Go duration can be (about 292 years)"
 
 
 class InvalidDurationError(ValueError):
@@ -47,9 +49,10 @@ class Duration:
         if match is None:
             raise InvalidDurationError(_what_to_write(text))
         total = sum(_part_ns(number, unit) for number, unit in _PART.findall(text))
-        if total > _LIMIT:
-            raise InvalidDurationError("is longer than a Go duration can be (about 292 years)")
-        return cls(-total if match[1] == "-" else total)
+        nanoseconds = -total if match[1] == "-" else total
+        if not -_LIMIT - 1 <= nanoseconds <= _LIMIT:
+            raise InvalidDurationError(_TOO_LONG)
+        return cls(nanoseconds)
 
     @property
     def is_whole_ticks(self) -> bool:
@@ -74,9 +77,25 @@ class Duration:
 
 def _part_ns(number: str, unit: str) -> int:
     whole, _, fraction = number.partition(".")
-    scale = _NANOSECONDS[unit]
-    cut = int(fraction) * scale // 10 ** len(fraction) if fraction else 0
-    return int(whole or "0") * scale + cut
+    digits = whole.lstrip("0")
+    if len(digits) > _DIGITS:
+        raise InvalidDurationError(_TOO_LONG)
+    return int(digits or "0") * _NANOSECONDS[unit] + _fraction_ns(fraction, _NANOSECONDS[unit])
+
+
+def _fraction_ns(digits: str, scale: int) -> int:
+    """Nanoseconds of a fraction of a unit, in floating point as Go has it.
+
+    NB: Go 1.26 drops the digits beyond 64 bits and multiplies as float64, so that
+    ``0.3333333333333333333h`` is 20m and not one nanosecond less.
+    """
+    value, divisor = 0, 1.0
+    for digit in digits:
+        longer = value * 10 + int(digit)
+        if value > _LIMIT // 10 or longer > _LIMIT + 1:
+            break
+        value, divisor = longer, divisor * 10
+    return int(float(value) * (scale / divisor))
 
 
 def _what_to_write(text: str) -> str:

@@ -1,15 +1,15 @@
 """The plan in a form for people and scripts: what ``worker plan`` prints (design, section 12)."""
 
 from collections.abc import Iterable, Mapping
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any, Final
 
-from summaryrule import backfill, kql
-from summaryrule.identity import SCHEDULE_KEY, token
+from summaryrule import kql, remaining
+from summaryrule.agenda import Plan
+from summaryrule.identity import schedule_key, token
 from summaryrule.instant import Instant
-from summaryrule.plan import Plan
 from summaryrule.settings import Settings
-from summaryrule.v1 import SummaryRule
+from summaryrule.v1 import BackfillStatus, SummaryRule
 from summaryrule.windows import Window, is_due
 
 LIMIT: Final = 1_000
@@ -19,30 +19,25 @@ def explain(rule: SummaryRule, planned: Plan, now: Instant, settings: Settings) 
     """Every due window of the plan, oldest first, the first 1,000 of each kind, and its holds."""
     intervals = planned.due if planned.due is not None else ()
     past = planned.backfill
-    remaining: Iterable[Window] = ()
-    if past is not None:
-        delay = rule.spec.ingestion_delay
-        outstanding = backfill.outstanding(past, rule.spec.interval)
-        remaining = (window for window in outstanding if is_due(window, now, delay))
+    waiting = _due(rule, past, now) if past is not None else iter(())
     key = past.request_key if past is not None else ""
-    runs, more_runs = _listed(rule, intervals, SCHEDULE_KEY, settings)
-    past_runs, more_past = _listed(rule, remaining, key, settings)
-    more = more_runs + more_past
+    shown = list(islice(waiting, LIMIT))
+    more = max(0, len(intervals) - LIMIT) + sum(1 for _ in waiting)
     return {
         "name": rule.metadata.name,
         "held": [{"reason": held.reason, "message": held.message} for held in planned.held],
-        "interval": runs,
-        "backfill": past_runs,
+        "interval": [
+            _window(rule, window, schedule_key(rule), settings) for window in intervals[:LIMIT]
+        ],
+        "backfill": [_window(rule, window, key, settings) for window in shown],
         **({"more": more} if more else {}),
     }
 
 
-def _listed(
-    rule: SummaryRule, windows: Iterable[Window], key: str, settings: Settings
-) -> tuple[list[Mapping[str, str]], int]:
-    rest = iter(windows)
-    shown = [_window(rule, window, key, settings) for window in islice(rest, LIMIT)]
-    return shown, sum(1 for _ in rest)
+def _due(rule: SummaryRule, past: BackfillStatus, now: Instant) -> Iterable[Window]:
+    delay = rule.spec.ingestion_delay
+    windows = remaining.outstanding(past, rule.spec.interval)
+    return takewhile(lambda window: is_due(window, now, delay), windows)
 
 
 def _window(rule: SummaryRule, window: Window, key: str, settings: Settings) -> Mapping[str, str]:

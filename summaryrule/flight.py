@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from summaryrule.instant import Instant
 from summaryrule.observed import Observed, Outcome
 from summaryrule.settings import Settings
-from summaryrule.v1 import WindowStatus
+from summaryrule.v1 import SummaryRule, WindowStatus
 
 ERROR_LIMIT = 256
 
@@ -57,6 +57,17 @@ def ready_at(window: WindowStatus, settings: Settings) -> Instant:
     doubled = settings.retry_base.ticks << min(max(window.attempt - 2, 0), 20)
     capped = min(doubled, settings.retry_cap.ticks)
     return window.submitted_at.plus(capped + capped * _spread(window) // 512)
+
+
+def database(window: WindowStatus, rule: SummaryRule, settings: Settings) -> str:
+    """The database through which the window's operation is asked about.
+
+    The rule's own; after an edit of ``spec.database``, one at the endpoint that the record names.
+    """
+    own, recorded = rule.spec.database, window.endpoint
+    if recorded is None or settings.endpoints.get(own) == recorded:
+        return own
+    return next((name for name, at in settings.endpoints.items() if at == recorded), own)
 
 
 def awaits_tag(window: WindowStatus, observed: Observed, now: Instant, settings: Settings) -> bool:

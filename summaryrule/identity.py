@@ -10,7 +10,7 @@ from typing import Final
 from summaryrule.instant import Instant
 from summaryrule.v1 import SummaryRule, SummaryRuleSpec
 
-SCHEDULE_KEY: Final = "schedule"
+_SCHEDULE: Final = "schedule"
 
 
 def _digest(*parts: str) -> str:
@@ -27,8 +27,17 @@ def request_key(rule: SummaryRule, start: Instant, request_id: str | None) -> st
     return _digest(rule_identity(rule), str(start), request_id or "")[:16]
 
 
+def schedule_key(rule: SummaryRule) -> str:
+    """The key of interval runs, in the place of a request's.
+
+    It names the interval: on a coarser grid a window begins where one of the old grid did, and is
+    another window all the same, whose data must not be dropped as a repeat.
+    """
+    return f"{_SCHEDULE}/{rule.spec.interval}"
+
+
 def token(rule: SummaryRule, key: str, start: Instant) -> str:
-    """The ingest-by token of one window of a request (or of ``SCHEDULE_KEY``). 32 hex digits."""
+    """The ingest-by token of one window of a request (or of ``schedule_key``). 32 hex digits."""
     return _digest(rule_identity(rule), key, str(start))[:32]
 
 

@@ -4,13 +4,91 @@ A request is its start on the grid and its requestId (design, section 7). Admiss
 worker ask the same questions here, so that they cannot disagree.
 """
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
+from pydantic import ValidationError
+
+from summaryrule.duration import Duration
 from summaryrule.instant import Instant
-from summaryrule.v1 import BackfillRecord, BackfillStatus, Phase
+from summaryrule.v1 import BackfillRecord, BackfillSpec, BackfillStatus, Phase
+from summaryrule.windows import floor
 
 ACTIVE: Final[frozenset[Phase]] = frozenset({"Pending", "Running", "Paused", "Failed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a spec asks for: its start as written and on the grid of its interval, and its id.
+
+    The written start counts as well, since a request keeps its identity when the interval, and
+    the grid with it, is edited while it runs or after it has run.
+    """
+
+    written: Instant
+    start: Instant
+    request_id: str | None
+
+    def is_start(self, start: Instant) -> bool:
+        """Whether a request from ``start`` is this one."""
+        return start in (self.start, self.written)
+
+
+def ask(start: Instant, interval: Duration, request_id: str | None) -> Ask:
+    """The request that a start, not yet aligned, and a requestId stand for."""
+    return Ask(start, floor(start, interval), request_id or None)
+
+
+def ask_of(wanted: BackfillSpec, interval: Duration) -> Ask:
+    """The request that ``spec.backfill`` stands for."""
+    return ask(wanted.start, interval, wanted.request_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The part of a stored status that says which requests there were."""
+
+    running: BackfillStatus | None = None
+    history: tuple[BackfillRecord, ...] = ()
+
+
+_IDENTIFYING: Final = (
+    "requestKey",
+    "requestId",
+    "requestedStart",
+    "requestedEnd",
+    "phase",
+    "doneUntil",
+    "clearing",
+)
+
+
+def read_past(stored: Mapping[str, Any]) -> Past:
+    """The requests that a raw object's status tells of; what cannot be read is passed over."""
+    status = stored.get("status")
+    if not isinstance(status, Mapping):
+        return Past()
+    history = status.get("backfillHistory")
+    records = history if isinstance(history, list) else []
+    read = (_record(each) for each in records)
+    return Past(_running(status.get("backfill")), tuple(each for each in read if each is not None))
+
+
+def _running(raw: object) -> BackfillStatus | None:
+    if not isinstance(raw, Mapping):
+        return None
+    try:
+        return BackfillStatus.model_validate({n: raw[n] for n in _IDENTIFYING if n in raw})
+    except ValidationError:
+        return None
+
+
+def _record(raw: object) -> BackfillRecord | None:
+    try:
+        return BackfillRecord.model_validate(raw)
+    except ValidationError:
+        return None
 
 
 def is_active(status: BackfillStatus | None) -> bool:
@@ -18,27 +96,25 @@ def is_active(status: BackfillStatus | None) -> bool:
     return status is not None and status.phase in ACTIVE
 
 
-def continues(status: BackfillStatus | None, start: Instant, request_id: str | None) -> bool:
+def continues(status: BackfillStatus | None, asked: Ask) -> bool:
     """Whether this spec speaks of the backfill that status has under way.
 
     The worker advances ``spec.backfill.start``, and a re-apply or a stale copy sets it back; so
     any start from the requested one to the high-water mark is the same request. Nothing that has
     run runs again because a start went backwards.
     """
-    return (
-        status is not None
-        and (status.phase in ACTIVE or status.clearing)
-        and (status.request_id or None) == (request_id or None)
-        and status.requested_start <= start <= max(status.done_until, status.requested_start)
+    if status is None or not (status.phase in ACTIVE or status.clearing):
+        return False
+    first, mark = status.requested_start, max(status.done_until, status.requested_start)
+    return (status.request_id or None) == asked.request_id and (
+        first <= asked.start <= mark or first <= asked.written <= mark
     )
 
 
-def find_ended(
-    history: Iterable[BackfillRecord], start: Instant, request_id: str | None
-) -> BackfillRecord | None:
+def find_ended(history: Iterable[BackfillRecord], asked: Ask) -> BackfillRecord | None:
     """The newest ended backfill of exactly this start and requestId."""
     for record in history:
-        if record.start == start and (record.id or None) == (request_id or None):
+        if asked.is_start(record.start) and (record.id or None) == asked.request_id:
             return record
     return None
 

@@ -8,6 +8,7 @@ words (design, section 5). A test holds the two readings of each rule together.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from summaryrule.duration import Duration, InvalidDurationError
@@ -47,9 +48,14 @@ def _number(digits: int) -> str:
     return rf"(0*[0-9]{{1,{digits}}}([.][0-9]*)?|[.][0-9]+)"
 
 
-# NB: the digits a unit may have keep the sum inside Go's int64 of nanoseconds; beyond it CEL's
-# duration() fails with a conversion error instead of our words (kube-apiserver 1.37.2).
-_UNITS: Final = {6: "h", 8: "m", 9: "s", 12: "ms", 15: "(us|µs|μs)", 18: "ns"}
+DURATION_LIMIT: Final = 64
+INSTANT_LIMIT: Final = 40
+NAME_LIMIT: Final = 1024
+
+# NB: beyond Go's int64 of nanoseconds (292 years) CEL's duration() fails with a conversion error
+# instead of our words (kube-apiserver 1.37.2). With so many digits for each unit, no sum that fits
+# into DURATION_LIMIT characters reaches it.
+_UNITS: Final = {5: "h", 7: "m", 9: "s", 12: "ms", 15: "(us|µs|μs)", 18: "ns"}
 GO_DURATION: Final = (
     "^[-+]?(0|(" + "|".join(_number(digits) + unit for digits, unit in _UNITS.items()) + ")+)$"
 )
@@ -62,7 +68,9 @@ RFC3339: Final = f"^({_YEAR}-{_MONTH_DAY}|{_LEAP}-02-29){_CLOCK}{_ZONE}$"
 # The length is the schema's maxLength: RE2 repeats a class 1,000 times at most.
 _NAME: Final = "^[A-Za-z0-9_. -]+$"
 
-_NAME_LIMIT: Final = 1024
+# NB: an offset could carry the first and the last day out of the years that CEL's timestamp()
+# and Kusto know, which would be a conversion error again; there a time is written with Z.
+_EDGES: Final = ("0001-01-01", "9999-12-31")
 
 _go_duration = re.compile(GO_DURATION)
 _rfc3339 = re.compile(RFC3339)
@@ -73,7 +81,12 @@ _ZERO: Final = Duration(0)
 
 def read_duration(text: str) -> Duration | None:
     """The duration that the API takes ``text`` for, or None where it refuses it."""
-    if _go_duration.search(text) is None or text.endswith("\n"):
+    return _read_duration(text) if len(text) <= DURATION_LIMIT else None
+
+
+@lru_cache(maxsize=1024)
+def _read_duration(text: str) -> Duration | None:
+    if _go_duration.fullmatch(text) is None:
         return None
     try:
         return Duration.parse(text)
@@ -83,12 +96,25 @@ def read_duration(text: str) -> Duration | None:
 
 def read_instant(text: str) -> Instant | None:
     """The instant that the API takes ``text`` for, or None where it refuses it."""
-    if _rfc3339.search(text) is None or text.endswith("\n"):
+    return _read_instant(text) if len(text) <= INSTANT_LIMIT else None
+
+
+@lru_cache(maxsize=1024)
+def _read_instant(text: str) -> Instant | None:
+    if _rfc3339.fullmatch(text) is None:
+        return None
+    if text.startswith(_EDGES) and not text.endswith("Z"):
         return None
     try:
         return Instant.parse(text)
     except InvalidInstantError:
         return None
+
+
+def _is_time(value: str) -> str:
+    """CEL that holds where ``value``, itself CEL, is a time that ``read_instant`` reads."""
+    edges = " || ".join(f"{value}.startsWith('{edge}')" for edge in _EDGES)
+    return f"({value}.matches('{RFC3339}') && ({value}.endsWith('Z') || !({edges})))"
 
 
 def _is_interval(text: str) -> bool:
@@ -103,9 +129,8 @@ def _is_delay(text: str) -> bool:
 
 def _is_name(text: str) -> bool:
     return bool(
-        _name.search(text)
-        and len(text) <= _NAME_LIMIT
-        and not text.endswith("\n")
+        len(text) <= NAME_LIMIT
+        and _name.fullmatch(text)
         and text.strip(" ")
         and not text.startswith("__")
         and not text.endswith("__")
@@ -140,7 +165,7 @@ IS_DELAY: Final = Rule(
     holds=_is_delay,
 )
 IS_TIME: Final = Rule(
-    cel=f"self.matches('{RFC3339}')",
+    cel=_is_time("self"),
     message="must be an RFC 3339 time with an upper-case T, an upper-case Z or an offset, and at"
     " most 7 fraction digits, such as 2026-01-31T13:00:00Z",
     holds=lambda text: read_instant(text) is not None,
@@ -163,7 +188,7 @@ IS_NAME: Final = Rule(
     holds=lambda text: text.startswith("[") or _is_name(text),
 )
 IS_ORDERED: Final = Rule(
-    cel=f"!self.start.matches('{RFC3339}') || !self.end.matches('{RFC3339}')"
+    cel=f"!{_is_time('self.start')} || !{_is_time('self.end')}"
     " || timestamp(self.start) < timestamp(self.end)",
     message="must be before spec.backfill.end: the range is half-open, [start, end)",
     message_expression="'start ' + self.start + ' must be before end ' + self.end"

@@ -11,7 +11,7 @@
 from dataclasses import dataclass
 
 from summaryrule import acts, flight
-from summaryrule.identity import SCHEDULE_KEY, token
+from summaryrule.identity import schedule_key, token
 from summaryrule.instant import Instant
 from summaryrule.observed import Observed
 from summaryrule.settings import Settings
@@ -69,7 +69,7 @@ def intend(
         WindowStatus(
             start=window.start,
             end=window.end,
-            token=token(rule, SCHEDULE_KEY, window.start),
+            token=token(rule, schedule_key(rule), window.start),
             endpoint=settings.endpoints.get(rule.spec.database),
         )
         for window in windows[:room]
@@ -83,7 +83,7 @@ def _named(rule: SummaryRule, windows: tuple[WindowStatus, ...]) -> tuple[Window
         tuple(
             window
             if window.token
-            else window.model_copy(update={"token": token(rule, SCHEDULE_KEY, window.start)})
+            else window.model_copy(update={"token": token(rule, schedule_key(rule), window.start)})
             for window in windows
         )
     )

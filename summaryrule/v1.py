@@ -17,6 +17,7 @@ from pydantic import (
     WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 from summaryrule import rules
 from summaryrule.duration import Duration
@@ -31,11 +32,13 @@ API_VERSION: Final = f"{GROUP}/{VERSION}"
 
 OWNER: Final = f"{GROUP}/owner"
 REQUESTED_BY: Final = f"{GROUP}/backfill-requested-by"
+DEFAULTED_END: Final = f"{GROUP}/backfill-defaulted-end"
 RETRY: Final = f"{GROUP}/backfill-retry"
 SKIP: Final = f"{GROUP}/backfill-skip"
 FINALIZER: Final = f"{GROUP}/backfill"
 
 HISTORY_LIMIT: Final = 10
+SKIPPED_LIMIT: Final = 50
 
 Phase = Literal["Pending", "Running", "Paused", "Completed", "Failed", "Canceled", "Superseded"]
 
@@ -47,54 +50,70 @@ def _schema(*judged_by: rules.Rule, max_length: int) -> WithJsonSchema:
     )
 
 
-def _text(value: object) -> str:
+def _text(value: object, limit: int) -> str:
     if not isinstance(value, str):
         raise ValueError(f"must be a string, not {type(value).__name__}")  # noqa: TRY004 - pydantic
+    if len(value) > limit:
+        words = "may not be more than {max_length} bytes"
+        raise PydanticCustomError("string_too_long", words, {"max_length": limit})
     return value
 
 
 def _read_instant(value: object) -> Instant:
-    instant = value if isinstance(value, Instant) else rules.read_instant(_text(value))
+    if isinstance(value, Instant):
+        return value
+    instant = rules.read_instant(_text(value, rules.INSTANT_LIMIT))
     if instant is None:
         raise ValueError(rules.IS_TIME.message)
     return instant
 
 
 def _read_interval(value: object) -> Duration:
-    if isinstance(value, Duration):
-        return value
-    if not rules.IS_INTERVAL.holds(_text(value)):
-        raise ValueError(rules.IS_INTERVAL.message)
-    return Duration.parse(_text(value))
+    return value if isinstance(value, Duration) else _read_duration(value, rules.IS_INTERVAL)
 
 
 def _read_delay(value: object) -> Duration:
-    if isinstance(value, Duration):
-        return value
-    if not rules.IS_DELAY.holds(_text(value)):
-        raise ValueError(rules.IS_DELAY.message)
-    return Duration.parse(_text(value) or "0s")
+    return value if isinstance(value, Duration) else _read_duration(value, rules.IS_DELAY)
+
+
+def _read_duration(value: object, rule: rules.Rule) -> Duration:
+    text = _text(value, rules.DURATION_LIMIT)
+    if not rule.holds(text):
+        raise ValueError(rule.message)
+    return rules.read_duration(text) or Duration(0)
 
 
 def _read_name(value: object) -> str:
+    text = _text(value, rules.NAME_LIMIT)
     for rule in (rules.IS_BARE, rules.IS_NAME):
-        if not rule.holds(_text(value)):
-            raise ValueError(rule.explain(value))
-    return _text(value)
+        if not rule.holds(text):
+            raise ValueError(rule.explain(text))
+    return text
 
 
 _as_text = PlainSerializer(str, return_type=str)
 Time = Annotated[
-    Instant, PlainValidator(_read_instant), _as_text, _schema(rules.IS_TIME, max_length=40)
+    Instant,
+    PlainValidator(_read_instant),
+    _as_text,
+    _schema(rules.IS_TIME, max_length=rules.INSTANT_LIMIT),
 ]
 Interval = Annotated[
-    Duration, PlainValidator(_read_interval), _as_text, _schema(rules.IS_INTERVAL, max_length=64)
+    Duration,
+    PlainValidator(_read_interval),
+    _as_text,
+    _schema(rules.IS_INTERVAL, max_length=rules.DURATION_LIMIT),
 ]
 Delay = Annotated[
-    Duration, PlainValidator(_read_delay), _as_text, _schema(rules.IS_DELAY, max_length=64)
+    Duration,
+    PlainValidator(_read_delay),
+    _as_text,
+    _schema(rules.IS_DELAY, max_length=rules.DURATION_LIMIT),
 ]
 Name = Annotated[
-    str, PlainValidator(_read_name), _schema(rules.IS_BARE, rules.IS_NAME, max_length=1024)
+    str,
+    PlainValidator(_read_name),
+    _schema(rules.IS_BARE, rules.IS_NAME, max_length=rules.NAME_LIMIT),
 ]
 # The worker writes these; a rule on them would only get in its way.
 Moment = Annotated[
@@ -299,10 +318,15 @@ class BackfillStatus(_Model):
         default=(), description="Windows that failed for good: retry or skip them by annotation."
     )
     skipped: tuple[WindowStatus, ...] = Field(
-        default=(), description="Windows left out on request."
+        default=(), description=f"Windows left out on request, the last {SKIPPED_LIMIT} of them."
     )
+    windows_skipped: int = Field(default=0, description="Windows left out on request.")
     last_error: str | None = Field(default=None, description="The newest failure.")
     started_at: Moment | None = Field(default=None, description="When the first window ran.")
+    paced_from: Moment | None = Field(
+        default=None, description="When the pace is counted from: the start, or the last pause."
+    )
+    paced_windows: int = Field(default=0, description="Windows that were done by then.")
     estimated_completion: Moment | None = Field(
         default=None, description="When it should be done at the pace so far."
     )

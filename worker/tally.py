@@ -29,7 +29,7 @@ class Tally:
             self._metrics.rule_lag(*key, max(lag, 0.0))
         remaining = None
         if backfill is not None and is_active(backfill):
-            remaining = backfill.windows_total - backfill.windows_done - len(backfill.skipped)
+            remaining = backfill.windows_total - backfill.windows_done - backfill.windows_skipped
         self._metrics.backfill_remaining(*key, remaining)
         self._fly(key, status)
 

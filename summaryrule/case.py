@@ -1,0 +1,103 @@
+"""One request as the checks of admission see it: raw values, read where they can be read.
+
+Made by ``validation.review`` for each request; every check and every caution takes one.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from summaryrule import manifest
+from summaryrule.instant import TICKS_PER_DAY, Instant
+from summaryrule.request import Past, continues, find_ended, has_run, read_past
+from summaryrule.v1 import REQUESTED_BY, BackfillRecord
+from summaryrule.windows import ceil, floor
+
+Json = dict[str, Any]
+ParseCel = Callable[[str], str | None]
+"""Why a CEL expression does not parse, with its position; None where it does."""
+
+LOOKBACK_DAYS: Final = 30
+_MONTH: Final = LOOKBACK_DAYS * TICKS_PER_DAY
+
+
+class Case:
+    """``new`` over ``old`` (empty on CREATE), sent by ``user`` at ``now``."""
+
+    def __init__(self, old: Json, new: Json, user: str, now: Instant, parse_cel: ParseCel) -> None:
+        self.old, self.new, self.user, self.now, self.parse_cel = old, new, user, now, parse_cel
+        self.spec, self.old_spec = manifest.part(new, "spec"), manifest.part(old, "spec")
+        self.backfill = manifest.part(self.spec, "backfill")
+        self.old_backfill = manifest.part(self.old_spec, "backfill")
+        self.interval = manifest.interval(self.spec)
+        self.delay = manifest.delay(self.spec)
+        self.start = manifest.instant(self.backfill, "start")
+        self.end = manifest.instant(self.backfill, "end")
+        self.ask = manifest.request(self.backfill, self.interval)
+        self._past: Past | None = None
+
+    @property
+    def past(self) -> Past:
+        """The requests that the stored status tells of."""
+        if self._past is None:
+            self._past = read_past(self.old)
+        return self._past
+
+    def text(self, name: str) -> str | None:
+        """A string of spec that this request changed."""
+        value = self.spec.get(name)
+        changed = value != self.old_spec.get(name)
+        return value if changed and isinstance(value, str) else None
+
+    def changed(self, *names: str) -> bool:
+        """Whether this request changed any of these fields of the backfill."""
+        return any(self.backfill.get(name) != self.old_backfill.get(name) for name in names)
+
+    @property
+    def earliest(self) -> Instant:
+        """The earliest start allowed: the grid boundary at or before 30 days ago."""
+        ago = self.now.plus(-_MONTH)
+        return floor(ago, self.interval) if self.interval else ago
+
+    @property
+    def latest(self) -> Instant:
+        """The latest end allowed: the grid boundary at or after 30 days from now."""
+        ahead = self.now.plus(_MONTH)
+        return ceil(ahead, self.interval) if self.interval else ahead
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the backfill means the one that status has under way."""
+        return self.ask is not None and continues(self.past.running, self.ask)
+
+    @property
+    def ended(self) -> BackfillRecord | None:
+        """The record of this very request, done as far as it asks."""
+        if self.ask is None:
+            return None
+        record = find_ended(self.past.history, self.ask)
+        return record if has_run(record, self.end) else None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the backfill asks for nothing new: it runs already, or history has it done."""
+        return self.is_running or self.ended is not None
+
+    @property
+    def requester(self) -> str | None:
+        """Who asked, as this request writes it."""
+        return manifest.annotation(self.new, REQUESTED_BY)
+
+    @property
+    def requester_before(self) -> str | None:
+        """Who asked, as stored."""
+        return manifest.annotation(self.old, REQUESTED_BY)
+
+    @property
+    def is_same(self) -> bool:
+        """Whether spec and requester are what they were: nothing here is to be judged."""
+        is_stored = bool(self.old)
+        return (
+            is_stored
+            and self.old.get("spec") == self.new.get("spec")
+            and self.requester_before == self.requester
+        )

@@ -1,0 +1,68 @@
+"""What admission warns of: things that work, and that their author may not have meant.
+
+Each caution yields lines for kubectl to print; none refuses anything (design, section 5).
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from summaryrule import rules
+from summaryrule.case import Case
+from summaryrule.defaulting import already_ran
+from summaryrule.instant import Instant
+from summaryrule.manifest import part
+from summaryrule.windows import floor
+
+
+def body_ignores_bounds(case: Case) -> Iterator[str]:
+    """A body that does not read its window's bounds computes the same thing every time."""
+    body = case.text("body")
+    missing = [name for name in ("_startTime", "_endTime") if body and name not in body]
+    if missing:
+        yield (
+            f"spec.body: does not use {' and '.join(missing)}, so every window reads the same"
+            " data; add: where Timestamp between (_startTime .. _endTime)"
+        )
+
+
+def end_in_future(case: Case) -> Iterator[str]:
+    """Windows that have not ended yet wait until they have."""
+    end = case.end
+    if end is not None and end > case.now and case.changed("end"):
+        yield f"spec.backfill.end: {end} is in the future; its last windows wait until they are due"
+
+
+def overlaps_schedule(case: Case) -> Iterator[str]:
+    """A window that both the schedule and a backfill compute is in the table twice."""
+    start, end, interval = case.start, case.end, case.interval
+    if start is None or end is None or interval is None or case.spec.get("suspend") is True:
+        return
+    first = floor(_created(case).plus(-case.delay.ticks), interval).plus(-interval.ticks)
+    if end > first and case.changed("start", "end", "requestId") and not case.is_known:
+        instead = f"; write {first} as end to avoid it" if start < first else ""
+        yield (
+            f"spec.backfill: the schedule runs windows from {first} on as well, so those up to"
+            f" {end} are appended twice{instead}"
+        )
+
+
+def has_run_before(case: Case) -> Iterator[str]:
+    """A request that history has is not run again."""
+    if not case.changed("start", "end", "requestId"):
+        return
+    record = case.ended
+    if record is not None and not case.is_running:
+        yield already_ran(record)
+
+
+CAUTIONS: Final[tuple[Callable[[Case], Iterator[str]], ...]] = (
+    body_ignores_bounds,
+    end_in_future,
+    overlaps_schedule,
+    has_run_before,
+)
+
+
+def _created(case: Case) -> Instant:
+    stamp = part(case.old, "metadata").get("creationTimestamp")
+    return (rules.read_instant(stamp) if isinstance(stamp, str) else None) or case.now

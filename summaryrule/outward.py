@@ -1,0 +1,94 @@
+"""The side effects that follow from a recorded status: submits, lookups, the shown cursor.
+
+Each yields actions for ``plan``; none decides anything that status does not already say.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from summaryrule import acts, flight, kql, phase, request, turn
+from summaryrule.actions import (
+    Action,
+    AdvanceSpec,
+    DropActs,
+    LookUpTag,
+    RemoveBackfill,
+    SetFinalizer,
+    Submit,
+    YieldOwnership,
+)
+from summaryrule.desk import Desk, flies
+from summaryrule.ownership import must_yield
+from summaryrule.v1 import FINALIZER, SummaryRuleStatus, WindowStatus
+
+
+def submits(desk: Desk, status: SummaryRuleStatus) -> Iterator[Submit]:
+    """Recorded intents that may go now; the schedule's first, so that a backfill yields to it."""
+    if desk.hold is not None:
+        return
+    runs, past, wanted = status.schedule, status.backfill, desk.rule.spec.backfill
+    if runs is not None and not desk.rule.spec.suspend and desk.runs_schedule:
+        yield from _ready(desk, runs.in_flight, desk.settings.interval_in_flight)
+    if past is not None and wanted is not None and turn.may_submit(desk.rule, past):
+        yield from _ready(desk, past.in_flight, wanted.max_in_flight)
+
+
+def _ready(desk: Desk, windows: tuple[WindowStatus, ...], bound: int) -> Iterator[Submit]:
+    """The oldest that are ready, as far as ``bound`` operations at once allow."""
+    spec = desk.rule.spec
+    room = bound - sum(1 for window in windows if window.operation_id is not None)
+    ready = (each for each in windows if flight.is_ready(each, desk.now, desk.settings))
+    for window in islice(ready, max(room, 0)):
+        text = kql.command(spec, window.window, desk.settings.labels, token=window.token)
+        yield Submit(window, spec.database, text)
+
+
+def lookups(desk: Desk, status: SummaryRuleStatus) -> Iterator[LookUpTag]:
+    """Operations that Kusto has no record of any more: the table's tags tell the rest."""
+    spec = desk.rule.spec
+    for window in desk.windows(status):
+        if flight.awaits_tag(window, desk.observed, desk.now, desk.settings):
+            yield LookUpTag(spec.database, spec.table, window.token)
+
+
+def drop_acts(desk: Desk, status: SummaryRuleStatus) -> Iterator[DropActs]:
+    """Act annotations that status has recorded.
+
+    At once, or a window that fails again would be retried for ever. But a retry that goes on with
+    a changed spec stays until what is in flight has ended.
+    """
+    names, past = acts.pending(desk.rule), status.backfill
+    waits = (
+        past is not None
+        and request.is_active(past)
+        and phase.spec_changed(desk.rule, past)
+        and acts.wants_retry(desk.rule)
+    )
+    if names and not waits:
+        yield DropActs(names)
+
+
+def show(desk: Desk, status: SummaryRuleStatus) -> Iterator[Action]:
+    """The cursor and the oldest operation, as ``spec.backfill`` shows them."""
+    wanted, running = desk.rule.spec.backfill, status.backfill
+    if wanted is None or running is None or not request.is_active(running):
+        return
+    asked = request.ask_of(wanted, desk.rule.spec.interval)
+    if running.done_until >= wanted.end or not request.continues(running, asked):
+        return
+    oldest = next((w.operation_id for w in running.in_flight if w.operation_id), None)
+    if (wanted.start, wanted.operation_id) != (running.done_until, oldest):
+        yield AdvanceSpec(running.done_until, oldest)
+        yield YieldOwnership()
+
+
+def clear(desk: Desk, status: SummaryRuleStatus) -> Iterator[Action]:
+    """What has ended is cleared away: ``spec.backfill``, the finalizer, ownership of fields."""
+    metadata, past = desk.rule.metadata, status.backfill
+    if past is not None and past.clearing and desk.rule.spec.backfill is not None:
+        yield RemoveBackfill()
+        return
+    if FINALIZER in metadata.finalizers and not flies(status):
+        yield SetFinalizer(present=False)
+    if desk.rule.spec.backfill is not None and must_yield(metadata.managed_fields):
+        yield YieldOwnership()
