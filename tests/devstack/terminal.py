@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 class Terminal:
@@ -66,8 +66,8 @@ def processes_of(state: Path) -> list[str]:
 
 
 def eventually(holds: Callable[[], bool], what: str) -> None:
-    """Wait until `holds`, a minute at most."""
+    """Wait until `holds`, two minutes at most."""
     last = time.monotonic() + PATIENCE
     while not holds():
-        assert time.monotonic() < last, f"waited a minute for {what}"
+        assert time.monotonic() < last, f"waited two minutes for {what}"
         time.sleep(0.02)
