@@ -152,7 +152,7 @@ def test_of_two_runs_one_builds_and_the_other_waits(tmp_path: Path, cache: Cache
 def test_what_the_compiler_says_is_in_the_sentence(tmp_path: Path, cache: Cache) -> None:
     tool = program(tmp_path / "module", 'package main\n\nimport _ "example.org/missing"\n')
     with pytest.raises(
-        DevstackError, match=r"hello v1\.2\.3 cannot be built: .*no required module"
+        DevstackError, match=r"hello v1\.2\.3 cannot be built: .*example.org/missing"
     ):
         build(cache, [tool])
 
