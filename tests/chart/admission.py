@@ -8,7 +8,7 @@ from typing import Any
 
 from kubernetes import client, config
 
-PAUSE = 0.02
+PAUSE = 0.1
 RULE: dict[str, Any] = {
     "apiVersion": "adx-mon.azure.com/v1",
     "kind": "SummaryRule",
@@ -54,7 +54,7 @@ class Tally:
 
 @contextmanager
 def steady_admission(kubeconfig: Path) -> Iterator[Tally]:
-    """Send dry runs, some fifty a second, for a `with` block."""
+    """Send dry runs, some ten a second, for a `with` block."""
     connect: Any = config.new_client_from_config
     with connect(str(kubeconfig)) as connection:
         tally = Tally(client.CustomObjectsApi(connection))
