@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import copy
 import itertools
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -67,6 +67,7 @@ class MemoryWatch:
         self._store = store
         self._lag = lag
         self._last = 0.0
+        self._pending: deque[tuple[str, Item]] = deque()
         self.stop = cluster.watch(self._take)
         for item in cluster:
             store.put(item)
@@ -74,8 +75,14 @@ class MemoryWatch:
     def _take(self, kind: str, item: Item) -> None:
         loop = asyncio.get_running_loop()
         self._last = max(self._last, loop.time() + self._lag())
+        # Timers of one moment fire in no order of their own, so each only says that one is due.
+        self._pending.append((kind, item))
+        loop.call_at(self._last, self._deliver)
+
+    def _deliver(self) -> None:
+        kind, item = self._pending.popleft()
         act = self._store.remove if kind == "DELETED" else self._store.put
-        loop.call_at(self._last, act, item)
+        act(item)
 
 
 class MemoryLeases:

@@ -1,0 +1,105 @@
+"""What the in-memory adapters add to the contract: late watches, and fates that strike."""
+
+import asyncio
+from random import Random
+
+import pytest
+
+from summaryrule.instant import TICKS_PER_SECOND
+from tests.worker.contract.kusto_world import DATABASE, append
+from tests.worker.contract.rules_world import NAMESPACE, rule
+from tests.worker.simulation.cluster import Cluster
+from tests.worker.simulation.fates import Fates
+from tests.worker.simulation.kube import MemoryRules, MemoryWatch
+from tests.worker.simulation.kusto import MemoryKusto, Outcome, World
+from tests.worker.simulation.virtual import VirtualClock, run_virtually
+from worker.errors import Ambiguous, WorkerError
+from worker.kube.store import Key, Store
+
+
+def test_a_watch_brings_changes_late_and_in_order() -> None:
+    async def story() -> None:
+        cluster, changes = Cluster(), list[Key]()
+        store, delays = Store(changes.append), iter([10.0, 1.0, 3.0])
+        watch = MemoryWatch(cluster, store, lambda: next(delays))
+        cluster.create(rule("a"))
+        cluster.patch((NAMESPACE, "a"), {"spec": {"interval": "2h"}}, manager="kubectl")
+        await asyncio.sleep(9)
+        assert changes == []
+        await asyncio.sleep(2)
+        assert changes == [(NAMESPACE, "a")] * 2
+        cluster.delete(NAMESPACE, "a")
+        await asyncio.sleep(4)
+        assert store.get((NAMESPACE, "a")) is None
+        watch.stop()
+
+    run_virtually(story())
+
+
+def test_a_write_whose_reply_was_lost_is_stored() -> None:
+    async def story() -> None:
+        cluster = Cluster()
+        item = cluster.create(rule("a"))
+        rules = MemoryRules(cluster, Fates(lost_reply=1.0))
+        with pytest.raises(Ambiguous):
+            await rules.patch_status(item, {"phase": "Running"})
+        assert cluster.get(NAMESPACE, "a")["status"] == {"phase": "Running"}
+
+    run_virtually(story())
+
+
+def test_faults_end_when_they_are_told_to() -> None:
+    async def story() -> None:
+        rules = MemoryRules(Cluster(), Fates(refused_before=1.0, until=100.0))
+        with pytest.raises(WorkerError, match="503"):
+            await rules.get(NAMESPACE, "a")
+        await asyncio.sleep(100)
+        with pytest.raises(WorkerError, match="there is no SummaryRule"):
+            await rules.get(NAMESPACE, "a")
+
+    run_virtually(story())
+
+
+def test_the_same_seed_gives_the_same_story() -> None:
+    async def story() -> list[tuple[str, float]]:
+        world = World(VirtualClock(), dice=Random(3), outcome=lambda _: Outcome(2.0))
+        kusto = MemoryKusto(world, Fates(Random(7), lost_reply=0.3, throttled=0.3, slowest=5))
+        told = []
+        for number in range(50):
+            try:
+                told.append((await kusto.submit(DATABASE, append("T", str(number))), 0.0))
+            except WorkerError as error:
+                told.append((str(error), asyncio.get_running_loop().time()))
+        return told
+
+    assert run_virtually(story()) == run_virtually(story())
+
+
+def test_an_append_commits_when_its_operation_ends_and_not_before() -> None:
+    async def story() -> None:
+        world = World(VirtualClock(), outcome=lambda _: Outcome(60.0))
+        kusto = MemoryKusto(world)
+        await kusto.submit(DATABASE, append("T", "x"))
+        await asyncio.sleep(59)
+        assert not await kusto.has_tag(DATABASE, "T", "ingest-by:x")
+        await asyncio.sleep(1)
+        assert await kusto.has_tag(DATABASE, "T", "ingest-by:x")
+        [one] = world.appended
+        assert one.at == world.clock.now() - world.clock.now() % TICKS_PER_SECOND
+
+    run_virtually(story())
+
+
+def test_a_record_is_known_for_six_hours_and_logged_for_two_weeks() -> None:
+    async def story() -> None:
+        kusto = MemoryKusto(World(VirtualClock()))
+        one = await kusto.submit(DATABASE, append("T", "x"))
+        await asyncio.sleep(6 * 3600)
+        assert one in await kusto.operations(DATABASE, [one])
+        await asyncio.sleep(2)
+        assert await kusto.operations(DATABASE, [one]) == {}
+        assert one in await kusto.operations_log(DATABASE, [one])
+        await asyncio.sleep(14 * 86400)
+        assert await kusto.operations_log(DATABASE, [one]) == {}
+
+    run_virtually(story())
