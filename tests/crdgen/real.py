@@ -35,7 +35,7 @@ def findings(folder: Path) -> Iterator[tuple[bool, str]]:
             mine = generated.pop(verdict.name, None)
             if mine is not None:
                 grades = [change.grade for change in diff(published, mine)]
-                counts = ", ".join(f"{grades.count(g)} {g}" for g in sorted(set(grades)))  # type: ignore[arg-type]
+                counts = ", ".join(f"{grades.count(g)} {g}" for g in sorted(set(grades)))
                 yield (
                     "breaking" not in grades,
                     f"{path.name}: diff to the model: {counts or 'none'}",

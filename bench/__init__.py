@@ -1,0 +1,1 @@
+"""Measurements, one package a room: `python -m bench.crdgen`."""

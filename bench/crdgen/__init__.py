@@ -1,0 +1,1 @@
+"""crdgen beside controller-gen: the same definition from Python models and from Go types."""
