@@ -3,12 +3,16 @@
 One stack for the module; the tests are in the order of that life, and the last one ends it.
 """
 
+import base64
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from azure.kusto.data import KustoClient, KustoConnectionStringBuilder
 
+from devstack.pki import Authority
 from devstack.stack import Stack
 from tests.chart.admission import steady_admission
 from tests.chart.helm import CHART, NAMESPACE, RELEASE, Helm, Object
@@ -71,6 +75,27 @@ def test_an_upgrade_and_a_rollback_refuse_no_rule_and_lose_or_double_no_window(
     assert tally.refused == []
     assert tally.admitted > 30
     lab.assert_exactly_once(start, end)
+
+
+def test_a_certificate_of_ones_own_serves_admission_and_its_ca_is_published(
+    lab: Lab, helm: Helm, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path, datetime.now(UTC))
+    pair = authority.server("webhook", [f"{RELEASE}-webhook.{NAMESPACE}.svc"])
+    files = {"tls.crt": pair.certificate, "tls.key": pair.key, "ca.crt": authority.certificate}
+    words = [f"--from-file={name}={path}" for name, path in files.items()]
+    made = lab.kubectl("create", "secret", "generic", "mine", "-n", NAMESPACE, *words)
+    assert made.returncode == 0, made.stderr
+    mine = "certificates.mode=existingSecret,certificates.existingSecret.name=mine"
+    helm.run("upgrade", RELEASE, str(CHART), "--reuse-values", "--set", mine, "--wait")
+    path = "-ojsonpath={.webhooks[0].clientConfig.caBundle}"
+    bundle = base64.b64decode(get(lab, "validatingwebhookconfiguration", RELEASE, path))
+    assert authority.certificate.read_bytes().strip() in bundle
+    with steady_admission(lab.stack.kubeconfig) as tally:
+        helm.run("test", RELEASE)
+    assert tally.refused == []
+    helm.run("rollback", RELEASE, "--wait")
+    lab.kubectl("delete", "secret", "mine", "-n", NAMESPACE)
 
 
 def test_two_replicas_of_each_come_up_and_one_worker_leads(lab: Lab, helm: Helm) -> None:
