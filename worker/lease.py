@@ -101,7 +101,11 @@ Work = Callable[[Leadership], Awaitable[None]]
 
 
 class Elector:
-    """One candidate for one Lease. ``identity`` must differ between any two processes ever run."""
+    """One candidate for one Lease.
+
+    ``identity`` must differ between any two processes that can be alive at once: a Lease that
+    carries it is taken without waiting.
+    """
 
     def __init__(
         self,

@@ -22,6 +22,7 @@ Observe = Callable[[str, str, float], None]
 # NB: an async command runs under the limit of the request that started it: 10 minutes unless told
 # otherwise, one hour at most (Kusto docs, "Set timeout limits").
 _LONGEST_OPERATION: Final = timedelta(hours=1)
+_PAUSING_THROTTLES: Final = 3
 
 
 def _ignore(_call: str, _result: str, _seconds: float) -> None:
@@ -50,6 +51,7 @@ class Service:
         self._observe = observe
         self._places = asyncio.Semaphore(concurrency)
         self._circuit = Circuit(clock, backoff or Backoff(1.0, 60.0))
+        self._throttles = 0
         self._no_submits_until = 0.0
         self._client: KustoClient | None = None
 
@@ -67,12 +69,16 @@ class Service:
                 if submits:
                     self._require_no_pause()
                 with self._circuit.guard(), translated(self.url, submits=submits):
-                    return await self._run(database, text, submits=submits)
+                    rows = await self._run(database, text, submits=submits)
         except WorkerError as error:
             result = type(error).__name__
-            if isinstance(error, Throttled):
-                self._pause(error.delay)
+            if submits:
+                self._note_throttle(error)
             raise
+        else:
+            if submits:
+                self._throttles = 0
+            return rows
         finally:
             self._observe(name, result, time.perf_counter() - began)
 
@@ -98,10 +104,14 @@ class Service:
             self._client = KustoClient(_connection(self.url, self._credential))
         return self._client
 
-    def _pause(self, seconds: float) -> None:
-        """Throttled: polls may go on, new work may not."""
-        until = self._clock.monotonic() + seconds
-        self._no_submits_until = max(self._no_submits_until, until)
+    def _note_throttle(self, error: WorkerError) -> None:
+        """One rule may be throttled while others go on; a run of them pauses all submits."""
+        if not isinstance(error, Throttled):
+            return
+        self._throttles += 1
+        if self._throttles >= _PAUSING_THROTTLES:
+            until = self._clock.monotonic() + error.delay
+            self._no_submits_until = max(self._no_submits_until, until)
 
     def _require_no_pause(self) -> None:
         wait = self._no_submits_until - self._clock.monotonic()

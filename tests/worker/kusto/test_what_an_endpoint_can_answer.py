@@ -1,6 +1,7 @@
 """Every reply that an endpoint, or a proxy before it, can give, as the worker's errors."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 import msgspec
@@ -148,14 +149,28 @@ async def test_retry_after_is_taken_over() -> None:
     assert error.value.delay == 7
 
 
-async def test_after_a_throttle_submits_wait_and_polls_go_on() -> None:
-    async with Misbehaving(json_reply(429, {}, Retry_After="30"), table()) as server:
+async def test_one_throttled_rule_does_not_stop_the_others() -> None:
+    throttled, taken = json_reply(429, {}, Retry_After="30"), table([OPERATION])
+    async with Misbehaving(throttled, throttled, taken, throttled, throttled, taken) as server:
         kusto, _ = commands(server)
-        for kind in (Throttled, Temporary):
-            with pytest.raises(kind):
+        for kind in (Throttled, Throttled, None, Throttled, Throttled, None):
+            with pytest.raises(kind) if kind else contextlib.nullcontext():
                 await kusto.submit("Telemetry", ".set-or-append async T <| print 1")
+        await kusto.close()
+
+
+async def test_after_a_run_of_throttles_all_submits_wait_and_polls_go_on() -> None:
+    throttled = json_reply(429, {}, Retry_After="30")
+    async with Misbehaving(throttled, throttled, throttled, table()) as server:
+        kusto, _ = commands(server)
+        for _ in range(3):
+            with pytest.raises(Throttled):
+                await kusto.submit("Telemetry", ".set-or-append async T <| print 1")
+        with pytest.raises(Temporary, match="submits wait") as error:
+            await kusto.submit("Telemetry", ".set-or-append async T <| print 1")
+        assert 20 < error.value.delay <= 30
         assert await kusto.operations("Telemetry", [OPERATION]) == {}
-        assert len(server.requests) == 2
+        assert len(server.requests) == 4
         await kusto.close()
 
 
