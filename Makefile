@@ -9,6 +9,7 @@ UV := hack/tools/uv
 RUN := $(UV) run --locked --quiet
 CRD := charts/summaryrule-operator/files/crd.yaml
 MODEL := summaryrule.v1:SummaryRule
+REFERENCE := docs/reference/api.md
 
 # $(call have,PATH) refuses in one sentence while a part is not there yet.
 have = @test -e $(1) || { echo "make $@: this checkout has no $(1)" >&2; exit 2; }
@@ -32,6 +33,10 @@ up: | .venv ## Start a stack: API server, Kusto endpoint, webhook, worker
 .PHONY: down
 down: | .venv ## Stop it and remove what it wrote
 	@$(RUN) python -m devstack down
+
+.PHONY: env
+env: | .venv ## Print export lines: eval "$$(make -s env)" makes kubectl and helm this stack's
+	@$(RUN) python -m devstack env
 
 .PHONY: status
 status: | .venv ## List its processes: pid, health, address, log
@@ -58,12 +63,15 @@ check-lock: | .venv ## Check that uv.lock is what pyproject.toml asks for
 	$(UV) lock --check
 
 .PHONY: crds
-crds: | .venv ## Write the chart's CRD from the models
+crds: | .venv ## Write the chart's CRD and its reference page from the models
 	$(RUN) python -m crdgen generate $(MODEL) -o $(CRD)
+	$(RUN) python -m crdgen reference $(CRD) -o $(REFERENCE)
 
 .PHONY: check-crds
-check-crds: | .venv ## Check that the chart's CRD is what the models say
+check-crds: | .venv ## Check that the CRD and its reference are what the models say, and sound
 	$(RUN) python -m crdgen generate $(MODEL) | diff -u $(CRD) - || { echo "make crds writes it" >&2; exit 1; }
+	$(RUN) python -m crdgen reference $(CRD) | diff -u $(REFERENCE) - || { echo "make crds writes it" >&2; exit 1; }
+	$(RUN) python -m crdgen check $(CRD)
 
 .PHONY: docs
 docs: | .venv ## Build the documentation, strictly

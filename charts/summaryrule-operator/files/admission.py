@@ -1,6 +1,7 @@
 """Prove from inside the cluster that admission works: run by `helm test`, on dry runs only.
 
-A good rule must pass and come back with its defaults; each bad one must be refused with the path of the field at fault.
+A good rule must pass and come back with its defaults; each bad one must be refused with the path
+of the field at fault.
 """
 
 import argparse
@@ -32,7 +33,9 @@ def text(time: datetime) -> str:
 
 def rule(**spec: object) -> dict[str, Any]:
     """Return a valid hourly rule with some fields replaced."""
-    body = "Requests | where Timestamp between (_startTime .. _endTime) | summarize count() by Service"
+    body = (
+        "Requests | where Timestamp between (_startTime .. _endTime) | summarize count() by Service"
+    )
     base = {"database": "Telemetry", "table": "HelmTest", "interval": "1h", "body": body}
     return {
         "apiVersion": "adx-mon.azure.com/v1",

@@ -1,8 +1,10 @@
-"""Take down what `helm uninstall` would leave behind or trip over. Run by the chart's pre-delete hook.
+"""Take down what `helm uninstall` would leave behind or trip over.
 
-Order matters: first the webhook configurations (or the API server refuses writes once the webhook's pods are gone), then
-the pods (or they would write again what is deleted next), then finalizers, the certificate authority and the Lease.
-Rules that were kept lose nothing but the finalizer: their status still says what is in flight, for the next installation.
+Run by the chart's pre-delete hook. Order matters: first the webhook configurations (or the API
+server refuses writes once the webhook's pods are gone), then the pods (or they would write again
+what is deleted next), then finalizers, the certificate authority and the Lease. Rules that were
+kept lose nothing but the finalizer: their status still says what is in flight, for the next
+installation.
 """
 
 import argparse
@@ -55,7 +57,9 @@ def remove_configurations(name: str) -> None:
 def stop(namespace: str, deployments: list[str]) -> None:
     """Scale to zero and wait until no pod is left; the Job's own deadline bounds the wait."""
     apps = client.AppsV1Api()
-    selectors = [selector for name in deployments if (selector := scale_down(apps, namespace, name))]
+    selectors = [
+        selector for name in deployments if (selector := scale_down(apps, namespace, name))
+    ]
     core = client.CoreV1Api()
     for selector in selectors:
         while core.list_namespaced_pod(namespace, label_selector=selector).items:
@@ -64,7 +68,7 @@ def stop(namespace: str, deployments: list[str]) -> None:
 
 
 def scale_down(apps: client.AppsV1Api, namespace: str, name: str) -> str:
-    """Return the label selector of the Deployment's pods, or nothing if there is no such Deployment."""
+    """Return the label selector of the Deployment's pods; nothing if there is none."""
     try:
         deployment = apps.read_namespaced_deployment(name, namespace)
         apps.patch_namespaced_deployment_scale(name, namespace, {"spec": {"replicas": 0}})
@@ -72,7 +76,9 @@ def scale_down(apps: client.AppsV1Api, namespace: str, name: str) -> str:
         if error.status == NOT_FOUND:
             return ""
         raise
-    return ",".join(f"{key}={value}" for key, value in deployment.spec.selector.match_labels.items())
+    return ",".join(
+        f"{key}={value}" for key, value in deployment.spec.selector.match_labels.items()
+    )
 
 
 def release_rules() -> None:
@@ -90,7 +96,9 @@ def release_rules() -> None:
 def rules_page(api: client.CustomObjectsApi, token: str) -> Any:  # noqa: ANN401  plain JSON
     """List up to 500 rules; none when the CRD is gone already."""
     try:
-        return api.list_cluster_custom_object(**GROUP, plural="summaryrules", limit=500, _continue=token)
+        return api.list_cluster_custom_object(
+            **GROUP, plural="summaryrules", limit=500, _continue=token
+        )
     except client.ApiException as error:
         if error.status == NOT_FOUND:
             return {"items": []}
