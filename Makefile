@@ -35,7 +35,7 @@ down: | .venv ## Stop it and remove what it wrote
 	@$(RUN) python -m devstack down
 
 .PHONY: env
-env: | .venv ## Print export lines: eval "$$(make -s env)" makes kubectl and helm this stack's
+env: | .venv ## Print export lines that make kubectl and helm this stack's
 	@$(RUN) python -m devstack env
 
 .PHONY: status
@@ -79,16 +79,9 @@ docs: | .venv ## Build the documentation, strictly
 	$(RUN) --group docs mkdocs build --strict
 
 .PHONY: bench
-bench: | .venv ## Measure
-	$(call have,bench/__main__.py)
-	$(RUN) python -m bench
-
-.PHONY: simulate
-simulate: | .venv ## Run random schedules of faults against the worker, in virtual time
-	$(call have,tests/simulation/__main__.py)
-	$(RUN) python -m tests.simulation
+bench: | .venv ## Measure crdgen against controller-gen, on this machine, interleaved
+	$(RUN) python -m bench.crdgen
 
 .PHONY: fuzz
-fuzz: | .venv ## Throw random input at the webhook
-	$(call have,tests/fuzz)
-	$(RUN) pytest tests/fuzz
+fuzz: | .venv ## Throw a million generated reviews at the webhook's application
+	$(RUN) python -m tests.webhook.fuzz --count 1000000
