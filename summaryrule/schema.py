@@ -44,10 +44,10 @@ def schema(new: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> tupl
     the server's ratcheting does.
     """
     found = [*_structural(new), *_whole_backfill(new)]
+    if not found or old is None:
+        return tuple(violation for _, violation in found)
     return tuple(
-        violation
-        for location, violation in found
-        if old is None or _at(old, location) != _at(new, location)
+        violation for location, violation in found if _at(old, location) != _at(new, location)
     )
 
 
@@ -60,7 +60,9 @@ def _structural(new: Mapping[str, Any]) -> Iterator[tuple[Location, Violation]]:
     except ValidationError as errors:
         for error in errors.errors(include_url=False):
             location = ("spec", *error["loc"])
-            yield location, _worded(_path(location), dict(error))
+            # A field that is missing is held against the object that lacks it.
+            judged = location[:-1] if error["type"] == "missing" else location
+            yield judged, _worded(_path(location), dict(error))
 
 
 def _worded(field: str, error: dict[str, Any]) -> Violation:
@@ -81,11 +83,10 @@ def _worded(field: str, error: dict[str, Any]) -> Violation:
 
 def _whole_backfill(new: Mapping[str, Any]) -> Iterator[tuple[Location, Violation]]:
     backfill = _at(new, _BACKFILL)
-    if not isinstance(backfill, dict) or not all(
-        isinstance(backfill.get(name), str) for name in ("start", "end")
-    ):
+    if not isinstance(backfill, dict):
         return
-    for rule in (rules.IS_ORDERED, rules.IS_OURS):
+    has_range = all(isinstance(backfill.get(name), str) for name in ("start", "end"))
+    for rule in (rules.IS_ORDERED, rules.IS_OURS) if has_range else (rules.IS_OURS,):
         if not rule.holds(backfill):
             field = f"spec.backfill.{rule.field}" if rule.field else "spec.backfill"
             yield _BACKFILL, invalid(field, rule.explain(backfill))
