@@ -11,6 +11,8 @@ from devstack.kubelet.api import Api, Object
 from devstack.kubelet.mirror import Mirror
 
 FOREGROUND = "foregroundDeletion"
+COMPONENTS = frozenset({"webhook", "worker"})
+"""What the chart installs, one Deployment each."""
 
 
 class Deployments:
@@ -34,8 +36,9 @@ class Deployments:
 
     def are_available(self) -> bool:
         """Whether every Deployment that is to run has all its Pods ready."""
-        wanted = [each for each in self._deployments if not self.is_left_out(each)]
-        return bool(wanted) and all(map(_is_available, wanted))
+        found = list(self._deployments)
+        are_all_here = COMPONENTS <= set(map(component, found))
+        return are_all_here and all(self.is_left_out(each) or _is_available(each) for each in found)
 
     def is_left_out(self, deployment: Object) -> bool:
         """Whether its Pods are not to be started here."""
