@@ -37,7 +37,7 @@ class Deployments:
     def are_available(self) -> bool:
         """Whether every Deployment that is to run has all its Pods ready."""
         found = list(self._deployments)
-        are_all_here = COMPONENTS <= set(map(component, found))
+        are_all_here = set(map(component, found)) >= COMPONENTS
         return are_all_here and all(self.is_left_out(each) or _is_available(each) for each in found)
 
     def is_left_out(self, deployment: Object) -> bool:
