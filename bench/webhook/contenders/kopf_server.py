@@ -1,0 +1,91 @@
+"""Kopf's admission server with our decisions in its handlers.
+
+Kopf's operator would watch an API server as well; here only its webhook server and its admission
+engine run, which is less than a Kopf operator does. Its protocol has one message for a refusal and
+no causes, so that only "allowed" and the patched object can be compared.
+"""
+# ruff: noqa: ANN401 - Kopf hands over values without types
+# mypy: disable-error-code="untyped-decorator"
+
+import asyncio
+import sys
+from typing import Any
+
+import kopf
+from kopf._cogs.structs import references
+from kopf._core.engines import admission
+from kopf._core.reactor import inventory
+
+from summaryrule.defaulting import default
+from summaryrule.validation import review
+from webhook import clock, expression
+from webhook.arguments import WORKER
+
+REGISTRY = kopf.OperatorRegistry()
+RULES = ("adx-mon.azure.com", "v1", "summaryrules")
+
+
+@kopf.on.mutate(*RULES, registry=REGISTRY, id="mutate")
+def on_mutate(body: kopf.Body, old: Any, userinfo: Any, patch: kopf.Patch, **_: Any) -> None:
+    """Default, and give Kopf what changed."""
+    new = dict(body)
+    user = userinfo["username"]
+    stored = default(_plain(old), new, user=user, worker=WORKER, now=clock.now()).object
+    for part in ("spec", "metadata"):
+        changed = {k: v for k, v in stored[part].items() if new[part].get(k) != v}
+        if changed:
+            patch.setdefault(part, {}).update(changed)
+
+
+@kopf.on.validate(*RULES, registry=REGISTRY, id="validate")
+def on_validate(body: kopf.Body, old: Any, userinfo: Any, warnings: list[str], **_: Any) -> None:
+    """Refuse with every violation in the one message there is."""
+    found = review(
+        _plain(old),
+        dict(body),
+        user=userinfo["username"],
+        worker=WORKER,
+        now=clock.now(),
+        parse_cel=expression.problem,
+    )
+    warnings.extend(found.warnings)
+    if found.violations:
+        raise kopf.AdmissionError("; ".join(map(str, found.violations)), code=422)
+
+
+def _plain(old: Any) -> dict[str, Any] | None:
+    return dict(old) if old else None
+
+
+async def main(port: int, folder: str) -> None:
+    """Serve until killed."""
+    resource = references.Resource(*RULES, kind="SummaryRule", verbs=frozenset(), preferred=True)
+    insights = references.Insights()
+    insights.webhook_resources.add(resource)
+    insights.ready_resources.set()
+    memories, settings = inventory.ResourceMemories(), kopf.OperatorSettings()
+    server = kopf.WebhookServer(
+        addr="127.0.0.1",
+        port=port,
+        certfile=f"{folder}/tls.crt",
+        pkeyfile=f"{folder}/tls.key",
+    )
+
+    async def answer(request: Any, **how: Any) -> Any:
+        return await admission.serve_admission_request(
+            request,
+            settings=settings,
+            memories=memories,
+            memobase=kopf.Memo(),
+            registry=REGISTRY,
+            insights=insights,
+            indices={},
+            **how,
+        )
+
+    async for _ in server(answer):
+        pass
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]), sys.argv[2]))
