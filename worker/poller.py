@@ -52,6 +52,7 @@ class Poller:
         self._notify = notify
         self._pace = pace or Pace()
         self._waits: dict[Key, tuple[Flying, ...]] = {}
+        self._polled: set[str] = set()
         self._changed = asyncio.Event()
 
     def track(self, key: Key, flying: tuple[Flying, ...]) -> None:
@@ -63,28 +64,37 @@ class Poller:
             self._waits.pop(key, None)
 
     async def run(self) -> None:
-        """Poll until cancelled."""
-        while True:
-            self._changed.clear()
-            if not self._waits:
+        """Poll until cancelled; each database by itself, so that a hung one delays no other."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                self._changed.clear()
+                for database in self._databases() - self._polled:
+                    self._polled.add(database)
+                    tasks.create_task(self._follow(database), name=f"poll-{database}")
                 await self._changed.wait()
-            await asyncio.sleep(self._delay())
-            await asyncio.gather(
-                *(self._poll(name, waits) for name, waits in self._by_database().items())
-            )
 
-    def _delay(self) -> float:
+    def _databases(self) -> set[str]:
+        return {flying.database for waits in self._waits.values() for flying in waits}
+
+    async def _follow(self, database: str) -> None:
+        """Poll one database for as long as a rule waits for it."""
+        while waits := self._waiting(database):
+            await asyncio.sleep(self._delay(flying for _, flying in waits.values()))
+            await self._poll(database, self._waiting(database))
+        self._polled.discard(database)
+
+    def _delay(self, flying: Iterable[Flying]) -> float:
         now = Instant(self._clock.now())
-        ages = [_age(flying, now) for waits in self._waits.values() for flying in waits]
-        youngest = min(ages, default=0.0) * _SHARE_OF_AGE
+        youngest = min(_age(each, now) for each in flying) * _SHARE_OF_AGE
         return min(max(youngest, self._pace.shortest), self._pace.longest)
 
-    def _by_database(self) -> dict[str, dict[str, tuple[Key, Flying]]]:
-        found: dict[str, dict[str, tuple[Key, Flying]]] = {}
-        for key, waits in self._waits.items():
-            for flying in waits:
-                found.setdefault(flying.database, {})[flying.operation_id] = (key, flying)
-        return found
+    def _waiting(self, database: str) -> dict[str, tuple[Key, Flying]]:
+        return {
+            flying.operation_id: (key, flying)
+            for key, waits in self._waits.items()
+            for flying in waits
+            if flying.database == database
+        }
 
     async def _poll(self, database: str, waits: dict[str, tuple[Key, Flying]]) -> None:
         try:
@@ -112,8 +122,3 @@ class Poller:
 def _age(flying: Flying, now: Instant) -> float:
     since = flying.submitted_at
     return (now.ticks - since.ticks) / TICKS_PER_SECOND if since is not None else 0.0
-
-
-def in_flight(plans: Iterable[tuple[Flying, ...]]) -> int:
-    """Operations that these plans wait for."""
-    return sum(map(len, plans))
