@@ -19,7 +19,7 @@ GRANTS: dict[str, set[Grant]] = {
     "worker": {
         *(("summaryrules", "", verb) for verb in ("get", "list", "watch", "patch")),
         ("summaryrules/status", "", "patch"),
-        *(("events", "", verb) for verb in ("create", "patch")),
+        *(("events", "", verb) for verb in ("create", "get", "patch")),
         *(("leases", f"{RELEASE}-worker", verb) for verb in ("get", "update")),
         ("leases", "", "create"),
     },
