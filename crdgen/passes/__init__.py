@@ -31,6 +31,7 @@ _PASSES = (
     listing.set_as_list_type,
     listing.tuple_as_list,
     union.hoist,
+    literal.nullable_enum_as_rule,
     mapping.keys_as_rule,
     mapping.open_as_preserved,
     pattern.as_re2,

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Iterator
 
-from crdgen.marks import ANY, Schema, refused
+from crdgen.marks import Schema, refused
+from crdgen.passes.permitted import UNTYPED
 
 _PRESERVE = "x-kubernetes-preserve-unknown-fields"
 
@@ -27,25 +28,17 @@ def open_as_preserved(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pa
     """The node with `additionalProperties: true` said as Kubernetes says it, false left out."""
     extra = node.get("additionalProperties")
     rest = {key: value for key, value in node.items() if key != "additionalProperties"}
-    if extra is None or (
-        isinstance(extra, dict) and not extra.get(ANY) and not node.get(_PRESERVE)
-    ):
-        return node if not (extra and node.get("properties")) else _mixed(rest, extra)
-    if extra is False or node.get(_PRESERVE):
+    if extra is None or extra is False or node.get(_PRESERVE):
         return rest
+    if isinstance(extra, dict):
+        return node if not node.get("properties") else _mixed(rest, extra)
     if node.get("properties"):
         return {**rest, _PRESERVE: True}
-    return {
-        **rest,
-        **refused(
-            "it holds values of any type",
-            "say of which, or opt in with crdgen.PreserveUnknown() on the field or --allow-any",
-        ),
-    }
+    return {**rest, **UNTYPED}
 
 
-def _mixed(rest: Schema, extra: object) -> Schema:
-    if extra == {}:
+def _mixed(rest: Schema, extra: Schema) -> Schema:
+    if extra in ({}, UNTYPED):
         return {**rest, _PRESERVE: True}
     return refused(
         "named fields and typed extra fields cannot stand in one object",

@@ -13,6 +13,8 @@ def optional(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
     absent = "default" in node and node["default"] is None
     if absent:
         node = {key: value for key, value in node.items() if key != "default"}
+        if None in node.get("enum", ()):
+            node["enum"] = [value for value in node["enum"] if value is not None]
     branches = node.get("anyOf", [])
     others = [branch for branch in branches if branch.get("type") != "null"]
     if len(others) == len(branches):

@@ -4,6 +4,10 @@ from crdgen.marks import ANY, FLOAT, Schema, refused
 from crdgen.options import Options
 
 _PRESERVE = "x-kubernetes-preserve-unknown-fields"
+UNTYPED = refused(
+    "it holds values of any type",
+    "say of which, or opt in with crdgen.PreserveUnknown() on the field or --allow-any",
+)
 
 
 def only(node: Schema, path: str, options: Options) -> Schema:  # noqa: ARG001 - a pass
@@ -11,12 +15,12 @@ def only(node: Schema, path: str, options: Options) -> Schema:  # noqa: ARG001 -
     if FLOAT in node:
         allowed = node[FLOAT] == "allowed" or options.allow_float
         node = _without(node, FLOAT) if allowed else _float(node)
-    extra = node.get("additionalProperties")
-    untyped = extra is True or (isinstance(extra, dict) and ANY in extra)
-    if untyped and options.allow_any and "properties" not in node:
+    if node.get("additionalProperties") is True and options.allow_any and "properties" not in node:
         node = {**_without(node, "additionalProperties"), _PRESERVE: True}
-    if ANY in node and (options.allow_any or node.get(_PRESERVE)):
-        node = {**_without(node, ANY), _PRESERVE: True}
+    if ANY in node:
+        allowed = node[ANY] == "allowed" or options.allow_any or node.get(_PRESERVE)
+        kept = {_PRESERVE: True} if "default" in node else {_PRESERVE: True, "nullable": True}
+        node = {**_without(node, ANY), **(kept if allowed else UNTYPED)}
     return node
 
 

@@ -1,8 +1,13 @@
 """The last word: nothing without a structural form leaves the passes."""
 
+from collections.abc import Iterator
+from typing import Final
+
 from crdgen.errors import NotStructuralError
 from crdgen.marks import REFUSED, Schema
-from crdgen.passes.walk import nodes
+from crdgen.passes.walk import joined, nodes
+
+_TYPED: Final = ("type", "x-kubernetes-int-or-string", "x-kubernetes-preserve-unknown-fields")
 
 
 def of(schema: Schema) -> None:
@@ -15,3 +20,16 @@ def of(schema: Schema) -> None:
         if REFUSED in node:
             why, instead = node[REFUSED]
             raise NotStructuralError(path, why, instead)
+    for node, path in _typed(schema, ""):
+        if not any(node.get(keyword) for keyword in _TYPED):
+            raise NotStructuralError(path, "it has no type", "give it one")
+
+
+def _typed(node: Schema, path: str) -> Iterator[tuple[Schema, str]]:
+    """The nodes outside of junctors, which must have a type."""
+    yield node, path
+    for name, child in node.get("properties", {}).items():
+        yield from _typed(child, joined(path, name))
+    for keyword in ("items", "additionalProperties"):
+        if isinstance(node.get(keyword), dict):
+            yield from _typed(node[keyword], f"{path}[*]")

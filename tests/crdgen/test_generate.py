@@ -6,9 +6,19 @@ from enum import StrEnum
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import pytest
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model
 
-from crdgen import NotStructuralError, Options, generate
+from crdgen import (
+    ModelError,
+    NotStructuralError,
+    Options,
+    Rule,
+    generate,
+    resource,
+    schema_extra,
+    to_yaml,
+)
 
 EXTRA: Any = {
     "x-kubernetes-crd": {"group": "example.com", "version": "v1", "names": {"kind": "Oven"}}
@@ -38,6 +48,18 @@ class Cat(BaseModel):
 class Dog(BaseModel):
     kind: Literal["dog"]
     tricks: list[str]
+
+
+class Renamed(BaseModel):
+    lives: int = Field(validation_alias="read", serialization_alias="written")
+
+
+class Kitten(Cat):
+    """A young cat."""
+
+    model_config = ConfigDict(extra="allow")
+    kind: Literal["cat"] = "cat"
+    weeks: int = Field(alias="ageInWeeks", description="", json_schema_extra={"format": "int32"})
 
 
 T = TypeVar("T")
@@ -123,6 +145,9 @@ def test_a_discriminated_union_is_one_object_whose_branches_say_what_they_requir
 @pytest.mark.parametrize(
     ("annotation", "why"),
     [
+        (Any, r"spec\.dish: it holds values of any type"),
+        (Renamed, r"spec\.dish\.read: it is read under one name"),
+        (Cat | bool, r"spec\.dish: a union of boolean and object"),
         (timedelta, r"spec\.dish: a timedelta .* use crdgen\.GoDuration"),
         (float, r"spec\.dish: a float .* crdgen\.Quantity"),
         (dict[str, Any], r"spec\.dish.*: it holds values of any type"),
@@ -145,3 +170,77 @@ def test_a_recursive_model_is_unrolled_as_often_as_asked() -> None:
     schema = spec_of(Node, Options(depth=1))
     inner = schema["properties"]["children"]["items"]["properties"]["children"]["items"]
     assert inner == {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+
+
+def test_a_model_inherits_fields_and_says_what_it_holds_beside_them() -> None:
+    assert spec_of(Kitten) == {
+        "type": "object",
+        "description": "A young cat.",
+        "properties": {
+            "kind": {"type": "string", "enum": ["cat"], "default": "cat"},
+            "lives": {"type": "integer", "minimum": 1, "maximum": 9},
+            "ageInWeeks": {"type": "integer", "format": "int32"},
+        },
+        "required": ["ageInWeeks", "lives"],
+        "x-kubernetes-preserve-unknown-fields": True,
+    }
+
+
+def test_a_default_of_one_branch_is_not_filled_into_another() -> None:
+    class Http(BaseModel):
+        model_config = ConfigDict(extra="forbid")
+        url: str
+        port: int = 80
+
+    class Command(BaseModel):
+        model_config = ConfigDict(extra="forbid")
+        argv: str
+
+    schema = spec_of(Http | Command)
+    assert schema["properties"]["port"] == {"type": "integer"}
+    assert schema["anyOf"] == [
+        {"required": ["url"], "not": {"anyOf": [{"required": ["argv"]}]}},
+        {"required": ["argv"], "not": {"anyOf": [{"required": ["port"]}, {"required": ["url"]}]}},
+    ]
+
+
+def test_rules_of_a_model_and_of_a_field_that_holds_it_both_stay() -> None:
+    class Small(BaseModel):
+        model_config = ConfigDict(json_schema_extra=schema_extra(Rule("self.size < 9")))
+        size: int
+
+    rules = spec_of(Annotated[Small, Rule("self.size > 1", message="too small")])
+    assert [rule["rule"] for rule in rules["x-kubernetes-validations"]] == [
+        "self.size < 9",
+        "self.size > 1",
+    ]
+
+
+def test_an_enum_that_may_be_null_is_a_rule_since_the_server_holds_null_against_an_enum() -> None:
+    schema = spec_of(Literal["a", "b"] | None)
+    assert "enum" not in schema
+    assert schema["x-kubernetes-validations"][0]["rule"] == 'self in ["a", "b"]'
+
+
+def test_versions_of_one_kind_must_mark_one_as_stored_and_agree_on_names() -> None:
+    def version(name: str, **more: Any) -> type[BaseModel]:
+        extra: Any = resource(group="example.com", version=name, kind="Oven", **more)
+        return create_model("Oven", spec=(Cat, ...), __config__=ConfigDict(json_schema_extra=extra))
+
+    crd = generate(version("v1", storage=True), version("v2", storage=False, deprecated=True))[0]
+    assert [(v["name"], v["storage"]) for v in crd["spec"]["versions"]] == [
+        ("v1", True),
+        ("v2", False),
+    ]
+    with pytest.raises(ModelError, match="0 of its versions v1, v2 are marked"):
+        generate(version("v1"), version("v2"))
+    with pytest.raises(ModelError, match="differ in names"):
+        generate(version("v1", storage=True), version("v2", short_names=["ov"]))
+
+
+def test_text_that_a_parser_could_take_for_something_else_is_quoted() -> None:
+    text = to_yaml(
+        {"a": ["y", "No", "1e3", "0o14", "1_000", "null", "~", "2026-01-31", "x: y", ""]}
+    )
+    assert all(f"- '{word}'" in text for word in ("y", "No", "1e3", "0o14", "1_000", "null"))
+    assert yaml.safe_load(text)["a"][0] == "y"
