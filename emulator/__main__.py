@@ -1,6 +1,7 @@
 """`python -m emulator`: a Kusto endpoint for a laptop."""
 
 import argparse
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,10 +59,12 @@ def main(argv: list[str] | None = None) -> int:
         endpoint = Endpoint(Store(arguments.data), _now)
         where = arguments.data or "memory"
         print(f"{server.announce(bound, arguments.port_file)} (data in {where})", flush=True)
-        server.serve(App(endpoint), bound)
+        server.serve(App(endpoint), bound, endpoint.services.store.interrupt)
     except StoreError as error:
         print(f"emulator: {error}", file=sys.stderr)
         return 2
+    if not endpoint.is_closed:
+        os._exit(0)  # a statement that cannot be interrupted would keep the process
     return 0
 
 

@@ -4,6 +4,7 @@ Bare ASGI, since the endpoint has six paths and a framework would cost a third o
 `emulator.server` runs it and gives each request the means to cut its own connection.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from uuid import uuid4
@@ -48,6 +49,9 @@ class App:
             call = Call(scope["method"], scope["path"].rstrip("/"), query, body, activity)
             reply = await reply_to(self._endpoint, call)
         except LostConnection:
+            scope["emulator.abort"]()
+            return
+        except asyncio.CancelledError:  # a stop that could not wait; uvicorn would log a traceback
             scope["emulator.abort"]()
             return
         except Refusal as refusal:

@@ -43,6 +43,7 @@ class Endpoint:
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
         faults = Faults()
         self.services = Services(store, faults, Runner(store, faults, clock), clock)
+        self.is_closed = False
         self._warming: asyncio.Task[Table] | None = None
 
     async def start(self) -> None:
@@ -64,7 +65,7 @@ class Endpoint:
         if self._warming is not None:
             await asyncio.gather(self._warming, return_exceptions=True)
         await self.services.runner.close()
-        await asyncio.to_thread(self.services.store.close)
+        self.is_closed = await asyncio.to_thread(self.services.store.close)
 
     def kind(self, request: Request) -> str:
         """Kusto's name for what this request is."""
@@ -94,6 +95,6 @@ class Endpoint:
             return run(cursor, translate(request.text, scope))
 
         try:
-            return await self.services.store.read(work)
+            return await self.services.store.read(work, request.patience)
         except duckdb.Error as error:
             raise engine_refusal(error) from error

@@ -7,6 +7,7 @@
     ├── DatabaseNotFound   the request's `db`
     ├── EntityNotFound     a table, extent or operation that a command names
     ├── Throttled          HTTP 429, worth repeating
+    ├── TimedOut           HTTP 504, the query was stopped at its time limit
     ├── Broken             HTTP 500, the endpoint's own fault
     └── Transport          404, 405, 413, 415: not a Kusto request at all
 
@@ -14,7 +15,7 @@ Raised anywhere below `emulator.app`, which turns one into the body that the off
 (Kusto REST API, "Query/management HTTP response": OneApiError).
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -114,6 +115,22 @@ class Throttled(Refusal):
             f"succeed. CommandType: '{operation}', Capacity: 1, Origin: 'CapacityPolicy/Ingestion'."
         )
         self.retry_after = retry_after
+
+
+class TimedOut(Refusal):
+    """A query took longer than its limit."""
+
+    status = 504
+    code = "Timeout"
+    kind = "Kusto.Data.Exceptions.KustoServiceTimeoutException"
+    summary = "Request timed out."
+    permanent = False
+
+    def __init__(self, limit: timedelta) -> None:
+        super().__init__(
+            f"The query took longer than {limit.total_seconds():g} seconds and was stopped; "
+            "ask for less, or set servertimeout."
+        )
 
 
 class Broken(Refusal):

@@ -6,19 +6,22 @@ JSON string inside the JSON, and `NetDefaultDB` as `db` when nobody named one.
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+from duckdb_kql.timespans import ticks
 
 from emulator.errors import Transport
 from emulator.services import Request
+from emulator.store import PATIENCE
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 MAX_BODY: Final = 64 * 1024 * 1024
 DEFAULT_DATABASE: Final = "Telemetry"
+_LONGEST: Final = timedelta(hours=1)
 _UNNAMED: Final = ("", "NetDefaultDB")
 
 
@@ -41,6 +44,7 @@ class _Body(msgspec.Struct):
 
 class _Properties(msgspec.Struct):
     parameters: dict[str, Any] = msgspec.field(name="Parameters", default_factory=dict)
+    options: dict[str, Any] = msgspec.field(name="Options", default_factory=dict)
 
 
 async def body_of(receive: Receive) -> bytes:
@@ -70,7 +74,27 @@ def request_of(call: Call, moment: datetime) -> Request:
         raise Transport(400, "'csl' is empty; write a query or a command.")
     database = body.db or ""
     database = DEFAULT_DATABASE if database in _UNNAMED else database
-    return Request(database, body.csl.strip(), moment, call.activity, properties.parameters)
+    return Request(
+        database,
+        body.csl.strip(),
+        moment,
+        call.activity,
+        properties.parameters,
+        _patience(properties.options.get("servertimeout")),
+    )
+
+
+def _patience(given: object) -> timedelta:
+    """The option `servertimeout`, which clients write as a timespan."""
+    if given is None:
+        return PATIENCE
+    try:
+        found = timedelta(microseconds=ticks(str(given)) // 10)
+    except ValueError:
+        found = timedelta(0)
+    if not timedelta(0) < found <= _LONGEST:
+        raise Transport(400, f"servertimeout takes a timespan up to 1h, and got {given!r}.")
+    return found
 
 
 def _properties(given: str | dict[str, Any] | None) -> _Properties:

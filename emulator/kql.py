@@ -24,6 +24,7 @@ from emulator.catalog import Catalog
 from emulator.diagnosis import refusal_of
 from emulator.errors import Refusal, SemanticRefusal
 from emulator.frames import Column, Table
+from emulator.ranges import streamed
 from emulator.scalar import of_duckdb
 from emulator.tree import walk
 
@@ -90,7 +91,7 @@ def _parsed(text: str, database: str) -> ir.Query:
     query = lower(unsound.readable(text), effective_entity_groups(None), None, database, None)
     qualified: ir.Query = qualify(query, database, None)
     unsound.refuse(qualified)
-    return with_exact_bounds(qualified)
+    return streamed(with_exact_bounds(qualified))
 
 
 _kept = lru_cache(maxsize=256)(_parsed)

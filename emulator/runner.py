@@ -61,7 +61,11 @@ class Runner:
             operations.begin(cursor, submission.operation)
             return self._append(cursor, submission, Outcome(State.COMPLETED))
 
-        return await self._store.write(work)
+        while True:
+            try:
+                return await self._store.write(work)
+            except duckdb.InterruptException:
+                continue  # another operation's cancel hit this one
 
     async def later(self, submission: Submission) -> UUID:
         """Record the operation, start it in the background, and answer its id."""

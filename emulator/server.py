@@ -7,7 +7,9 @@ again when it is done, which would end the process with a signal's exit code.
 
 import signal
 import socket
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 import uvicorn
@@ -41,8 +43,21 @@ def announce(bound: socket.socket, port_file: Path | None) -> str:
     return f"http://{host}:{port}"
 
 
-def serve(app: App, bound: socket.socket) -> None:
-    """Serve until SIGTERM or Ctrl-C."""
+class _Server(uvicorn.Server):
+    """Tells the endpoint at once that the end has come, so that long queries do not delay it."""
+
+    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Called by the signal handler."""
+        super().handle_exit(sig, frame)
+        self._stopping()
+
+
+def serve(app: App, bound: socket.socket, stopping: Callable[[], None]) -> None:
+    """Serve until SIGTERM or Ctrl-C; `stopping` is called when the signal comes."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
     config = uvicorn.Config(
@@ -54,4 +69,4 @@ def serve(app: App, bound: socket.socket) -> None:
         access_log=False,
         timeout_graceful_shutdown=_PATIENCE,
     )
-    uvicorn.Server(config).run(sockets=[bound])
+    _Server(config, stopping).run(sockets=[bound])

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from emulator.faults import Faults
 from emulator.frames import Table
 from emulator.kql import Scope
 from emulator.runner import Runner
-from emulator.store import Store
+from emulator.store import PATIENCE, Store
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Request:
     moment: datetime
     activity: UUID
     parameters: Mapping[str, Any]
+    patience: timedelta = PATIENCE
 
     def scope(self, catalog: Catalog) -> Scope:
         """What a query of this request runs against; raises DatabaseNotFound."""

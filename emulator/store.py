@@ -5,19 +5,28 @@ thread: all of it is on disk when the call returns, or none of it after a kill -
 """
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Event, Thread
 from typing import Final, TypeVar
 
 import duckdb
 from duckdb import DuckDBPyConnection
 
 from emulator.bins import MACROS
+from emulator.errors import TimedOut
 
 T = TypeVar("T")
 READERS: Final = 4
+PATIENCE: Final = timedelta(minutes=4)
+"""How long a query may take; Kusto's own default."""
+_PULSE: Final = 0.02
+"""Seconds between two attempts to interrupt."""
+_CLOSING: Final = 1.0
 
 _OPERATION: Final = """(operation_id UUID, operation VARCHAR, node_id VARCHAR, started_on TIMESTAMP,
     last_updated_on TIMESTAMP, state VARCHAR, status VARCHAR, root_activity_id UUID,
@@ -38,6 +47,8 @@ _SYSTEM: Final = (
 )
 _LOCKED_DOWN: Final = (
     "SET GLOBAL TimeZone = 'UTC'",
+    # A careless query must fail, not take the laptop's memory: DuckDB would use 80 % of it.
+    "SET GLOBAL memory_limit = '2GB'",
     "SET GLOBAL enable_external_access = false",
     "SET GLOBAL autoinstall_known_extensions = false",
     "SET GLOBAL autoload_known_extensions = false",
@@ -57,13 +68,20 @@ class Store:
         self._writer_cursor = self._connection.cursor()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+        self._cursors = [self._connection.cursor() for _ in range(READERS)]
         self._idle: SimpleQueue[DuckDBPyConnection] = SimpleQueue()
-        for _ in range(READERS):
-            self._idle.put(self._connection.cursor())
+        for cursor in self._cursors:
+            self._idle.put(cursor)
 
-    async def read(self, work: Callable[[DuckDBPyConnection], T]) -> T:
-        """`work` on a cursor that sees one snapshot and changes nothing."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._reading, work)
+    async def read(
+        self, work: Callable[[DuckDBPyConnection], T], patience: timedelta = PATIENCE
+    ) -> T:
+        """`work` on a cursor that sees one snapshot and changes nothing.
+
+        Raises TimedOut when it takes longer than `patience`.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self._reading, work, patience)
 
     async def write(self, work: Callable[[DuckDBPyConnection], T]) -> T:
         """`work` in one transaction, committed when it returns, rolled back when it raises."""
@@ -73,24 +91,55 @@ class Store:
         """`write`, on the caller's thread; only before the first `write` and on its thread."""
         return _transact(self._writer_cursor, "COMMIT", work)
 
-    def _reading(self, work: Callable[[DuckDBPyConnection], T]) -> T:
+    def _reading(self, work: Callable[[DuckDBPyConnection], T], patience: timedelta) -> T:
         cursor = self._idle.get()
+        ended = Event()
+        Thread(target=_limit, args=(cursor, patience, ended), daemon=True).start()
         try:
             return _transact(cursor, "ROLLBACK", work)
+        except duckdb.InterruptException:
+            raise TimedOut(patience) from None
         finally:
+            ended.set()
             self._idle.put(cursor)
 
     def interrupt_writer(self) -> None:
         """Make the statement that the writer runs now, if any, fail."""
         self._writer_cursor.interrupt()
 
-    def close(self) -> None:
-        """Stop what runs, and close the file; what was committed stays."""
-        self._connection.interrupt()
-        self._writer_cursor.interrupt()
-        self._writer.shutdown(cancel_futures=True)
-        self._readers.shutdown(cancel_futures=True)
-        self._connection.close()
+    def interrupt(self) -> None:
+        """Make every statement that runs now fail."""
+        for cursor in (self._writer_cursor, *self._cursors):
+            cursor.interrupt()
+
+    def close(self) -> bool:
+        """Stop what runs, and close the file; what was committed stays.
+
+        Returns whether all stopped within a second. A statement that cannot be interrupted leaves
+        the file open: as after a kill, the next start finds it whole.
+        """
+        for pool in (self._writer, self._readers):
+            pool.shutdown(wait=False, cancel_futures=True)
+        deadline = time.monotonic() + _CLOSING
+        while time.monotonic() < deadline:
+            if not any(thread.is_alive() for thread in self._threads()):
+                self._connection.close()
+                return True
+            self.interrupt()
+            time.sleep(_PULSE)
+        return False
+
+    def _threads(self) -> Iterator[Thread]:
+        for pool in (self._writer, self._readers):
+            yield from pool._threads  # noqa: SLF001 - an executor has no bounded wait
+
+
+def _limit(cursor: DuckDBPyConnection, patience: timedelta, ended: Event) -> None:
+    """After `patience`, interrupt until it has ended: one interrupt may come between statements."""
+    wait = patience.total_seconds()
+    while not ended.wait(wait):
+        cursor.interrupt()
+        wait = _PULSE
 
 
 def _transact(

@@ -86,7 +86,9 @@ def test_a_waiting_operation_can_be_canceled_and_writes_nothing(kusto: Kusto) ->
 
 
 def test_a_running_query_can_be_canceled(kusto: Kusto) -> None:
-    slow = kusto.submit(append("T", "range i from 1 to 400000000 step 1 | summarize dcount(i * i)"))
+    slow = kusto.submit(
+        append("T", "range i from 1 to 4000000000 step 1 | summarize dcount(i * i)")
+    )
     [answer] = kusto.mgmt(f".cancel operation {slow}")
     assert answer["CancellationState"] == "Canceled successfully"
     until(lambda: kusto.operation(slow)["State"] == "Canceled", "canceled")

@@ -4,10 +4,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
+from azure.kusto.data.exceptions import KustoError
 
 from tests.emulator.conftest import Starter
 from tests.emulator.driver import Kusto, append
@@ -57,7 +59,17 @@ def test_it_stops_at_once_though_operations_wait_and_clients_stay(
     with Kusto(process.url, "Telemetry") as kusto:
         kusto.faults({"fault": "operation-latency", "seconds": 60})
         kusto.submit(append("T", "print 1"))
+        slow = "range i from 1 to 4000000000 step 1 | summarize dcount(i * i)"
+        reader = threading.Thread(target=_ask_in_vain, args=(kusto, slow))
+        reader.start()
+        time.sleep(0.3)  # the query runs by then, or the test is only weaker
         before = time.monotonic()
         process.popen.send_signal(number)
         assert process.popen.wait(30) == 0
-        assert time.monotonic() - before < 3
+        assert time.monotonic() - before < 4
+        reader.join()
+
+
+def _ask_in_vain(kusto: Kusto, text: str) -> None:
+    with pytest.raises(KustoError):
+        kusto.query(text)

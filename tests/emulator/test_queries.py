@@ -1,5 +1,6 @@
 """Values and their types on the wire, and what a query may not do."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -128,6 +129,29 @@ def test_another_database_of_the_endpoint_can_be_read(kusto: Kusto) -> None:
     rows = kusto.query(f"database('{own}').T")
     kusto.database = own
     assert rows == [{"a": 1}]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("range i from 3 to 1 step -1", [3, 2, 1]),
+        ("range i from -2 to 2 step 2", [-2, 0, 2]),
+        ("let n=2; range i from 1 to n step 1 | extend i = i * 10", [10, 20]),
+        ("range i from 5 to 1 step 1", []),
+        ("range i from 1 to 2 * 2 step 3", [1, 4]),
+    ],
+)
+def test_ranges_are_kustos(kusto: Kusto, text: str, expected: list[int]) -> None:
+    assert [row["i"] for row in kusto.query(text)] == expected
+
+
+def test_a_query_is_stopped_at_its_time_limit(kusto: Kusto) -> None:
+    properties = ClientRequestProperties()  # type: ignore[no-untyped-call]
+    properties.set_option("servertimeout", timedelta(seconds=1))
+    text = "range i from 1 to 4000000000 step 1 | summarize dcount(i * i)"
+    with pytest.raises(KustoApiError, match="took longer than 1 seconds and was stopped"):
+        kusto.client.execute_query(kusto.database, text, properties)
+    assert kusto.query("print a = 1") == [{"a": 1}]
 
 
 def test_declared_parameters_are_bound(kusto: Kusto) -> None:
