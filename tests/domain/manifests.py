@@ -22,7 +22,7 @@ BODY = (
 
 def rule(backfill: Json | None = None, **spec: Any) -> Json:
     """A rule that is fine, with parts of its spec replaced (``...`` takes one out)."""
-    wanted = {"database": "Telemetry", "table": "CpuHourly", "interval": "1h", "body": BODY}
+    wanted: Json = {"database": "Telemetry", "table": "CpuHourly", "interval": "1h", "body": BODY}
     wanted |= {"ingestionDelay": "0s", **spec} | ({"backfill": backfill} if backfill else {})
     return {
         "apiVersion": "adx-mon.azure.com/v1",

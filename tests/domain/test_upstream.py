@@ -64,7 +64,7 @@ def test_criteria_match_as_upstreams_do(inputs: dict[str, Any], *, expected: boo
     ("inputs", "expected"), _of("shouldProcessRule", "EvaluateExecutionCriteria")
 )
 def test_criteria_and_expression_decide_as_upstreams_do(
-    inputs: dict[str, Any], expected: bool | dict[str, Any]
+    inputs: dict[str, Any], *, expected: bool | dict[str, Any]
 ) -> None:
     spec = SummaryRuleSpec.model_validate(
         {

@@ -67,21 +67,22 @@ def test_an_object_nested_hundreds_deep_is_defaulted() -> None:
     assert _default(None, new, "alice", now).object["spec"]["criteria"] is deep
 
 
+_ends = st.sampled_from(["manifest", "admission"])
 _hours = st.integers(1, 29 * 24)
 
 
 @settings(max_examples=200)
-@given(recent, _hours, st.integers(0, 10**10), st.booleans(), _ids)
+@given(recent, _hours, st.integers(0, 10**10), _ids, _ends)
 def test_a_request_of_the_last_30_days_is_never_refused_after_it_was_defaulted(
     now: Instant,
     hours: int,
     off_grid: int,
-    has_end: bool,
-    request_id: str | None,  # noqa: FBT001
+    request_id: str | None,
+    end_of: str,
 ) -> None:
     start = now.plus(-hours * 36_000_000_000 - off_grid)
     backfill = {"start": str(start)}
-    if has_end:
+    if end_of == "manifest":
         backfill["end"] = str(start.plus(36_000_000_000))
     elif hours < 3:
         return  # the last complete window may end before such a start
@@ -93,15 +94,15 @@ def test_a_request_of_the_last_30_days_is_never_refused_after_it_was_defaulted(
 
 
 @settings(max_examples=200)
-@given(recent, _hours, st.integers(0, 30 * 24), st.booleans())
+@given(recent, _hours, st.integers(0, 30 * 24), _ends)
 def test_a_reapplied_manifest_of_a_running_backfill_never_moves_its_cursor(
     now: Instant,
     hours: int,
     done: int,
-    has_end: bool,  # noqa: FBT001
+    end_of: str,
 ) -> None:
     start = now.plus(-hours * 36_000_000_000)
-    manifest = rule({"start": str(start), **({"end": str(now)} if has_end else {})})
+    manifest = rule({"start": str(start), **({"end": str(now)} if end_of == "manifest" else {})})
     live = _default(None, manifest, "alice", now).object
     first = Instant.parse(live["spec"]["backfill"]["start"])
     end = Instant.parse(live["spec"]["backfill"]["end"])

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,7 +38,7 @@ def test_tiles_cover_the_range_with_no_gap_and_no_overlap(
     for window in seen:
         assert window.end.ticks - window.start.ticks == interval.ticks
         assert floor(window.start, interval) == window.start
-    for one, following in zip(tiles[:50], tiles[1:51], strict=False):
+    for one, following in pairwise(tiles[:50]):
         assert one.end == following.start
     if tiles:
         assert (tiles[0].start, tiles[-1].end) == (tiles.start, tiles.end)
