@@ -64,7 +64,8 @@ def measured(make: Callable[[Path], Run], cold: int, warm: int) -> dict[str, lis
 def crdgen(caches: Path, output: Path, root: Path) -> Run:
     """One run of `crdgen generate`."""
     command = [sys.executable, "-m", "crdgen", "generate", MODEL, "-o", str(output)]
-    return timed(command, root, {"PYTHONPYCACHEPREFIX": str(caches)})
+    environment = {"PYTHONPYCACHEPREFIX": str(caches), "PYTHONDONTWRITEBYTECODE": ""}
+    return timed(command, root, environment)
 
 
 def controller_gen(caches: Path, binary: Path, module: Path) -> Run:
