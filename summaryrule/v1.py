@@ -15,6 +15,7 @@ from pydantic import (
     PlainValidator,
     StringConstraints,
     WithJsonSchema,
+    field_validator,
 )
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
@@ -390,6 +391,14 @@ class SummaryRuleStatus(_Model):
     backfill_history: tuple[BackfillRecord, ...] = Field(
         default=(), description=f"The last {HISTORY_LIMIT} backfills that ended, newest first."
     )
+
+    @field_validator("backfill", mode="before")
+    @classmethod
+    def _ours_only(cls, value: object) -> object:
+        """Upstream's status of its own backfill has other fields: it is none of ours."""
+        if isinstance(value, dict) and not {"requestedStart", "requested_start"} & value.keys():
+            return None
+        return value
 
 
 class ObjectMeta(_Model):
