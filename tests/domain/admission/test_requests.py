@@ -125,8 +125,8 @@ def test_a_done_backfill_left_in_the_manifest_is_dropped_with_a_warning(
     assert "backfill" not in verdict.object["spec"]
     assert verdict.warnings == (
         (
-            f"spec.backfill: from {START} was done at 2026-11-22T08:00:00Z up to {END} and is not run"
-            " again; to run it again set spec.backfill.requestId to a new value"
+            f"spec.backfill: from {START} was done at 2026-11-22T08:00:00Z up to {END} and is not"
+            " run again; to run it again set spec.backfill.requestId to a new value"
         ),
     )
     assert _annotations(verdict.object) == _annotations(old)

@@ -1,0 +1,201 @@
+"""A backfill from its request to its end: one window after the other, each exactly once."""
+
+import pytest
+
+from summaryrule.actions import (
+    AdvanceSpec,
+    RecordStatus,
+    RemoveBackfill,
+    Submit,
+    YieldOwnership,
+)
+from summaryrule.instant import Instant
+from tests.domain.plan.world import FIRST, HOUR, backfilling, hours
+
+
+def test_every_window_runs_once_oldest_first() -> None:
+    world = backfilling(6)
+    world.run()
+    assert [each.start for each in world.kusto.submits] == hours(6)
+    assert world.kusto.starts == hours(6)
+    assert world.most_in_flight <= 1
+
+
+def test_each_window_is_whole_and_its_query_ends_a_tick_before_its_end() -> None:
+    world = backfilling(2)
+    world.run()
+    assert [each.last for each in world.kusto.data] == [
+        "2026-11-20T00:59:59.9999999Z",
+        "2026-11-20T01:59:59.9999999Z",
+    ]
+
+
+def test_at_the_end_the_backfill_leaves_spec_and_stands_in_history() -> None:
+    world = backfilling(6)
+    world.run()
+    assert "backfill" not in world.raw["spec"]
+    assert world.raw["metadata"]["finalizers"] == []
+    assert (world.backfill.phase, world.backfill.progress, world.backfill.percent) == (
+        "Completed",
+        "6/6",
+        100,
+    )
+    record = world.status.backfill_history[0]
+    assert (record.phase, record.windows, record.by) == ("Completed", 6, "alice")
+    assert (str(record.start), str(record.done_until)) == (FIRST, "2026-11-20T06:00:00Z")
+    assert world.events == ["BackfillStarted", "BackfillCompleted"]
+    assert world.condition("Backfill").status == "True"
+
+
+def test_the_status_is_written_once_more_after_the_removal() -> None:
+    world = backfilling(1)
+    world.run()
+    last = [type(a) for a in world.log if isinstance(a, RecordStatus | RemoveBackfill)][-2:]
+    assert last == [RemoveBackfill, RecordStatus]
+    assert world.status.observed_generation == world.raw["metadata"]["generation"]
+
+
+def test_spec_shows_the_low_water_mark_and_the_operation_in_flight() -> None:
+    world = backfilling(6)
+    world.kusto.is_slow = True
+    for hour in range(6):
+        world.settle()
+        shown = world.raw["spec"]["backfill"]
+        assert shown["start"] == hours(6)[hour]
+        assert shown["operationId"] == world.kusto.in_progress[0]
+        world.kusto.end_all()
+    world.run()
+    assert "backfill" not in world.raw["spec"]
+
+
+def test_a_window_costs_four_writes_and_the_cursor_is_yielded_at_once() -> None:
+    world = backfilling(12)
+    world.kusto.is_slow = True
+    world.settle()
+    before = world.writes
+    for _ in range(10):
+        world.kusto.end_all()
+        world.settle()
+    assert (world.writes - before) / 10 <= 4
+    for one, following in zip(world.log, world.log[1:], strict=False):
+        if isinstance(one, AdvanceSpec):
+            assert isinstance(following, YieldOwnership)
+
+
+def test_nothing_is_submitted_before_its_intent_and_the_finalizer_are_written() -> None:
+    world = backfilling(1)
+    world.run()
+    told = world.told
+    assert told.index("SetFinalizer") < told.index("RecordStatus") < told.index("Submit")
+
+
+def test_up_to_max_in_flight_windows_run_at_once() -> None:
+    world = backfilling(12, maxInFlight=8)
+    world.kusto.is_slow = True
+    world.settle()
+    assert len(world.kusto.in_progress) == 8
+    world.kusto.end("op-8")
+    world.kusto.end("op-3")
+    world.settle()
+    assert len(world.kusto.in_progress) == 8
+    assert str(world.backfill.done_until) == FIRST
+    assert world.backfill.progress == "2/12"
+    assert len(world.backfill.done_ahead) == 2
+    world.kusto.end("op-1")
+    world.kusto.end("op-2")
+    world.settle()
+    assert str(world.backfill.done_until) == hours(4)[3]
+    assert world.raw["spec"]["backfill"]["start"] == hours(4)[3]
+    world.kusto.is_slow = False
+    world.kusto.end_all()
+    world.run()
+    assert world.kusto.starts == hours(12)
+
+
+def test_windows_wait_until_they_are_due() -> None:
+    world = backfilling(104)  # until 2026-11-24T08:00, and it is 06:30
+    world.edit(ingestionDelay="20m")
+    world.run()
+    assert world.kusto.starts == hours(102)
+    assert world.held() == ["Suspended", "WaitingUntilDue"]
+    assert str(world.plan().wake) == "2026-11-24T07:20:00Z"
+    world.sleep(5 / 6 - 0.001)
+    assert world.plan().actions == ()
+    world.sleep(0.002)
+    world.run()
+    assert world.kusto.starts == hours(103)
+
+
+def test_a_range_off_the_grid_is_aligned_when_admission_was_down() -> None:
+    world = backfilling(1)
+    world.edit(backfill={"start": "2026-11-20T00:20:00Z", "end": "2026-11-20T02:30:00Z"})
+    world.run()
+    assert world.kusto.starts == hours(3)
+
+
+def test_the_estimate_goes_by_what_was_done_since_the_start() -> None:
+    world = backfilling(10)
+    world.kusto.is_slow = True
+    world.settle()
+    for _ in range(2):
+        world.sleep(0.5)
+        world.kusto.end_all()
+        world.settle()
+    assert world.backfill.estimated_completion == world.now.plus(4 * HOUR)
+
+
+def test_the_estimate_leaves_out_what_history_had_done() -> None:
+    world = backfilling(6)
+    world.run()
+    world.apply(world.raw | {"spec": {**world.raw["spec"], "backfill": _until(16)}})
+    world.kusto.is_slow = True
+    world.settle()
+    world.sleep(1)
+    world.kusto.end_all()
+    world.settle()
+    assert world.backfill.progress == "7/16"
+    assert world.backfill.estimated_completion == world.now.plus(9 * HOUR)
+
+
+@pytest.mark.parametrize("max_in_flight", [1, 8])
+@pytest.mark.parametrize("crash_after", range(40))
+def test_a_crash_after_any_action_loses_and_doubles_nothing(
+    crash_after: int, max_in_flight: int
+) -> None:
+    world = backfilling(6, maxInFlight=max_in_flight, suspend=False)
+    world.lives = crash_after
+    world.run()
+    assert world.kusto.starts == [*hours(6), "2026-11-24T05:00:00Z"]
+    assert "backfill" not in world.raw["spec"]
+    assert world.backfill.progress == "6/6"
+
+
+@pytest.mark.parametrize("lost", range(1, 7))
+def test_a_submit_whose_answer_is_lost_is_sent_again_with_its_token(lost: int) -> None:
+    world = backfilling(6, maxInFlight=3)
+    world.lost_replies = lost
+    world.run()
+    assert len(world.kusto.submits) == 6 + lost
+    assert world.kusto.starts == hours(6)
+    by_start = {each.start: each.token for each in world.kusto.data}
+    assert all(by_start[each.start] == each.token for each in world.kusto.submits)
+
+
+def test_the_tokens_of_a_request_never_change() -> None:
+    one, other = backfilling(3), backfilling(5)
+    one.run()
+    other.run()
+    assert [a.token for a in one.kusto.data] == [a.token for a in other.kusto.data[:3]]
+    assert len({a.token for a in other.kusto.data}) == 5
+
+
+def test_nothing_is_done_twice_for_one_state() -> None:
+    world = backfilling(6)
+    world.run()
+    assert world.plan().actions == ()
+    submits = [action for action in world.log if isinstance(action, Submit)]
+    assert len(submits) == 6
+
+
+def _until(count: int) -> dict[str, str]:
+    return {"start": FIRST, "end": str(Instant.parse(FIRST).plus(count * HOUR))}

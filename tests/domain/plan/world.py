@@ -1,0 +1,291 @@
+"""A world for one rule: an API server of a dict, a toy Kusto, virtual time, a worker's memory.
+
+``World.run`` does what ``worker.reconcile`` does: plan, execute in order, plan again; poll what is
+in flight; sleep until the plan's wake. Dropping the memory is a crash.
+"""
+
+import copy
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from summaryrule.actions import (
+    Action,
+    AdvanceSpec,
+    Announce,
+    Cancel,
+    DropActs,
+    LookUpTag,
+    RecordStatus,
+    RemoveBackfill,
+    SetFinalizer,
+    Submit,
+    YieldOwnership,
+)
+from summaryrule.instant import Instant
+from summaryrule.observed import Observed, Operation
+from summaryrule.ownership import WORKER_MANAGER, yielded
+from summaryrule.plan import Plan, plan, read
+from summaryrule.settings import Settings
+from summaryrule.v1 import FINALIZER, SummaryRuleStatus, dump
+from tests.domain.manifests import NOW, Json, admit, rule, span, stored
+from tests.domain.plan.kusto import Kusto
+
+SETTINGS = Settings(endpoints={"Telemetry": "http://kusto", "Other": "http://other"})
+HOUR = 36_000_000_000
+FIRST = "2026-11-20T00:00:00Z"
+
+
+class CrashError(Exception):
+    """The worker died."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a worker knows and status does not."""
+
+    operations: dict[str, Operation] = field(default_factory=dict)
+    submitted: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    tagged: dict[str, bool] = field(default_factory=dict)
+    canceled: set[str] = field(default_factory=set)
+
+    def observed(self) -> Observed:
+        return Observed(
+            dict(self.operations),
+            dict(self.submitted),
+            dict(self.refused),
+            dict(self.tagged),
+            frozenset(self.canceled),
+        )
+
+
+class World:
+    """One rule and everything around it."""
+
+    def __init__(self, raw: Json, *, now: Instant = NOW, settings: Settings = SETTINGS) -> None:
+        self.raw = copy.deepcopy(raw)
+        self.raw["metadata"].setdefault("generation", 1)
+        self.now, self.settings = now, settings
+        self.kusto, self.memory = Kusto(), Memory()
+        self.log: list[Action] = []
+        self.lives: int | None = None
+        self.lost_replies = 0
+        self.refusals: dict[str, str] = {}
+        self.criteria_hold = True
+        self.most_in_flight = 0
+
+    # What people do.
+
+    def apply(self, manifest: Json, *, mutate: bool = True, user: str = "alice") -> None:
+        """kubectl apply: admission, then the generation moves if spec did."""
+        verdict = admit(manifest, self.raw, user=user, now=self.now, mutate=mutate)
+        assert verdict.violations == (), verdict.said
+        merged = self.raw["metadata"].get("annotations", {}) | verdict.object["metadata"].get(
+            "annotations", {}
+        )
+        self.raw["metadata"]["annotations"] = merged
+        self._write_spec(verdict.object["spec"])
+
+    def edit(self, **spec: Any) -> None:  # noqa: ANN401 - JSON
+        """kubectl edit of parts of spec, past admission."""
+        wanted = {**self.raw["spec"], **spec}
+        self._write_spec({name: value for name, value in wanted.items() if value is not ...})
+
+    def annotate(self, **annotations: str) -> None:
+        """kubectl annotate, with names such as ``backfill_retry``."""
+        found = self.raw["metadata"].setdefault("annotations", {})
+        for name, value in annotations.items():
+            found[f"adx-mon.azure.com/{name.replace('_', '-')}"] = value
+
+    def delete(self) -> None:
+        """kubectl delete."""
+        self.raw["metadata"]["deletionTimestamp"] = str(self.now)
+
+    def _write_spec(self, spec: Json) -> None:
+        if spec != self.raw["spec"]:
+            self.raw["metadata"]["generation"] += 1
+        self.raw["spec"] = copy.deepcopy(spec)
+
+    # What the worker does.
+
+    def plan(self) -> Plan:
+        return plan(
+            read(self.raw),
+            self.memory.observed(),
+            self.now,
+            self.settings,
+            lambda _expression, _labels: self.criteria_hold,
+        )
+
+    def run(self, rounds: int = 3_000) -> Plan:
+        """Until nothing is left to do or to wait for but the calendar."""
+        for _ in range(rounds):
+            planned = self.plan()
+            if planned.actions:
+                self._execute(planned)
+            elif not self._poll(planned) and not self._sleep(planned):
+                return planned
+        raise AssertionError(f"no rest: {self.told[-10:]}")
+
+    def settle(self, rounds: int = 200) -> Plan:
+        """Until there is nothing to do at this very time."""
+        for _ in range(rounds):
+            planned = self.plan()
+            if planned.actions:
+                self._execute(planned)
+            elif not self._poll(planned):
+                return planned
+        raise AssertionError(f"no rest: {self.told[-10:]}")
+
+    def crash(self) -> None:
+        """The worker's memory is gone."""
+        self.memory = Memory()
+
+    def sleep(self, hours: float) -> None:
+        """Time passes."""
+        self.now = self.now.plus(int(hours * HOUR))
+
+    def _execute(self, planned: Plan) -> None:
+        seen = replace(self.memory)
+        told = seen.observed()
+        for action in planned.actions:
+            if self.lives is not None:
+                if self.lives == 0:
+                    self.lives = None
+                    self.crash()
+                    return
+                self.lives -= 1
+            self.log.append(action)
+            self._perform(action, told)
+
+    def _perform(self, action: Action, told: Observed) -> None:
+        metadata, spec = self.raw["metadata"], self.raw["spec"]
+        match action:
+            case RecordStatus():
+                self.raw["status"] = dump(action.status)
+                self._recorded(told)
+            case Submit():
+                self._submit(action)
+            case LookUpTag():
+                self.memory.tagged[action.token] = self.kusto.has_tag(action.token)
+            case Cancel():
+                self.kusto.cancel(action.operation_id)
+                self.memory.canceled.add(action.operation_id)
+            case AdvanceSpec():
+                wanted = {**spec["backfill"], "start": str(action.start)}
+                wanted.pop("operationId", None)
+                if action.operation_id:
+                    wanted["operationId"] = action.operation_id
+                self._write_spec({**spec, "backfill": wanted})
+                entry = {"manager": WORKER_MANAGER, "fieldsV1": {"f:spec": {"f:backfill": {}}}}
+                metadata["managedFields"] = [entry]
+            case YieldOwnership():
+                metadata["managedFields"] = yielded(metadata.get("managedFields", []))
+            case RemoveBackfill():
+                self._write_spec({n: value for n, value in spec.items() if n != "backfill"})
+                metadata["finalizers"] = []
+            case SetFinalizer():
+                metadata["finalizers"] = [FINALIZER] if action.present else []
+            case DropActs():
+                for name in action.names:
+                    del metadata["annotations"][name]
+            case Announce():
+                pass
+
+    def _submit(self, action: Submit) -> None:
+        status = self.status
+        recorded = [
+            *(status.schedule.in_flight if status.schedule else ()),
+            *(status.backfill.in_flight if status.backfill else ()),
+        ]
+        assert action.window in recorded, "submitted without a recorded intent"
+        why = self.refusals.get(str(action.window.start))
+        if why is not None:
+            self.memory.refused[action.window.token] = why
+            return
+        operation_id = self.kusto.submit(action.command)
+        self.most_in_flight = max(self.most_in_flight, len(self.kusto.in_progress))
+        if self.lost_replies:
+            self.lost_replies -= 1
+        else:
+            self.memory.submitted[action.window.token] = operation_id
+
+    def _recorded(self, told: Observed) -> None:
+        for name in ("operations", "submitted", "refused", "tagged"):
+            known = getattr(self.memory, name)
+            for key, value in getattr(told, name).items():
+                if known.get(key) == value:
+                    del known[key]
+
+    def _poll(self, planned: Plan) -> bool:
+        news = False
+        for each in planned.in_flight:
+            found = self.kusto.show(each.operation_id)
+            before = self.memory.operations.get(each.operation_id)
+            news |= found.state != "InProgress" and (before is None or before != found)
+            self.memory.operations[each.operation_id] = found
+        return news
+
+    def _sleep(self, planned: Plan) -> bool:
+        """Sleep while something is under way; the calendar alone is the test's to turn."""
+        status = self.status
+        past = status.backfill
+        waits = bool(past and (past.in_flight or past.phase == "Running")) or bool(
+            status.schedule and status.schedule.in_flight
+        )
+        soon = planned.wake is not None and planned.wake <= self.now.plus(HOUR // 2)
+        if not waits or not soon or planned.wake is None:
+            return False
+        self.now = planned.wake
+        return True
+
+    # What one sees.
+
+    @property
+    def status(self) -> SummaryRuleStatus:
+        return read(self.raw).status or SummaryRuleStatus()
+
+    @property
+    def backfill(self) -> Any:  # noqa: ANN401 - None only before the first plan
+        return self.status.backfill
+
+    @property
+    def schedule(self) -> Any:  # noqa: ANN401 - None only before the first plan
+        return self.status.schedule
+
+    @property
+    def told(self) -> list[str]:
+        """What was done, by name; Events by their reason."""
+        return [
+            action.reason if isinstance(action, Announce) else type(action).__name__
+            for action in self.log
+        ]
+
+    @property
+    def events(self) -> list[str]:
+        return [each.reason for each in self.log if isinstance(each, Announce)]
+
+    @property
+    def writes(self) -> int:
+        """Writes to the API server; Events apart."""
+        kinds = (RecordStatus, AdvanceSpec, YieldOwnership, RemoveBackfill, SetFinalizer, DropActs)
+        return sum(isinstance(action, kinds) for action in self.log)
+
+    def held(self) -> list[str]:
+        return [held.reason for held in self.plan().held]
+
+    def condition(self, kind: str) -> Any:  # noqa: ANN401 - a Condition
+        return next(each for each in self.status.conditions if each.type == kind)
+
+
+def backfilling(hours: int = 6, *, suspend: bool = True, **more: Any) -> World:  # noqa: ANN401 - JSON
+    """A world with a backfill of some hours; interval runs are suspended unless asked for."""
+    end = Instant.parse(FIRST).plus(hours * HOUR)
+    spec = {"suspend": True} if suspend else {}
+    return World(stored(rule(span(FIRST, str(end), **more), **spec)))
+
+
+def hours(count: int, first: str = FIRST) -> list[str]:
+    """The starts of so many hourly windows."""
+    start = Instant.parse(first)
+    return [str(start.plus(hour * HOUR)) for hour in range(count)]
