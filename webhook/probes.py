@@ -4,16 +4,37 @@ Everything that is not one of the two admission paths ends here, 404s included. 
 few times a minute, so comfort counts, not microseconds.
 """
 
-from fastapi import FastAPI
-from fastapi.responses import PlainTextResponse, Response
+from functools import cache
+
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from webhook.app import App, Receive, Scope, Send
 from webhook.metrics import Metrics
 from webhook.readiness import Readiness
 
 
-def create_probes(readiness: Readiness, metrics: Metrics) -> FastAPI:
-    """Build the app; no documentation pages, since its paths are for machines."""
+def create_probes(readiness: Readiness, metrics: Metrics) -> App:
+    """Build the app when it is first asked, which the first probe does.
+
+    FastAPI takes 0.3 s to import; a replica that has just started need not wait for it before it
+    listens.
+    """
+
+    async def probes(scope: Scope, receive: Receive, send: Send) -> None:
+        await app()(scope, receive, send)
+
+    @cache
+    def app() -> App:
+        return _build(readiness, metrics)
+
+    return probes
+
+
+def _build(readiness: Readiness, metrics: Metrics) -> App:
+    """No documentation pages, since its paths are for machines."""
+    from fastapi import FastAPI  # noqa: PLC0415 - see create_probes
+    from fastapi.responses import PlainTextResponse, Response  # noqa: PLC0415
+
     app = FastAPI(title="SummaryRule webhook", openapi_url=None)
 
     @app.get("/healthz", response_class=PlainTextResponse)

@@ -30,7 +30,7 @@ class Server:
 
 
 PYTHON: Final = sys.executable
-CONTENDERS: Final = "bench.webhook.contenders"
+OTHERS: Final = "bench.webhook.contenders"
 OURS: Final = "this project"
 SERVERS: Final = (
     Server(
@@ -40,11 +40,11 @@ SERVERS: Final = (
             *("--cert-dir", "CERTS", "--log-level", "warning"),
         ),
     ),
-    Server("uvicorn echo", (PYTHON, "-m", f"{CONTENDERS}.echo", "PORT", "CERTS"), answers_alike=False),
+    Server("uvicorn echo", (PYTHON, "-m", f"{OTHERS}.echo", "PORT", "CERTS"), answers_alike=False),
     Server("Go net/http", ("GO/nethttp", "-address", "127.0.0.1:PORT", "-cert-dir", "CERTS")),
     Server("controller-runtime", ("GO/controllerruntime", "-port", "PORT", "-cert-dir", "CERTS")),
-    Server("plain FastAPI", (PYTHON, "-m", f"{CONTENDERS}.plain_fastapi", "PORT", "CERTS")),
-    Server("Kopf", (PYTHON, "-m", f"{CONTENDERS}.kopf_server", "PORT", "CERTS"), answers_alike=False),
+    Server("plain FastAPI", (PYTHON, "-m", f"{OTHERS}.plain_fastapi", "PORT", "CERTS")),
+    Server("Kopf", (PYTHON, "-m", f"{OTHERS}.kopf_server", "PORT", "CERTS"), answers_alike=False),
 )
 
 

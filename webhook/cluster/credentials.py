@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import yaml
-
 from webhook.certificates.context import Pair, load_pair
 from webhook.errors import ClusterError
 
@@ -55,6 +53,8 @@ def find(environment: Mapping[str, str] = os.environ, mount: Path = MOUNT) -> Cr
     """
     if (mount / "token").exists() and "KUBERNETES_SERVICE_HOST" in environment:
         return _mounted(environment, mount)
+    import yaml  # noqa: PLC0415 - in a cluster there is no kubeconfig, and YAML costs 20 ms
+
     path = Path(environment.get("KUBECONFIG") or Path.home() / ".kube" / "config")
     try:
         return _from_kubeconfig(yaml.safe_load(path.read_text("utf-8")), path.parent)

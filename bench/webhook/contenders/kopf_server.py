@@ -5,7 +5,7 @@ engine run, which is less than a Kopf operator does. Its protocol has one messag
 no causes, so that only "allowed" and the patched object can be compared.
 """
 # ruff: noqa: ANN401 - Kopf hands over values without types
-# mypy: disable-error-code="untyped-decorator"
+# mypy: disable-error-code="untyped-decorator,arg-type"
 
 import asyncio
 import sys
@@ -31,10 +31,7 @@ def on_mutate(body: kopf.Body, old: Any, userinfo: Any, patch: kopf.Patch, **_: 
     new = dict(body)
     user = userinfo["username"]
     stored = default(_plain(old), new, user=user, worker=WORKER, now=clock.now()).object
-    for part in ("spec", "metadata"):
-        changed = {k: v for k, v in stored[part].items() if new[part].get(k) != v}
-        if changed:
-            patch.setdefault(part, {}).update(changed)
+    patch.update(_merge_patch(new, stored))
 
 
 @kopf.on.validate(*RULES, registry=REGISTRY, id="validate")
@@ -51,6 +48,18 @@ def on_validate(body: kopf.Body, old: Any, userinfo: Any, warnings: list[str], *
     warnings.extend(found.warnings)
     if found.violations:
         raise kopf.AdmissionError("; ".join(map(str, found.violations)), code=422)
+
+
+def _merge_patch(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """RFC 7386, which is what Kopf takes: None removes."""
+    made: dict[str, Any] = {key: None for key in old if key not in new}
+    for key, value in new.items():
+        if isinstance(value, dict) and isinstance(old.get(key), dict):
+            inner = _merge_patch(old[key], value)
+            made |= {key: inner} if inner else {}
+        elif old.get(key) != value:
+            made[key] = value
+    return made
 
 
 def _plain(old: Any) -> dict[str, Any] | None:

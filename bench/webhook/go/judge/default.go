@@ -11,8 +11,7 @@ func Default(old, rule *SummaryRule, user string, now Ticks) []string {
 	if rule.Spec.Backfill != nil {
 		warnings = defaultBackfill(old, rule, now)
 	}
-	nameRequester(old, rule, user)
-	return warnings
+	return nameRequester(warnings, old, rule, user)
 }
 
 func defaultBackfill(old, rule *SummaryRule, now Ticks) (warnings []string) {
@@ -58,7 +57,7 @@ func rewrite(warnings []string, name string, field *string, was, to Ticks, every
 	return append(warnings, line)
 }
 
-func nameRequester(old, rule *SummaryRule, user string) {
+func nameRequester(warnings []string, old, rule *SummaryRule, user string) []string {
 	wanted := ""
 	if old != nil {
 		wanted = old.Annotations[RequestedBy]
@@ -66,9 +65,13 @@ func nameRequester(old, rule *SummaryRule, user string) {
 	if isNewRequest(old, rule) {
 		wanted = user
 	}
-	if rule.Annotations[RequestedBy] != wanted {
+	if written := rule.Annotations[RequestedBy]; written != wanted {
+		if written != "" {
+			warnings = append(warnings, "metadata.annotations["+RequestedBy+"]: is set by admission; put back")
+		}
 		annotate(rule, RequestedBy, wanted)
 	}
+	return warnings
 }
 
 func isNewRequest(old, rule *SummaryRule) bool {

@@ -50,6 +50,7 @@ func Review(old, rule *SummaryRule, user string, now Ticks) Verdict {
 		verdict.Audit["windows"] = strconv.FormatInt(max(0, int64(windows)), 10)
 	}
 	if len(verdict.Errors) > 0 {
+		verdict.Warnings = nil
 		verdict.Audit["decision"] = "denied"
 	}
 	return verdict
@@ -102,11 +103,19 @@ func reviewBackfill(verdict *Verdict, rule *SummaryRule, at bounds, now Ticks) {
 	if at.hasEvery {
 		earliest, latest = earliest.floor(at.every), latest.ceil(at.every)
 	}
+	asked := rule.Spec.Backfill
 	refuse := func(name, value, detail string) {
 		verdict.Errors = append(verdict.Errors, field.Invalid(path.Child(name), value, detail))
 	}
+	switch {
+	case asked.End == "":
+		verdict.Errors = append(verdict.Errors, field.Required(path.Child("end"), ""))
+	case at.hasStart && at.hasEnd && at.start >= at.end:
+		verdict.Errors = append(verdict.Errors, field.Invalid(path.Child("start"), field.OmitValueType{},
+			fmt.Sprintf("start %s must be before end %s: the range is half-open, [start, end); "+
+				"write an earlier start or a later end", asked.Start, asked.End)))
+	}
 	tooOld := fmt.Sprintf("is more than 30 days ago; write %s or later", earliest)
-	asked := rule.Spec.Backfill
 	if at.hasStart && (at.isNewStart || at.isNewID) && at.start < earliest {
 		refuse("start", asked.Start, tooOld)
 	}
