@@ -11,7 +11,7 @@ from typing import Protocol
 
 from summaryrule.actions import Action, Announce, Cancel, LookUpTag, RecordStatus, Submit
 from summaryrule.observed import Observed
-from worker.errors import Refused
+from worker.errors import Refused, WorkerError
 from worker.kube.store import Key, key_of
 from worker.ledger import Ledger
 from worker.logs import about
@@ -90,7 +90,7 @@ class Executor:
         if failures and len(failures) == len(answers):
             raise failures[0]
         for failure in failures:
-            if not isinstance(failure, Exception):
+            if not isinstance(failure, WorkerError):
                 raise failure
             log.warning("a window was not submitted and waits: %s", failure)
 

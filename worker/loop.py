@@ -49,6 +49,10 @@ async def _once(key: Key, queue: Queue[Key], reconciler: Reconciler, metrics: Me
         delay = queue.retry(key, at_least)
         metrics.reconciled(type(error).__name__)
         log.warning("looking again in %.1f s: %s", delay, error)
+    except Exception:  # the bulkhead: a defect that one rule meets must not stop the others
+        delay = queue.retry(key)
+        metrics.reconciled("defect")
+        log.exception("a defect of the worker; looking again in %.1f s", delay)
     else:
         metrics.reconciled("ok")
         queue.forget(key)
