@@ -168,10 +168,11 @@ def settle(
             "last_error": errors[-1] if errors else status.last_error,
         }
     )
-    skipped = (*sorted_.skipped, *_skipped_ahead(rule, changed))
+    passed = credit(changed, (*settled.done, *sorted_.skipped))
+    skipped = (*sorted_.skipped, *_skipped_ahead(rule, passed))
     if not settled.done and not skipped:
         return changed
-    credited = credit(_left_out(changed, skipped), (*settled.done, *skipped))
+    credited = credit(_left_out(passed, skipped), skipped)
     return estimated(counted(credited, rule.spec.interval), now)
 
 

@@ -178,8 +178,8 @@ def test_a_range_that_the_schedule_runs_as_well_is_warned_of() -> None:
     assert verdict.warnings == (
         (
             "spec.backfill: the schedule runs windows from 2026-11-24T05:00:00Z on as well, so"
-            " those up to 2026-11-24T06:00:00Z are appended twice; write 2026-11-24T05:00:00Z as end to"
-            " avoid it"
+            " those up to 2026-11-24T06:00:00Z are appended twice; write 2026-11-24T05:00:00Z as"
+            " end to avoid it"
         ),
     )
     suspended = admit(rule(span("2026-11-20T00:00:00Z", "2026-11-24T06:00:00Z"), suspend=True))

@@ -33,6 +33,7 @@ class Kusto:
 
     fate: Callable[[str, int], str] = lambda _start, _attempt: _ENDED_WELL
     is_slow: bool = False
+    ignores_cancel: bool = False
     data: list[Append] = field(default_factory=list)
     submits: list[Append] = field(default_factory=list)
     canceled: list[str] = field(default_factory=list)
@@ -87,7 +88,7 @@ class Kusto:
     def cancel(self, operation_id: str) -> None:
         """Stop it, if it has not ended."""
         self.canceled.append(operation_id)
-        if operation_id in self.in_progress:
+        if operation_id in self.in_progress and not self.ignores_cancel:
             self._states[operation_id] = "Canceled"
 
     @property

@@ -86,7 +86,7 @@ class World:
         self.raw["metadata"]["annotations"] = merged
         self._write_spec(verdict.object["spec"])
 
-    def edit(self, **spec: Any) -> None:  # noqa: ANN401 - JSON
+    def edit(self, **spec: Any) -> None:
         """kubectl edit of parts of spec, past admission."""
         wanted = {**self.raw["spec"], **spec}
         self._write_spec({name: value for name, value in wanted.items() if value is not ...})
@@ -159,11 +159,7 @@ class World:
             self._perform(action, told)
 
     def _perform(self, action: Action, told: Observed) -> None:
-        metadata, spec = self.raw["metadata"], self.raw["spec"]
         match action:
-            case RecordStatus():
-                self.raw["status"] = dump(action.status)
-                self._recorded(told)
             case Submit():
                 self._submit(action)
             case LookUpTag():
@@ -171,26 +167,38 @@ class World:
             case Cancel():
                 self.kusto.cancel(action.operation_id)
                 self.memory.canceled.add(action.operation_id)
-            case AdvanceSpec():
-                wanted = {**spec["backfill"], "start": str(action.start)}
-                wanted.pop("operationId", None)
-                if action.operation_id:
-                    wanted["operationId"] = action.operation_id
-                self._write_spec({**spec, "backfill": wanted})
-                entry = {"manager": WORKER_MANAGER, "fieldsV1": {"f:spec": {"f:backfill": {}}}}
-                metadata["managedFields"] = [entry]
+            case RecordStatus():
+                self.raw["status"] = dump(action.status)
+                self._recorded(told)
+            case AdvanceSpec() | RemoveBackfill():
+                self._write_backfill(action)
+            case _:
+                self._write_metadata(action)
+
+    def _write_backfill(self, action: AdvanceSpec | RemoveBackfill) -> None:
+        metadata, spec = self.raw["metadata"], self.raw["spec"]
+        if isinstance(action, RemoveBackfill):
+            self._write_spec({n: value for n, value in spec.items() if n != "backfill"})
+            metadata["finalizers"] = []
+            return
+        wanted = {**spec["backfill"], "start": str(action.start)}
+        wanted.pop("operationId", None)
+        if action.operation_id:
+            wanted["operationId"] = action.operation_id
+        self._write_spec({**spec, "backfill": wanted})
+        entry = {"manager": WORKER_MANAGER, "fieldsV1": {"f:spec": {"f:backfill": {}}}}
+        metadata["managedFields"] = [entry]
+
+    def _write_metadata(self, action: Action) -> None:
+        metadata = self.raw["metadata"]
+        match action:
             case YieldOwnership():
                 metadata["managedFields"] = yielded(metadata.get("managedFields", []))
-            case RemoveBackfill():
-                self._write_spec({n: value for n, value in spec.items() if n != "backfill"})
-                metadata["finalizers"] = []
             case SetFinalizer():
                 metadata["finalizers"] = [FINALIZER] if action.present else []
             case DropActs():
                 for name in action.names:
                     del metadata["annotations"][name]
-            case Announce():
-                pass
 
     def _submit(self, action: Submit) -> None:
         status = self.status
@@ -246,11 +254,11 @@ class World:
         return read(self.raw).status or SummaryRuleStatus()
 
     @property
-    def backfill(self) -> Any:  # noqa: ANN401 - None only before the first plan
+    def backfill(self) -> Any:
         return self.status.backfill
 
     @property
-    def schedule(self) -> Any:  # noqa: ANN401 - None only before the first plan
+    def schedule(self) -> Any:
         return self.status.schedule
 
     @property
@@ -274,11 +282,11 @@ class World:
     def held(self) -> list[str]:
         return [held.reason for held in self.plan().held]
 
-    def condition(self, kind: str) -> Any:  # noqa: ANN401 - a Condition
+    def condition(self, kind: str) -> Any:
         return next(each for each in self.status.conditions if each.type == kind)
 
 
-def backfilling(hours: int = 6, *, suspend: bool = True, **more: Any) -> World:  # noqa: ANN401 - JSON
+def backfilling(hours: int = 6, *, suspend: bool = True, **more: Any) -> World:
     """A world with a backfill of some hours; interval runs are suspended unless asked for."""
     end = Instant.parse(FIRST).plus(hours * HOUR)
     spec = {"suspend": True} if suspend else {}
