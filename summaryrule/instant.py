@@ -7,6 +7,7 @@ integer here. Every room that compares, aligns or prints a time goes through thi
 import re
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Final, Self
 
 TICKS_PER_SECOND: Final = 10_000_000
@@ -67,11 +68,16 @@ class Instant:
         return str(Instant(self.ticks - self.ticks % TICKS_PER_SECOND))
 
     def __str__(self) -> str:
-        days, rest = divmod(self.ticks, TICKS_PER_DAY)
-        seconds, fraction = divmod(rest, TICKS_PER_SECOND)
-        tail = f".{fraction:07d}".rstrip("0") if fraction else ""
-        clock = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
-        return f"{date.fromordinal(days + 1).isoformat()}T{clock}{tail}Z"
+        return _written(self.ticks)
+
+
+@lru_cache(maxsize=1024)
+def _written(ticks: int) -> str:
+    days, rest = divmod(ticks, TICKS_PER_DAY)
+    seconds, fraction = divmod(rest, TICKS_PER_SECOND)
+    tail = f".{fraction:07d}".rstrip("0") if fraction else ""
+    clock = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+    return f"{date.fromordinal(days + 1).isoformat()}T{clock}{tail}Z"
 
 
 MIN: Final = Instant(0)

@@ -18,8 +18,15 @@ from summaryrule.actions import (
     YieldOwnership,
 )
 from summaryrule.desk import Desk, flies
+from summaryrule.instant import Instant
 from summaryrule.ownership import must_yield
-from summaryrule.v1 import FINALIZER, SummaryRuleStatus, WindowStatus
+from summaryrule.v1 import (
+    FINALIZER,
+    BackfillSpec,
+    BackfillStatus,
+    SummaryRuleStatus,
+    WindowStatus,
+)
 
 
 def submits(desk: Desk, status: SummaryRuleStatus) -> Iterator[Submit]:
@@ -77,9 +84,22 @@ def show(desk: Desk, status: SummaryRuleStatus) -> Iterator[Action]:
     if running.done_until >= wanted.end or not request.continues(running, asked):
         return
     oldest = next((w.operation_id for w in running.in_flight if w.operation_id), None)
-    if (wanted.start, wanted.operation_id) != (running.done_until, oldest):
+    if (wanted.start, wanted.operation_id) == (running.done_until, oldest):
+        return
+    if shown_at(desk, running) <= desk.now or _lags(desk, wanted, running):
         yield AdvanceSpec(running.done_until, oldest)
         yield YieldOwnership()
+
+
+def shown_at(desk: Desk, running: BackfillStatus) -> Instant:
+    """When the oldest operation has run long enough to be shown in spec; at once where none is."""
+    since = next((w.submitted_at for w in running.in_flight if w.operation_id), None)
+    return Instant(0) if since is None else since.plus(desk.settings.show_after.ticks)
+
+
+def _lags(desk: Desk, wanted: BackfillSpec, running: BackfillStatus) -> bool:
+    behind = running.done_until.ticks - wanted.start.ticks
+    return behind >= desk.settings.show_lag * desk.rule.spec.interval.ticks
 
 
 def clear(desk: Desk, status: SummaryRuleStatus) -> Iterator[Action]:

@@ -186,6 +186,7 @@ def _wake(desk: Desk, status: SummaryRuleStatus, due: Tiles | None) -> Instant |
     if past is not None and request.is_active(past):
         following_one = next(remaining.outstanding(past, spec.interval), None)
         times += [due_at(following_one, spec.ingestion_delay)] if following_one else []
+        times.append(outward.shown_at(desk, past))
     return min((time for time in times if time > desk.now), default=None)
 
 

@@ -7,6 +7,7 @@ rule always passes. Called by the webhook for every review, and by ``webhook rev
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 from summaryrule import kql, manifest
@@ -46,11 +47,10 @@ def review(
     case = Case(dict(old or {}), dict(new), user, now, parse_cel)
     if user == worker or manifest.is_leaving(case.new) or case.is_same:
         return Review((), (), {"decision": "passed"})
-    violations = dict.fromkeys(schema(new, old))
-    for check in CHECKS:
-        violations.update(dict.fromkeys(check(case)))
+    found = [*schema(new, old), *chain.from_iterable(check(case) for check in CHECKS)]
+    violations = tuple(dict.fromkeys(found))
     warnings = () if violations else tuple(text for warn in CAUTIONS for text in warn(case))
-    return Review(tuple(violations), warnings, _audit(case, denied=bool(violations)))
+    return Review(violations, warnings, _audit(case, denied=bool(violations)))
 
 
 def IntervalNotWholeTicks(case: Case) -> Iterator[Violation]:  # noqa: N802 - the violation's name

@@ -1,5 +1,7 @@
 """A backfill from its request to its end: one window after the other, each exactly once."""
 
+from dataclasses import replace
+
 import pytest
 
 from summaryrule.actions import (
@@ -9,6 +11,7 @@ from summaryrule.actions import (
     Submit,
     YieldOwnership,
 )
+from summaryrule.duration import Duration
 from summaryrule.instant import Instant
 from tests.domain.plan.world import FIRST, HOUR, backfilling, hours
 
@@ -199,3 +202,23 @@ def test_nothing_is_done_twice_for_one_state() -> None:
 
 def _until(count: int) -> dict[str, str]:
     return {"start": FIRST, "end": str(Instant.parse(FIRST).plus(count * HOUR))}
+
+
+def test_quick_windows_are_shown_in_spec_every_eighth() -> None:
+    world = backfilling(20)
+    world.settings = replace(world.settings, show_after=Duration.parse("250ms"))
+    world.run()
+    shown = [str(one.start) for one in world.log if isinstance(one, AdvanceSpec)]
+    assert shown == [hours(20)[8], hours(20)[16]]
+
+
+def test_a_window_that_takes_longer_is_shown_by_itself() -> None:
+    world = backfilling(3)
+    world.settings = replace(world.settings, show_after=Duration.parse("250ms"))
+    world.kusto.is_slow = True
+    world.settle()
+    assert "operationId" not in world.raw["spec"]["backfill"]
+    assert world.plan().wake is not None
+    world.sleep(0.3 / 3600)
+    world.settle()
+    assert world.raw["spec"]["backfill"]["operationId"] == world.kusto.in_progress[0]

@@ -21,6 +21,7 @@ from summaryrule.actions import (
     Submit,
     YieldOwnership,
 )
+from summaryrule.duration import Duration
 from summaryrule.instant import Instant
 from summaryrule.observed import Observed, Operation
 from summaryrule.ownership import WORKER_MANAGER, yielded
@@ -30,7 +31,9 @@ from summaryrule.v1 import FINALIZER, SummaryRuleStatus, dump
 from tests.domain.manifests import NOW, Json, admit, rule, span, stored
 from tests.domain.plan.kusto import Kusto
 
-SETTINGS = Settings(endpoints={"Telemetry": "http://kusto", "Other": "http://other"})
+SETTINGS = Settings(
+    endpoints={"Telemetry": "http://kusto", "Other": "http://other"}, show_after=Duration(0)
+)
 HOUR = 36_000_000_000
 FIRST = "2026-11-20T00:00:00Z"
 
