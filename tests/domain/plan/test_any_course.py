@@ -51,7 +51,7 @@ def _calm(world: World, ends: list[str]) -> None:
 
 @pytest.mark.parametrize("seed", range(150))
 def test_any_course_of_events_loses_and_doubles_nothing(seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311 - a seed to replay
+    chance = random.Random(seed)
     most = chance.choice([1, 3, 8])
     world, ends = backfilling(6, maxInFlight=most), [ENDS[0]]
     world.kusto.is_slow = True
