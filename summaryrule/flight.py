@@ -45,11 +45,6 @@ def settle(
     return settled
 
 
-def is_ready(window: WindowStatus, now: Instant, settings: Settings) -> bool:
-    """Whether an intent without an operation may be submitted now."""
-    return window.operation_id is None and ready_at(window, settings) <= now
-
-
 def ready_at(window: WindowStatus, settings: Settings) -> Instant:
     """When its back-off ends: doubling from ``retry_base`` to ``retry_cap``, spread by token."""
     if window.submitted_at is None:

@@ -27,6 +27,7 @@ from summaryrule.v1 import (
     SummaryRuleStatus,
     WindowStatus,
 )
+from summaryrule.windows import due_at
 
 
 def submits(desk: Desk, status: SummaryRuleStatus) -> Iterator[Submit]:
@@ -44,10 +45,22 @@ def _ready(desk: Desk, windows: tuple[WindowStatus, ...], bound: int) -> Iterato
     """The oldest that are ready, as far as ``bound`` operations at once allow."""
     spec = desk.rule.spec
     room = bound - sum(1 for window in windows if window.operation_id is not None)
-    ready = (each for each in windows if flight.is_ready(each, desk.now, desk.settings))
+    ready = (
+        each for each in windows if each.operation_id is None and desk.now >= ready_at(desk, each)
+    )
     for window in islice(ready, max(room, 0)):
         text = kql.command(spec, window.window, desk.settings.labels, token=window.token)
         yield Submit(window, spec.database, text)
+
+
+def ready_at(desk: Desk, window: WindowStatus) -> Instant:
+    """From when a recorded intent may be submitted.
+
+    Its back-off has ended and it is due, asked again here: it may have been recorded by a worker
+    whose clock runs ahead, or before a longer ``ingestionDelay``.
+    """
+    backed_off = flight.ready_at(window, desk.settings)
+    return max(backed_off, due_at(window.window, desk.rule.spec.ingestion_delay))
 
 
 def lookups(desk: Desk, status: SummaryRuleStatus) -> Iterator[LookUpTag]:

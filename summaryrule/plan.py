@@ -21,7 +21,6 @@ from summaryrule import (
     conditions,
     criteria,
     departure,
-    flight,
     holds,
     notes,
     outward,
@@ -178,7 +177,7 @@ def _timeless(status: SummaryRuleStatus) -> dict[str, Any]:
 def _wake(desk: Desk, status: SummaryRuleStatus, due: Tiles | None) -> Instant | None:
     spec = desk.rule.spec
     intents = (window for window in desk.windows(status) if window.operation_id is None)
-    times = [flight.ready_at(window, desk.settings) for window in intents]
+    times = [outward.ready_at(desk, window) for window in intents]
     if due is not None and not spec.suspend:
         following = Window(due.end, due.end.plus(spec.interval.ticks))
         times.append(due_at(following, spec.ingestion_delay))
