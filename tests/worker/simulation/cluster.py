@@ -4,10 +4,11 @@ It keeps what the worker relies on, and the contract tests hold it and the real 
 same sentences. Everything is synchronous; latency and faults belong to the adapters on top.
 """
 
-import copy
 import itertools
 from collections.abc import Callable
 from typing import Any
+
+import msgspec
 
 from tests.worker.simulation.ownership import Owners, Path, owned
 from worker.errors import Conflict, NotFound
@@ -23,19 +24,29 @@ Admission = Callable[[Item | None, Item], None]
 _SERVERS_OWN = ("uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp")
 
 
+def copied(item: Item) -> Item:
+    """A copy that shares nothing; several times as fast as `copy.deepcopy` on JSON."""
+    found: Item = msgspec.msgpack.decode(msgspec.msgpack.encode(item))
+    return found
+
+
 class Cluster:
     """All objects of one kind, and everybody who watches them."""
 
-    def __init__(self, admission: Admission | None = None, timestamp: str = "") -> None:
+    def __init__(
+        self,
+        admission: Admission | None = None,
+        timestamp: Callable[[], str] = lambda: "2026-03-02T00:00:00Z",
+    ) -> None:
         self._objects: dict[Key, Item] = {}
         self._versions = itertools.count(1)
         self._uids = itertools.count(1)
         self._watchers: list[Watcher] = []
         self._admission = admission
-        self._timestamp = timestamp or "2026-03-02T00:00:00Z"
+        self._timestamp = timestamp
 
     def __iter__(self) -> "itertools.chain[Item]":
-        return itertools.chain(copy.deepcopy(list(self._objects.values())))
+        return itertools.chain([copied(item) for item in self._objects.values()])
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """Call `watcher` with ADDED, MODIFIED or DELETED and the object; returns how to stop."""
@@ -43,18 +54,18 @@ class Cluster:
         return lambda: self._watchers.remove(watcher)
 
     def get(self, namespace: str, name: str) -> Item:
-        return copy.deepcopy(self._found((namespace, name)))
+        return copied(self._found((namespace, name)))
 
     def create(self, item: Item, manager: str = "kubectl-create") -> Item:
         """Raises Conflict when the name is taken."""
-        new = copy.deepcopy(item)
+        new = copied(item)
         if key_of(new) in self._objects:
             raise Conflict(f"{key_of(new)} exists already")
         new.pop("status", None)
         new["metadata"] |= {
             "uid": f"00000000-0000-4000-8000-{next(self._uids):012d}",
             "generation": 1,
-            "creationTimestamp": self._timestamp,
+            "creationTimestamp": self._timestamp(),
         }
         self._admit(None, new)
         return self._store("ADDED", new, (manager, "Update", ""), before={})
@@ -68,7 +79,7 @@ class Cluster:
         version = body.get("metadata", {}).get("resourceVersion")
         if version is not None and version != old["metadata"]["resourceVersion"]:
             raise Conflict(f"{key} has been modified")
-        merged = merge(copy.deepcopy(old), copy.deepcopy(body))
+        merged = merge(copied(old), copied(body))
         new = _only(old, merged, status=status)
         return self._update(old, new, (manager, "Update", "status" if status else ""))
 
@@ -80,7 +91,7 @@ class Cluster:
             return self._as_applied(item, manifest, manager)
         wanted = owned(manifest)
         self._refuse_conflicts(old, wanted, manager, force=force)
-        new = merge(copy.deepcopy(old), copy.deepcopy(manifest))
+        new = merge(copied(old), copied(manifest))
         owners = Owners(old["metadata"]["managedFields"])
         mine = owners.paths.get((manager, "Apply", ""), set())
         for path in mine - wanted.keys():
@@ -96,8 +107,8 @@ class Cluster:
             self._drop(old)
             return
         if "deletionTimestamp" not in old["metadata"]:
-            new = copy.deepcopy(old)
-            new["metadata"]["deletionTimestamp"] = self._timestamp
+            new = copied(old)
+            new["metadata"]["deletionTimestamp"] = self._timestamp()
             new["metadata"]["generation"] += 1
             self._put("MODIFIED", new)
 
@@ -112,15 +123,15 @@ class Cluster:
 
     def _update(self, old: Item, new: Item, by: tuple[str, str, str]) -> Item:
         if not by[2]:
-            self._admit(copy.deepcopy(old), new)
+            self._admit(copied(old), new)
         if new == old:
-            return copy.deepcopy(old)
+            return copied(old)
         if new.get("spec") != old.get("spec"):
             new["metadata"]["generation"] += 1
         deleting = "deletionTimestamp" in new["metadata"]
         if deleting and not new["metadata"].get("finalizers"):
             self._drop(new)
-            return copy.deepcopy(new)
+            return copied(new)
         return self._store("MODIFIED", new, by, before=owned(old))
 
     def _store(self, kind: str, new: Item, by: tuple[str, str, str], before: Leaves) -> Item:
@@ -133,17 +144,17 @@ class Cluster:
         new["metadata"]["resourceVersion"] = str(next(self._versions))
         self._objects[key_of(new)] = new
         self._tell(kind, new)
-        return copy.deepcopy(new)
+        return copied(new)
 
     def _drop(self, item: Item) -> None:
-        gone = copy.deepcopy(item)
+        gone = copied(item)
         gone["metadata"]["resourceVersion"] = str(next(self._versions))
         del self._objects[key_of(item)]
         self._tell("DELETED", gone)
 
     def _tell(self, kind: str, item: Item) -> None:
         for watcher in list(self._watchers):
-            watcher(kind, copy.deepcopy(item))
+            watcher(kind, copied(item))
 
     def _refuse_conflicts(self, old: Item, wanted: Leaves, manager: str, *, force: bool) -> None:
         owners, live = Owners(old["metadata"]["managedFields"]), owned(old)
@@ -162,13 +173,13 @@ class Cluster:
         owners.paths.pop((manager, "Update", ""), None)
         owners.paths[manager, "Apply", ""] = set(owned(manifest))
         stored["metadata"]["managedFields"] = owners.entries()
-        return copy.deepcopy(stored)
+        return copied(stored)
 
 
 def _only(old: Item, merged: Item, *, status: bool) -> Item:
     """What a request may change: status through its subresource, all else through the main one."""
     if status:
-        new = copy.deepcopy(old) | {"status": merged.get("status")}
+        new = copied(old) | {"status": merged.get("status")}
         if new["status"] is None:
             del new["status"]
         return new

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TypeVar
 
-from worker.errors import Ambiguous, Temporary, Throttled, Unreachable
+from worker.errors import Ambiguous, Conflict, Temporary, Throttled, Unreachable
 
 T = TypeVar("T")
 
@@ -21,6 +21,7 @@ class Fates:
     refused_before: float = 0.0
     lost_reply: float = 0.0
     throttled: float = 0.0
+    conflict: float = 0.0
     hang: float = 0.0
     slowest: float = 0.0
     until: float = float("inf")
@@ -29,20 +30,22 @@ class Fates:
         """Carry out `call`, or not, and answer, or not. Both ends are awaits, so a cancel can
         fall before the call's effect or after it.
         """
-        await self._wait()
-        self._before()
+        await self._wait(writes=writes)
+        self._before(writes=writes)
         result = call()
-        await self._wait()
+        await self._wait(writes=writes)
         self._after(writes=writes)
         return result
 
-    async def _wait(self) -> None:
+    async def _wait(self, *, writes: bool) -> None:
         await asyncio.sleep(self.dice.uniform(0, self.slowest) if self.slowest else 0)
         if self._strikes(self.hang):
             await asyncio.sleep(60)
-            raise Unreachable("no answer in time")
+            raise (Ambiguous if writes else Unreachable)("no answer in time")
 
-    def _before(self) -> None:
+    def _before(self, *, writes: bool) -> None:
+        if writes and self._strikes(self.conflict):
+            raise Conflict("somebody else was faster")
         if self._strikes(self.throttled):
             raise Throttled("asks for fewer calls", self.dice.uniform(1, 30))
         if self._strikes(self.refused_before):

@@ -107,6 +107,11 @@ class MemoryLeases:
         async with _deadline(within):
             return await self._fates.meet(lambda: self._replace(lease, spec), writes=True)
 
+    def holder(self, name: str) -> str | None:
+        """Who holds it, as it is stored now."""
+        found = self._leases.get(name)
+        return None if found is None else found["spec"].get("holderIdentity")
+
     def _create(self, name: str, spec: dict[str, Any]) -> Item:
         if name in self._leases:
             raise Conflict(f"the Lease {name} exists already")

@@ -76,6 +76,7 @@ class World:
     submitted: list[tuple[int, str]] = field(default_factory=list)
     records: dict[str, Operation] = field(default_factory=dict)
     running: dict[str, _Running] = field(default_factory=dict)
+    expired: set[str] = field(default_factory=set)
 
     def start(self, database: str, command: str) -> str:
         """Take an async append; its operation id. Raises Refused for any other text."""
@@ -112,6 +113,10 @@ class World:
     def forget(self, one: str) -> None:
         """Lose an operation's record (an election of the admin node does that)."""
         self.records.pop(one, None)
+
+    def expire(self, one: str) -> None:
+        """From now on only the log has it."""
+        self.expired.add(one)
 
     def known(self, ids: Iterable[str], *, younger: int, lag: int = 0) -> dict[str, Operation]:
         """Records updated within `younger` ticks, as they stood `lag` ticks ago."""
@@ -183,7 +188,8 @@ class MemoryKusto:
         return await self._fates.meet(lambda: self._world.start(database, command), writes=True)
 
     async def operations(self, database: str, ids: Iterable[str]) -> dict[str, Operation]:
-        return await self._known(database, list(ids), younger=_LATEST_FOR)
+        recent = [one for one in ids if one not in self._world.expired]
+        return await self._known(database, recent, younger=_LATEST_FOR)
 
     async def operations_log(self, database: str, ids: Iterable[str]) -> dict[str, Operation]:
         lag = round(self._world.log_lag * TICKS_PER_SECOND)

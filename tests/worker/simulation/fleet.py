@@ -1,0 +1,168 @@
+"""The workers of a story: wired as `worker.serve` wires them, on wires that can be cut.
+
+A worker that was killed or ended is followed by another with a new identity and no memory.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from summaryrule.settings import Settings
+from tests.worker.simulation.cluster import Cluster
+from tests.worker.simulation.kube import MemoryLeases, MemoryWatch
+from tests.worker.simulation.processes import Process
+from tests.worker.simulation.virtual import VirtualClock
+from tests.worker.simulation.wire import Wire, WiredEvents, WiredKusto, WiredLeases, WiredRules
+from tests.worker.simulation.witness import Witness, WorkerView
+from worker.backoff import Backoff
+from worker.errors import LeaseLost
+from worker.execute import Executor, Permission
+from worker.expression import evaluate
+from worker.kube.store import Key, Store
+from worker.lease import Elector, Leadership, Timing
+from worker.ledger import Ledger
+from worker.loop import work
+from worker.metrics import Metrics
+from worker.poller import Poller
+from worker.ports import Clock, Events, Kusto, Rule, Rules
+from worker.queue import Queue
+from worker.reconcile import Reconciler
+from worker.tally import Tally
+
+LEASE = "summaryrule-operator-worker"
+TIMING = Timing(duration=120.0, renew_deadline=80.0, retry=20.0)
+"""Eight times the real one, since every renewal costs a real moment; the proportions are its."""
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """All that outlives a worker."""
+
+    cluster: Cluster
+    leases: MemoryLeases
+    rules: Rules
+    kusto: Kusto
+    settings: Settings
+    witness: Witness
+    metrics: Metrics
+    lag: Callable[[], float]
+    events: Events
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a mutation may put in the place of the real parts."""
+
+    executor: Callable[[Rules, Kusto, Events, Ledger, Permission], Executor] = Executor
+    rules: Callable[[Rules], Rules] = lambda rules: rules
+    kusto: Callable[[Kusto], Kusto] = lambda kusto: kusto
+    shown: Callable[[Rule], Rule] = lambda rule: rule
+    permission: Callable[[Leadership], Permission] = lambda leadership: leadership
+
+
+class CountingTally(Tally):
+    """Counts looks as well."""
+
+    def __init__(self, metrics: Metrics, witness: Witness) -> None:
+        super().__init__(metrics)
+        self._witness = witness
+
+    def looked(self, rule: Rule, now: Any) -> None:
+        self._witness.counts["looks"] += 1
+        super().looked(rule, now)
+
+
+class Worker:
+    """One process; `crash` is the chance that a call is its last."""
+
+    def __init__(
+        self, name: str, town: Town, parts: Parts, dice: Random, *, crash: float, skew: float
+    ) -> None:
+        self.name = name
+        self.process = Process(dice)
+        self.wire = Wire(self.process, dice, crash)
+        self._town, self._parts, self._dice = town, parts, dice
+        self._clock: Clock = VirtualClock(skew=skew)
+        self._queue: Queue[Key] = Queue(self._clock, lambda: Backoff(1.0, 300.0, dice.random))
+        self._store = _Shown(self._queue.add, parts.shown)
+        self._watch = MemoryWatch(town.cluster, self._store, town.lag)
+        self._is_told = True
+        self._view = WorkerView(name, self._store, self._clock, self._holds_lease)
+        self._elector = Elector(
+            WiredLeases(town.leases, self.wire),
+            LEASE,
+            name,
+            self._clock,
+            timing=TIMING,
+            backoff=Backoff(TIMING.retry, TIMING.retry, dice.random),
+        )
+
+    def start(self) -> None:
+        self._town.witness.tell(f"{self.name} starts")
+        self.task = self.process.start(self._campaign())
+
+    async def end(self) -> None:
+        """SIGTERM: the work is cancelled and the Lease given up."""
+        self.task.cancel()
+        await asyncio.wait({self.task})
+        await self.close()
+
+    async def close(self) -> None:
+        """It is dead, and nobody tells it anything any more."""
+        self.process.kill()
+        if self._is_told:
+            self._is_told = False
+            self._watch.stop()
+        await self.process.bury()
+        await self.wire.close()
+
+    def _holds_lease(self) -> bool:
+        return self._town.leases.holder(LEASE) == self.name
+
+    async def _campaign(self) -> None:
+        while True:
+            try:
+                await self._elector.run(self._lead)
+            except LeaseLost as error:
+                self._town.witness.tell(f"{self.name}: {error}")
+
+    async def _lead(self, leadership: Leadership) -> None:
+        town, parts, ledger = self._town, self._parts, Ledger()
+        town.witness.tell(f"{self.name} leads")
+        rules = parts.rules(WiredRules(town.rules, self.wire, town.witness, self._view))
+        kusto: Kusto = WiredKusto(parts.kusto(town.kusto), self.wire, town.witness, self._view)
+        events = WiredEvents(town.events, self.wire)
+        poller = Poller(kusto, ledger, self._clock, self._queue.add)
+        executor = parts.executor(rules, kusto, events, ledger, parts.permission(leadership))
+        reconciler = Reconciler(
+            rules,
+            self._store,
+            ledger,
+            poller,
+            executor,
+            self._clock,
+            town.settings,
+            evaluate,
+            CountingTally(town.metrics, town.witness),
+        )
+        for rule in self._store:
+            self._queue.add((rule["metadata"]["namespace"], rule["metadata"]["name"]))
+        async with asyncio.TaskGroup() as tasks:
+            polling = tasks.create_task(poller.run())
+            try:
+                await work(self._queue, reconciler, town.metrics, 2)
+            finally:
+                polling.cancel()
+
+
+class _Shown(Store):
+    """A store that shows its objects through a mutation's eyes."""
+
+    def __init__(self, changed: Callable[[Key], None], shown: Callable[[Rule], Rule]) -> None:
+        super().__init__(changed)
+        self._shown = shown
+
+    def put(self, item: Rule) -> None:
+        super().put(self._shown(item))

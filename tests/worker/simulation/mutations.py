@@ -1,0 +1,121 @@
+"""The worker without one of its safeguards, to show that the simulation would notice.
+
+Each mutation replaces a part that the worker is given (its ports, its executor, its permission,
+the objects that it reads), never a name inside a module of the worker.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from summaryrule import kql
+from summaryrule.actions import Action, RecordStatus, Submit
+from summaryrule.identity import spec_hash
+from summaryrule.observed import Observed, Operation
+from summaryrule.reading import MalformedError, read
+from summaryrule.v1 import SummaryRuleStatus, WindowStatus
+from tests.worker.simulation.fleet import Parts
+from worker.execute import Executor
+from worker.lease import Leadership
+from worker.ports import Kusto, Rule
+
+_TAGS: Final = re.compile(r""", tags='\[.*?\]', ingestIfNotExists='\[.*?\]'""")
+
+
+class SubmitsFirst(Executor):
+    """Without the intent: a window is submitted first, and recorded with its answer."""
+
+    async def perform(self, rule: Rule, actions: Sequence[Action], seen: Observed) -> Rule:
+        early = []
+        for action in actions:
+            if isinstance(action, RecordStatus):
+                early = [self._submit_of(rule, one) for one in _new_intents(rule, action.status)]
+        await self._submit_all((rule["metadata"]["namespace"], rule["metadata"]["name"]), early)
+        return await super().perform(rule, actions, seen)
+
+    @staticmethod
+    def _submit_of(rule: Rule, window: WindowStatus) -> Submit:
+        spec = read(rule).spec
+        return Submit(
+            window, spec.database, kql.command(spec, window.window, {}, token=window.token)
+        )
+
+
+def _new_intents(rule: Rule, status: SummaryRuleStatus) -> list[WindowStatus]:
+    before = {window.token for window in _flying(read(rule).status or SummaryRuleStatus())}
+    return [window for window in _flying(status) if window.token not in before]
+
+
+def _flying(status: SummaryRuleStatus) -> list[WindowStatus]:
+    runs, past = status.schedule, status.backfill
+    return [*(runs.in_flight if runs else ()), *(past.in_flight if past else ())]
+
+
+class Untagged:
+    """Without the token: appends carry no ingest-by tag. Keeps `worker.ports.Kusto`."""
+
+    def __init__(self, kusto: Kusto) -> None:
+        self._kusto = kusto
+
+    def endpoint(self, database: str) -> str | None:
+        return self._kusto.endpoint(database)
+
+    async def submit(self, database: str, command: str) -> str:
+        return await self._kusto.submit(database, _TAGS.sub("", command))
+
+    async def operations(self, database: str, ids: Iterable[str]) -> dict[str, Operation]:
+        return await self._kusto.operations(database, ids)
+
+    async def operations_log(self, database: str, ids: Iterable[str]) -> dict[str, Operation]:
+        return await self._kusto.operations_log(database, ids)
+
+    async def has_tag(self, database: str, table: str, tag: str) -> bool:
+        return await self._kusto.has_tag(database, table, tag)
+
+    async def cancel(self, database: str, operation: str) -> bool:
+        return await self._kusto.cancel(database, operation)
+
+
+def without_mark(rule: Rule) -> Rule:
+    """Without the high-water mark: what spec says is where the backfill stands."""
+    asked = rule["spec"].get("backfill")
+    past = (rule.get("status") or {}).get("backfill")
+    if asked is None or past is None:
+        return rule
+    return _with_backfill(rule, {**past, "doneUntil": min(past["doneUntil"], asked["start"])})
+
+
+def without_hash(rule: Rule) -> Rule:
+    """Without the spec's hash: a backfill takes any text for the one that it began with."""
+    past = (rule.get("status") or {}).get("backfill")
+    if past is None:
+        return rule
+    try:
+        return _with_backfill(rule, {**past, "specHash": spec_hash(read(rule).spec)})
+    except MalformedError:
+        return rule
+
+
+def _with_backfill(rule: Rule, past: dict[str, Any]) -> Rule:
+    return {**rule, "status": {**rule["status"], "backfill": past}}
+
+
+class Unchecked:
+    """Without the lease check: a worker that was stopped past its deadline goes on."""
+
+    def __init__(self, _leadership: Leadership) -> None:
+        pass
+
+    def ensure(self) -> None:
+        """Whatever became of the Lease."""
+
+
+_WHOLE: Final = Parts()
+MUTATIONS: Final[dict[str, Parts]] = {
+    "intent": replace(_WHOLE, executor=SubmitsFirst),
+    "token": replace(_WHOLE, kusto=Untagged),
+    "mark": replace(_WHOLE, shown=without_mark),
+    "hash": replace(_WHOLE, shown=without_hash),
+    "lease": replace(_WHOLE, permission=Unchecked),
+}

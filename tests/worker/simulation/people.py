@@ -1,0 +1,269 @@
+"""What people and their tools do to rules while the worker runs, each act through admission.
+
+An act may come to nothing (refused, conflicting, nothing to change), as it does in life; the
+draws come from the story's own dice.
+"""
+
+from collections.abc import Callable
+from random import Random
+from typing import Final
+
+from summaryrule.defaulting import default
+from summaryrule.duration import Duration
+from summaryrule.instant import TICKS_PER_SECOND, Instant
+from summaryrule.v1 import RETRY, SKIP
+from summaryrule.validation import review
+from tests.worker.simulation.cluster import Cluster, Item
+from tests.worker.simulation.witness import ticks
+from worker.errors import Conflict, NotFound, Refused
+from worker.kube.merge_patch import merge
+from worker.ports import Clock
+
+NAMESPACE: Final = "telemetry"
+DATABASE: Final = "Telemetry"
+WORKER: Final = "system:serviceaccount:summaryrule-system:summaryrule-operator-worker"
+_INTERVALS: Final = ("2m", "5m", "10m", "15m")
+
+
+class Admission:
+    """The webhook in front of the cluster; `is_down` loses mutate, as failurePolicy Ignore does."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.user = WORKER
+        self.is_down = False
+        self._clock = clock
+
+    def __call__(self, old: Item | None, new: Item) -> None:
+        now = Instant(self._clock.now())
+        if self.user == WORKER:
+            _require_order(new)
+            return
+        if old is not None and old.get("spec") == new.get("spec"):
+            return
+        if not self.is_down:
+            defaulted = default(old, new, user=self.user, worker=WORKER, now=now).object
+            new.clear()
+            new.update(defaulted)
+        verdict = review(old, new, user=self.user, worker=WORKER, now=now, parse_cel=lambda _: None)
+        if verdict.violations:
+            raise Refused("; ".join(map(str, verdict.violations)), "Invalid")
+
+
+def _require_order(new: Item) -> None:
+    """The CRD's own rule holds for the worker as well."""
+    asked = new["spec"].get("backfill")
+    if asked and ticks(asked["start"]) >= ticks(asked["end"]):
+        raise AssertionError(f"the worker wrote start {asked['start']} and end {asked['end']}")
+
+
+class Person:
+    """The owner of one rule, with its manifest in a file."""
+
+    def __init__(
+        self, number: int, cluster: Cluster, admission: Admission, clock: Clock, dice: Random
+    ) -> None:
+        self.name = f"rule-{number}"
+        self._cluster, self._admission, self._clock, self._dice = cluster, admission, clock, dice
+        self._regrids = dice.random() < 0.15
+        self.manifest = self._write_manifest(number)
+
+    def _write_manifest(self, number: int) -> Item:
+        dice = self._dice
+        spec: Item = {
+            "database": DATABASE,
+            "table": f"T{number}",
+            "body": "Telemetry | summarize N=count() // text 1",
+            "interval": dice.choice(_INTERVALS),
+        }
+        if dice.random() < 0.3:
+            spec["ingestionDelay"] = dice.choice(["30s", "3m"])
+        if dice.random() < 0.3:
+            spec["suspend"] = True
+        if spec.get("suspend") or dice.random() < 0.8:
+            spec["backfill"] = self._request(spec)
+        return {
+            "apiVersion": "adx-mon.azure.com/v1",
+            "kind": "SummaryRule",
+            "metadata": {"name": self.name, "namespace": NAMESPACE},
+            "spec": spec,
+        }
+
+    def _request(self, spec: Item) -> Item:
+        dice, interval = self._dice, Duration.parse(spec["interval"]).ticks
+        windows, back = dice.randint(1, 12), dice.randint(0, 6)
+        end = self._clock.now() - back * interval + dice.choice([0, 0, interval])
+        start = end - windows * interval + dice.randint(-1, 1) * 7 * TICKS_PER_SECOND
+        asked: Item = {"start": str(Instant(start)), "maxInFlight": dice.choice([1, 1, 2, 4, 8])}
+        if dice.random() < 0.8:
+            asked["end"] = str(Instant(end))
+        if dice.random() < 0.3:
+            asked["requestId"] = f"id-{dice.randint(0, 3)}"
+        return asked
+
+    def draw(self) -> str:
+        """The name of the next act.
+
+        NB: a request that was cancelled or superseded part-way is asked for again under the same
+        tokens. On another grid those stand for other windows (docs/reliability.md, Limits), so a
+        rule whose interval is edited has one request only.
+        """
+        chances = {**LIKELY, **(_ON_ANOTHER_GRID if self._regrids else {"interval": 0})}
+        [what] = self._dice.choices(list(chances), list(chances.values()))
+        return what
+
+    def act(self, what: str, *, webhook_is_down: bool) -> str:
+        """Do it; what came of it."""
+        self._admission.user, self._admission.is_down = self.name, webhook_is_down
+        try:
+            outcome = _ACTS[what](self)
+        except (Conflict, NotFound, Refused) as error:
+            outcome = str(error)
+        finally:
+            self._admission.user = WORKER
+        return f"{self.name}: {what}{' (webhook down)' if webhook_is_down else ''}: {outcome}"
+
+    # Applying the file
+
+    def apply(self) -> str:
+        """Client-side: what the file says is patched over what is there."""
+        try:
+            live = self._cluster.get(NAMESPACE, self.name)
+        except NotFound:
+            self._cluster.create(self.manifest, "kubectl-client-side-apply")
+            return "created"
+        spec = dict(self.manifest["spec"])
+        if "backfill" not in spec and "backfill" in live["spec"]:
+            spec["backfill"] = None
+        self._patch({"spec": spec}, "kubectl-client-side-apply")
+        return "applied"
+
+    def apply_on_server(self, *, force: bool = False) -> str:
+        self._cluster.apply(self.manifest, manager="kubectl", force=force)
+        return "applied"
+
+    def put_in_file(self) -> str:
+        """The file asks for a backfill of its own."""
+        self.manifest["spec"]["backfill"] = self._request(self.manifest["spec"])
+        return self.apply()
+
+    def take_out_of_file(self) -> str:
+        self.manifest["spec"].pop("backfill", None)
+        return self.apply()
+
+    # Editing what is there
+
+    def _patch(self, body: Item, manager: str = "kubectl-edit") -> None:
+        self._cluster.patch((NAMESPACE, self.name), body, manager=manager)
+
+    def _live(self) -> Item:
+        return self._cluster.get(NAMESPACE, self.name)
+
+    def _edit(self, change: Callable[[Item], Item | None]) -> str:
+        """Change the spec, in the file as well half of the time."""
+        body = change(self._live()["spec"])
+        if body is None:
+            return "nothing to edit"
+        self._patch({"spec": body})
+        if self._dice.random() < 0.5:
+            self.manifest["spec"] = merge(dict(self.manifest["spec"]), body)
+        return f"edited {body}"
+
+    def _edit_backfill(self, change: Callable[[Item, int], Item]) -> str:
+        def edit(spec: Item) -> Item | None:
+            asked = spec.get("backfill")
+            interval = Duration.parse(spec["interval"]).ticks
+            return None if asked is None else {"backfill": change(asked, interval)}
+
+        return self._edit(edit)
+
+    def move_end(self) -> str:
+        windows = self._dice.choice([-4, -2, -1, 1, 2, 4])
+        return self._edit_backfill(lambda asked, i: {"end": _moved(asked["end"], windows * i)})
+
+    def move_start(self) -> str:
+        windows = self._dice.choice([-3, -1, 1, 2])
+        return self._edit_backfill(lambda asked, i: {"start": _moved(asked["start"], windows * i)})
+
+    def ask_again(self) -> str:
+        new = f"id-{self._dice.randint(0, 5)}"
+        return self._edit_backfill(lambda _asked, _i: {"requestId": new})
+
+    def change_bound(self) -> str:
+        bound = self._dice.randint(1, 8)
+        return self._edit_backfill(lambda _asked, _i: {"maxInFlight": bound})
+
+    def pause(self) -> str:
+        return self._edit_backfill(lambda asked, _i: {"suspend": not asked.get("suspend", False)})
+
+    def suspend(self) -> str:
+        return self._edit(lambda spec: {"suspend": not spec.get("suspend", False)})
+
+    def change_body(self) -> str:
+        text = f"Telemetry | summarize N=count() // text {self._dice.randint(1, 4)}"
+        return self._edit(lambda _spec: {"body": text})
+
+    def change_interval(self) -> str:
+        interval = self._dice.choice(_INTERVALS)
+        return self._edit(lambda _spec: {"interval": interval})
+
+    def remove_backfill(self) -> str:
+        self._patch({"spec": {"backfill": None}})
+        return "removed"
+
+    def retry(self) -> str:
+        self._patch({"metadata": {"annotations": {RETRY: "all"}}})
+        return "annotated"
+
+    def skip(self) -> str:
+        status = self._live().get("status", {})
+        failed = [
+            each["start"]
+            for part in ("backfill", "schedule")
+            for each in status.get(part, {}).get("failed", ())
+        ]
+        if not failed:
+            return "nothing failed"
+        self._patch({"metadata": {"annotations": {SKIP: ",".join(failed)}}})
+        return f"skips {failed}"
+
+    def delete(self) -> str:
+        self._cluster.delete(NAMESPACE, self.name)
+        return "deleted"
+
+
+def _moved(text: str, by: int) -> str:
+    return str(Instant(ticks(text) + by))
+
+
+_ACTS: Final[dict[str, Callable[[Person], str]]] = {
+    "apply": Person.apply,
+    "apply on server": Person.apply_on_server,
+    "apply by force": lambda person: person.apply_on_server(force=True),
+    "new backfill in file": Person.put_in_file,
+    "no backfill in file": Person.take_out_of_file,
+    "move end": Person.move_end,
+    "move start": Person.move_start,
+    "new requestId": Person.ask_again,
+    "maxInFlight": Person.change_bound,
+    "pause": Person.pause,
+    "suspend": Person.suspend,
+    "body": Person.change_body,
+    "interval": Person.change_interval,
+    "remove backfill": Person.remove_backfill,
+    "retry": Person.retry,
+    "skip": Person.skip,
+    "delete": Person.delete,
+}
+
+LIKELY: Final[dict[str, int]] = {
+    "apply": 8, "apply on server": 4, "apply by force": 2, "new backfill in file": 3,
+    "no backfill in file": 1, "move end": 4, "move start": 2, "new requestId": 2,
+    "maxInFlight": 2, "pause": 3, "suspend": 2, "body": 3, "interval": 3,
+    "remove backfill": 2, "retry": 5, "skip": 2, "delete": 1,
+}  # fmt: skip
+
+
+_ON_ANOTHER_GRID: Final = dict.fromkeys(
+    ("new backfill in file", "no backfill in file", "move start", "new requestId",
+     "remove backfill", "delete"), 0
+)  # fmt: skip

@@ -1,0 +1,146 @@
+"""The line between one worker and the servers, and the worker's ports at its near end.
+
+What has been sent may be carried out whatever becomes of the sender: calls run outside the
+worker's process, so a kill, a stop or a cancel falls before the effect or after it.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from random import Random
+from typing import Any, TypeVar
+
+from summaryrule.observed import Operation
+from tests.worker.simulation.processes import Process, outside
+from tests.worker.simulation.witness import Witness, WorkerView
+from worker.errors import Unreachable
+from worker.lease import Leases
+from worker.ports import Events, EventType, Kusto, Rule, Rules
+
+T = TypeVar("T")
+
+
+class Wire:
+    """Carries the calls of one process; `crash` is the chance that one is its last."""
+
+    def __init__(self, process: Process, dice: Random, crash: float) -> None:
+        self.crash = crash
+        self._process = process
+        self._dice = dice
+        self._calls: set[asyncio.Task[Any]] = set()
+
+    async def call(self, request: Coroutine[Any, Any, T]) -> T:
+        # All drawn up front: the order in which tasks are cancelled must not move the dice.
+        fate, reaches_server = self._dice.random(), self._dice.random() < 0.5
+        if self._process.is_dead:
+            request.close()
+            raise Unreachable("the process has ended")
+        if fate < self.crash / 2 and not reaches_server:
+            request.close()
+            await self._die()
+        call = asyncio.get_running_loop().create_task(request, context=outside())
+        self._calls.add(call)
+        call.add_done_callback(self._ended)
+        if fate < self.crash / 2:
+            await self._die()
+        try:
+            result = await asyncio.shield(call)
+        except asyncio.CancelledError:
+            if not reaches_server:
+                call.cancel()
+            raise
+        if fate < self.crash:
+            await self._die()
+        return result
+
+    async def close(self) -> None:
+        for call in list(self._calls):
+            call.cancel()
+        await asyncio.gather(*self._calls, return_exceptions=True)
+
+    def _ended(self, call: "asyncio.Task[Any]") -> None:
+        self._calls.discard(call)
+        if not call.cancelled():
+            call.exception()
+
+    async def _die(self) -> None:
+        self._process.kill()
+        await asyncio.Event().wait()
+
+
+class WiredRules:
+    """Keeps `worker.ports.Rules`."""
+
+    def __init__(self, rules: Rules, wire: Wire, witness: Witness, worker: WorkerView) -> None:
+        self._rules, self._wire = rules, wire
+        self._witness, self._worker = witness, worker
+
+    async def get(self, namespace: str, name: str) -> Rule:
+        return await self._wire.call(self._rules.get(namespace, name))
+
+    async def patch_status(self, rule: Rule, status: dict[str, Any]) -> Rule:
+        self._witness.writing(self._worker)
+        return await self._wire.call(self._rules.patch_status(rule, status))
+
+    async def patch(self, rule: Rule, body: dict[str, Any]) -> Rule:
+        self._witness.writing(self._worker)
+        return await self._wire.call(self._patch(rule, body))
+
+    async def _patch(self, rule: Rule, body: dict[str, Any]) -> Rule:
+        stored = await self._rules.patch(rule, body)
+        self._witness.showed(stored, body)
+        return stored
+
+
+class WiredKusto:
+    """Keeps `worker.ports.Kusto`."""
+
+    def __init__(self, kusto: Kusto, wire: Wire, witness: Witness, worker: WorkerView) -> None:
+        self._kusto, self._wire = kusto, wire
+        self._witness, self._worker = witness, worker
+
+    def endpoint(self, database: str) -> str | None:
+        return self._kusto.endpoint(database)
+
+    async def submit(self, database: str, command: str) -> str:
+        marked = self._witness.submitting(self._worker, command)
+        return await self._wire.call(self._kusto.submit(database, marked))
+
+    async def operations(self, database: str, ids: Iterable[str]) -> dict[str, Operation]:
+        return await self._wire.call(self._kusto.operations(database, list(ids)))
+
+    async def operations_log(self, database: str, ids: Iterable[str]) -> dict[str, Operation]:
+        return await self._wire.call(self._kusto.operations_log(database, list(ids)))
+
+    async def has_tag(self, database: str, table: str, tag: str) -> bool:
+        return await self._wire.call(self._kusto.has_tag(database, table, tag))
+
+    async def cancel(self, database: str, operation: str) -> bool:
+        return await self._wire.call(self._kusto.cancel(database, operation))
+
+
+class WiredEvents:
+    """Keeps `worker.ports.Events`."""
+
+    def __init__(self, events: Events, wire: Wire) -> None:
+        self._events, self._wire = events, wire
+
+    async def emit(self, rule: Rule, kind: EventType, reason: str, message: str) -> None:
+        await self._wire.call(self._events.emit(rule, kind, reason, message))
+
+
+class WiredLeases:
+    """Keeps `worker.lease.Leases`."""
+
+    def __init__(self, leases: Leases, wire: Wire) -> None:
+        self._leases, self._wire = leases, wire
+
+    async def read(self, name: str, *, within: float) -> dict[str, Any] | None:
+        return await self._wire.call(self._leases.read(name, within=within))
+
+    async def create(self, name: str, spec: dict[str, Any], *, within: float) -> dict[str, Any]:
+        return await self._wire.call(self._leases.create(name, spec, within=within))
+
+    async def replace(
+        self, lease: dict[str, Any], spec: dict[str, Any], *, within: float
+    ) -> dict[str, Any]:
+        return await self._wire.call(self._leases.replace(lease, spec, within=within))
