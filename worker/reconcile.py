@@ -7,7 +7,7 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
-from summaryrule.actions import Action, Announce, RecordStatus
+from summaryrule.actions import Action, Announce, RecordStatus, SetFinalizer
 from summaryrule.conditions import OWNER, Wanted, merge
 from summaryrule.criteria import Evaluate
 from summaryrule.defaulting import read_status
@@ -15,6 +15,7 @@ from summaryrule.instant import TICKS_PER_SECOND, Instant
 from summaryrule.observed import Observed
 from summaryrule.plan import MalformedError, Plan, plan, read
 from summaryrule.settings import Settings
+from summaryrule.v1 import FINALIZER
 from worker.errors import Ambiguous, Conflict, NotFound
 from worker.execute import Executor
 from worker.kube.store import Key, Store
@@ -97,13 +98,20 @@ class Reconciler:
 
 
 def _complaint(rule: Rule, why: str, now: Instant) -> tuple[Action, ...]:
-    """Say on the object that it cannot be read, once; nothing else of it is touched."""
+    """Say on the object that it cannot be read, once; nothing else of it is touched.
+
+    But one that is being deleted is let go: nothing that can be read says what to wait for.
+    """
+    metadata = rule["metadata"]
+    if "deletionTimestamp" in metadata:
+        held = FINALIZER in metadata.get("finalizers", ())
+        return (SetFinalizer(present=False),) if held else ()
     status = read_status(rule)
     said = any(c.type == OWNER and c.message == why for c in status.conditions)
     if said or (rule.get("status") and status == type(status)()):
         return ()
     wanted = Wanted(OWNER, False, "Malformed", why)  # noqa: FBT003
-    generation = int(rule["metadata"].get("generation", 0))
+    generation = int(metadata.get("generation", 0))
     merged = merge(status.conditions, [wanted], generation=generation, now=now)
     return (
         RecordStatus(status.model_copy(update={"conditions": merged})),
