@@ -163,6 +163,8 @@ def _status(desk: Desk, planned: ScheduleStatus | None, moved: turn.Turn) -> Sum
 
 def _must_record(desk: Desk, status: SummaryRuleStatus) -> bool:
     """Whether status changed; a new generation alone can wait for the next write of a window."""
+    if desk.stored == status:
+        return False
     if _timeless(desk.stored) != _timeless(status):
         return True
     return desk.stored.observed_generation != status.observed_generation and not flies(status)
