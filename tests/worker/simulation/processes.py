@@ -14,7 +14,22 @@ from typing import Any, TypeVarTuple
 from tests.worker.simulation.virtual import VirtualLoop
 
 Ts = TypeVarTuple("Ts")
-_Held = tuple[list[asyncio.Handle], Callable[..., Any], tuple[Any, ...], Context]
+
+
+class _Slot:
+    """Where a callback finds its own handle, to see whether it was cancelled meanwhile."""
+
+    __slots__ = ("handle",)
+
+    def __init__(self) -> None:
+        self.handle: asyncio.Handle | None = None
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self.handle is not None and self.handle.cancelled()
+
+
+_Held = tuple[_Slot, Callable[..., Any], tuple[Any, ...], Context]
 
 
 class Process:
@@ -62,15 +77,15 @@ class Process:
 
     def step(
         self,
-        handles: list[asyncio.Handle],
+        slot: _Slot,
         callback: Callable[..., Any],
         args: tuple[Any, ...],
         context: Context,
     ) -> None:
         """Run one callback, or hold it."""
         if self.is_stopped:
-            self._held.append((handles, callback, args, context))
-        elif not handles[0].cancelled():
+            self._held.append((slot, callback, args, context))
+        elif not slot.is_cancelled:
             callback(*args)
 
     def _resume(self) -> None:
@@ -78,8 +93,8 @@ class Process:
         held, self._held = self._held, []
         self._dice.shuffle(held)
         loop = asyncio.get_running_loop()
-        for handles, callback, args, context in held:
-            loop.call_soon(self.step, handles, callback, args, context, context=context)
+        for slot, callback, args, context in held:
+            loop.call_soon(self.step, slot, callback, args, context, context=context)
 
 
 _PROCESS: ContextVar[Process | None] = ContextVar("process", default=None)
@@ -98,9 +113,9 @@ class ProcessLoop(VirtualLoop):
         process = within.get(_PROCESS)
         if process is None or getattr(callback, "__func__", None) is Process.step:
             return super().call_soon(callback, *args, context=within)
-        handles: list[asyncio.Handle] = []
-        handle = super().call_soon(process.step, handles, callback, args, within, context=within)
-        handles.append(handle)
+        slot = _Slot()
+        handle = super().call_soon(process.step, slot, callback, args, within, context=within)
+        slot.handle = handle
         return handle
 
     def call_at(
@@ -114,11 +129,9 @@ class ProcessLoop(VirtualLoop):
         process = within.get(_PROCESS)
         if process is None:
             return super().call_at(when, callback, *args, context=within)
-        handles: list[asyncio.Handle] = []
-        handle = super().call_at(
-            when, process.step, handles, callback, args, within, context=within
-        )
-        handles.append(handle)
+        slot = _Slot()
+        handle = super().call_at(when, process.step, slot, callback, args, within, context=within)
+        slot.handle = handle
         return handle
 
 

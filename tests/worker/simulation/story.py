@@ -26,7 +26,7 @@ from tests.worker.simulation.witness import Witness, marker
 from worker.metrics import Metrics
 
 _SETTLING: Final = 3 * 3600.0
-_QUIET: Final = 900.0
+_QUIET: Final = 600.0
 _PATIENCE: Final = 300.0
 _SETTINGS: Final = Settings(endpoints={DATABASE: "http://127.0.0.1:8080"})
 
@@ -55,7 +55,7 @@ class _Story:
         self._clock = VirtualClock()
         self._witness = Witness(self._clock, _SETTINGS)
         self._witness.told = [] if tell else None
-        self._storm = self._dice.uniform(300, 1500)
+        self._storm = self._dice.uniform(200, 900)
         self._weather = self._dice.choice([0.0, 0.3, 1.0, 1.0, 2.0])
         self._admission = Admission(self._clock)
         self._cluster = Cluster(self._admission, lambda: Instant(self._clock.now()).to_seconds())
@@ -83,7 +83,8 @@ class _Story:
         for person in people:
             self._tell_act(person.act("apply", webhook_is_down=self._chance(0.05)))
         slots = [
-            asyncio.create_task(self._keep(town, slot)) for slot in range(self._dice.choice([1, 2]))
+            asyncio.create_task(self._keep(town, slot))
+            for slot in range(self._dice.choice([1, 2, 2]))
         ]
         tasks = [*slots, asyncio.create_task(self._live(people)), asyncio.create_task(self._age())]
         await asyncio.sleep(self._storm)
@@ -171,7 +172,7 @@ class _Story:
         ]
 
     async def _live(self, people: list[Person]) -> None:
-        busy = self._dice.choice([20.0, 60.0, 200.0])
+        busy = self._dice.choice([15.0, 40.0, 120.0])
         while not self._calm:
             await asyncio.sleep(self._dice.expovariate(1 / busy))
             if not self._calm:
@@ -235,10 +236,10 @@ class _Story:
         elif draw < 0.04:
             self._witness.tell(f"{worker.name} gets SIGTERM")
             await worker.end()
-        elif draw < 0.08:
+        elif draw < 0.14:
             self._witness.tell(f"{worker.name} is stopped")
             worker.process.stop()
-            await asyncio.sleep(self._dice.choice([10, 70, 130, 250]))
+            await asyncio.sleep(self._dice.choice([10, 70, 130, 130, 250]))
             self._witness.tell(f"{worker.name} goes on")
             worker.process.proceed()
 
@@ -257,11 +258,11 @@ class _Story:
                 self._tell_act(person.act("retry", webhook_is_down=False))
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _SETTLING
-        while left := list(self._left()):
+        while not self._witness.violations and (left := list(self._left())):
             if loop.time() > deadline:
                 self._witness.violations += [f"does not settle: {what}" for what in left]
                 return
-            await asyncio.sleep(120)
+            await asyncio.sleep(60)
         await self._stay_quiet()
 
     def _left(self) -> Iterator[str]:

@@ -8,7 +8,7 @@ from tests.worker.simulation.story import run
 
 
 def test_no_schedule_loses_or_doubles_a_window() -> None:
-    assert [report for report in simulate(range(500)) if report.violations] == []
+    assert [report for report in simulate(range(200)) if report.violations] == []
 
 
 def test_a_seed_replays_to_the_letter() -> None:
