@@ -82,6 +82,10 @@ docs: | .venv ## Build the documentation, strictly
 bench: | .venv ## Measure crdgen against controller-gen, on this machine, interleaved
 	$(RUN) python -m bench.crdgen
 
+.PHONY: simulate
+simulate: | .venv ## Run the worker through ten thousand random schedules in virtual time
+	$(RUN) python -m tests.worker.simulation --schedules 10000
+
 .PHONY: fuzz
 fuzz: | .venv ## Throw a million generated reviews at the webhook's application
 	$(RUN) python -m tests.webhook.fuzz --count 1000000
