@@ -273,7 +273,7 @@ class _Story:
         before = dict(self._witness.counts)
         await asyncio.sleep(_QUIET)
         done = {name: n - before.get(name, 0) for name, n in self._witness.counts.items()}
-        windows = done.get("submits", 0) + 2 * len(self._witness.latest)
+        windows = done.get("submits", 0) + 4 * len(self._witness.latest)
         if done.get("writes", 0) > 5 * windows:
             self._witness.accuse(f"{done['writes']} writes for {done.get('submits', 0)} windows")
         if done.get("looks", 0) > 60 * windows:

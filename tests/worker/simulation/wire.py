@@ -33,7 +33,7 @@ class Wire:
         fate, reaches_server = self._dice.random(), self._dice.random() < 0.5
         if self._process.is_dead:
             request.close()
-            raise Unreachable("the process has ended")
+        self.require_life()
         if fate < self.crash / 2 and not reaches_server:
             request.close()
             await self._die()
@@ -51,6 +51,11 @@ class Wire:
         if fate < self.crash:
             await self._die()
         return result
+
+    def require_life(self) -> None:
+        """Raises Unreachable for a process that unwinds after its death: it acts no more."""
+        if self._process.is_dead:
+            raise Unreachable("the process has ended")
 
     async def close(self) -> None:
         for call in list(self._calls):
@@ -78,10 +83,12 @@ class WiredRules:
         return await self._wire.call(self._rules.get(namespace, name))
 
     async def patch_status(self, rule: Rule, status: dict[str, Any]) -> Rule:
+        self._wire.require_life()
         self._witness.writing(self._worker)
         return await self._wire.call(self._rules.patch_status(rule, status))
 
     async def patch(self, rule: Rule, body: dict[str, Any]) -> Rule:
+        self._wire.require_life()
         self._witness.writing(self._worker)
         return await self._wire.call(self._patch(rule, body))
 
@@ -102,6 +109,7 @@ class WiredKusto:
         return self._kusto.endpoint(database)
 
     async def submit(self, database: str, command: str) -> str:
+        self._wire.require_life()
         marked = self._witness.submitting(self._worker, command)
         return await self._wire.call(self._kusto.submit(database, marked))
 

@@ -66,6 +66,7 @@ class Request:
     skipped: set[Span] = field(default_factory=set)
     bodies: set[str] = field(default_factory=set)
     shown: int = 0
+    version: int = 0
     failed: int = 0
 
 
@@ -196,6 +197,10 @@ class Witness:
             return
         uid, status = stored["metadata"]["uid"], stored["status"]["backfill"]
         request, start = self.requests[uid, status["requestKey"]], ticks(backfill["start"])
+        version = int(stored["metadata"]["resourceVersion"])
+        if version < request.version:  # an earlier write, whose reply came late
+            return
+        request.version = version
         if start < request.shown:
             self.accuse(f"{self.names[uid]}: spec.backfill.start went back to {backfill['start']}")
         request.shown = max(start, request.shown)
