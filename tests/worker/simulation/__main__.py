@@ -71,7 +71,10 @@ def _simulate(options: argparse.Namespace) -> int:
 
 def _print_violation(report: Report, mutate: str | None) -> None:
     print(f"seed {report.seed}: {report.violations[0]}")
-    print(f"  replay: {_COMMAND}{f' --mutate {mutate}' if mutate else ''} --replay {report.seed}")
+    print(
+        f"  replay: {_COMMAND}{f' --mutate {mutate}' if mutate else ''} --replay {report.seed}",
+        flush=True,
+    )
 
 
 def _replay(seed: int, mutate: str | None) -> int:
