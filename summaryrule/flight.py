@@ -68,12 +68,10 @@ def database(window: WindowStatus, rule: SummaryRule, settings: Settings) -> str
 def awaits_tag(window: WindowStatus, observed: Observed, now: Instant, settings: Settings) -> bool:
     """Whether only the table's extent tags can tell what became of its operation."""
     operation = observed.operations.get(window.operation_id or "")
-    return (
-        operation is not None
-        and operation.outcome is Outcome.MISSING
-        and not _is_young(window, now, settings)
-        and window.token not in observed.tagged
-    )
+    if operation is None or window.token in observed.tagged:
+        return False
+    is_lost = operation.outcome is Outcome.MISSING and not _is_young(window, now, settings)
+    return is_lost or operation.outcome is Outcome.SKIPPED
 
 
 def _spread(window: WindowStatus) -> int:
@@ -105,9 +103,10 @@ def _settle_operation(
     outcome = operation.outcome if operation is not None else Outcome.RUNNING
     if outcome is Outcome.MISSING:
         return _settle_missing(settled, window, observed, now, settings)
-    if operation is None or outcome is Outcome.RUNNING:
+    asks = outcome is Outcome.SKIPPED and window.token not in observed.tagged
+    if operation is None or outcome is Outcome.RUNNING or asks:
         return settled.with_window(window)
-    if outcome is Outcome.DONE:
+    if outcome is Outcome.DONE or (outcome is Outcome.SKIPPED and observed.tagged[window.token]):
         return replace(settled, done=(*settled.done, window))
     may_retry = outcome is Outcome.THROTTLED or (
         outcome is Outcome.RETRYABLE and window.attempt < settings.max_attempts

@@ -17,6 +17,7 @@ class Outcome(Enum):
     RETRYABLE = auto()
     FAILED = auto()
     MISSING = auto()
+    SKIPPED = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ _FIXED = {
     "Throttled": Outcome.THROTTLED,
     "BadInput": Outcome.FAILED,
     "NotFound": Outcome.MISSING,
+    # Also what a held-back repeat of a token may end as: the table's tags tell which it was.
+    "Skipped": Outcome.SKIPPED,
 }
 
 

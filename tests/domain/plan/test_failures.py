@@ -57,6 +57,20 @@ def test_a_terminal_state_fails_the_backfill_at_once(state: str) -> None:
     assert world.held() == ["Suspended", "BackfillFailed"]
 
 
+def test_a_repeat_that_kusto_skipped_is_done_if_the_table_has_its_tag() -> None:
+    world = backfilling(2)
+    world.kusto.is_slow = True
+    world.settle()
+    world.kusto.end("op-1")
+    world.kusto.end("op-1", "Skipped")
+    world.settle()
+    assert world.backfill.progress == "1/2"
+    world.kusto.end_all()
+    world.run()
+    assert world.kusto.starts == hours(2)
+    assert world.backfill.phase == "Completed"
+
+
 def test_a_throttled_operation_backs_off_and_costs_no_attempt() -> None:
     world = _failing("Throttled", times=9)
     world.run()
