@@ -10,6 +10,8 @@ RUN := $(UV) run --locked --quiet
 CRD := charts/summaryrule-operator/files/crd.yaml
 MODEL := summaryrule.v1:SummaryRule
 REFERENCE := docs/reference/api.md
+# The chart of the last release, as helm packaged it: what an upgrade starts from.
+RELEASED := hack/released/summaryrule-operator-0.1.0.tgz
 
 # $(call have,PATH) refuses in one sentence while a part is not there yet.
 have = @test -e $(1) || { echo "make $@: this checkout has no $(1)" >&2; exit 2; }
@@ -64,14 +66,18 @@ check-lock: | .venv ## Check that uv.lock is what pyproject.toml asks for
 
 .PHONY: crds
 crds: | .venv ## Write the chart's CRD and its reference page from the models
-	$(RUN) python -m crdgen generate $(MODEL) -o $(CRD)
-	$(RUN) python -m crdgen reference $(CRD) -o $(REFERENCE)
+	$(RUN) python -m crdgen generate $(MODEL) -o $(CRD) --reference $(REFERENCE)
 
 .PHONY: check-crds
-check-crds: | .venv ## Check that the CRD and its reference are what the models say, and sound
-	$(RUN) python -m crdgen generate $(MODEL) | diff -u $(CRD) - || { echo "make crds writes it" >&2; exit 1; }
-	$(RUN) python -m crdgen reference $(CRD) | diff -u $(REFERENCE) - || { echo "make crds writes it" >&2; exit 1; }
+check-crds: | .venv ## Check that both are what the models say, sound, and break nobody on the last release
+	$(RUN) python -m crdgen generate $(MODEL) -o $(CRD) --reference $(REFERENCE) --verify
 	$(RUN) python -m crdgen check $(CRD)
+	$(RUN) python -m crdgen diff <(tar -xzOf $(RELEASED) summaryrule-operator/files/crd.yaml) $(CRD)
+
+.PHONY: check-real-crds
+check-real-crds: | .venv ## Check crdgen on published definitions: make check-real-crds CRDS=FOLDER
+	@test -d "$(CRDS)" || { echo "make $@: name a folder of CRDs: make $@ CRDS=FOLDER" >&2; exit 2; }
+	$(RUN) python -m tests.crdgen.real $(CRDS)
 
 .PHONY: docs
 docs: | .venv ## Build the documentation, strictly

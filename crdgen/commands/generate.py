@@ -3,6 +3,10 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from crdgen.options import Options
 
 _EXAMPLE = """\
 example:
@@ -15,7 +19,8 @@ example:
   python -m crdgen generate myapp.v1:Widget -o widgets.yaml
 
 Name several models of one kind to get one definition with several versions.
---verify compares with -o FILE instead of writing it: exit 1 when they differ.
+--reference writes the fields as Markdown too, as `crdgen reference` does, in the same run.
+--verify compares with the files instead of writing them: exit 1 when one differs.
 """
 
 
@@ -29,6 +34,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     parser.add_argument("models", nargs="+", metavar="MODULE:MODEL", help="root models")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="file to replace")
+    parser.add_argument("--reference", type=Path, metavar="FILE", help="page to replace")
     parser.add_argument("--verify", action="store_true", help="write nothing; exit 1 on drift")
     parser.add_argument("--allow-float", action="store_true", help="accept float fields")
     parser.add_argument("--allow-any", action="store_true", help="accept untyped data")
@@ -39,32 +45,52 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Generate; 0 when written (or equal, with --verify), 1 on drift."""
-    from crdgen import assemble, document, files, load  # noqa: PLC0415 - commands import lazily
+    from crdgen import files  # noqa: PLC0415 - commands import lazily
+
+    wanted = _wanted(arguments)
+    if arguments.verify:
+        return _verified(wanted)
+    for path, text in wanted.items():
+        if path is None:
+            sys.stdout.write(text)
+        else:
+            files.write(path, text)
+    return 0
+
+
+def _wanted(arguments: argparse.Namespace) -> dict[Path | None, str]:
+    """What belongs into which file; None is standard output."""
+    from crdgen import assemble, document, load, reference  # noqa: PLC0415
+    from crdgen.definition import decoded  # noqa: PLC0415
+
+    models = [load.model(each) for each in arguments.models]
+    definitions = assemble.generate(*models, options=_options(arguments))
+    wanted: dict[Path | None, str] = {arguments.output: document.to_yaml(*definitions)}
+    if arguments.reference is not None:
+        wanted[arguments.reference] = reference.page([decoded(each) for each in definitions])
+    return wanted
+
+
+def _options(arguments: argparse.Namespace) -> "Options":
     from crdgen.options import Options  # noqa: PLC0415
 
-    options = Options(
+    return Options(
         allow_float=arguments.allow_float,
         allow_any=arguments.allow_any,
         depth=arguments.depth,
         descriptions=not arguments.no_descriptions,
     )
-    models = [load.model(reference) for reference in arguments.models]
-    text = document.to_yaml(*assemble.generate(*models, options=options))
-    if arguments.verify:
-        return _verified(arguments.output, text)
-    if arguments.output is None:
-        sys.stdout.write(text)
-    else:
-        files.write(arguments.output, text)
-    return 0
 
 
-def _verified(output: Path | None, text: str) -> int:
+def _verified(wanted: dict[Path | None, str]) -> int:
     from crdgen.errors import InputError  # noqa: PLC0415
 
-    if output is None:
-        raise InputError("--verify compares with a file: name it with -o FILE")
-    if output.is_file() and output.read_text(encoding="utf-8") == text:
-        return 0
-    sys.stderr.write(f"{output}: differs from the models; generate it again\n")
-    return 1
+    differing = []
+    for path, text in wanted.items():
+        if path is None:
+            raise InputError("--verify compares with a file: name it with -o FILE")
+        if not (path.is_file() and path.read_text(encoding="utf-8") == text):
+            differing.append(path)
+    for path in differing:
+        sys.stderr.write(f"{path}: differs from the models; generate it again\n")
+    return 1 if differing else 0

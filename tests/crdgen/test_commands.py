@@ -84,6 +84,16 @@ def test_verify_is_exit_1_on_drift_and_writes_nothing(folder: Path) -> None:
     assert (folder / "a.yaml").read_text() == "other\n"
 
 
+def test_generate_writes_the_reference_page_in_the_same_run(folder: Path) -> None:
+    both = ["generate", "ovens_for_tests:Oven", "-o", "a.yaml", "--reference", "a.md"]
+    assert main(both) == 0
+    assert main(["reference", "a.yaml", "-o", "b.md"]) == 0
+    assert (folder / "a.md").read_text() == (folder / "b.md").read_text()
+    (folder / "a.md").write_text("another page\n")
+    assert main([*both, "--verify"]) == 1
+    assert (folder / "a.md").read_text() == "another page\n"
+
+
 @pytest.mark.parametrize(
     ("reference", "sentence"),
     [
