@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from crdgen.errors import InputError as InputError
     from crdgen.errors import ModelError as ModelError
     from crdgen.errors import NotStructuralError as NotStructuralError
+    from crdgen.errors import Refusal as Refusal
     from crdgen.judge import check as check
     from crdgen.judge import diff as diff
     from crdgen.judge import validate as validate
@@ -45,7 +46,7 @@ _NAMES: Final = {
     "assemble": ("generate",),
     "describe": ("Column", "Scale", "resource"),
     "document": ("to_yaml",),
-    "errors": ("CrdgenError", "InputError", "ModelError", "NotStructuralError"),
+    "errors": ("CrdgenError", "InputError", "ModelError", "NotStructuralError", "Refusal"),
     "judge": ("check", "diff", "validate"),
     "marker": (
         "AtomicList", "AtomicMap", "Base64", "Data", "Embedded", "Float", "GoDuration",

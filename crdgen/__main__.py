@@ -30,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = parsed.run(parsed)
     except CrdgenError as error:
-        print(f"crdgen: {error}", file=sys.stderr)
+        for line in str(error).splitlines():
+            print(f"crdgen: {line}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

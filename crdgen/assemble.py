@@ -28,7 +28,7 @@ def generate(*models: type[BaseModel], options: Options | None = None) -> list[d
     Models of one group and kind are versions of one definition, in the order given.
 
     Raises:
-        NotStructuralError: a field has no structural schema; says which and what to write.
+        NotStructuralError: fields have no structural schema; says which and what to write.
         ModelError: a model's metadata is missing or contradicts another version's.
     """
     kinds: dict[tuple[str, str], list[_Version]] = {}

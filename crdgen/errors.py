@@ -3,8 +3,10 @@
 CrdgenError                  bad usage or input
 ├── InputError               a file, module or document that cannot be read as asked
 └── ModelError               a model that says something a CRD cannot
-    └── NotStructuralError   at one field, with what to write instead
+    └── NotStructuralError   at the fields it names, each with what to write instead
 """
+
+from typing import NamedTuple
 
 
 class CrdgenError(Exception):
@@ -19,15 +21,24 @@ class ModelError(CrdgenError):
     """A model says something that a CustomResourceDefinition cannot say."""
 
 
-class NotStructuralError(ModelError):
-    """A field has no structural schema.
+class Refusal(NamedTuple):
+    """A field without a structural schema.
 
     `path` is as users write it (`spec.rules[*].weight`), `why` says what is wrong with it and
     `instead` what to write.
     """
 
-    def __init__(self, path: str, why: str, instead: str) -> None:
-        self.path = path
-        self.why = why
-        self.instead = instead
-        super().__init__(f"{path or 'the model'}: {why}; {instead}")
+    path: str
+    why: str
+    instead: str
+
+    def __str__(self) -> str:
+        return f"{self.path or 'the model'}: {self.why}; {self.instead}"
+
+
+class NotStructuralError(ModelError):
+    """Fields have no structural schema: all of them, one a line, in the order of the model."""
+
+    def __init__(self, *refusals: Refusal) -> None:
+        self.refusals = refusals
+        super().__init__("\n".join(map(str, refusals)))

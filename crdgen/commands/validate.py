@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     judged = [
         (path, review(definition, each, stored.get(_name(each))))
         for path in arguments.objects
-        for each in documents(path)
+        for each in _some(path)
     ]
     strict = not arguments.lenient
     if arguments.output == "json":
@@ -55,6 +55,16 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         sys.stdout.writelines(_as_text(path, outcome, strict=strict) for path, outcome in judged)
     return 0 if all(_passes(outcome, strict=strict) for _, outcome in judged) else 1
+
+
+def _some(path: Path) -> list[dict[str, Any]]:
+    from crdgen.errors import InputError  # noqa: PLC0415
+    from crdgen.reading import documents  # noqa: PLC0415
+
+    found = documents(path)
+    if not found:
+        raise InputError(f"{path}: holds no object")
+    return found
 
 
 def _passes(outcome: "Outcome", *, strict: bool) -> bool:

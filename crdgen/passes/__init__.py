@@ -43,7 +43,7 @@ def structural(schema: Schema, options: Options) -> Schema:
     """The structural schema of `schema`, which carries its `$defs`.
 
     Raises:
-        NotStructuralError: at the first field that has none.
+        NotStructuralError: names every field that has none.
     """
     node = inline.references(schema, options.depth)
     node = rewrite(node, partial(permitted.only, options=options))

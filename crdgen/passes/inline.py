@@ -1,13 +1,14 @@
 """Replaces every `$ref` by what it names: the API server knows no references.
 
-A model that contains itself is refused with the cycle, or unrolled as often as was asked for.
+A model that contains itself is unrolled as often as was asked for, or marked as refused with the
+cycle.
 """
 
 from collections.abc import Iterator
 from typing import Final
 
-from crdgen.errors import ModelError, NotStructuralError
-from crdgen.marks import DEPTH, Schema
+from crdgen.errors import ModelError
+from crdgen.marks import DEPTH, Schema, refused
 from crdgen.passes.walk import JUNCTORS, joined
 
 _PREFIX: Final = "#/$defs/"
@@ -19,7 +20,6 @@ def references(schema: Schema, depth: int) -> Schema:
     """`schema` without `$ref` and `$defs`; `depth` is how often a model may contain itself.
 
     Raises:
-        NotStructuralError: a model contains itself and `depth` is 0 for it.
         ModelError: the result would not fit into any API server.
     """
     return _Inliner(schema.get("$defs", {}), depth).inlined(schema, "", ())
@@ -48,8 +48,7 @@ class _Inliner:
         depth = int(node.get(DEPTH, self._depth))
         if depth == 0:
             cycle = " → ".join((*stack[stack.index(name) :], name))
-            raise NotStructuralError(
-                path,
+            return refused(
                 f"the model contains itself ({cycle})",
                 "state how deep with --depth N or crdgen.Unrolled(N), or hold the inner part as"
                 " data with crdgen.PreserveUnknown()",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from crdgen.errors import NotStructuralError
+from crdgen.errors import NotStructuralError, Refusal
 from crdgen.marks import REFUSED, Schema
 from crdgen.passes.walk import joined, nodes
 
@@ -11,18 +11,20 @@ _TYPED: Final = ("type", "x-kubernetes-int-or-string", "x-kubernetes-preserve-un
 
 
 def of(schema: Schema) -> None:
-    """Raise for the first node that is marked or has no type.
+    """Raise for the nodes that are marked or, where none is, for those without a type.
 
     Raises:
-        NotStructuralError: with its path, what is wrong, and what to write.
+        NotStructuralError: with each one's path, what is wrong, and what to write.
     """
-    for node, path in nodes(schema):
-        if REFUSED in node:
-            why, instead = node[REFUSED]
-            raise NotStructuralError(path, why, instead)
+    marked = [Refusal(path, *node[REFUSED]) for node, path in nodes(schema) if REFUSED in node]
+    if found := marked or list(_untyped(schema)):
+        raise NotStructuralError(*dict.fromkeys(found))
+
+
+def _untyped(schema: Schema) -> Iterator[Refusal]:
     for node, path in _typed(schema, ""):
         if not any(node.get(keyword) for keyword in _TYPED):
-            raise NotStructuralError(path, "it has no type", "give it one")
+            yield Refusal(path, "it has no type", "give it one")
 
 
 def _typed(node: Schema, path: str) -> Iterator[tuple[Schema, str]]:

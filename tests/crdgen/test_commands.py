@@ -221,6 +221,15 @@ def test_an_object_of_another_kind_is_exit_2(
     assert "it serves Oven of edges.example.com/v1" in told(capsys)
 
 
+def test_a_file_without_an_object_is_exit_2(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["generate", "ovens_for_tests:Oven", "-o", "a.yaml"])
+    (folder / "none.yaml").write_text("# nothing yet\n")
+    assert main(["validate", "a.yaml", "none.yaml"]) == 2
+    assert capsys.readouterr().err == "crdgen: none.yaml: holds no object\n"
+
+
 def test_help_shows_an_example_of_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("generate", "check", "diff", "validate", "reference"):
         with pytest.raises(SystemExit) as exit_:

@@ -69,6 +69,12 @@ class Box(BaseModel, Generic[T]):
     inner: T
 
 
+class Many(BaseModel):
+    anything: Any
+    share: float
+    inner: list["Many"]
+
+
 class Node(BaseModel):
     name: str
     children: "list[Node]" = []
@@ -164,6 +170,17 @@ def test_a_discriminated_union_is_one_object_whose_branches_say_what_they_requir
 def test_what_has_no_structural_form_is_refused_with_its_path(annotation: Any, why: str) -> None:
     with pytest.raises(NotStructuralError, match=why):
         spec_of(annotation)
+
+
+def test_every_field_without_a_structural_form_is_named_at_once() -> None:
+    with pytest.raises(NotStructuralError) as refused:
+        spec_of(dict[str, Many])
+    assert [each.path for each in refused.value.refusals] == [
+        "spec.dish[*].anything",
+        "spec.dish[*].share",
+        "spec.dish[*].inner[*]",
+    ]
+    assert len(str(refused.value).splitlines()) == 3
 
 
 def test_a_recursive_model_is_unrolled_as_often_as_asked() -> None:
