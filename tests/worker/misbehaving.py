@@ -7,7 +7,8 @@ seen from them, or from the proxies in front of them.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import Self
+
+from tests.worker.loopback import Loopback
 
 Script = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 
@@ -56,38 +57,15 @@ async def cut(_request: bytes, writer: asyncio.StreamWriter) -> None:
     writer.close()
 
 
-class Misbehaving:
+class Misbehaving(Loopback):
     """Plays its scripts in order, the last one again and again; `requests` has what came."""
 
     def __init__(self, *scripts: Script) -> None:
+        super().__init__()
         self._scripts = list(scripts)
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._writers: list[asyncio.StreamWriter] = []
         self.requests: list[bytes] = []
-        self.url = ""
 
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._server is not None:
-            self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(w.wait_closed() for w in self._writers), return_exceptions=True)
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._serve(reader, writer))
-        self._tasks.add(task)
-        self._writers.append(writer)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: writer.close())
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             while not writer.is_closing():
                 request = await _request(reader)
