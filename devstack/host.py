@@ -109,6 +109,7 @@ class Host:
             kusto=self._environment.get("KUSTO_ENDPOINT", ""),
             database=kusto.DATABASE,
             without=self._order.without,
+            python=self._order.python,
         )
 
     def _link(self, plane: ControlPlane) -> None:

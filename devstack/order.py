@@ -4,6 +4,7 @@ Built by `__main__` (`up`) and `stack.py`, read by `host.py`.
 """
 
 import json
+import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,12 +25,17 @@ PORTS = ("etcd", "kube-apiserver", "kusto")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A stack in `root` (absolute) made of `binaries`, with some ports wanted."""
+    """A stack in `root` (absolute) made of `binaries`, with some ports wanted.
+
+    `python` runs the chart's containers, as the image's own would: its environment is what they
+    can import.
+    """
 
     root: Path
     binaries: Mapping[str, Path]
     without: frozenset[str] = frozenset()
     ports: Mapping[str, int] = field(default_factory=dict)
+    python: str = sys.executable
 
     def to_json(self) -> str:
         """Give the order as text."""
@@ -39,6 +45,7 @@ class Order:
                 "binaries": {name: str(path) for name, path in self.binaries.items()},
                 "without": sorted(self.without),
                 "ports": dict(self.ports),
+                "python": self.python,
             }
         )
 
@@ -51,6 +58,7 @@ class Order:
             binaries={name: Path(path) for name, path in data["binaries"].items()},
             without=frozenset(data["without"]),
             ports=data["ports"],
+            python=data["python"],
         )
 
 

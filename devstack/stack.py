@@ -10,6 +10,7 @@ It is taken down at the block's end, and also when this process is killed.
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -44,17 +45,19 @@ class Stack:
         *,
         without: frozenset[str] = frozenset(),
         ports: Mapping[str, int] | None = None,
+        python: str = sys.executable,
         report: Report = silence,
     ) -> "Stack":
         """Start a stack in the folder `root` and return when it is ready.
 
-        `without` and `ports` are as in `order.py`; each step of the start is handed to `report`.
+        `without`, `ports` and `python` are as in `order.py`; each step of the start is handed to
+        `report`.
 
         Raises:
             DevstackError: it could not be started; nothing is left running.
         """
         found = binaries.resolve(report)
-        lead = Lead(Order(root.resolve(), found, without, ports or {}))
+        lead = Lead(Order(root.resolve(), found, without, ports or {}, python))
         try:
             lead.until_ready(report)
         except BaseException:

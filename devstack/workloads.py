@@ -18,12 +18,13 @@ class Wanted:
     """What the chart is installed for: `kusto` is the endpoint's URL, `database` its database.
 
     `without` holds the names that are not to run here (`worker`, `webhook`): their Deployments
-    are installed all the same, but their pods are not started.
+    are installed all the same, but their pods are not started. `python` runs them.
     """
 
     kusto: str
     database: str
     without: frozenset[str]
+    python: str
 
 
 class Workloads(Protocol):

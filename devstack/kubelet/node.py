@@ -59,7 +59,7 @@ class Kubelet:
             for plural, group in PATHS.items()
         }
         root = plane.kubeconfig.parent
-        around = Surroundings(api, plane, supervisor, root, self._take_pod)
+        around = Surroundings(api, plane, supervisor, root, self._take_pod, wanted.python)
         self._pods = Pods(around, mirrors["pods"])
         self._deployments = Deployments(api, mirrors, wanted.without)
         self._jobs = Jobs(api, mirrors)

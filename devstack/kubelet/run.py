@@ -9,7 +9,6 @@ import asyncio
 import itertools
 import logging
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,13 +35,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What every Pod needs of the node; `written` takes in the Pod that a status write gave."""
+    """What every Pod needs of the node.
+
+    `written` takes in the Pod that a status write gave; `python` is the containers' own.
+    """
 
     api: Api
     plane: ControlPlane
     supervisor: Supervisor
     root: Path
     written: Callable[[Object], None]
+    python: str
 
 
 class Run:
@@ -144,7 +147,7 @@ class Run:
         """
         place = declared.Place(self._volumes.folders(self._container), self.ports)
         env = declared.variables(self._container, self._pod)
-        base = declared.image_environment(sys.executable, str(self._folder))
+        base = declared.image_environment(self._around.python, str(self._folder))
         if has_token(self._pod):
             base["KUBECONFIG"] = str(self._account.kubeconfig)
         name = self._free_name()
