@@ -10,6 +10,10 @@ RUN := $(UV) run --locked --quiet
 CRD := charts/summaryrule-operator/files/crd.yaml
 MODEL := summaryrule.v1:SummaryRule
 REFERENCE := docs/reference/api.md
+CHART := charts/summaryrule-operator
+DIST := dist
+# $(call tool,NAME) is the path of a program that `make binaries` finds or builds.
+tool = $$($(RUN) python -m devstack binaries | awk '$$1 == "$(1)" { print $$2 }')
 # The chart of the last release, as helm packaged it: what an upgrade starts from.
 RELEASED := hack/released/summaryrule-operator-0.1.0.tgz
 
@@ -95,3 +99,19 @@ simulate: | .venv ## Run the worker through ten thousand random schedules in vir
 .PHONY: fuzz
 fuzz: | .venv ## Throw a million generated reviews at the webhook's application
 	$(RUN) python -m tests.webhook.fuzz --count 1000000
+
+.PHONY: release
+release: dist-chart ## Write dist/: the chart, its CRD, manifests for kustomize, checksums
+	cd $(DIST) && find . -type f ! -name SHA256SUMS -printf '%P\n' | LC_ALL=C sort | xargs sha256sum > SHA256SUMS
+	@cd $(DIST) && sha256sum --quiet --check SHA256SUMS && wc -l SHA256SUMS
+
+# Each part of a release has a target of its own, dist-…, that `release` depends on.
+.PHONY: dist-chart
+dist-chart: binaries | .venv
+	rm -rf $(DIST)/*.tgz $(DIST)/crd.yaml $(DIST)/kustomize
+	mkdir -p $(DIST)/kustomize
+	$(call tool,helm) package $(CHART) --destination $(DIST)
+	cp $(CRD) $(DIST)/crd.yaml
+	cp $(CRD) hack/release/namespace.yaml hack/release/kustomization.yaml $(DIST)/kustomize/
+	$(call tool,helm) template summaryrule-operator $(CHART) --namespace summaryrule-system \
+	    --no-hooks --set crds.enabled=false > $(DIST)/kustomize/operator.yaml
