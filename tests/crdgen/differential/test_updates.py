@@ -4,8 +4,10 @@ Objects are stored while their fields take anything; then the fields get schemas
 are edited. So old values may break the schema that holds, which is what ratcheting is about.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
+from itertools import repeat
 from typing import Any
 
 import pytest
@@ -31,38 +33,32 @@ NOTE: Schema = {"type": "string", "maxLength": 9}
 @pytest.fixture(scope="module")
 def kitchen(server: Server) -> Iterator[list[tuple[Oven, str, list[Object]]]]:
     made = [_noted(each, 500 + at) for at, each in enumerate(ovens(150)[:6])]
-    yield [_stored(server, each) for each in made]
-    for each in made:
-        server.remove(each.crd)
+    to_store = [_objects(each) for each in made]
+    with ThreadPoolExecutor(len(made)) as beside:  # most of it is waiting for the server
+        yield list(beside.map(_stored, repeat(server), made, to_store))
+        list(beside.map(server.remove, (each.crd for each in made)))
 
 
 def _noted(each: Oven, number: int) -> Oven:
     return oven(number, [*each.fields.values(), NOTE])
 
 
-def _stored(server: Server, each: Oven) -> tuple[Oven, str, list[Object]]:
-    loose = deepcopy(each.crd)
-    spec = loose["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
-    spec["properties"] = dict.fromkeys(each.fields, ANYTHING)
-    path = server.install(loose)
-    kept = [_put(server, each, path, at) for at in range(STORED)]
-    note = list(each.fields)[-1]
-    server.replace(each.crd, path, refused=each.holding(note, "x" * 10))
-    return each, path, kept
+def _objects(each: Oven) -> list[Object]:
+    most = -(-STORED // len(each.fields))
+    examples = [(name, it) for name in each.fields for it in _examples(each.fields[name], most)]
+    found = []
+    for at, (field, value) in enumerate(examples[:STORED]):
+        body = each.holding(field, value)
+        body["metadata"]["name"] = f"kept-{at}"
+        found.append(body)
+    return found
 
 
-def _put(server: Server, each: Oven, path: str, at: int) -> Object:
-    field = list(each.fields)[at % len(each.fields)]
-    body = each.holding(field, _example(each.fields[field], at))
-    body["metadata"]["name"] = f"kept-{at}"
-    return server.create(path, body)
-
-
-def _example(schema: Schema, at: int) -> Any:
+def _examples(schema: Schema, most: int) -> list[Any]:
     found: list[Any] = []
 
     @settings(
-        max_examples=at + 3, deadline=None, derandomize=True, database=None,
+        max_examples=4 * most, deadline=None, derandomize=True, database=None,
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(values(schema))
@@ -70,7 +66,20 @@ def _example(schema: Schema, at: int) -> Any:
         found.append(value)
 
     collect()
-    return found[-1]
+    return found[-most:]  # the first ones are the simplest
+
+
+def _stored(
+    server: Server, each: Oven, objects: Sequence[Object]
+) -> tuple[Oven, str, list[Object]]:
+    loose = deepcopy(each.crd)
+    spec = loose["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    spec["properties"] = dict.fromkeys(each.fields, ANYTHING)
+    path = server.install(loose)
+    kept = [server.create(path, body) for body in objects]
+    note = list(each.fields)[-1]
+    server.replace(each.crd, path, refused=each.holding(note, "x" * 10))
+    return each, path, kept
 
 
 def test_validate_answers_as_the_server_does_when_stored_objects_are_edited(
