@@ -11,6 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from devstack.child import Child, Process, last_words, leashed
 from devstack.errors import EndedEarlyError
@@ -50,6 +51,11 @@ class Keeper:
         return Process(
             child.name, self.pid, child.address, str(child.log), self.healthy, self.restarts
         )
+
+    def rename(self, name: str) -> None:
+        """Let the child go by another name."""
+        self.child = replace(self.child, name=name)
+        self._changed()
 
     async def start(self) -> None:
         """Start the process and its two tasks; returns before it is healthy."""

@@ -76,6 +76,17 @@ class Supervisor:
         """Stop a child gracefully and start it again, at once."""
         await self._keepers[name].restart()
 
+    def rename(self, name: str, new: str) -> None:
+        """Let a child go by another name from now on; its log stays where it is.
+
+        Raises:
+            DevstackError: a child has that name.
+        """
+        if new in self._keepers:
+            raise DevstackError(f"{new} runs already; {name} cannot take its name")
+        self._keepers = {new if each == name else each: k for each, k in self._keepers.items()}
+        self._keepers[new].rename(new)
+
     async def stop(self, name: str, longest: float = math.inf) -> None:
         """Stop a child (SIGTERM, its grace of at most `longest` seconds, SIGKILL); forget it."""
         keeper = self._keepers[name]

@@ -3,7 +3,7 @@
 Called by `host.py` once the control plane and the Kusto endpoint are healthy. The chart is
 installed by helm as an operator would; `kubelet.py` reads the Deployments that this makes and
 hands their containers to the supervisor, which restarts them under the names `webhook` and
-`worker`.
+`worker` (`worker-5` is a second Pod; it becomes `worker` when the first has gone).
 """
 
 from dataclasses import dataclass

@@ -98,6 +98,9 @@ class Pods:
         if pod is not None:
             await self._forget(pod)
         self._kept.pop(uid, None)
+        for other in self._kept.values():
+            if other.ending is None:
+                other.run.take_name()
 
     async def _forget(self, pod: Object) -> None:
         path = f"{self._mirror.path}/{pod['metadata']['name']}"

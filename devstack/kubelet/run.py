@@ -76,6 +76,13 @@ class Run:
         else:
             await self._once(child)
 
+    def take_name(self) -> None:
+        """Go by the name of the container if nobody does: an update leaves the new Pod that."""
+        supervisor, name = self._around.supervisor, str(self._container["name"])
+        if supervisor.process(self._name) is not None and supervisor.process(name) is None:
+            supervisor.rename(self._name, name)
+            self._name = name
+
     async def end(self) -> None:
         """End the process within its grace period and remove what was written for it."""
         if self._name and self._around.supervisor.process(self._name) is not None:

@@ -166,3 +166,18 @@ def test_a_child_dies_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
         owner.kill()
         owner.communicate()
         assert psutil.wait_procs([child], timeout=10)[0] or child.status() == "zombie"
+
+
+async def test_a_child_goes_by_its_new_name_and_keeps_its_place_and_its_log(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    for name in ("worker-2", "kusto"):
+        await supervisor.spawn(Child(name, SLEEP, tmp_path / f"{name}.log"))
+    pid = pid_of(supervisor, "worker-2")
+    supervisor.rename("worker-2", "worker")
+    first, second = supervisor.processes()
+    assert (first.name, first.pid, first.log) == ("worker", pid, str(tmp_path / "worker-2.log"))
+    with pytest.raises(DevstackError, match="worker runs already; kusto cannot take its name"):
+        supervisor.rename(second.name, "worker")
+    await supervisor.stop("worker")
+    assert not psutil.pid_exists(pid)
