@@ -54,8 +54,18 @@ binaries: | .venv ## Find or build etcd, kube-apiserver, kubectl and helm (once;
 
 .PHONY: test
 test: binaries | .venv ## Run the tests; those marked e2e share one API server and one stack
-	$(RUN) pytest -m "not e2e and not proof" -n 2
+	@$(MAKE) --no-print-directory -j2 test-e2e test-others
+
+.PHONY: test-e2e
+test-e2e: | .venv
 	$(RUN) pytest -m "e2e and not proof"
+
+# Beside the ones above, which mostly wait; so only the last line is shown, or all of it on failure.
+.PHONY: test-others
+test-others: | .venv
+	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
+	$(RUN) pytest -m "not e2e and not proof" -n 2 >"$$log" 2>&1 || { cat "$$log"; exit 1; }; \
+	tail -n 1 "$$log"
 
 .PHONY: lint
 lint: check-lock check-crds | .venv ## Check style, types, layers, the lock file and the CRD
