@@ -19,7 +19,10 @@ from devstack.errors import EndedEarlyError
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
 STEADY = 30.0
-"""Seconds: a child that lived this long starts again without the pauses of those before."""
+"""Seconds: a child that lived this long starts again without the pauses of those before.
+
+So does one that was killed with -9: that came from outside, and says nothing against the program.
+"""
 
 BEAT = 1.0
 EAGER_BEAT = 0.05
@@ -126,7 +129,8 @@ class Keeper:
             self._tell(healthy=False)
             if not self.child.restart:
                 return
-            pause = FIRST_PAUSE if time.monotonic() - began > STEADY else pause
+            is_blameless = code == -signal.SIGKILL or time.monotonic() - began > STEADY
+            pause = FIRST_PAUSE if is_blameless else pause
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
             self.restarts += 1

@@ -14,6 +14,7 @@ import pytest
 
 from devstack.child import Child
 from devstack.errors import DevstackError, EndedEarlyError
+from devstack.keeper import FIRST_PAUSE
 from devstack.supervisor import Supervisor
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -83,6 +84,17 @@ async def test_a_child_that_keeps_failing_is_started_at_growing_distances(
     times = [float(line) for line in log.read_text().splitlines()]
     gaps = [later - earlier for earlier, later in pairwise(times)]
     assert gaps[2] > gaps[0] + 0.3
+
+
+async def test_a_child_that_is_killed_again_and_again_is_started_at_once_each_time(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    await supervisor.spawn(Child("worker", SLEEP, tmp_path / "log", restart=True))
+    async with asyncio.timeout(10 * FIRST_PAUSE * 4):
+        for _ in range(10):
+            killed = pid_of(supervisor, "worker")
+            os.kill(killed, signal.SIGKILL)
+            await until(lambda: supervisor.processes()[0].pid not in (killed, None))  # noqa: B023
 
 
 async def test_a_child_that_ends_is_named_with_its_last_words(
