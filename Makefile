@@ -93,6 +93,16 @@ check-real-crds: | .venv ## Check crdgen on published definitions: make check-re
 	@test -d "$(CRDS)" || { echo "make $@: name a folder of CRDs: make $@ CRDS=FOLDER" >&2; exit 2; }
 	$(RUN) python -m tests.crdgen.real $(CRDS)
 
+.PHONY: image-check
+image-check: binaries | .venv ## Check the Dockerfile, and what it makes, as far as it goes without an image registry
+	$(RUN) --group image hadolint Dockerfile
+	$(RUN) --group image pytest tests/image
+
+.PHONY: sbom
+sbom: | .venv ## Write dist/sbom.cdx.json: what is in the image, from the lock, as CycloneDX
+	mkdir -p $(DIST)
+	$(UV) export --quiet --locked --no-dev --format cyclonedx1.5 | $(RUN) python hack/image/sbom.py > $(DIST)/sbom.cdx.json
+
 .PHONY: docs
 docs: | .venv ## Build the documentation, strictly
 	$(call have,mkdocs.yml)
@@ -111,7 +121,7 @@ fuzz: | .venv ## Throw a million generated reviews at the webhook's application
 	$(RUN) python -m tests.webhook.fuzz --count 1000000
 
 .PHONY: release
-release: dist-chart ## Write dist/: the chart, its CRD, manifests for kustomize, checksums
+release: dist-chart sbom ## Write dist/: the chart, its CRD, manifests for kustomize, bill of materials, checksums
 	cd $(DIST) && find . -type f ! -name SHA256SUMS -printf '%P\n' | LC_ALL=C sort | xargs sha256sum > SHA256SUMS
 	@cd $(DIST) && sha256sum --quiet --check SHA256SUMS && wc -l SHA256SUMS
 
