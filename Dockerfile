@@ -23,6 +23,7 @@ COPY summaryrule ./summaryrule
 COPY crdgen ./crdgen
 COPY webhook ./webhook
 COPY worker ./worker
+COPY plugin ./plugin
 # Bytecode is compiled here, once: the image is read-only where it runs. It is not checked against
 # its source's time, which a registry or a builder may rewrite.
 ENV UV_COMPILE_BYTECODE=1 \

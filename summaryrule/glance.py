@@ -23,8 +23,12 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why something of the rule does not go on: a reason in one word, and a sentence."""
+    """Why something of the rule does not go on: a reason in one word, and a sentence.
 
+    `about` is `schedule` (or the rule as a whole) or `backfill`.
+    """
+
+    about: str
     reason: str
     message: str
 
@@ -108,16 +112,18 @@ def is_troubled(rule: Json) -> bool:
 def _told(rule: Json) -> Iterator[Trouble]:
     """What the worker wrote into the conditions."""
     for condition in listed(part(rule, "status"), "conditions"):
-        kind, is_false = condition.get("type"), condition.get("status") == "False"
-        if is_false and (
-            kind == OWNER_CONDITION or (kind == BACKFILL_CONDITION and phase(rule) == "Failed")
-        ):
-            yield Trouble(text(condition.get("reason")), text(condition.get("message")))
+        if condition.get("status") != "False":
+            continue
+        reason, message = text(condition.get("reason")), text(condition.get("message"))
+        if condition.get("type") == OWNER_CONDITION:
+            yield Trouble("schedule", reason, message)
+        elif condition.get("type") == BACKFILL_CONDITION and phase(rule) == "Failed":
+            yield Trouble("backfill", reason, message)
 
 
 def _lateness(behind: int) -> Iterator[Trouble]:
     if behind >= BEHIND_FROM:
-        yield Trouble("Behind", f"{behind} windows are due and have not begun")
+        yield Trouble("schedule", "Behind", f"{behind} windows are due and have not begun")
 
 
 def _behind(spec: Json, schedule: Json, now: Instant) -> int:

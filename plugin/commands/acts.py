@@ -1,0 +1,131 @@
+"""`pause`, `resume`, `cancel`, `retry` and `skip`: acts on what runs or has failed.
+
+Pause, resume and cancel are fields of spec; retry and skip are annotations that the worker takes
+away once it has acted (design, section 4).
+"""
+
+import argparse
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from plugin import output
+from plugin.console import Console
+from plugin.errors import RefusedError
+from plugin.kubectl import Kubectl, Rule
+from summaryrule.glance import instant, listed, part, phase
+from summaryrule.instant import Instant
+
+# As in `summaryrule.v1`, which costs a second of a cold start to import.
+RETRY = "adx-mon.azure.com/backfill-retry"
+SKIP = "adx-mon.azure.com/backfill-skip"
+
+NAMED = 5
+"""Failed windows that a refusal names."""
+
+
+def pause(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:
+    """Let what is in flight end, and submit nothing more."""
+    return _suspend(cluster, asked, console, value=True)
+
+
+def resume(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:
+    """Go on where it stands."""
+    return _suspend(cluster, asked, console, value=False)
+
+
+def _suspend(cluster: Kubectl, asked: argparse.Namespace, console: Console, *, value: bool) -> int:
+    word = "paused" if value else "resumed"
+    if asked.schedule:
+        body: dict[str, Any] = {"spec": {"suspend": value}}
+        return _act(cluster, asked, console, body, f"interval runs {word}")
+    _require_backfill(cluster.rule(asked.name), f"{asked.command} --schedule is for interval runs")
+    body = {"spec": {"backfill": {"suspend": value}}}
+    return _act(cluster, asked, console, body, f"backfill {word}")
+
+
+def cancel(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:
+    """End a backfill; windows that are done stay done."""
+    _require_backfill(cluster.rule(asked.name), "there is nothing to cancel")
+    return _act(cluster, asked, console, {"spec": {"backfill": None}}, "backfill canceled")
+
+
+def retry(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:
+    """Run failed windows again: all of them, or those named by their starts."""
+    rule = cluster.rule(asked.name)
+    known = failed(rule)
+    if not known and phase(rule) != "Failed":
+        raise RefusedError(f"{asked.name} has no failed windows")
+    unknown = [start for start in asked.window or () if start not in known]
+    if unknown:
+        raise RefusedError(f"{asked.name}: {_names(unknown)} has not failed; {_which(known)}")
+    value = ",".join(map(str, asked.window)) if asked.window else "all"
+    count = f"{len(asked.window)} of {len(known)}" if asked.window else f"{len(known)}"
+    return _act(
+        cluster, asked, console, _annotated(RETRY, value), f"retries {count} failed windows"
+    )
+
+
+def skip(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:
+    """Leave windows out for good: failed ones, or ones that a backfill has still to run."""
+    rule = cluster.rule(asked.name)
+    unknown = [
+        start for start in asked.window if start not in failed(rule) and not _ahead(rule, start)
+    ]
+    if unknown:
+        why = "has neither failed nor is it still to run in a backfill"
+        raise RefusedError(f"{asked.name}: {_names(unknown)} {why}; {_which(failed(rule))}")
+    value = ",".join(map(str, asked.window))
+    return _act(cluster, asked, console, _annotated(SKIP, value), f"skips {_names(asked.window)}")
+
+
+def failed(rule: Rule) -> list[Instant]:
+    """Starts of windows that failed for good, the schedule's and the backfill's, oldest first."""
+    status = part(rule, "status")
+    windows = (
+        each for kind in ("schedule", "backfill") for each in listed(part(status, kind), "failed")
+    )
+    starts = (instant(each.get("start")) for each in windows)
+    return sorted({start for start in starts if start is not None})
+
+
+def _ahead(rule: Rule, start: Instant) -> bool:
+    running = part(part(rule, "status"), "backfill")
+    mark, end = instant(running.get("doneUntil")), instant(running.get("requestedEnd"))
+    return mark is not None and end is not None and mark <= start < end
+
+
+def _require_backfill(rule: Rule, otherwise: str) -> None:
+    if not part(part(rule, "spec"), "backfill"):
+        raise RefusedError(f"{part(rule, 'metadata').get('name')} has no backfill; {otherwise}")
+
+
+def _annotated(name: str, value: str) -> dict[str, Any]:
+    return {"metadata": {"annotations": {name: value}}}
+
+
+def _act(
+    cluster: Kubectl,
+    asked: argparse.Namespace,
+    console: Console,
+    body: Mapping[str, Any],
+    what: str,
+) -> int:
+    if asked.dry_run == "client":
+        console.say([json.dumps(body, indent=2)])
+        return 0
+    stored = cluster.patch(asked.name, body, dry_run=asked.dry_run == "server")
+    dry = " (server dry run)" if asked.dry_run else ""
+    console.say([output.name(stored) + ("" if asked.output == "name" else f" {what}{dry}")])
+    return 0
+
+
+def _names(starts: Iterable[Instant]) -> str:
+    return ", ".join(map(str, starts))
+
+
+def _which(known: list[Instant]) -> str:
+    if not known:
+        return "no window has failed"
+    more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
+    return f"failed: {_names(known[:NAMED])}{more}"

@@ -1,0 +1,104 @@
+"""`backfill`: ask for a past range of a rule, once.
+
+The request is one patch of `spec.backfill`; what is refused, aligned or already done is decided
+by admission, whose own words the user gets.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from plugin import output
+from plugin.commands.wait import follow
+from plugin.console import Console
+from plugin.errors import RefusedError
+from plugin.kubectl import Kubectl, Rule
+from plugin.words import plural
+from summaryrule.glance import duration, instant, part
+from summaryrule.instant import Instant
+
+RUNNING = """\
+{name} has a backfill of [{start}, {end}) under way ({progress} windows). To extend or shorten it,
+give its own --start (and --request-id) with another --end; to end it for this one, add --replace"""
+
+
+def backfill(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:
+    """Ask for it; exit code 0 when it is asked for, or with --wait when it is done."""
+    start = asked.start or console.now().plus(-asked.last)
+    rule = cluster.rule(asked.name)
+    running = goes_on(rule, start, asked.request_id)
+    if running is False and not asked.replace:
+        raise RefusedError(_under_way(rule))
+    body = request(asked, start, extends=running is True)
+    if asked.dry_run == "client":
+        console.say([json.dumps(body, indent=2)])
+        return 0
+    stored = cluster.patch(asked.name, body, dry_run=asked.dry_run == "server")
+    console.say(told(stored, asked))
+    if asked.wait and not asked.dry_run:
+        return follow(cluster, asked.name, console, asked.timeout)
+    console.hint(f"follow it:  kubectl summaryrule wait {asked.name}")
+    return 0
+
+
+def request(asked: argparse.Namespace, start: Instant, *, extends: bool) -> dict[str, Any]:
+    """The merge patch. A new request leaves nothing of an older one; `extends` keeps the rest."""
+    given: dict[str, Any] = {
+        "end": None if asked.end is None else str(asked.end),
+        "requestId": asked.request_id,
+        "maxInFlight": asked.max_in_flight,
+        "suspend": None,
+    }
+    if extends:
+        given = {name: value for name, value in given.items() if value is not None}
+    return {"spec": {"backfill": {"start": str(start), **given}}}
+
+
+def goes_on(rule: Rule, start: Instant, request_id: str | None) -> bool | None:
+    """Whether this speaks of the backfill that is under way; None when none is."""
+    from summaryrule.request import ask, continues, is_active, read_past  # noqa: PLC0415 - pydantic
+
+    running = read_past(rule).running
+    interval = duration(part(rule, "spec").get("interval"))
+    if interval is None or not is_active(running) or "backfill" not in part(rule, "spec"):
+        return None
+    return continues(running, ask(start, interval, request_id))
+
+
+def _under_way(rule: Rule) -> str:
+    status = part(part(rule, "status"), "backfill")
+    return RUNNING.format(
+        name=part(rule, "metadata").get("name"),
+        start=status.get("requestedStart"),
+        end=status.get("requestedEnd"),
+        progress=status.get("progress") or "0",
+    )
+
+
+def told(stored: Rule, asked: argparse.Namespace) -> list[str]:
+    """What was stored, in the form asked for."""
+    if asked.output == "name":
+        return [output.name(stored)]
+    if asked.output in {"json", "yaml"}:
+        return list(output.dumped(stored, asked.output))
+    dry = " (server dry run)" if asked.dry_run else ""
+    return [f"{output.name(stored)} {_said(stored)}{dry}"]
+
+
+def _said(stored: Rule) -> str:
+    spec = part(stored, "spec")
+    wanted: Mapping[str, Any] = part(spec, "backfill")
+    if not wanted:
+        return "unchanged: this range has run (--request-id with a new name runs it again)"
+    windows = _windows(wanted, spec.get("interval"))
+    at_once = wanted.get("maxInFlight") or 1
+    return f"backfill of [{wanted.get('start')}, {wanted.get('end')}): {windows}, {at_once} at once"
+
+
+def _windows(wanted: Mapping[str, Any], interval: object) -> str:
+    start, end = instant(wanted.get("start")), instant(wanted.get("end"))
+    size = duration(interval)
+    if start is None or end is None or size is None or size.ticks <= 0:
+        return "its windows"
+    return plural(-((start.ticks - end.ticks) // size.ticks), "window") + f" of {size}"

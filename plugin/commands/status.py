@@ -1,0 +1,123 @@
+"""`status`: where every rule stands, one line each."""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from plugin import output
+from plugin.console import Console
+from plugin.errors import UsageError
+from plugin.kubectl import Kubectl
+from plugin.table import table
+from plugin.words import NONE, bar, between, length
+from summaryrule.glance import Glance, Past, glance
+from summaryrule.instant import Instant
+
+HEAD = ("NAME", "LAST WINDOW", "LAG", "BACKFILL", "PROGRESS", "ETA", "PROBLEM")
+WIDE = ("TABLE", "INTERVAL", "IN FLIGHT", "FAILED", "REQUESTED BY")
+
+
+def status(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:
+    """Print it; exit code 0 whatever the rules' state."""
+    if asked.name and asked.all_namespaces:
+        raise UsageError("a name and --all-namespaces do not go together: write -n NAMESPACE")
+    found = (
+        [cluster.rule(asked.name)] if asked.name else cluster.rules(everywhere=asked.all_namespaces)
+    )
+    if asked.output == "name":
+        console.say(output.name(rule) for rule in found)
+        return 0
+    now = console.now()
+    seen = [glance(rule, now) for rule in found]
+    if asked.output in {"json", "yaml"}:
+        shown = [as_data(each) for each in seen]
+        console.say(output.dumped(shown[0] if asked.name else shown, asked.output))
+    elif seen:
+        wide, everywhere = asked.output == "wide", asked.all_namespaces
+        console.say(lines(seen, now, wide=wide, everywhere=everywhere, plain=console.plain))
+    else:
+        where = "in any namespace" if asked.all_namespaces else "here; -A looks in all namespaces"
+        print(f"No SummaryRules {where}.", file=console.err)
+    return 0
+
+
+def lines(
+    seen: Sequence[Glance], now: Instant, *, wide: bool, everywhere: bool, plain: bool
+) -> Iterator[str]:
+    """The table."""
+    head = (*(["NAMESPACE"] if everywhere else []), *HEAD, *(WIDE if wide else []))
+    rows = [
+        (
+            *([each.namespace] if everywhere else []),
+            *_row(each, now, plain=plain),
+            *(_wide(each) if wide else []),
+        )
+        for each in seen
+    ]
+    return table(head, rows)
+
+
+def _row(each: Glance, now: Instant, *, plain: bool) -> tuple[str, ...]:
+    past = each.past
+    return (
+        each.name,
+        NONE if each.last is None else str(each.last),
+        NONE if each.lag is None else length(each.lag),
+        NONE if past is None else past.phase,
+        NONE if past is None else progress(past, plain=plain),
+        eta(past, now),
+        "; ".join(problems(each)) or NONE,
+    )
+
+
+def _wide(each: Glance) -> tuple[str, ...]:
+    flying = each.in_flight + (each.past.in_flight if each.past else 0)
+    failed = each.failed + (each.past.failed if each.past else 0)
+    by = each.past.by if each.past else ""
+    return (f"{each.database}.{each.table}", each.interval, str(flying), str(failed), by or NONE)
+
+
+def progress(past: Past, *, plain: bool) -> str:
+    """The bar, the percentage and the windows."""
+    return f"{bar(past.percent, plain=plain)} {past.percent:3}% {past.done}/{past.total}"
+
+
+def eta(past: Past | None, now: Instant) -> str:
+    """How long a running backfill should still take."""
+    if past is None or past.phase != "Running" or past.eta is None:
+        return NONE
+    return between(now, past.eta) if past.eta > now else "soon"
+
+
+def problems(each: Glance) -> Iterator[str]:
+    """What does not go on, in words; a rule that is suspended on purpose is told too."""
+    if each.suspended:
+        yield "interval runs are suspended"
+    for trouble in each.troubles:
+        yield trouble.message or trouble.reason
+
+
+def as_data(each: Glance) -> dict[str, Any]:
+    """A glance as JSON has it: camelCase, times in RFC 3339, half-open ranges."""
+    bare = _camel(asdict(replace(each, past=None, troubles=())))
+    rest = {name: value for name, value in bare.items() if name not in {"past", "troubles"}}
+    past = None if each.past is None else _camel(asdict(each.past))
+    troubles = [asdict(trouble) for trouble in each.troubles]
+    return {**rest, "backfill": past, "problems": troubles}
+
+
+def _camel(fields: dict[str, Any]) -> dict[str, Any]:
+    return {_camel_name(name): _plain(value) for name, value in fields.items()}
+
+
+def _camel_name(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.title() for word in rest)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - a field of any kind
+    """NB: `asdict` has made a dict of each Instant."""
+    if isinstance(value, dict) and value.keys() == {"ticks"}:
+        return str(Instant(value["ticks"]))
+    return value

@@ -1,0 +1,198 @@
+"""What a command would send, and when it refuses to."""
+
+import io
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from plugin.commands import acts
+from plugin.commands.backfill import goes_on, request
+from plugin.commands.explain import held
+from plugin.commands.explain import lines as explained
+from plugin.commands.forecast import forecast
+from plugin.commands.plan import lines as planned
+from plugin.commands.wait import outcome
+from plugin.console import Console
+from plugin.errors import PluginError
+from plugin.kubectl import Kubectl
+from plugin.options import kubectl_flags, parser
+from summaryrule.glance import glance
+from summaryrule.instant import Instant
+from tests.plugin.rules import NOW, condition, rule, running
+
+START = Instant.parse("2026-11-01T00:00:00Z")
+FAILED = {"start": "2026-11-03T04:00:00Z", "end": "2026-11-03T05:00:00Z", "error": "BadInput"}
+
+
+class Recorder(Kubectl):
+    """A cluster of one rule that stores nothing and keeps what it was asked."""
+
+    def __init__(self, held: dict[str, Any]) -> None:
+        super().__init__("none", [])
+        self.held, self.bodies = held, list[Any]()
+
+    def rule(self, name: str) -> dict[str, Any]:
+        assert name == self.held["metadata"]["name"]
+        return self.held
+
+    def patch(self, name: str, body: Any, *, dry_run: bool = False) -> dict[str, Any]:
+        assert not dry_run
+        self.bodies.append(body)
+        return self.rule(name)
+
+
+def act(held: dict[str, Any], *words: str) -> Any:
+    """Run one act; the body that it sent."""
+    cluster, asked = Recorder(held), parser().parse_args(words)
+    run = getattr(acts, asked.command)
+    assert run(cluster, asked, Console(io.StringIO(), io.StringIO())) == 0
+    (body,) = cluster.bodies
+    return body
+
+
+def test_a_new_request_leaves_nothing_of_an_older_one() -> None:
+    asked = parser().parse_args(["backfill", "cpu", "--start", "2026-11-01"])
+    assert request(asked, START, extends=False)["spec"]["backfill"] == {
+        "start": "2026-11-01T00:00:00Z",
+        "end": None,
+        "requestId": None,
+        "maxInFlight": None,
+        "suspend": None,
+    }
+
+
+def test_another_end_for_what_runs_changes_nothing_else() -> None:
+    asked = parser().parse_args(["backfill", "cpu", "--start", "2026-11-01", "--end", "2026-11-25"])
+    assert request(asked, START, extends=True)["spec"]["backfill"] == {
+        "start": "2026-11-01T00:00:00Z",
+        "end": "2026-11-25T00:00:00Z",
+    }
+
+
+@pytest.mark.parametrize(
+    ("start", "request_id", "expected"),
+    [
+        ("2026-11-01T00:00:00Z", None, True),
+        ("2026-11-01T00:30:00Z", None, True),
+        ("2026-10-31T00:00:00Z", None, False),
+        ("2026-11-01T00:00:00Z", "again", False),
+    ],
+)
+def test_a_request_that_would_end_what_runs_is_known_beforehand(
+    start: str, request_id: str | None, *, expected: bool
+) -> None:
+    live = rule(backfill=running())
+    live["spec"]["backfill"] = {"start": "2026-11-10T21:00:00Z", "end": "2026-11-24T00:00:00Z"}
+    assert goes_on(live, Instant.parse(start), request_id) is expected
+    del live["spec"]["backfill"]
+    assert goes_on(live, Instant.parse(start), request_id) is None
+
+
+def test_pause_and_resume_touch_the_backfill_alone_and_the_schedule_when_asked() -> None:
+    live = rule(backfill=running())
+    live["spec"]["backfill"] = {"start": "2026-11-10T21:00:00Z", "end": "2026-11-24T00:00:00Z"}
+    assert act(live, "pause", "cpu") == {"spec": {"backfill": {"suspend": True}}}
+    assert act(live, "resume", "cpu") == {"spec": {"backfill": {"suspend": False}}}
+    assert act(live, "pause", "cpu", "--schedule") == {"spec": {"suspend": True}}
+    assert act(live, "cancel", "cpu") == {"spec": {"backfill": None}}
+
+
+@pytest.mark.parametrize("words", [("pause", "cpu"), ("cancel", "cpu"), ("retry", "cpu", "--all")])
+def test_an_act_on_nothing_is_refused_in_words(words: tuple[str, ...]) -> None:
+    with pytest.raises(PluginError, match=r"cpu has no (backfill|failed windows)"):
+        act(rule(), *words)
+
+
+def test_retry_and_skip_name_windows_in_the_annotations_that_the_worker_reads() -> None:
+    stuck = rule(backfill=running(phase="Failed", failed=[FAILED]))
+    every = act(stuck, "retry", "cpu", "--all")
+    one = act(stuck, "skip", "cpu", "--window", FAILED["start"])
+    assert every["metadata"]["annotations"] == {"adx-mon.azure.com/backfill-retry": "all"}
+    assert one["metadata"]["annotations"] == {"adx-mon.azure.com/backfill-skip": FAILED["start"]}
+
+
+def test_a_window_that_has_not_failed_is_refused_and_those_that_have_are_named() -> None:
+    stuck = rule(backfill=running(phase="Failed", failed=[FAILED]))
+    with pytest.raises(PluginError, match=r"T07:00:00Z has not failed; failed: 2026-11-03T04"):
+        act(stuck, "retry", "cpu", "--window", "2026-11-03T07:00:00Z")
+    with pytest.raises(PluginError, match="has neither failed nor is it still to run"):
+        act(stuck, "skip", "cpu", "--window", "2026-11-25T07:00:00Z")
+
+
+def test_waiting_ends_where_only_a_person_helps_and_not_before_the_change_is_seen() -> None:
+    stuck = rule(backfill=running(phase="Failed"))
+    stuck["spec"]["backfill"] = {"start": "2026-11-10T21:00:00Z", "end": "2026-11-24T00:00:00Z"}
+    assert outcome(stuck) == "Failed"
+    stuck["metadata"]["generation"] += 1
+    assert outcome(stuck) is None
+    assert outcome(rule(backfill=running(phase="Completed"))) == "Completed"
+    assert outcome(rule(backfill=running())) is None, "canceled, and not yet recorded"
+    with pytest.raises(PluginError, match="cpu has no backfill to wait for"):
+        outcome(rule())
+
+
+def test_the_plan_is_the_workers_and_its_verdict_on_criteria_holds_it_back() -> None:
+    due = rule(schedule={"cursor": "2026-11-24T07:00:00Z"})
+    assert list(planned(forecast(due, NOW), wide=False)) == [
+        "cpu: 3 interval windows and 0 backfill windows due",
+        "KIND       START                  END",
+        "interval   2026-11-24T07:00:00Z   2026-11-24T08:00:00Z",
+        "interval   2026-11-24T08:00:00Z   2026-11-24T09:00:00Z",
+        "interval   2026-11-24T09:00:00Z   2026-11-24T10:00:00Z",
+    ]
+    due["spec"]["criteria"] = {"region": ["eastus"]}
+    no = condition("summaryrule.adx-mon.azure.com", "CriteriaNotMet", "no criteria matched")
+    due["status"]["conditions"] = [no]
+    assert next(planned(forecast(due, NOW), wide=False)).startswith("cpu: 0 interval windows")
+    assert "| " in "\n".join(planned(forecast(rule(), NOW), wide=True))
+
+
+def test_each_reason_comes_with_what_to_do() -> None:
+    stuck = rule(backfill=running(phase="Failed", failed=[FAILED], lastError="BadInput: no table"))
+    stuck["spec"] |= {"backfill": {"start": "2026-11-03T04:00:00Z", "end": "2026-11-24T00:00:00Z"}}
+    said = "\n".join(explained(glance(stuck, NOW), list(held(stuck, NOW)), plain=True))
+    assert "Held: BackfillFailed: BadInput: no table; retry or skip by annotation" in said
+    assert "kubectl summaryrule retry cpu --all" in said
+    well = rule(schedule={"cursor": "2026-11-24T10:00:00Z", "lastDone": "2026-11-24T10:00:00Z"})
+    assert list(held(well, NOW)) == []
+
+
+def test_flags_that_choose_the_cluster_go_to_kubectl_as_they_are() -> None:
+    asked = parser().parse_args(["status", "-n", "x", "--context=c", "--as", "ada"])
+    assert kubectl_flags(asked) == ["--namespace=x", "--context=c", "--as=ada"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["backfill", "cpu"],
+        ["backfill", "cpu", "--start", "2026-11-01", "--last", "7d"],
+        ["backfill", "cpu", "--last", "7d", "--max-in-flight", "21"],
+        ["retry", "cpu"],
+        ["skip", "cpu"],
+        ["status", "-o", "csv"],
+    ],
+)
+def test_bad_usage_is_two_and_one_line(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        parser().parse_args(words)
+    assert stopped.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("--help")
+
+
+def test_the_quick_commands_load_no_model() -> None:
+    """A start of a tenth of a second: pydantic alone takes three."""
+    modules = "plugin.__main__, plugin.complete, plugin.commands.status, plugin.commands.acts"
+    code = (
+        f"import {modules}, plugin.commands.wait, plugin.commands.history, sys; print(*sys.modules)"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {"pydantic", "yaml", "asyncio", "summaryrule.v1"} & set(loaded)

@@ -1,0 +1,93 @@
+"""What `kubectl summaryrule status` prints."""
+
+from typing import Any
+
+import pytest
+
+from plugin.commands.status import as_data, lines
+from summaryrule.glance import glance
+from tests.plugin.rules import NOW, condition, rule, running
+
+OWNER = "summaryrule.adx-mon.azure.com"
+SCHEDULE = {"lastDone": "2026-11-24T10:00:00Z", "cursor": "2026-11-24T10:00:00Z"}
+
+
+def shown(*rules: dict[str, Any], wide: bool = False, everywhere: bool = False) -> list[str]:
+    seen = [glance(each, NOW) for each in rules]
+    return list(lines(seen, NOW, wide=wide, everywhere=everywhere, plain=True))
+
+
+def test_a_rule_has_one_line_with_its_lag_and_the_progress_of_its_backfill() -> None:
+    head, row = shown(rule(schedule=SCHEDULE, backfill=running()))
+    assert head.split("   ")[0] == "NAME"
+    assert [cell.strip() for cell in row.split("   ") if cell] == [
+        "cpu",
+        "2026-11-24T10:00:00Z",
+        "30m",
+        "Running",
+        "########............  42% 237/552",
+        "12m30s",
+        "-",
+    ]
+
+
+def test_columns_stand_below_each_other() -> None:
+    head, *rows = shown(rule("a"), rule("a-much-longer-name", schedule=SCHEDULE), everywhere=True)
+    column = head.index("LAST WINDOW")
+    assert [row[column - 1] for row in rows] == [" ", " "]
+    assert [row[column] for row in rows] == ["-", "2"]
+
+
+def test_what_does_not_go_on_is_said_in_words() -> None:
+    held = condition(OWNER, "NoEndpoint", "no endpoint is configured for database 'Telemetry'")
+    failed = condition("Backfill", "WindowFailed", "window [a, b) failed: BadInput: no such table")
+    late = {"cursor": "2026-11-24T05:00:00Z", "lastDone": "2026-11-24T05:00:00Z"}
+    (_, row) = shown(
+        rule(schedule=late, backfill=running(phase="Failed"), conditions=[held, failed])
+    )
+    assert row.endswith(
+        "no endpoint is configured for database 'Telemetry';"
+        " window [a, b) failed: BadInput: no such table; 5 windows are due and have not begun"
+    )
+
+
+def test_a_suspended_rule_is_not_behind() -> None:
+    late = rule(schedule={"cursor": "2026-11-01T00:00:00Z", "lastDone": "2026-11-01T00:00:00Z"})
+    late["spec"]["suspend"] = True
+    (_, row) = shown(late)
+    assert row.endswith("interval runs are suspended")
+
+
+def test_wide_names_the_table_and_who_asked() -> None:
+    (_, row) = shown(rule(backfill=running()), wide=True)
+    assert row.split()[-5:] == ["Telemetry.CPUHourly", "1h", "0", "0", "ada"]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {},
+        {"spec": None, "status": [], "metadata": "x"},
+        {"spec": {"interval": "1d"}, "status": {"schedule": {"cursor": 5, "inFlight": {}}}},
+        {"status": {"backfill": {"requestedStart": 1, "percent": "x", "windowsTotal": -4}}},
+        {"status": {"conditions": ["x", {"type": 1}]}},
+    ],
+)
+def test_an_object_that_is_no_rule_still_has_its_line(broken: dict[str, Any]) -> None:
+    assert len(shown(broken)) == 2
+
+
+def test_nothing_in_a_name_or_a_message_steers_the_terminal() -> None:
+    evil = condition(OWNER, "X", "red \x1b[31m\r\nnew line")
+    (_, row) = shown(rule(conditions=[evil]))
+    assert "\x1b" not in row
+    assert "\r" not in row
+
+
+def test_json_has_rfc_3339_times_and_the_backfill_under_its_name() -> None:
+    data = as_data(glance(rule(schedule=SCHEDULE, backfill=running()), NOW))
+    assert data["last"] == "2026-11-24T10:00:00Z"
+    assert data["lag"] == 1800
+    assert data["backfill"]["doneUntil"] == "2026-11-10T21:00:00Z"
+    assert data["backfill"]["done"] == 237
+    assert data["problems"] == []
