@@ -15,7 +15,6 @@ The order in which it decides:
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 from summaryrule import (
     conditions,
@@ -36,7 +35,7 @@ from summaryrule.instant import Instant
 from summaryrule.observed import Observed
 from summaryrule.reading import MalformedError, read
 from summaryrule.settings import Settings
-from summaryrule.v1 import FINALIZER, ScheduleStatus, SummaryRule, SummaryRuleStatus, dump
+from summaryrule.v1 import FINALIZER, ScheduleStatus, SummaryRule, SummaryRuleStatus
 from summaryrule.windows import Tiles, Window, due_at
 
 __all__ = ["Flying", "Held", "MalformedError", "Plan", "plan", "read"]
@@ -170,10 +169,12 @@ def _must_record(desk: Desk, status: SummaryRuleStatus) -> bool:
     return desk.stored.observed_generation != status.observed_generation and not flies(status)
 
 
-def _timeless(status: SummaryRuleStatus) -> dict[str, Any]:
+def _timeless(status: SummaryRuleStatus) -> SummaryRuleStatus:
     """As it is stored, where empty and absent are the same, without the generations."""
     bare = tuple(c.model_copy(update={"observed_generation": None}) for c in status.conditions)
-    return dump(status.model_copy(update={"observed_generation": None, "conditions": bare}))
+    schedule = None if status.schedule == ScheduleStatus() else status.schedule
+    changes = {"observed_generation": None, "conditions": bare, "schedule": schedule}
+    return status.model_copy(update=changes)
 
 
 def _wake(desk: Desk, status: SummaryRuleStatus, due: Tiles | None) -> Instant | None:

@@ -46,6 +46,12 @@ class Metrics:
             "namespace",
             "rule",
         )
+        self._interval = self._gauge(
+            "rule_interval_seconds",
+            "The rule's interval: what its lag is to be judged by.",
+            "namespace",
+            "rule",
+        )
         self._remaining = self._gauge(
             "backfill_windows_remaining", "Windows a backfill has to run.", "namespace", "rule"
         )
@@ -70,17 +76,24 @@ class Metrics:
         """How far the rule's data is behind now."""
         self._lag.labels(namespace, rule).set(seconds)
 
+    def rule_interval(self, namespace: str, rule: str, seconds: float | None) -> None:
+        """The rule's interval; None where the rule cannot be read."""
+        if seconds is None:
+            self._interval.remove(namespace, rule)
+        else:
+            self._interval.labels(namespace, rule).set(seconds)
+
     def backfill_remaining(self, namespace: str, rule: str, windows: int | None) -> None:
         """Windows that the rule's backfill has to run; None when it has none."""
         if windows is None:
-            _drop(self._remaining, namespace, rule)
+            self._remaining.remove(namespace, rule)
         else:
             self._remaining.labels(namespace, rule).set(windows)
 
     def forget_rule(self, namespace: str, rule: str) -> None:
         """The rule is gone, and so are its series."""
-        _drop(self._lag, namespace, rule)
-        _drop(self._remaining, namespace, rule)
+        for gauge in (self._lag, self._interval, self._remaining):
+            gauge.remove(namespace, rule)
 
     def in_flight(self, kind: Kind, windows: int) -> None:
         """Windows that are submitted and not done, over all rules."""
@@ -136,10 +149,6 @@ class Metrics:
         return Histogram(
             name, text, labels, namespace=PREFIX, registry=self.registry, buckets=buckets
         )
-
-
-def _drop(gauge: Gauge, *labels: str) -> None:
-    gauge.remove_by_labels(dict(zip(("namespace", "rule"), labels, strict=True)))
 
 
 def _version() -> str:

@@ -13,7 +13,7 @@ from summaryrule.criteria import Evaluate
 from summaryrule.defaulting import read_status
 from summaryrule.instant import TICKS_PER_SECOND, Instant
 from summaryrule.observed import Observed
-from summaryrule.plan import MalformedError, Plan, plan, read
+from summaryrule.plan import MalformedError, Plan, plan
 from summaryrule.settings import Settings
 from summaryrule.v1 import FINALIZER
 from worker.errors import Ambiguous, Conflict, NotFound
@@ -22,6 +22,7 @@ from worker.kube.store import Key, Store
 from worker.ledger import Ledger
 from worker.poller import Poller
 from worker.ports import Clock, Rule, Rules
+from worker.reader import Reader
 from worker.tally import Tally
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class Reconciler:
     settings: Settings
     evaluate: Evaluate
     tally: Tally
+    reader: Reader
 
     async def reconcile(self, key: Key) -> float | None:
         """Do all that can be done for the rule now.
@@ -69,7 +71,7 @@ class Reconciler:
 
     def _plan(self, rule: Rule, seen: Observed, now: Instant) -> Plan:
         try:
-            return plan(read(rule), seen, now, self.settings, self.evaluate)
+            return plan(self.reader.read(rule), seen, now, self.settings, self.evaluate)
         except MalformedError as error:
             return Plan(actions=_complaint(rule, str(error), now))
 

@@ -41,6 +41,7 @@ from worker.options import labels
 from worker.poller import Poller
 from worker.ports import Clock
 from worker.queue import Queue
+from worker.reader import Reader
 from worker.reconcile import Reconciler
 from worker.tally import Tally
 
@@ -129,7 +130,7 @@ class _Worker:
 
     async def _lead(self, leadership: Leadership) -> None:
         await self._reflector.synced.wait()
-        ledger = Ledger()
+        ledger, reader = Ledger(), Reader()
         rules = KubeRules(self._api)
         events = KubeEvents(self._api, self._clock)
         poller = Poller(self._kusto, ledger, self._clock, self._queue.add)
@@ -143,7 +144,8 @@ class _Worker:
             self._clock,
             self._settings,
             evaluate,
-            Tally(self._metrics),
+            Tally(self._metrics, reader),
+            reader,
         )
         # What this process knew before it led may be old news: look at every rule.
         for rule in self._store:

@@ -2,7 +2,10 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from summaryrule.instant import Instant
 from worker.metrics import Metrics
+from worker.reader import Reader
+from worker.tally import Tally
 
 
 def series(metrics: Metrics) -> dict[str, float]:
@@ -27,6 +30,7 @@ def test_calls_are_counted_by_result_and_timed_by_call() -> None:
 def test_a_rule_that_is_gone_leaves_no_series() -> None:
     metrics = Metrics()
     metrics.rule_lag("n", "r", 3600)
+    metrics.rule_interval("n", "r", 900)
     metrics.backfill_remaining("n", "r", 7)
     metrics.forget_rule("n", "r")
     metrics.forget_rule("n", "never-seen")
@@ -38,6 +42,26 @@ def test_a_backfill_that_has_ended_leaves_no_series() -> None:
     metrics.backfill_remaining("n", "r", 7)
     metrics.backfill_remaining("n", "r", None)
     assert not any("backfill_windows_remaining" in name for name in series(metrics))
+
+
+def test_a_looked_at_rule_shows_its_lag_beside_its_interval() -> None:
+    metrics = Metrics()
+    tally = Tally(metrics, Reader())
+    flying = [{"start": "2026-11-20T01:00:00Z", "end": "2026-11-20T02:00:00Z", "token": "t"}]
+    rule = {
+        "metadata": {"namespace": "n", "name": "r"},
+        "spec": {"database": "D", "table": "T", "body": "T", "interval": "1h"},
+        "status": {"schedule": {"lastDone": "2026-11-20T01:00:00Z", "inFlight": flying}},
+    }
+    tally.looked(rule, Instant.parse("2026-11-20T02:30:00Z"))
+    found = series(metrics)
+    assert found["summaryrule_worker_rule_interval_seconds['n', 'r']"] == 3600
+    assert found["summaryrule_worker_rule_lag_seconds['n', 'r']"] == 5400
+    assert found["summaryrule_worker_windows_in_flight['interval']"] == 1
+    tally.forget(("n", "r"))
+    found = series(metrics)
+    assert found["summaryrule_worker_windows_in_flight['interval']"] == 0
+    assert not any("'r'" in name for name in found)
 
 
 def test_gauges_are_asked_at_each_scrape() -> None:

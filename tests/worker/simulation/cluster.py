@@ -2,6 +2,9 @@
 
 It keeps what the worker relies on, and the contract tests hold it and the real server to the
 same sentences. Everything is synchronous; latency and faults belong to the adapters on top.
+
+What is stored is handed out as it is and shares what did not change with what was stored before,
+so nobody may write into it; the witness of a replay holds everybody to that.
 """
 
 import itertools
@@ -46,7 +49,7 @@ class Cluster:
         self._timestamp = timestamp
 
     def __iter__(self) -> "itertools.chain[Item]":
-        return itertools.chain([copied(item) for item in self._objects.values()])
+        return itertools.chain(list(self._objects.values()))
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """Call `watcher` with ADDED, MODIFIED or DELETED and the object; returns how to stop."""
@@ -54,7 +57,7 @@ class Cluster:
         return lambda: self._watchers.remove(watcher)
 
     def get(self, namespace: str, name: str) -> Item:
-        return copied(self._found((namespace, name)))
+        return self._found((namespace, name))
 
     def create(self, item: Item, manager: str = "kubectl-create") -> Item:
         """Raises Conflict when the name is taken."""
@@ -79,8 +82,7 @@ class Cluster:
         version = body.get("metadata", {}).get("resourceVersion")
         if version is not None and version != old["metadata"]["resourceVersion"]:
             raise Conflict(f"{key} has been modified")
-        merged = merge(copied(old), copied(body))
-        new = _only(old, merged, status=status)
+        new = _only(old, merge(old, copied(body)), status=status)
         return self._update(old, new, (manager, "Update", "status" if status else ""))
 
     def apply(self, manifest: Item, *, manager: str, force: bool = False) -> Item:
@@ -91,9 +93,9 @@ class Cluster:
             return self._as_applied(item, manifest, manager)
         wanted = owned(manifest)
         self._refuse_conflicts(old, wanted, manager, force=force)
-        new = merge(copied(old), copied(manifest))
+        new = copied(merge(old, manifest))
         owners = Owners(old["metadata"]["managedFields"])
-        mine = owners.paths.get((manager, "Apply", ""), set())
+        mine = owners.paths.get((manager, "Apply", ""), frozenset())
         for path in mine - wanted.keys():
             if not owners.others_of(path, manager):
                 _remove(new, path)
@@ -107,10 +109,11 @@ class Cluster:
             self._drop(old)
             return
         if "deletionTimestamp" not in old["metadata"]:
-            new = copied(old)
-            new["metadata"]["deletionTimestamp"] = self._timestamp()
-            new["metadata"]["generation"] += 1
-            self._put("MODIFIED", new)
+            left = {
+                "deletionTimestamp": self._timestamp(),
+                "generation": old["metadata"]["generation"] + 1,
+            }
+            self._put("MODIFIED", {**old, "metadata": old["metadata"] | left})
 
     def _found(self, key: Key) -> Item:
         if key not in self._objects:
@@ -123,38 +126,40 @@ class Cluster:
 
     def _update(self, old: Item, new: Item, by: tuple[str, str, str]) -> Item:
         if not by[2]:
-            self._admit(copied(old), new)
+            self._admit(old, new)
         if new == old:
-            return copied(old)
+            return old
         if new.get("spec") != old.get("spec"):
-            new["metadata"]["generation"] += 1
+            generation = old["metadata"]["generation"] + 1
+            new["metadata"] = {**new["metadata"], "generation": generation}
         deleting = "deletionTimestamp" in new["metadata"]
         if deleting and not new["metadata"].get("finalizers"):
-            self._drop(new)
-            return copied(new)
-        return self._store("MODIFIED", new, by, before=owned(old))
+            return self._drop(new)
+        return self._store("MODIFIED", new, by, before=old)
 
-    def _store(self, kind: str, new: Item, by: tuple[str, str, str], before: Leaves) -> Item:
+    def _store(self, kind: str, new: Item, by: tuple[str, str, str], before: Item) -> Item:
         owners = Owners(new["metadata"].get("managedFields") or [])
-        owners.credit(by, before, owned(new))
-        new["metadata"]["managedFields"] = owners.entries()
+        owners.credit(by, before, new)
+        new["metadata"] = {**new["metadata"], "managedFields": owners.entries()}
         return self._put(kind, new)
 
     def _put(self, kind: str, new: Item) -> Item:
-        new["metadata"]["resourceVersion"] = str(next(self._versions))
+        version = {"resourceVersion": str(next(self._versions))}
+        new["metadata"] = new["metadata"] | version
         self._objects[key_of(new)] = new
         self._tell(kind, new)
-        return copied(new)
+        return new
 
-    def _drop(self, item: Item) -> None:
-        gone = copied(item)
-        gone["metadata"]["resourceVersion"] = str(next(self._versions))
+    def _drop(self, item: Item) -> Item:
+        version = {"resourceVersion": str(next(self._versions))}
+        gone = {**item, "metadata": item["metadata"] | version}
         del self._objects[key_of(item)]
         self._tell("DELETED", gone)
+        return item
 
     def _tell(self, kind: str, item: Item) -> None:
         for watcher in list(self._watchers):
-            watcher(kind, copied(item))
+            watcher(kind, item)
 
     def _refuse_conflicts(self, old: Item, wanted: Leaves, manager: str, *, force: bool) -> None:
         owners, live = Owners(old["metadata"]["managedFields"]), owned(old)
@@ -171,20 +176,22 @@ class Cluster:
         stored = self._found(key_of(item))
         owners = Owners(stored["metadata"]["managedFields"])
         owners.paths.pop((manager, "Update", ""), None)
-        owners.paths[manager, "Apply", ""] = set(owned(manifest))
-        stored["metadata"]["managedFields"] = owners.entries()
-        return copied(stored)
+        owners.paths[manager, "Apply", ""] = frozenset(owned(manifest))
+        applied = {**stored, "metadata": stored["metadata"] | {"managedFields": owners.entries()}}
+        self._objects[key_of(item)] = applied
+        return applied
 
 
 def _only(old: Item, merged: Item, *, status: bool) -> Item:
     """What a request may change: status through its subresource, all else through the main one."""
     if status:
-        new = copied(old) | {"status": merged.get("status")}
+        new = old | {"status": merged.get("status")}
         if new["status"] is None:
             del new["status"]
         return new
     new = merged | ({"status": old["status"]} if "status" in old else {})
-    new["metadata"] |= {key: old["metadata"][key] for key in _SERVERS_OWN if key in old["metadata"]}
+    kept = {key: old["metadata"][key] for key in _SERVERS_OWN if key in old["metadata"]}
+    new["metadata"] = new["metadata"] | kept
     if "status" not in old:
         new.pop("status", None)
     return new

@@ -28,6 +28,7 @@ from worker.metrics import Metrics
 from worker.poller import Poller
 from worker.ports import Clock, Events, Kusto, Rule, Rules
 from worker.queue import Queue
+from worker.reader import Reader
 from worker.reconcile import Reconciler
 from worker.tally import Tally
 
@@ -65,8 +66,8 @@ class Parts:
 class CountingTally(Tally):
     """Counts looks as well."""
 
-    def __init__(self, metrics: Metrics, witness: Witness) -> None:
-        super().__init__(metrics)
+    def __init__(self, metrics: Metrics, reader: Reader, witness: Witness) -> None:
+        super().__init__(metrics, reader)
         self._witness = witness
 
     def looked(self, rule: Rule, now: Any) -> None:
@@ -129,7 +130,7 @@ class Worker:
                 self._town.witness.tell(f"{self.name}: {error}")
 
     async def _lead(self, leadership: Leadership) -> None:
-        town, parts, ledger = self._town, self._parts, Ledger()
+        town, parts, ledger, reader = self._town, self._parts, Ledger(), Reader()
         town.witness.tell(f"{self.name} leads")
         rules = parts.rules(WiredRules(town.rules, self.wire, town.witness, self._view))
         kusto: Kusto = WiredKusto(parts.kusto(town.kusto), self.wire, town.witness, self._view)
@@ -145,7 +146,8 @@ class Worker:
             self._clock,
             town.settings,
             evaluate,
-            CountingTally(town.metrics, town.witness),
+            CountingTally(town.metrics, reader, town.witness),
+            reader,
         )
         for rule in self._store:
             self._queue.add((rule["metadata"]["namespace"], rule["metadata"]["name"]))

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import copy
 import itertools
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
@@ -95,9 +94,7 @@ class MemoryLeases:
 
     async def read(self, name: str, *, within: float) -> Item | None:
         async with _deadline(within):
-            return await self._fates.meet(
-                lambda: copy.deepcopy(self._leases.get(name)), writes=False
-            )
+            return await self._fates.meet(lambda: self._leases.get(name), writes=False)
 
     async def create(self, name: str, spec: dict[str, Any], *, within: float) -> Item:
         async with _deadline(within):
@@ -127,7 +124,7 @@ class MemoryLeases:
     def _store(self, name: str, spec: dict[str, Any]) -> Item:
         metadata = {"name": name, "resourceVersion": str(next(self._versions))}
         self._leases[name] = {"metadata": metadata, "spec": dict(spec)}
-        return copy.deepcopy(self._leases[name])
+        return self._leases[name]
 
 
 @contextlib.asynccontextmanager

@@ -4,6 +4,7 @@ Lists are atomic and maps granular, as in a CRD without list types. The `fieldsV
 has the server's own shape, so code that reads or strips entries works on both.
 """
 
+from functools import lru_cache
 from typing import Any
 
 Path = tuple[str, ...]
@@ -24,16 +25,50 @@ def leaves(value: Any, path: Path = ()) -> dict[Path, Any]:
 
 def owned(item: dict[str, Any]) -> dict[Path, Any]:
     """The leaves that can have an owner: not identity, nor the server's own metadata."""
+    return leaves(_ownable(item))
+
+
+def _ownable(item: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in item.items() if key not in {*_NEVER_OWNED, "metadata"}}
     metadata = item.get("metadata", {})
     for key in ("annotations", "labels", "finalizers"):
         if metadata.get(key):
             kept.setdefault("metadata", {})[key] = metadata[key]
-    return leaves(kept)
+    return kept
 
 
-def to_fields(paths: set[Path]) -> dict[str, Any]:
-    """As `fieldsV1`."""
+def difference(before: Any, after: Any, path: Path = ()) -> tuple[set[Path], set[Path]]:
+    """The leaves that are new or changed in `after`, and those that it lacks.
+
+    Objects share what did not change, so the parts that are one and the same are passed over.
+    """
+    if before is after:
+        return set(), set()
+    if not (isinstance(before, dict) and isinstance(after, dict) and before and after):
+        return _exchanged(before, after, path)
+    changed, gone = set[Path](), set[Path]()
+    for key in before.keys() | after.keys():
+        inner = difference(before.get(key, _ABSENT), after.get(key, _ABSENT), (*path, key))
+        changed |= inner[0]
+        gone |= inner[1]
+    return changed, gone
+
+
+def _exchanged(before: Any, after: Any, path: Path) -> tuple[set[Path], set[Path]]:
+    if before == after:
+        return set(), set()
+    old = set[Path]() if before is _ABSENT else set(leaves(before, path))
+    new = set[Path]() if after is _ABSENT else set(leaves(after, path))
+    return new, old - new
+
+
+def to_fields(paths: frozenset[Path]) -> dict[str, Any]:
+    """As `fieldsV1`; equal paths give the same object, which nobody may write into."""
+    return _rendered(paths)
+
+
+@lru_cache(maxsize=4096)
+def _rendered(paths: frozenset[Path]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for path in sorted(paths):
         node = tree
@@ -58,40 +93,54 @@ class Owners:
     """The entries of one object's `managedFields`, by manager, operation and subresource."""
 
     def __init__(self, entries: list[dict[str, Any]]) -> None:
-        self.paths: dict[tuple[str, str, str], set[Path]] = {
-            (one["manager"], one["operation"], one.get("subresource", "")): from_fields(
-                one["fieldsV1"]
-            )
-            for one in entries
-            if one.get("manager")
+        self._entries = {_key(one): one for one in entries if one.get("manager")}
+        self.paths: dict[tuple[str, str, str], frozenset[Path]] = {
+            key: _paths(one["fieldsV1"]) for key, one in self._entries.items()
         }
 
     def entries(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "manager": manager,
-                "operation": operation,
-                "apiVersion": "adx-mon.azure.com/v1",
-                "fieldsType": "FieldsV1",
-                "fieldsV1": to_fields(paths),
-            }
-            | ({"subresource": subresource} if subresource else {})
-            for (manager, operation, subresource), paths in self.paths.items()
-            if paths
-        ]
+        return [self._entry(key, paths) for key, paths in self.paths.items() if paths]
+
+    def _entry(self, key: tuple[str, str, str], paths: frozenset[Path]) -> dict[str, Any]:
+        before, fields = self._entries.get(key), to_fields(paths)
+        if before is not None and before["fieldsV1"] is fields:
+            return before
+        manager, operation, subresource = key
+        return {
+            "manager": manager,
+            "operation": operation,
+            "apiVersion": "adx-mon.azure.com/v1",
+            "fieldsType": "FieldsV1",
+            "fieldsV1": fields,
+        } | ({"subresource": subresource} if subresource else {})
 
     def credit(
-        self, key: tuple[str, str, str], before: dict[Path, Any], after: dict[Path, Any]
+        self, key: tuple[str, str, str], before: dict[str, Any], after: dict[str, Any]
     ) -> None:
         """A write changed `before` to `after`: the writer owns what it changed, alone."""
-        changed = {path for path, value in after.items() if before.get(path, _ABSENT) != value}
+        changed, gone = difference(_ownable(before), _ownable(after))
         for owner, paths in self.paths.items():
-            paths.intersection_update(after)
-            if owner != key:
-                paths.difference_update(changed)
+            self.paths[owner] = paths - gone - (changed if owner != key else gone)
         if changed:
-            self.paths.setdefault(key, set()).update(changed)
+            self.paths[key] = self.paths.get(key, frozenset()) | changed
 
     def others_of(self, path: Path, manager: str) -> set[str]:
         """Other managers that own `path`."""
         return {key[0] for key, paths in self.paths.items() if path in paths and key[0] != manager}
+
+
+def _key(entry: dict[str, Any]) -> tuple[str, str, str]:
+    return entry["manager"], entry["operation"], entry.get("subresource", "")
+
+
+_KNOWN: dict[int, tuple[dict[str, Any], frozenset[Path]]] = {}
+
+
+def _paths(fields: dict[str, Any]) -> frozenset[Path]:
+    """The paths of a `fieldsV1`, each object of it read once."""
+    known = _KNOWN.get(id(fields))
+    if known is None:
+        if len(_KNOWN) > 4096:
+            _KNOWN.clear()
+        known = _KNOWN[id(fields)] = (fields, frozenset(from_fields(fields)))
+    return known[1]

@@ -96,6 +96,7 @@ class _Story:
         for worker in self._workers:
             await worker.close()
         self._witness.violations += judge(self._witness, self._world)
+        self._witness.violations += self._witness.written_into()
         return Report(
             self._seed,
             self._witness.violations,

@@ -29,12 +29,9 @@ class _Jumping(selectors.SelectSelector):
         self._jump = jump
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is not None and timeout <= 0:
-            return []  # nothing comes from outside, so the system need not be asked each time
-        ready = super().select(0)
-        if not ready:
+        if timeout is None or timeout > 0:
             self._jump(timeout)
-        return ready
+        return []  # nothing comes from outside, so the system need not be asked
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

@@ -7,10 +7,12 @@ what the worker was shown: its own store.
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
+
+import msgspec
 
 from summaryrule.instant import TICKS_PER_SECOND, Instant
 from summaryrule.settings import Settings
@@ -98,6 +100,7 @@ class Witness:
         self._named: dict[str, set[int]] = {}
         self._removed: dict[str, int] = {}
         self._leaving: dict[str, int] = {}
+        self._handed_out: list[tuple[dict[str, Any], bytes]] = []
 
     def tell(self, line: str) -> None:
         """Keep a line for a replay."""
@@ -108,13 +111,21 @@ class Witness:
         self.tell(f"VIOLATION {what}")
         self.violations.append(what)
 
+    def written_into(self) -> Iterator[str]:
+        """Objects that somebody wrote into: the cluster shares them. Asked of a replay."""
+        for item, as_stored in self._handed_out:
+            if msgspec.json.encode(item) != as_stored:
+                yield f"somebody wrote into {_gist(item)}"
+
     # What is stored
 
     def observe(self, kind: str, item: dict[str, Any]) -> None:
         """The cluster stored `item`."""
         uid = item["metadata"]["uid"]
         self.names[uid] = item["metadata"]["name"]
-        self.tell(f"{kind} {_gist(item)}")
+        if self.told is not None:
+            self.tell(f"{kind} {_gist(item)}")
+            self._handed_out.append((item, msgspec.json.encode(item)))
         if kind == "DELETED":
             self._leaving.setdefault(uid, self._clock.now())
             self.latest.pop(uid, None)

@@ -1,0 +1,52 @@
+"""Rules as models, each stored object read once. The reconcile loop and its tally share one.
+
+A look at a rule asks for its model several times, and most looks find the object of the look
+before; reading takes longer than deciding.
+"""
+
+from collections import OrderedDict
+from typing import Final
+
+from summaryrule.instant import TICKS_PER_SECOND
+from summaryrule.plan import MalformedError, read
+from summaryrule.v1 import SummaryRule, SummaryRuleStatus
+from worker.ports import Rule
+
+_REMEMBERED: Final = 64
+
+
+class Reader:
+    """Remembers the last objects by identity, which they keep while they are remembered."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[int, tuple[Rule, SummaryRule]] = OrderedDict()
+
+    def read(self, rule: Rule) -> SummaryRule:
+        """The model of an object that nobody writes into.
+
+        Raises:
+            MalformedError: as ``summaryrule.reading.read``.
+        """
+        found = self._known.get(id(rule))
+        return found[1] if found is not None else self._remember(rule)
+
+    def status(self, rule: Rule) -> SummaryRuleStatus:
+        """The object's status; an empty one where it has none or cannot be read."""
+        try:
+            return self.read(rule).status or SummaryRuleStatus()
+        except MalformedError:
+            return SummaryRuleStatus()
+
+    def interval(self, rule: Rule) -> float | None:
+        """The rule's interval in seconds; None where it cannot be read."""
+        try:
+            return self.read(rule).spec.interval.ticks / TICKS_PER_SECOND
+        except MalformedError:
+            return None
+
+    def _remember(self, rule: Rule) -> SummaryRule:
+        answer = read(rule)
+        self._known[id(rule)] = (rule, answer)
+        if len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        return answer
