@@ -49,8 +49,8 @@ status: | .venv ## List its processes: pid, health, address, log
 	@$(RUN) python -m devstack status
 
 .PHONY: binaries
-binaries: | .venv ## Find or build etcd, kube-apiserver, kubectl and helm (once; minutes)
-	@$(RUN) python -m devstack binaries
+binaries: | .venv ## Find or build etcd, kube-apiserver, kubectl, helm and the chart's checkers (once; minutes)
+	@$(RUN) python -m devstack binaries --for-tests
 
 .PHONY: test
 test: binaries | .venv ## Run the tests; those marked e2e share one API server and one stack
@@ -102,6 +102,14 @@ image-check: binaries | .venv ## Check the Dockerfile, and what it makes, as far
 sbom: | .venv ## Write dist/sbom.cdx.json: what is in the image, from the lock, as CycloneDX
 	mkdir -p $(DIST)
 	$(UV) export --quiet --locked --no-dev --format cyclonedx1.5 | $(RUN) python hack/image/sbom.py > $(DIST)/sbom.cdx.json
+
+.PHONY: chart-readme
+chart-readme: | .venv ## Write the chart's README from its schema (a test holds it to that)
+	$(RUN) python -m tests.chart.reference > $(CHART)/README.md
+
+.PHONY: test-alerts
+test-alerts: | .venv ## Test the alerts with promtool (the first time it is built: two minutes)
+	$(RUN) pytest -m proof tests/chart/test_alerts.py
 
 .PHONY: docs
 docs: | .venv ## Build the documentation, strictly

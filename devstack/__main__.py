@@ -87,6 +87,11 @@ def parser() -> argparse.ArgumentParser:
     getting = commands.add_parser(
         "binaries", help="find or build etcd, kube-apiserver, kubectl, helm"
     )
+    getting.add_argument(
+        "--for-tests",
+        action="store_true",
+        help=f"and what the tests need: {', '.join(tool.name for tool in binaries.CHECKERS)}",
+    )
     getting.set_defaults(command=get_binaries)
     return root
 
@@ -151,9 +156,10 @@ def demo(asked: argparse.Namespace) -> int:
     return tell
 
 
-def get_binaries(_asked: argparse.Namespace) -> int:
+def get_binaries(asked: argparse.Namespace) -> int:
     """Find or build the binaries and print where they are."""
-    for name, path in binaries.resolve(_report).items():
+    tools = [*binaries.TOOLS, *(binaries.CHECKERS if asked.for_tests else ())]
+    for name, path in binaries.resolve(_report, tools).items():
         print(f"{name}\t{path}")
     return 0
 

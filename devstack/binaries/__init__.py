@@ -1,5 +1,6 @@
-"""The programs of a stack: found, or built once and cached."""
+"""The programs of a stack and of the chart's checks: found, or built once and cached."""
 
 from devstack.binaries.find import resolve
+from devstack.binaries.tools import CHECKERS, ON_DEMAND, TOOLS
 
-__all__ = ["resolve"]
+__all__ = ["CHECKERS", "ON_DEMAND", "TOOLS", "resolve"]

@@ -53,7 +53,9 @@ def build(cache: Cache, tools: Sequence[Tool]) -> None:
 def _build_one(cache: Cache, tool: Tool, go: Path, scratch: Path) -> None:
     place = cache.place(tool)
     draft = scratch / tool.name
-    argv = [str(go), "build", "-mod=readonly", "-trimpath", "-ldflags", tool.flags()]
+    tags = ",".join(tool.tags)
+    argv = [str(go), "build", "-mod=readonly", "-trimpath", f"-tags={tags}"]
+    argv += ["-ldflags", tool.flags()]
     what = f"{tool.name} {tool.version} (built once, then cached)"
     code, output = progress.run(
         what, [*argv, "-o", str(draft), tool.package], _environment(go, scratch), tool.folder

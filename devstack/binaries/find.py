@@ -1,4 +1,4 @@
-"""Finds etcd, kube-apiserver, kubectl and helm, each at the first place that has it.
+"""Finds etcd, kube-apiserver, kubectl, helm and the checkers, each at the first place with it.
 
 1. `$KUBEBUILDER_ASSETS`, as envtest has it;
 2. our cache, by version;
@@ -22,13 +22,13 @@ ENVTEST_WITHIN = 20.0
 Report = Callable[[str], None]
 
 
-def resolve(report: Report) -> dict[str, Path]:
+def resolve(report: Report, tools: Sequence[Tool] = TOOLS) -> dict[str, Path]:
     """Give each tool's path, building what is missing; `report` gets a line when that is so.
 
     Raises:
         DevstackError: one can neither be found nor built.
     """
-    return find(TOOLS, Cache.from_environment(), report)
+    return find(tools, Cache.from_environment(), report)
 
 
 def find(tools: Sequence[Tool], cache: Cache, report: Report) -> dict[str, Path]:

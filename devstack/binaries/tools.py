@@ -1,4 +1,4 @@
-"""The four programs of a stack and the Go modules that pin them.
+"""The four programs of a stack, those that check its chart, and the Go modules that pin them.
 
 The versions are read from `hack/tools/*/go.mod`, so that one file says what is built.
 """
@@ -15,6 +15,7 @@ class Tool:
     """A program `name` built from `package`, whose `module` is pinned in `folder`'s go.mod.
 
     `stamps` are linker variables; `{version}`, `{major}` and `{minor}` stand for the version.
+    `tags` are build tags.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Tool:
     module: str
     package: str
     stamps: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
 
     @property
     def version(self) -> str:
@@ -77,6 +79,44 @@ TOOLS = (
         ("helm.sh/helm/v4/internal/version.version={version}",),
     ),
 )
+
+
+CHECKERS = (
+    Tool(
+        "helm3",
+        MODULES / "helm3",
+        "helm.sh/helm/v3",
+        "helm.sh/helm/v3/cmd/helm",
+        ("helm.sh/helm/v3/internal/version.version={version}",),
+    ),
+    Tool(
+        "kubeconform",
+        MODULES / "kubeconform",
+        "github.com/yannh/kubeconform",
+        "github.com/yannh/kubeconform/cmd/kubeconform",
+        ("main.version={version}",),
+    ),
+    Tool(
+        "kube-score",
+        MODULES / "kube-score",
+        "github.com/zegl/kube-score",
+        "github.com/zegl/kube-score/cmd/kube-score",
+    ),
+)
+"""What the chart's tests need beside a stack."""
+
+ON_DEMAND = (
+    Tool(
+        "promtool",
+        MODULES / "prometheus",
+        "github.com/prometheus/prometheus",
+        "github.com/prometheus/prometheus/cmd/promtool",
+        ("github.com/prometheus/common/version.Version={version}",),
+        ("remove_all_sd",),
+    ),
+)
+"""What one target alone needs, as it takes long to build: promtool two minutes on two cores, even
+without the clients of all clouds for service discovery."""
 
 
 def numbers(version: str) -> tuple[int, ...]:

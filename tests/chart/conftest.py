@@ -1,15 +1,34 @@
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from devstack import binaries
-from tests.chart.helm import Helm, Object
+from tests.chart.helm import Checker, Helm, Object
 
 
 @pytest.fixture(scope="session")
 def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
     """Give a helm that has no cluster."""
     return Helm(binaries.resolve(print)["helm"], tmp_path_factory.mktemp("helm"))
+
+
+@pytest.fixture(scope="session")
+def checker() -> Checker:
+    """Give what finds a program that checks charts, or builds it, by its name."""
+
+    def find(name: str) -> Path:
+        known = (*binaries.CHECKERS, *binaries.ON_DEMAND)
+        (tool,) = [each for each in known if each.name == name]
+        return binaries.resolve(print, [tool])[name]
+
+    return cache(find)
+
+
+@pytest.fixture(scope="session")
+def helm3(checker: Checker, tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    """Give a helm 3 that has no cluster."""
+    return Helm(checker("helm3"), tmp_path_factory.mktemp("helm3"))
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ NAMESPACE = "summaryrule-system"
 PATIENCE = 90.0
 
 Object = dict[str, Any]
+Checker = Callable[[str], Path]
+"""Finds a program by its name."""
 
 
 class Helm:

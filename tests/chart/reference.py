@@ -1,8 +1,6 @@
 """Writes the chart's README from its schema, its values and a template.
 
-    python -m tests.chart.reference > charts/summaryrule-operator/README.md
-
-`test_reference.py` holds the file to what this prints.
+`make chart-readme` calls it; `test_reference.py` holds the file to it.
 """
 
 import json

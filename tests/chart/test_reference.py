@@ -5,5 +5,5 @@ from tests.chart.reference import reference
 
 
 def test_the_readme_is_generated_from_the_schema_that_is_here() -> None:
-    words = "run: python -m tests.chart.reference > charts/summaryrule-operator/README.md"
+    words = "run: make chart-readme"
     assert (CHART / "README.md").read_text() == reference(), words

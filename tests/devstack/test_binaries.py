@@ -14,7 +14,7 @@ from devstack.binaries import golang
 from devstack.binaries.build import build
 from devstack.binaries.cache import Cache
 from devstack.binaries.find import find
-from devstack.binaries.tools import TOOLS, Tool
+from devstack.binaries.tools import CHECKERS, ON_DEMAND, TOOLS, Tool
 from devstack.errors import DevstackError
 from tests.devstack.terminal import eventually, processes_of
 
@@ -75,11 +75,15 @@ def start_find(tool: Tool, cache: Cache) -> "subprocess.Popen[str]":
 
 
 def test_the_pinned_versions_are_those_of_the_modules() -> None:
-    assert {tool.name: tool.version for tool in TOOLS} == {
+    assert {tool.name: tool.version for tool in (*TOOLS, *CHECKERS, *ON_DEMAND)} == {
         "etcd": "v3.7.3",
         "kube-apiserver": "v1.37.2",
         "kubectl": "v1.37.2",
         "helm": "v4.3.1",
+        "helm3": "v3.22.0",
+        "kubeconform": "v0.8.0",
+        "kube-score": "v1.20.0",
+        "promtool": "v0.315.1",
     }
 
 
