@@ -3,9 +3,9 @@
 import re
 from typing import Final
 
+from summaryrule.glance import length
 from summaryrule.instant import TICKS_PER_DAY, TICKS_PER_SECOND, Instant, InvalidInstantError
 
-_UNITS: Final = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _TICKS: Final = {
     "w": 7 * TICKS_PER_DAY,
     "d": TICKS_PER_DAY,
@@ -20,22 +20,7 @@ _LENGTH: Final = re.compile(rf"(?:{_PART.pattern})+", re.ASCII)
 BAR: Final = 20
 NONE: Final = "-"
 
-
-def length(seconds: int) -> str:
-    """A length of time in its two largest units, as kubectl prints an age.
-
-    >>> length(59), length(3_720), length(180_000)
-    ('59s', '1h2m', '2d2h')
-    """
-    if seconds < 0:
-        return f"-{length(-seconds)}"
-    for index, (unit, size) in enumerate(_UNITS):
-        if seconds >= size or unit == "s":
-            whole, rest = divmod(seconds, size)
-            lower = _UNITS[index + 1] if index + 1 < len(_UNITS) else None
-            more = f"{rest // lower[1]}{lower[0]}" if lower and rest // lower[1] else ""
-            return f"{whole}{unit}{more}"
-    raise AssertionError
+__all__ = ["BAR", "NONE", "bar", "between", "length", "plural", "read_length", "read_time"]
 
 
 def between(earlier: Instant, later: Instant) -> str:

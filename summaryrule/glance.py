@@ -6,7 +6,7 @@ kubectl plugin and by the worker's status page, so that both say the same.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from summaryrule.duration import Duration, InvalidDurationError
@@ -15,6 +15,7 @@ from summaryrule.windows import floor
 
 OWNER_CONDITION: Final = "summaryrule.adx-mon.azure.com"
 BACKFILL_CONDITION: Final = "Backfill"
+_UNITS: Final = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 BEHIND_FROM: Final = 2
 """One window that fell due a moment ago is no news."""
 
@@ -154,6 +155,44 @@ def _past(backfill: Json) -> Past | None:
         eta=instant(backfill.get("estimatedCompletion")),
         error=text(backfill.get("lastError")),
     )
+
+
+def as_json(seen: Glance) -> dict[str, Any]:
+    """A glance as JSON has it: camelCase, times in RFC 3339, `lag` in seconds."""
+    bare = asdict(replace(seen, past=None, troubles=()))
+    rest = {name: value for name, value in bare.items() if name not in {"past", "troubles"}}
+    return {
+        **_camel(rest),
+        "backfill": None if seen.past is None else _camel(asdict(seen.past)),
+        "problems": [asdict(trouble) for trouble in seen.troubles],
+    }
+
+
+def _camel(fields: dict[str, Any]) -> dict[str, Any]:
+    """NB: `asdict` has made a dict of each Instant."""
+    return {
+        name.partition("_")[0] + name.partition("_")[2].title().replace("_", ""): (
+            str(Instant(value["ticks"])) if isinstance(value, dict) else value
+        )
+        for name, value in fields.items()
+    }
+
+
+def length(seconds: int) -> str:
+    """A length of time in its two largest units, as kubectl prints an age.
+
+    >>> length(59), length(3_720), length(180_000)
+    ('59s', '1h2m', '2d2h')
+    """
+    if seconds < 0:
+        return f"-{length(-seconds)}"
+    for index, (unit, size) in enumerate(_UNITS):
+        if seconds >= size or unit == "s":
+            whole, rest = divmod(seconds, size)
+            lower = _UNITS[index + 1] if index + 1 < len(_UNITS) else None
+            more = f"{rest // lower[1]}{lower[0]}" if lower and rest // lower[1] else ""
+            return f"{whole}{unit}{more}"
+    raise AssertionError
 
 
 def part(holder: Json, name: str) -> Json:

@@ -1,7 +1,7 @@
 """``/healthz``, ``/readyz`` and ``/metrics`` over plain HTTP, for the kubelet and Prometheus.
 
-A few lines on asyncio instead of a web framework: three GETs, no body read, one reply a
-connection. Wired in ``worker.__main__``.
+A few lines on asyncio instead of a web framework: a few GETs, no body read, one reply a
+connection. ``worker.page`` hands in the pages for people. Wired in ``worker.__main__``.
 """
 
 import asyncio
@@ -19,23 +19,33 @@ _HEAD_WITHIN: Final = 5.0
 _MOST_CONNECTIONS: Final = 64
 _TEXT: Final = "text/plain; charset=utf-8"
 Reply = tuple[HTTPStatus, str, bytes]
+Page = Callable[[str], Reply]
+"""Answers a GET, given the query of its URL."""
 
 
 class Health:
     """The server; ``async with`` listens and, at the end, closes."""
 
     def __init__(
-        self, host: str, port: int, *, live: Check, ready: Check, metrics: Callable[[], bytes]
+        self,
+        host: str,
+        port: int,
+        *,
+        live: Check,
+        ready: Check,
+        metrics: Callable[[], bytes],
+        pages: Mapping[str, Page] | None = None,
     ) -> None:
-        """``port`` 0 takes a free one, which ``port`` then tells."""
+        """``port`` 0 takes a free one, which ``port`` then tells; ``pages`` are more, by path."""
         self.port = port
         self._host = host
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
-        self._pages: Mapping[str, Callable[[], Reply]] = {
-            "/healthz": lambda: _verdict(live()),
-            "/readyz": lambda: _verdict(ready()),
-            "/metrics": lambda: (HTTPStatus.OK, CONTENT_TYPE, metrics()),
+        self._pages: Mapping[str, Page] = {
+            "/healthz": lambda _: _verdict(live()),
+            "/readyz": lambda _: _verdict(ready()),
+            "/metrics": lambda _: (HTTPStatus.OK, CONTENT_TYPE, metrics()),
+            **(pages or {}),
         }
 
     async def __aenter__(self) -> Self:
@@ -73,13 +83,14 @@ class Health:
 
     def _answer(self, head: bytes) -> bytes:
         method, _, rest = head.partition(b" ")
-        path = rest.partition(b" ")[0].partition(b"?")[0].decode("ascii", "replace")
+        target = rest.partition(b" ")[0].decode("ascii", "replace")
+        path, _, query = target.partition("?")
         page = self._pages.get(path)
         if page is None:
             return _reply(HTTPStatus.NOT_FOUND, _TEXT, b"not found\n", body=True)
         if method not in {b"GET", b"HEAD"}:
             return _reply(HTTPStatus.METHOD_NOT_ALLOWED, _TEXT, b"GET only\n", body=True)
-        return _reply(*page(), body=method == b"GET")
+        return _reply(*page(query), body=method == b"GET")
 
 
 async def _head(reader: asyncio.StreamReader) -> bytes:

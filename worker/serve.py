@@ -16,6 +16,7 @@ from typing import Any, Final
 from kubernetes.aio.client.api_client import ApiClient
 
 from summaryrule.settings import Settings
+from worker.board import Board
 from worker.clock import SystemClock
 from worker.errors import LeaseLost
 from worker.execute import Executor
@@ -38,6 +39,7 @@ from worker.ledger import Ledger
 from worker.loop import work
 from worker.metrics import Metrics
 from worker.options import labels
+from worker.page import pages
 from worker.poller import Poller
 from worker.ports import Clock
 from worker.queue import Queue
@@ -93,11 +95,9 @@ class _Worker:
         self._queue: Queue[Key] = Queue(clock)
         self._store = Store(self._queue.add)
         self._reflector = Reflector(api, SUMMARY_RULES.collection(), self._store)
+        self._identity = options.identity or f"{socket.gethostname()}_{uuid.uuid4()}"
         self._elector = Elector(
-            KubeLeases(api, options.namespace),
-            options.lease,
-            options.identity or f"{socket.gethostname()}_{uuid.uuid4()}",
-            clock,
+            KubeLeases(api, options.namespace), options.lease, self._identity, clock
         )
 
     async def run(self) -> None:
@@ -112,11 +112,21 @@ class _Worker:
             live=lambda: None,
             ready=self._not_ready,
             metrics=metrics.exposition,
+            pages=pages(self._board()),
         )
         async with health, _background(self._reflector.run()):
             log.info("serving probes and metrics on %s:%s", self._options.host, health.port)
             with _stopping() as stop:
                 await _until(stop, self._campaign())
+
+    def _board(self) -> Board:
+        return Board(
+            self._store,
+            self._clock,
+            self._identity,
+            lambda: self._elector.is_leader,
+            self._kusto.troubles,
+        )
 
     def _not_ready(self) -> str | None:
         return None if self._reflector.synced.is_set() else "the rules are not listed yet"

@@ -2,8 +2,6 @@
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
-from typing import Any
 
 from plugin import output
 from plugin.console import Console
@@ -11,7 +9,7 @@ from plugin.errors import UsageError
 from plugin.kubectl import Kubectl
 from plugin.table import table
 from plugin.words import NONE, bar, between, length
-from summaryrule.glance import Glance, Past, glance
+from summaryrule.glance import Glance, Past, as_json, glance
 from summaryrule.instant import Instant
 
 HEAD = ("NAME", "LAST WINDOW", "LAG", "BACKFILL", "PROGRESS", "ETA", "PROBLEM")
@@ -31,7 +29,7 @@ def status(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int
     now = console.now()
     seen = [glance(rule, now) for rule in found]
     if asked.output in {"json", "yaml"}:
-        shown = [as_data(each) for each in seen]
+        shown = [as_json(each) for each in seen]
         console.say(output.dumped(shown[0] if asked.name else shown, asked.output))
     elif seen:
         wide, everywhere = asked.output == "wide", asked.all_namespaces
@@ -96,28 +94,3 @@ def problems(each: Glance) -> Iterator[str]:
         yield "interval runs are suspended"
     for trouble in each.troubles:
         yield trouble.message or trouble.reason
-
-
-def as_data(each: Glance) -> dict[str, Any]:
-    """A glance as JSON has it: camelCase, times in RFC 3339, half-open ranges."""
-    bare = _camel(asdict(replace(each, past=None, troubles=())))
-    rest = {name: value for name, value in bare.items() if name not in {"past", "troubles"}}
-    past = None if each.past is None else _camel(asdict(each.past))
-    troubles = [asdict(trouble) for trouble in each.troubles]
-    return {**rest, "backfill": past, "problems": troubles}
-
-
-def _camel(fields: dict[str, Any]) -> dict[str, Any]:
-    return {_camel_name(name): _plain(value) for name, value in fields.items()}
-
-
-def _camel_name(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.title() for word in rest)
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - a field of any kind
-    """NB: `asdict` has made a dict of each Instant."""
-    if isinstance(value, dict) and value.keys() == {"ticks"}:
-        return str(Instant(value["ticks"]))
-    return value

@@ -53,11 +53,9 @@ def test_a_backfill_is_asked_for_followed_and_remembered(lab: Lab, plugin: Plugi
     said = plugin.says(
         "backfill", lab.name, *between(start, end), "--max-in-flight=4", "--wait", "--timeout=60s"
     )
-    assert said.splitlines() == [
-        f"summaryrule.adx-mon.azure.com/{lab.name} backfill of [{start}, {end}):"
-        " 10 windows of 1h, 4 at once",
-        f"{lab.name}: backfill Completed, 10/10 windows",
-    ]
+    asked, ended = said.splitlines()
+    assert asked.endswith(f"/{lab.name} backfill of [{start}, {end}): 10 windows of 1h, 4 at once")
+    assert ended == f"{lab.name}: backfill Completed, 10/10 windows"
     lab.assert_exactly_once(start, end)
     shown = json.loads(plugin.says("status", lab.name, "-o", "json"))
     assert shown["backfill"]["phase"] == "Completed"
@@ -102,8 +100,7 @@ def test_a_backfill_is_paused_kept_resumed_and_canceled(lab: Lab, plugin: Plugin
 
 def test_failed_windows_are_explained_skipped_and_retried(lab: Lab, plugin: Plugin) -> None:
     start, end = hours_ago(6), hours_ago(3)
-    body = f"{lab.raw} | where Timestamp between (_startTime .. _endTime) | summarize Samples = count()"
-    lab.admit(lab.rule(body=body))
+    lab.admit(lab.rule())  # whose source is not there yet
     failed = plugin("backfill", lab.name, *between(start, end), "--wait", "--timeout=60s")
     assert failed.returncode == 1
     assert f"{lab.name}: backfill Failed, 0/3 windows" in failed.stdout

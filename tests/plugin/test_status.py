@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from plugin.commands.status import as_data, lines
-from summaryrule.glance import glance
+from plugin.commands.status import lines
+from summaryrule.glance import as_json, glance
 from tests.plugin.rules import NOW, condition, rule, running
 
 OWNER = "summaryrule.adx-mon.azure.com"
@@ -85,7 +85,7 @@ def test_nothing_in_a_name_or_a_message_steers_the_terminal() -> None:
 
 
 def test_json_has_rfc_3339_times_and_the_backfill_under_its_name() -> None:
-    data = as_data(glance(rule(schedule=SCHEDULE, backfill=running()), NOW))
+    data = as_json(glance(rule(schedule=SCHEDULE, backfill=running()), NOW))
     assert data["last"] == "2026-11-24T10:00:00Z"
     assert data["lag"] == 1800
     assert data["backfill"]["doneUntil"] == "2026-11-10T21:00:00Z"

@@ -30,6 +30,11 @@ class Circuit:
         """Whether calls are being kept away."""
         return self._failures >= self._threshold
 
+    @property
+    def trouble(self) -> str | None:
+        """Why calls are being kept away; None while they pass."""
+        return self._why if self.is_open else None
+
     @contextlib.contextmanager
     def guard(self) -> Iterator[None]:
         """Around one call: refuse it while open, and learn from how it ends.

@@ -33,6 +33,10 @@ class KustoCommands:
         service = self._services.get(database)
         return None if service is None else service.url
 
+    def troubles(self) -> dict[str, str | None]:
+        """By endpoint, why it is left alone for now; None while it answers."""
+        return {service.url: service.trouble for service in set(self._services.values())}
+
     async def submit(self, database: str, command: str) -> str:
         """Start an ``async`` command; its operation id."""
         service = self._serving(database)

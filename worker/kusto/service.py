@@ -82,6 +82,11 @@ class Service:
         finally:
             self._observe(name, result, time.perf_counter() - began)
 
+    @property
+    def trouble(self) -> str | None:
+        """Why the endpoint is left alone for now; None while it answers."""
+        return self._circuit.trouble
+
     async def close(self) -> None:
         """End its connections."""
         if self._client is not None:

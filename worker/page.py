@@ -1,0 +1,199 @@
+"""The status page at ``/``, and the same as ``/status.json``: for people, read only.
+
+One document that asks nothing else of the network: no script, no image, no font. It reloads
+itself unless told not to. Every text in it goes through ``html.escape``. Served by
+``worker.health``; reach it with ``kubectl port-forward``.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from html import escape
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import urlencode
+
+from summaryrule.glance import Glance, Past, length
+from summaryrule.instant import TICKS_PER_SECOND, Instant
+from worker.board import Board, Query, View
+from worker.health import Page, Reply
+
+_HTML: Final = "text/html; charset=utf-8"
+_JSON: Final = "application/json"
+_REFRESH: Final = 5
+"""Seconds between two loads of the page."""
+
+_LONGEST_MESSAGE: Final = 500
+
+_STYLE: Final = """
+:root { color-scheme: light dark; --line: #8883; --soft: #8889; --good: #1a7f37; --bad: #cf222e;
+  --busy: #0969da; }
+@media (prefers-color-scheme: dark) { :root { --good: #3fb950; --bad: #ff7b72; --busy: #58a6ff; } }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem;
+  padding: 0 1rem; }
+h1 { font-size: 1.4rem; margin: 0; } header { display: flex; flex-wrap: wrap; gap: .3rem 1.5rem;
+  align-items: baseline; }
+form, nav { margin: 1rem 0; display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: .45rem .9rem .45rem 0; border-bottom: 1px solid var(--line);
+  vertical-align: top; }
+thead th { font-weight: 600; } tbody th { font-weight: 600; }
+small { color: GrayText; display: block; } progress { width: 9rem; vertical-align: middle; }
+.good { color: var(--good); } .bad { color: var(--bad); } .busy { color: var(--busy); }
+input, select, button { font: inherit; padding: .2rem .5rem; }
+footer { margin-top: 2rem; color: GrayText; }
+"""
+
+
+def pages(board: Board) -> Mapping[str, Page]:
+    """What to answer, by path."""
+
+    def html(query: str) -> Reply:
+        return HTTPStatus.OK, _HTML, "".join(document(_view(board, query))).encode()
+
+    def data(query: str) -> Reply:
+        told = json.dumps(_view(board, query).as_json(), ensure_ascii=False)
+        return HTTPStatus.OK, _JSON, told.encode()
+
+    return {"/": html, "/status.json": data}
+
+
+def _view(board: Board, query: str) -> View:
+    return board.view(Query.parse(query))
+
+
+def document(view: View) -> Iterator[str]:
+    """The page, piece by piece."""
+    reload = f'<meta http-equiv="refresh" content="{_REFRESH}">' if view.query.refresh else ""
+    yield (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\';'
+        " style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'\">"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"{reload}<title>SummaryRules</title><style>{_STYLE}</style></head><body>"
+    )
+    yield from _head(view)
+    yield from _endpoints(view.endpoints)
+    yield _search(view.query)
+    yield from _table(view)
+    yield _turning(view)
+    yield from _foot(view)
+    yield "</body></html>\n"
+
+
+def _head(view: View) -> Iterator[str]:
+    role = '<span class="good">leads</span>' if view.leads else "stands by"
+    yield f"<header><h1>SummaryRules</h1><span>{view.total} rules</span>"
+    yield f"<span>{view.backfills} backfills under way</span>"
+    kind = "bad" if view.troubled else "good"
+    yield f'<span class="{kind}">{view.troubled} with a problem</span>'
+    yield f"<span>{escape(view.identity)} {role}</span></header>"
+
+
+def _endpoints(endpoints: Mapping[str, str | None]) -> Iterator[str]:
+    for url, trouble in sorted(endpoints.items()):
+        if trouble is None:
+            yield f'<p><span class="good">●</span> {escape(url)} answers</p>'
+        else:
+            yield f'<p role="alert"><span class="bad">▲ {escape(url)}: {_cut(trouble)}</span></p>'
+
+
+def _search(query: Query) -> str:
+    names = {"all": "all rules", "backfill": "with a backfill", "problem": "with a problem"}
+    choices = "".join(
+        f'<option value="{value}"{" selected" if value == query.show else ""}>{name}</option>'
+        for value, name in names.items()
+    )
+    keep = "" if query.refresh else '<input type="hidden" name="refresh" value="off">'
+    return (
+        '<form role="search"><label>Name contains <input type="search" name="search"'
+        f' value="{escape(query.search)}"></label>'
+        f'<label>Show <select name="show">{choices}</select></label>{keep}'
+        "<button>Show</button></form>"
+    )
+
+
+def _table(view: View) -> Iterator[str]:
+    if not view.rows:
+        yield "<p>No rule matches.</p>" if view.total else "<p>There are no rules yet.</p>"
+        return
+    yield '<div class="scroll"><table><thead><tr>'
+    for head in ("Rule", "Last window", "Backfill", "Problem"):
+        yield f'<th scope="col">{head}</th>'
+    yield "</tr></thead><tbody>"
+    for row in view.rows:
+        yield _row(row, view.at)
+    yield "</tbody></table></div>"
+
+
+def _row(row: Glance, now: Instant) -> str:
+    cells = (_last(row), _backfill(row.past, now), _problems(row))
+    return (
+        f'<tr><th scope="row">{escape(row.namespace)}/{escape(row.name)}'
+        f"<small>{escape(row.database)}.{escape(row.table)}, every {escape(row.interval)}</small>"
+        f"</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+    )
+
+
+def _last(row: Glance) -> str:
+    if row.last is None:
+        return "none yet"
+    behind = f", {row.behind} due" if row.behind else ""
+    return f"{row.last}<small>{length(row.lag or 0)} ago{behind}, {row.in_flight} in flight</small>"
+
+
+def _backfill(past: Past | None, now: Instant) -> str:
+    if past is None:
+        return "none"
+    kind = {"Completed": "good", "Failed": "bad", "Running": "busy"}.get(past.phase, "")
+    percent = past.percent
+    bar = f'<progress max="100" value="{percent}" aria-label="progress">{percent}%</progress>'
+    left = ""
+    if past.phase == "Running" and past.eta is not None and past.eta > now:
+        left = f", about {length((past.eta.ticks - now.ticks) // TICKS_PER_SECOND)} left"
+    return (
+        f'<span class="{kind}">{escape(past.phase)}</span> {bar} {past.done}/{past.total}'
+        f"<small>[{past.start or '?'}, {past.end or '?'}), {past.in_flight} in flight{left}</small>"
+    )
+
+
+def _problems(row: Glance) -> str:
+    held = ["<small>interval runs are suspended</small>"] if row.suspended else []
+    told = (
+        f'<span class="bad">{_cut(each.message or each.reason)}</span>' for each in row.troubles
+    )
+    return "<br>".join([*told, *held])
+
+
+def _turning(view: View) -> str:
+    query, links = view.query, []
+    if query.page > 1:
+        links.append(f'<a rel="prev" href="{_link(query, page=query.page - 1)}">previous</a>')
+    links.append(f"page {query.page} of {view.pages}, {view.matched} rules")
+    if query.page < view.pages:
+        links.append(f'<a rel="next" href="{_link(query, page=query.page + 1)}">next</a>')
+    return f'<nav aria-label="pages">{" ".join(links)}</nav>'
+
+
+def _foot(view: View) -> Iterator[str]:
+    query = view.query
+    yield f"<footer>As of {view.at.to_seconds()}. "
+    if query.refresh:
+        link = _link(query, page=query.page, refresh="off")
+        yield f'Loads anew every {_REFRESH} seconds (<a href="{link}">stop</a>). '
+    else:
+        yield f'<a href="{_link(query, page=query.page, refresh="on")}">Load anew by itself</a>. '
+    yield f'The same <a href="status.json{_link(query, page=query.page)}">as JSON</a>.</footer>'
+
+
+def _link(query: Query, *, page: int, refresh: str | None = None) -> str:
+    """The query of this page with another page number; attribute-safe."""
+    kept = refresh or ("on" if query.refresh else "off")
+    fields = {"search": query.search, "show": query.show, "page": page, "refresh": kept}
+    return escape("?" + urlencode(fields))
+
+
+def _cut(message: str) -> str:
+    """A message of bounded length, escaped."""
+    short = message[:_LONGEST_MESSAGE]
+    return escape(short if short == message else f"{short}…")
