@@ -13,9 +13,12 @@ LONG = {("docs/reliability.md", "make simulate"): "tests/worker/simulation/test_
 NOT_RUN = {
     ("docs/gitops.md", "needs Argo CD's CRDs"),
     ("docs/install.md", "needs a Kusto database in Azure"),
+    ("docs/image.md", "no image is built here"),
+    ("docs/kubectl-plugin.md", "it would install for the whole machine"),
     ("docs/migrating.md", "the rule is adx-mon's"),
     ("docs/start.md", "the stack of the tests is needed by others"),
     ("docs/start.md", "the stack of the tests is up already"),
+    ("docs/status-page.md", "it does not return, and a browser is needed to see it"),
     ("docs/troubleshooting.md", "it would open admission for the tests beside it"),
     (
         "docs/upgrade.md",

@@ -92,7 +92,7 @@ def test_a_backfill_is_paused_kept_resumed_and_canceled(lab: Lab, plugin: Plugin
     kept = plugin("backfill", lab.name, "--last=3h")
     assert kept.returncode == 1
     assert "add --replace" in kept.stderr
-    assert "18 backfill windows due" in plugin.says("plan", lab.name)
+    assert "held: Paused: " in plugin.says("plan", lab.name)
     plugin.says("cancel", lab.name)
     ended = plugin("wait", lab.name, "--timeout=30s")
     assert (ended.returncode, ended.stdout) == (1, f"{lab.name}: backfill Canceled, 0/18 windows\n")
