@@ -1,33 +1,22 @@
 """Mutual TLS: who is calling, and may they? Only used where ``--client-ca`` is given.
 
 The handshake asks for a client certificate but does not insist, since the kubelet's probes and
-Prometheus have none. Whether there was one is judged here, for the admission paths only.
+Prometheus have none. Whether there was one is judged here, once a connection, and counts for the
+admission paths only.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, MutableMapping
+from collections.abc import Callable, Collection
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
-Caller = Callable[[MutableMapping[str, Any]], bool]
-_STATE = "caller"
-
-
-class NamingProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, with the verified common name of the peer in each request's state."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Look at the peer's certificate once a connection."""
-        super().connection_made(transport)
-        self.app_state = {**self.app_state, _STATE: _common_name(transport)}
+Caller = Callable[[asyncio.BaseTransport], bool]
 
 
 def may_call(names: Collection[str]) -> Caller:
-    """A check for a request's scope: a verified certificate, by one of ``names`` if any given."""
+    """A check for a connection: a verified certificate, by one of ``names`` if any are given."""
 
-    def check(scope: MutableMapping[str, Any]) -> bool:
-        caller = scope["state"].get(_STATE)
+    def check(transport: asyncio.BaseTransport) -> bool:
+        caller = _common_name(transport)
         return caller is not None and (not names or caller in names)
 
     return check

@@ -4,16 +4,22 @@ Everything that is not one of the two admission paths ends here, 404s included. 
 few times a minute, so comfort counts, not microseconds.
 """
 
+from collections.abc import Awaitable, Callable, MutableMapping
 from functools import cache
+from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from webhook.app import App, Receive, Scope, Send
 from webhook.metrics import Metrics
 from webhook.readiness import Readiness
 
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-def create_probes(readiness: Readiness, metrics: Metrics) -> App:
+
+def create_app(readiness: Readiness, metrics: Metrics) -> App:
     """Build the app when it is first asked, which the first probe does.
 
     FastAPI takes 0.3 s to import; a replica that has just started need not wait for it before it
@@ -32,7 +38,7 @@ def create_probes(readiness: Readiness, metrics: Metrics) -> App:
 
 def _build(readiness: Readiness, metrics: Metrics) -> App:
     """No documentation pages, since its paths are for machines."""
-    from fastapi import FastAPI  # noqa: PLC0415 - see create_probes
+    from fastapi import FastAPI  # noqa: PLC0415 - see create_app
     from fastapi.responses import PlainTextResponse, Response  # noqa: PLC0415
 
     app = FastAPI(title="SummaryRule webhook", openapi_url=None)

@@ -12,7 +12,6 @@ import uvloop
 
 from webhook import callers, expression, logs
 from webhook.admission import Policy
-from webhook.app import create_app
 from webhook.certificates.authority import stopgap
 from webhook.certificates.context import Serving
 from webhook.certificates.injection import Configurations
@@ -25,9 +24,10 @@ from webhook.certificates.store import Store
 from webhook.certificates.trust import TOPIC
 from webhook.cluster import credentials
 from webhook.cluster.client import Client
+from webhook.endpoint import endpoints
 from webhook.errors import ClusterError, WebhookError
 from webhook.metrics import Metrics
-from webhook.probes import create_probes
+from webhook.probes import create_app
 from webhook.readiness import Readiness
 from webhook.server import Server, create_server
 
@@ -71,14 +71,14 @@ def _settle() -> None:
 
 def _server(options: Namespace, serving: Serving, readiness: Readiness, metrics: Metrics) -> Server:
     policy = Policy(options.worker_user, expression.problem)
-    may_call = callers.may_call(options.client_name) if options.client_ca else None
     return create_server(
-        create_app(policy, create_probes(readiness, metrics), metrics, may_call=may_call),
+        create_app(readiness, metrics),
+        endpoints(policy, metrics),
         serving.outer,
         readiness=readiness,
         metrics=metrics,
         drain=options.drain.total_seconds(),
-        protocol=callers.NamingProtocol if options.client_ca else "httptools",
+        may_call=callers.may_call(options.client_name) if options.client_ca else None,
     )
 
 

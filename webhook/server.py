@@ -10,13 +10,18 @@ import logging
 import signal
 import ssl
 import time
+from collections.abc import Mapping
+from functools import partial
 from types import FrameType
-from typing import Final, Literal
+from typing import Final, cast
 
 import uvicorn
 
-from webhook.app import App
+from webhook.callers import Caller
+from webhook.endpoint import Endpoint
 from webhook.metrics import Metrics
+from webhook.probes import App
+from webhook.protocol import AdmissionProtocol
 from webhook.readiness import Readiness
 
 KEEP_ALIVE: Final = 120
@@ -49,6 +54,11 @@ class Server(uvicorn.Server):
         self.server_state.default_headers = [*self.server_state.default_headers, close]
         log.info("draining", extra={"fields": {"seconds": self.drain}})
 
+    def in_flight(self) -> int:
+        """How many requests are being received or answered."""
+        open_ = (cast("AdmissionProtocol", each) for each in self.server_state.connections)
+        return len(self.server_state.tasks) + sum(each.endpoint is not None for each in open_)
+
     async def on_tick(self, counter: int) -> bool:
         """Tell uvicorn, ten times a second, whether to go on."""
         if self.stop_at is not None and time.monotonic() >= self.stop_at:
@@ -58,21 +68,24 @@ class Server(uvicorn.Server):
 
 def create_server(
     app: App,
+    endpoints: Mapping[bytes, Endpoint],
     context: ssl.SSLContext,
     *,
     readiness: Readiness,
     metrics: Metrics,
     drain: float,
-    protocol: type[asyncio.Protocol] | Literal["httptools"] = "httptools",
+    may_call: Caller | None = None,
 ) -> Server:
     """A server that presents what ``context`` says: one process, HTTP/1.1.
 
     The API server speaks nothing newer to a webhook (apiserver v0.37, util/webhook/client.go).
+    ``app`` gets the requests that are for none of ``endpoints``.
     """
+    protocol = partial(AdmissionProtocol, endpoints=endpoints, may_call=may_call)
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http=protocol,
+        http=cast("type[asyncio.Protocol]", protocol),
         ws="none",
         lifespan="off",
         ssl_context_factory=lambda _config, _default: context,
@@ -84,5 +97,5 @@ def create_server(
         timeout_graceful_shutdown=LONGEST_REQUEST,
     )
     server = Server(config, readiness, drain)
-    metrics.in_flight(lambda: len(server.server_state.tasks))
+    metrics.in_flight(server.in_flight)
     return server

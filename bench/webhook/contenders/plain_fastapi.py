@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from webhook import clock, expression
 from webhook.admission import Policy, mutate, validate
-from webhook.app import Decide
 from webhook.arguments import WORKER
+from webhook.endpoint import Decide
 from webhook.review import Request
 
 POLICY = Policy(WORKER, expression.problem)
