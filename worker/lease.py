@@ -1,7 +1,7 @@
 """Leader election on a Kubernetes Lease that cannot split, whatever hangs.
 
-Wired in ``worker.__main__``: ``Elector.run`` waits for the Lease and runs the reconcile loop for
-as long as it can be sure of it. The rules:
+``worker.shards`` has an ``Elector`` a shard: ``run`` waits for the Lease and runs the reconcile
+loop for as long as it can be sure of it. The rules:
 
 1.  Time is monotonic, and only this process's own. What a Lease says of wall clocks is written
     for people and never read.
@@ -36,6 +36,10 @@ class Leases(Protocol):
 
     async def read(self, name: str, *, within: float) -> dict[str, Any] | None:
         """The Lease, or None when there is none."""
+        ...
+
+    async def read_all(self, *, within: float) -> dict[str, dict[str, Any]]:
+        """Every Lease that a worker has created, by name."""
         ...
 
     async def create(self, name: str, spec: dict[str, Any], *, within: float) -> dict[str, Any]:
@@ -118,7 +122,7 @@ class Elector:
         backoff: Backoff | None = None,
     ) -> None:
         self._leases = leases
-        self._name = name
+        self.name = name
         self._identity = identity
         self._clock = clock
         self._timing = timing or Timing()
@@ -140,13 +144,52 @@ class Elector:
                 to campaign again.
             BaseException: whatever ``work`` raised; the Lease was given up first.
         """
-        self._leadership = await self._campaign()
-        log.info("leading: %s holds the Lease %s", self._identity, self._name)
+        leadership = await self.attempt()
+        while leadership is None:
+            await asyncio.sleep(self._backoff.next())
+            leadership = await self.attempt()
+        self._backoff.reset()
+        await self.lead(leadership, work)
+
+    async def attempt(self) -> Leadership | None:
+        """Take the Lease if it is free; ``lead`` has to follow at once, as it renews."""
+        began = self._clock.monotonic()
         try:
-            await self._lead(work, self._leadership)
+            lease = await self._leases.read(self.name, within=self._timing.request)
+            if lease is not None and not self.is_free(lease):
+                return None
+            began = self._clock.monotonic()
+            self._held = await self._take(lease)
+        except WorkerError as error:
+            log.debug("the Lease %s was not taken: %s", self.name, error)
+            return None
+        self._leadership = Leadership(self._clock, began + self._timing.renew_deadline)
+        return self._leadership
+
+    async def lead(self, leadership: Leadership, work: Work) -> None:
+        """Run ``work`` under the Lease that an ``attempt`` took; raises as ``run`` does."""
+        log.info("leading: %s holds the Lease %s", self._identity, self.name)
+        try:
+            await self._lead(work, leadership)
         finally:
-            await self._give_up(self._leadership)
+            await self._give_up(leadership)
             self._leadership = None
+
+    def is_free(self, lease: dict[str, Any]) -> bool:
+        """Given up, our own from a lost reply, or not renewed while we watched it expire.
+
+        ``lease`` is as just read: expiry is counted from when a version was first shown here.
+        """
+        spec, version = lease.get("spec") or {}, str(lease["metadata"]["resourceVersion"])
+        now = self._clock.monotonic()
+        if self._seen is None or self._seen[0] != version:
+            self._seen = (version, now)
+        holder = spec.get("holderIdentity")
+        if not holder or holder == self._identity:
+            return True
+        # The holder's own word on how long it counts on it, at least ours.
+        duration = max(float(spec.get("leaseDurationSeconds") or 0), self._timing.duration)
+        return now - self._seen[1] >= duration
 
     async def _lead(self, work: Work, leadership: Leadership) -> None:
         """Work and renewal side by side; whichever ends first ends the other."""
@@ -160,49 +203,15 @@ class Elector:
             await _cancelled(renewing)
         if lost:
             renewing.result()
-            raise LeaseLost(f"the Lease {self._name} was lost; the work has been stopped")
+            raise LeaseLost(f"the Lease {self.name} was lost; the work has been stopped")
         with _ungrouped():
             await working
-
-    async def _campaign(self) -> Leadership:
-        while True:
-            leadership = await self._attempt()
-            if leadership is not None:
-                self._backoff.reset()
-                return leadership
-            await asyncio.sleep(self._backoff.next())
-
-    async def _attempt(self) -> Leadership | None:
-        began = self._clock.monotonic()
-        try:
-            lease = await self._leases.read(self._name, within=self._timing.request)
-            if lease is not None and not self._is_free(lease):
-                return None
-            began = self._clock.monotonic()
-            self._held = await self._take(lease)
-        except WorkerError as error:
-            log.debug("the Lease %s was not taken: %s", self._name, error)
-            return None
-        return Leadership(self._clock, began + self._timing.renew_deadline)
-
-    def _is_free(self, lease: dict[str, Any]) -> bool:
-        """Given up, our own from a lost reply, or not renewed while we watched it expire."""
-        spec, version = lease.get("spec") or {}, str(lease["metadata"]["resourceVersion"])
-        now = self._clock.monotonic()
-        if self._seen is None or self._seen[0] != version:
-            self._seen = (version, now)
-        holder = spec.get("holderIdentity")
-        if not holder or holder == self._identity:
-            return True
-        # The holder's own word on how long it counts on it, at least ours.
-        duration = max(float(spec.get("leaseDurationSeconds") or 0), self._timing.duration)
-        return now - self._seen[1] >= duration
 
     async def _take(self, lease: dict[str, Any] | None) -> dict[str, Any]:
         within = self._timing.request
         if lease is None:
             spec = self._spec({}, acquired=True)
-            return await self._leases.create(self._name, spec, within=within)
+            return await self._leases.create(self.name, spec, within=within)
         spec = self._spec(lease.get("spec") or {}, acquired=True)
         return await self._leases.replace(lease, spec, within=within)
 
@@ -225,7 +234,7 @@ class Elector:
                 if leadership.remaining > 0:
                     await self._write_renewal(leadership)
         except WorkerError as error:
-            log.warning("the Lease %s was not renewed: %s", self._name, error)
+            log.warning("the Lease %s was not renewed: %s", self.name, error)
 
     async def _write_renewal(self, leadership: Leadership) -> None:
         began, held = self._clock.monotonic(), self._held or {}
@@ -236,7 +245,7 @@ class Elector:
 
     async def _look_again(self, leadership: Leadership) -> None:
         """Our own write whose reply was lost, or somebody else's."""
-        lease = await self._leases.read(self._name, within=self._timing.request)
+        lease = await self._leases.read(self.name, within=self._timing.request)
         if lease is None or (lease.get("spec") or {}).get("holderIdentity") != self._identity:
             leadership.revoke()
         else:
@@ -247,11 +256,14 @@ class Elector:
         if leadership.remaining <= 0 or self._held is None:
             return
         leadership.revoke()
-        spec = self._spec(self._held["spec"]) | {"holderIdentity": "", "leaseDurationSeconds": 1}
         try:
-            await self._leases.replace(self._held, spec, within=self._timing.retry)
+            await self._write_farewell(self._held)
         except WorkerError as error:
-            log.warning("the Lease %s was not given up, so it has to expire: %s", self._name, error)
+            log.warning("the Lease %s was not given up, so it has to expire: %s", self.name, error)
+
+    async def _write_farewell(self, held: dict[str, Any]) -> None:
+        spec = self._spec(held["spec"]) | {"holderIdentity": "", "leaseDurationSeconds": 1}
+        await self._leases.replace(held, spec, within=self._timing.retry)
 
     def _spec(self, before: dict[str, Any], *, acquired: bool = False) -> dict[str, Any]:
         now = _micro_time(self._clock.now())

@@ -5,7 +5,7 @@ Level-triggered: what is stored and what was observed decide, never which event 
 
 import logging
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from summaryrule.actions import Action, Announce, RecordStatus, SetFinalizer
 from summaryrule.conditions import OWNER, Wanted, merge
@@ -18,7 +18,7 @@ from summaryrule.settings import Settings
 from summaryrule.v1 import FINALIZER
 from worker.errors import Ambiguous, Conflict, NotFound
 from worker.execute import Executor
-from worker.kube.store import Key, Store
+from worker.kube.store import Key
 from worker.ledger import Ledger
 from worker.poller import Poller
 from worker.ports import Clock, Rule, Rules
@@ -31,12 +31,28 @@ _MOST_ROUNDS: Final = 64
 """Plans in one go; a rule with more to do takes its turn again, so that others have theirs."""
 
 
+class Mirror(Protocol):
+    """The rules as last seen (``worker.slices.Slice``)."""
+
+    def get(self, key: Key) -> Rule | None:
+        """The rule, or None; do not write into it."""
+        ...
+
+    def put(self, item: Rule) -> None:
+        """Take it as a write's reply has it."""
+        ...
+
+    def remove(self, item: Rule) -> None:
+        """It is gone."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Reconciler:
     """What one look at a rule needs."""
 
     rules: Rules
-    store: Store
+    store: Mirror
     ledger: Ledger
     poller: Poller
     executor: Executor

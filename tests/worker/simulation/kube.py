@@ -96,6 +96,10 @@ class MemoryLeases:
         async with _deadline(within):
             return await self._fates.meet(lambda: self._leases.get(name), writes=False)
 
+    async def read_all(self, *, within: float) -> dict[str, Item]:
+        async with _deadline(within):
+            return await self._fates.meet(lambda: dict(self._leases), writes=False)
+
     async def create(self, name: str, spec: dict[str, Any], *, within: float) -> Item:
         async with _deadline(within):
             return await self._fates.meet(lambda: self._create(name, spec), writes=True)
@@ -112,19 +116,20 @@ class MemoryLeases:
     def _create(self, name: str, spec: dict[str, Any]) -> Item:
         if name in self._leases:
             raise Conflict(f"the Lease {name} exists already")
-        return self._store(name, spec)
+        return self._store({"name": name}, spec)
 
     def _replace(self, lease: Item, spec: dict[str, Any]) -> Item:
         name = lease["metadata"]["name"]
         stored = self._leases[name]["metadata"]["resourceVersion"]
         if stored != lease["metadata"]["resourceVersion"]:
             raise Conflict(f"the Lease {name} has been modified")
-        return self._store(name, spec)
+        return self._store(lease["metadata"], spec)
 
-    def _store(self, name: str, spec: dict[str, Any]) -> Item:
-        metadata = {"name": name, "resourceVersion": str(next(self._versions))}
-        self._leases[name] = {"metadata": metadata, "spec": dict(spec)}
-        return self._leases[name]
+    def _store(self, metadata: Item, spec: dict[str, Any]) -> Item:
+        version = {"resourceVersion": str(next(self._versions))}
+        stored = {"metadata": metadata | version, "spec": dict(spec)}
+        self._leases[metadata["name"]] = stored
+        return stored
 
 
 @contextlib.asynccontextmanager
