@@ -6,9 +6,9 @@ Made by ``validation.review`` for each request; every check and every caution ta
 from collections.abc import Callable
 from typing import Any, Final
 
-from summaryrule import manifest
+from summaryrule import kql, manifest
 from summaryrule.instant import TICKS_PER_DAY, Instant
-from summaryrule.request import Past, continues, find_ended, has_run, read_past
+from summaryrule.request import Ask, Past, continues, find_ended, has_run, read_past
 from summaryrule.v1 import REQUESTED_BY, BackfillRecord
 from summaryrule.windows import ceil, floor
 
@@ -17,11 +17,15 @@ ParseCel = Callable[[str], str | None]
 """Why a CEL expression does not parse, with its position; None where it does."""
 
 LOOKBACK_DAYS: Final = 30
+_NO_PAST: Final = Past()
 _MONTH: Final = LOOKBACK_DAYS * TICKS_PER_DAY
 
 
 class Case:
-    """``new`` over ``old`` (empty on CREATE), sent by ``user`` at ``now``."""
+    """``new`` over ``old`` (empty on CREATE), sent by ``user`` at ``now``.
+
+    ``code`` is the body from its first character of code on, where this request changed it.
+    """
 
     def __init__(self, old: Json, new: Json, user: str, now: Instant, parse_cel: ParseCel) -> None:
         self.old, self.new, self.user, self.now, self.parse_cel = old, new, user, now, parse_cel
@@ -32,8 +36,9 @@ class Case:
         self.delay = manifest.delay(self.spec)
         self.start = manifest.instant(self.backfill, "start")
         self.end = manifest.instant(self.backfill, "end")
-        self.ask = manifest.request(self.backfill, self.interval)
-        self._past: Past | None = None
+        self._past = None if old.get("status") else _NO_PAST
+        body = self.text("body")
+        self.code = kql.first_code(body) if body else None
 
     @property
     def past(self) -> Past:
@@ -41,6 +46,11 @@ class Case:
         if self._past is None:
             self._past = read_past(self.old)
         return self._past
+
+    @property
+    def ask(self) -> Ask | None:
+        """The request that the backfill stands for."""
+        return manifest.request(self.backfill, self.interval)
 
     def text(self, name: str) -> str | None:
         """A string of spec that this request changed."""
@@ -51,6 +61,14 @@ class Case:
     def changed(self, *names: str) -> bool:
         """Whether this request changed any of these fields of the backfill."""
         return any(self.backfill.get(name) != self.old_backfill.get(name) for name in names)
+
+    def is_too_old(self, at: Instant) -> bool:
+        """Whether a new request may not reach back to ``at``."""
+        return at.ticks < self.now.ticks - _MONTH and at < self.earliest
+
+    def is_too_far(self, at: Instant) -> bool:
+        """Whether a new request may not reach ahead to ``at``."""
+        return at.ticks > self.now.ticks + _MONTH and at > self.latest
 
     @property
     def earliest(self) -> Instant:
@@ -67,14 +85,17 @@ class Case:
     @property
     def is_running(self) -> bool:
         """Whether the backfill means the one that status has under way."""
-        return self.ask is not None and continues(self.past.running, self.ask)
+        running = self.past.running
+        asked = self.ask if running is not None else None
+        return asked is not None and continues(running, asked)
 
     @property
     def ended(self) -> BackfillRecord | None:
         """The record of this very request, done as far as it asks."""
-        if self.ask is None:
+        asked = self.ask if self.past.history else None
+        if asked is None:
             return None
-        record = find_ended(self.past.history, self.ask)
+        record = find_ended(self.past.history, asked)
         return record if has_run(record, self.end) else None
 
     @property

@@ -17,12 +17,13 @@ from summaryrule.windows import floor
 def body_ignores_bounds(case: Case) -> Iterator[str]:
     """A body that does not read its window's bounds computes the same thing every time."""
     body = case.text("body")
-    missing = [name for name in ("_startTime", "_endTime") if body and name not in body]
-    if missing:
-        yield (
-            f"spec.body: does not use {' and '.join(missing)}, so every window reads the same"
-            " data; add: where Timestamp between (_startTime .. _endTime)"
-        )
+    if not body or ("_startTime" in body and "_endTime" in body):
+        return
+    missing = [name for name in ("_startTime", "_endTime") if name not in body]
+    yield (
+        f"spec.body: does not use {' and '.join(missing)}, so every window reads the same"
+        " data; add: where Timestamp between (_startTime .. _endTime)"
+    )
 
 
 def end_in_future(case: Case) -> Iterator[str]:
@@ -37,7 +38,10 @@ def overlaps_schedule(case: Case) -> Iterator[str]:
     start, end, interval = case.start, case.end, case.interval
     if start is None or end is None or interval is None or case.spec.get("suspend") is True:
         return
-    first = floor(_created(case).plus(-case.delay.ticks), interval).plus(-interval.ticks)
+    created = _created(case)
+    if end.ticks <= created.ticks - case.delay.ticks - 2 * interval.ticks:
+        return  # whatever the grid: a boundary is less than an interval back
+    first = floor(created.plus(-case.delay.ticks), interval).plus(-interval.ticks)
     if end > first and case.changed("start", "end", "requestId") and not case.is_known:
         instead = f"; write {first} as end to avoid it" if start < first else ""
         yield (
@@ -48,10 +52,10 @@ def overlaps_schedule(case: Case) -> Iterator[str]:
 
 def has_run_before(case: Case) -> Iterator[str]:
     """A request that history has is not run again."""
-    if not case.changed("start", "end", "requestId"):
-        return
     record = case.ended
-    if record is not None and not case.is_running:
+    if record is None or not case.changed("start", "end", "requestId"):
+        return
+    if not case.is_running:
         yield already_ran(record)
 
 

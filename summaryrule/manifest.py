@@ -41,17 +41,13 @@ def is_leaving(rule: Json) -> bool:
 def interval(spec: Json) -> Duration | None:
     """The interval, where the API takes it."""
     value = spec.get("interval")
-    if not isinstance(value, str) or not rules.IS_INTERVAL.holds(value):
-        return None
-    return rules.read_duration(value)
+    return rules.read_interval(value) if isinstance(value, str) else None
 
 
 def delay(spec: Json) -> Duration:
     """The ingestion delay; zero where the API takes none or something else."""
     value = spec.get("ingestionDelay")
-    if not isinstance(value, str) or not rules.IS_DELAY.holds(value):
-        return _NONE
-    return rules.read_duration(value) or _NONE
+    return (rules.read_delay(value) if isinstance(value, str) else None) or _NONE
 
 
 def instant(backfill: Json, name: str) -> Instant | None:

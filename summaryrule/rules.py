@@ -111,20 +111,32 @@ def _read_instant(text: str) -> Instant | None:
         return None
 
 
+@lru_cache(maxsize=1024)
+def _read_interval(text: str) -> Duration | None:
+    duration = read_duration(text)
+    return duration if duration is not None and duration >= _MINUTE else None
+
+
+def read_interval(text: str) -> Duration | None:
+    """The interval that the API takes ``text`` for, at least a minute, or None."""
+    return _read_interval(text) if len(text) <= DURATION_LIMIT else None
+
+
+@lru_cache(maxsize=1024)
+def _read_delay(text: str) -> Duration | None:
+    duration = _ZERO if text == "" else read_duration(text)
+    return duration if duration is not None and duration >= _ZERO else None
+
+
+def read_delay(text: str) -> Duration | None:
+    """The delay that the API takes ``text`` for, zero for an empty one, or None."""
+    return _read_delay(text) if len(text) <= DURATION_LIMIT else None
+
+
 def _is_time(value: str) -> str:
     """CEL that holds where ``value``, itself CEL, is a time that ``read_instant`` reads."""
     edges = " || ".join(f"{value}.startsWith('{edge}')" for edge in _EDGES)
     return f"({value}.matches('{RFC3339}') && ({value}.endsWith('Z') || !({edges})))"
-
-
-def _is_interval(text: str) -> bool:
-    duration = read_duration(text)
-    return duration is not None and duration >= _MINUTE
-
-
-def _is_delay(text: str) -> bool:
-    duration = _ZERO if text == "" else read_duration(text)
-    return duration is not None and duration >= _ZERO
 
 
 def _is_name(text: str) -> bool:
@@ -156,13 +168,13 @@ IS_INTERVAL: Final = Rule(
     cel=f"self.matches('{GO_DURATION}') && duration(self) >= duration('1m')",
     message="must be a Go duration of at least 1m, such as 15m, 1h or 1h30m"
     " (there is no unit for days: write 24h for one day)",
-    holds=_is_interval,
+    holds=lambda text: read_interval(text) is not None,
 )
 IS_DELAY: Final = Rule(
     cel=f"self == '' || (self.matches('{GO_DURATION}') && duration(self) >= duration('0s'))",
     message="must be a Go duration of 0s or more, such as 5m or 1h"
     " (there is no unit for days: write 24h for one day)",
-    holds=_is_delay,
+    holds=lambda text: read_delay(text) is not None,
 )
 IS_TIME: Final = Rule(
     cel=_is_time("self"),

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
 
-from summaryrule import kql, manifest
+from summaryrule import manifest
 from summaryrule import schema as schema_stage
 from summaryrule.case import LOOKBACK_DAYS, Case, ParseCel
 from summaryrule.caution import CAUTIONS
 from summaryrule.instant import Instant
 from summaryrule.v1 import REQUESTED_BY
 from summaryrule.violation import Violation, forbidden, invalid
-from summaryrule.windows import tile
+from summaryrule.windows import count
 
 schema = schema_stage.schema
 
@@ -55,26 +55,28 @@ def review(
 
 def IntervalNotWholeTicks(case: Case) -> Iterator[Violation]:  # noqa: N802 - the violation's name
     """Kusto cannot hold a window bound between two ticks of 100 ns."""
-    text, interval = case.text("interval"), case.interval
-    if text is not None and interval is not None and not interval.is_whole_ticks:
+    interval = case.interval
+    if interval is None or interval.is_whole_ticks:
+        return
+    text = case.text("interval")
+    if text is not None:
         detail = "must be a whole number of 100 ns, Kusto's tick; drop the nanoseconds"
         yield invalid("spec.interval", detail, text)
 
 
 def BodyBlank(case: Case) -> Iterator[Violation]:  # noqa: N802 - the violation's name
     """A body without a query would fail every window."""
-    body = case.text("body")
-    if body and not kql.first_code(body):
+    if case.code == "":
         detail = "has no query, only white space or comments; write the KQL of one window"
-        yield invalid("spec.body", detail, _short(body))
+        yield invalid("spec.body", detail, _short(case.spec["body"]))
 
 
 def BodyIsManagementCommand(case: Case) -> Iterator[Violation]:  # noqa: N802 - the violation's name
     """A rule appends a query's result; it runs no management command."""
-    body = case.text("body")
-    if body and kql.first_code(body).startswith("."):
+    code = case.code
+    if code and code[0] == ".":
         detail = "is a management command; write a query, the worker wraps it in .set-or-append"
-        yield invalid("spec.body", detail, _short(kql.first_code(body)))
+        yield invalid("spec.body", detail, _short(code))
 
 
 def CriteriaExpressionDoesNotParse(case: Case) -> Iterator[Violation]:  # noqa: N802 - the violation's name
@@ -88,17 +90,17 @@ def CriteriaExpressionDoesNotParse(case: Case) -> Iterator[Violation]:  # noqa: 
 
 def StartBeforeLookback(case: Case) -> Iterator[Violation]:  # noqa: N802 - the violation's name
     """Thirty days is how far back a request may reach; running ones may age beyond it."""
-    if case.start is None or not case.changed("start", "requestId"):
+    if case.start is None or not case.is_too_old(case.start):
         return
-    if case.start < case.earliest and not case.is_known:
+    if case.changed("start", "requestId") and not case.is_known:
         yield _too_old(case, "start")
 
 
 def EndBeforeLookback(case: Case) -> Iterator[Violation]:  # noqa: N802 - the violation's name
     """An end that is itself too old is named too, so that one edit mends both."""
-    if case.end is None or not case.changed("end", "requestId"):
+    if case.end is None or not case.is_too_old(case.end):
         return
-    if case.end < case.earliest and not case.is_known:
+    if case.changed("end", "requestId") and not case.is_known:
         yield _too_old(case, "end")
 
 
@@ -111,7 +113,7 @@ def StartInFuture(case: Case) -> Iterator[Violation]:  # noqa: N802 - the violat
 
 def EndBeyondHorizon(case: Case) -> Iterator[Violation]:  # noqa: N802 - the violation's name
     """An end may lie ahead, for as far as a start may lie back."""
-    if case.end is not None and case.end > case.latest and case.changed("end"):
+    if case.end is not None and case.is_too_far(case.end) and case.changed("end"):
         detail = f"is more than {LOOKBACK_DAYS} days in the future; write {case.latest} or earlier"
         yield invalid("spec.backfill.end", detail, case.backfill["end"])
 
@@ -125,7 +127,8 @@ def OperationIdForged(case: Case) -> Iterator[Violation]:  # noqa: N802 - the vi
 
 def RequesterForged(case: Case) -> Iterator[Violation]:  # noqa: N802 - the violation's name
     """Admission writes who asked; a user may name no other."""
-    if case.requester not in (None, case.requester_before, case.user):
+    requester = case.requester
+    if requester not in (None, case.user) and requester != case.requester_before:
         field = f"metadata.annotations[{REQUESTED_BY}]"
         yield forbidden(field, f"is set by admission to the requester, {case.user}; leave it out")
 
@@ -149,7 +152,7 @@ def _audit(case: Case, *, denied: bool) -> dict[str, str]:
     start, end, interval = case.start, case.end, case.interval
     if start is not None and end is not None and interval is not None:
         audit["requested-range"] = f"[{start}, {end})"
-        audit["windows"] = str(len(tile(start, end, interval)))
+        audit["windows"] = str(count(start, end, interval))
     return audit
 
 

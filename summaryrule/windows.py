@@ -78,6 +78,13 @@ def tile(start: Instant, end: Instant, interval: Duration) -> Tiles:
     return Tiles(floor(start, interval), ceil(end, interval), interval)
 
 
+def count(start: Instant, end: Instant, interval: Duration) -> int:
+    """How many windows `tile` gives."""
+    length = interval.ticks
+    last = min(end.ticks + -end.ticks % length, MAX.ticks)
+    return max(0, (last - start.ticks + start.ticks % length) // length)
+
+
 def next_window(
     now: Instant, interval: Duration, delay: Duration, cursor: Instant | None
 ) -> Window:
