@@ -13,6 +13,7 @@ from plugin import output
 from plugin.console import Console
 from plugin.errors import RefusedError
 from plugin.kubectl import Kubectl, Rule
+from plugin.words import plural
 from summaryrule.glance import instant, listed, part, phase
 from summaryrule.instant import Instant
 
@@ -60,10 +61,9 @@ def retry(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:
     if unknown:
         raise RefusedError(f"{asked.name}: {_names(unknown)} has not failed; {_which(known)}")
     value = ",".join(map(str, asked.window)) if asked.window else "all"
-    count = f"{len(asked.window)} of {len(known)}" if asked.window else f"{len(known)}"
-    return _act(
-        cluster, asked, console, _annotated(RETRY, value), f"retries {count} failed windows"
-    )
+    count = len(asked.window or known)
+    what = f"retries {plural(count, 'failed window')}" if count else "goes on with the new text"
+    return _act(cluster, asked, console, _annotated(RETRY, value), what)
 
 
 def skip(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:

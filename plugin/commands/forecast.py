@@ -26,7 +26,7 @@ def forecast(rule: Rule, now: Instant) -> dict[str, Any]:
     settings = Settings(endpoints={known.spec.database: ""})
     planned = explain(known, plan(known, Observed(), now, settings, _no_criteria), now, settings)
     if verdict:
-        planned |= {"interval": [], "backfill": []}
+        planned = {"name": planned["name"], "held": planned["held"], "interval": [], "backfill": []}
     return {**planned, "held": [*verdict, *planned["held"]]}
 
 

@@ -31,12 +31,10 @@ def plan(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:
 
 def lines(planned: Mapping[str, Any], *, wide: bool) -> Iterator[str]:
     """The counts, what is held, and the windows; `wide` has each with its KQL."""
-    runs, past = planned["interval"], planned["backfill"]
-    more = planned.get("more", 0)
-    due = (
-        f"{plural(len(runs), 'interval window')} and {plural(len(past) + more, 'backfill window')}"
-    )
-    yield f"{planned['name']}: {due} due"
+    runs, past = len(planned["interval"]), len(planned["backfill"])
+    more = f", and {planned['more']} more" if planned.get("more") else ""
+    due = f"{plural(runs, 'interval window')} and {plural(past, 'backfill window')} due{more}"
+    yield f"{planned['name']}: {due}"
     for held in planned["held"]:
         yield f"  held: {held['reason']}: {held['message']}"
     yield from _with_text(planned) if wide else _listed(planned)
