@@ -21,7 +21,7 @@ from tests.webhook.apiserver import (
 from tests.webhook.load import GOOD, under_load
 from tests.webhook.process import Client, Webhook, is_ready, sample, wait_until, webhook, write_pair
 
-HASTE = ("--leaf-lifetime", "3s", "--ca-lifetime", "9s", "--ca-overlap", "1s")
+HASTE = ("--leaf-lifetime", "2s", "--ca-lifetime", "6s", "--ca-overlap", "1s")
 
 
 @pytest.fixture
@@ -135,7 +135,10 @@ def test_garbage_in_the_secret_is_said_and_not_overwritten(
 def test_leaf_and_ca_rotate_under_load_on_two_replicas_and_no_request_fails(
     world: World, cluster: Path, tmp_path: Path
 ) -> None:
-    """Every connection trusts only what is live in the configurations when it opens."""
+    """Every connection trusts only what is live in the configurations when it opens.
+
+    `make e2e-rotation` does the same for minutes on a real API server.
+    """
     world.add_configurations()
     with ExitStack() as stack:
         replicas = [
@@ -148,12 +151,10 @@ def test_leaf_and_ca_rotate_under_load_on_two_replicas_and_no_request_fails(
         kept = under_load(lambda: next(turns).client(), 2)
         with fresh as opening, kept as keeping:
             wait_until(lambda: not _share(first, live_bundle(world)), 60)
-            second = live_bundle(world)
-            wait_until(lambda: not _share(second, live_bundle(world)), 60)
             wait_until(lambda: opening.answered > 200, 60)
         assert opening.failures + keeping.failures == []
         swaps = "summaryrule_webhook_certificate_swaps_total"
-        assert all(sample(each.probe("/metrics")[1], swaps) >= 6 for each in replicas)
+        assert all(sample(each.probe("/metrics")[1], swaps) >= 3 for each in replicas)
         assert all(is_ready(each) for each in replicas)
 
 

@@ -101,6 +101,12 @@ def test_a_leaf_never_outlives_its_ca() -> None:
     assert validity(leaf.chain)[0] < START < renewal(leaf.chain) < validity(leaf.chain)[1]
 
 
+@pytest.mark.parametrize("lifetime", [timedelta(seconds=30), HOUR, timedelta(days=7)])
+def test_a_leaf_is_renewed_when_two_thirds_of_its_life_are_over(lifetime: timedelta) -> None:
+    leaf = new_leaf(new_authority(START, 1000 * HOUR), NAMES, START, lifetime)
+    assert 0.64 < (renewal(leaf.chain) - START) / lifetime < 0.67
+
+
 def test_bundles_are_compared_as_sets_of_certificates() -> None:
     one, two = (new_authority(START, HOUR).chain for _ in range(2))
     assert is_same(one + two, b"text\r\n" + two.replace(b"\n", b"\r\n") + one + one)

@@ -14,7 +14,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from webhook.certificates.context import Pair
 
 SKEW: Final = timedelta(minutes=5)
-"""How far in the past a certificate begins, for machines whose clocks run behind."""
+"""How far in the past a certificate begins, for machines whose clocks run behind; no more than a
+twentieth of its life, so that two thirds of that are still ahead."""
 _COMMON_NAME: Final = "SummaryRule webhook"
 _NO_USE: Final = dict.fromkeys(
     (
@@ -101,7 +102,7 @@ def _begin(
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key)
-        .not_valid_before(now - SKEW)
+        .not_valid_before(now - min(SKEW, lifetime / 20))
         .not_valid_after(min(end, latest or end))
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
