@@ -6,7 +6,7 @@ and then takes the annotation away (design, section 4).
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from summaryrule.instant import Instant
@@ -29,6 +29,16 @@ def asks_skip(rule: SummaryRule, window: WindowStatus) -> bool:
 def named_to_skip(rule: SummaryRule) -> frozenset[Instant]:
     """The window starts that the skip annotation names."""
     return _starts(rule.metadata.annotations.get(SKIP))
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """The windows that an annotation can name; ``waits`` tells one that is still to run."""
+
+    failed: tuple[WindowStatus, ...]
+    flying: tuple[WindowStatus, ...]
+    skipped: tuple[WindowStatus, ...]
+    waits: Callable[[Instant], bool]
 
 
 def wants_retry(rule: SummaryRule) -> bool:
@@ -61,6 +71,33 @@ def apply(rule: SummaryRule, failed: Iterable[WindowStatus]) -> Sorted:
     skipped = [window for window in windows if window not in again and asks_skip(rule, window)]
     stay = [window for window in windows if window not in again and window not in skipped]
     return Sorted(tuple(stay), tuple(map(fresh, again)), tuple(skipped))
+
+
+def idle(rule: SummaryRule, windows: Windows) -> Iterator[tuple[str, str]]:
+    """What the annotations name in vain: each annotation, and its words that name no window.
+
+    A window that is in flight counts as retried: so it is, if the worker died after it had
+    recorded the retry and before it took the annotation away.
+    """
+    annotations = rule.metadata.annotations
+    again = {window.start for window in (*windows.failed, *windows.flying)}
+    out = {window.start for window in (*windows.failed, *windows.skipped)}
+    if annotations.get(RETRY, "").strip() == "all":
+        if not again:
+            yield RETRY, "all"
+    elif words := _strange(annotations.get(RETRY), lambda start: start in again):
+        yield RETRY, words
+    if words := _strange(annotations.get(SKIP), lambda at: at in out or windows.waits(at)):
+        yield SKIP, words
+
+
+def _strange(annotation: str | None, known: Callable[[Instant], bool]) -> str:
+    """The words of an annotation that are no window's start."""
+    if annotation is None:
+        return ""
+    starts = {word: read_instant(word) for word in _SEPARATOR.split(annotation) if word}
+    strange = [word for word, start in starts.items() if start is None or not known(start)]
+    return ", ".join(strange) if starts else "nothing"
 
 
 def fresh(window: WindowStatus) -> WindowStatus:

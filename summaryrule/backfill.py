@@ -13,7 +13,9 @@ Theory of operation (design, section 7):
 6. Database, table, body and interval are part of the promise, as ``specHash``. When they change
    mid-run, what is in flight is finished and the phase is Failed, reason SpecChanged; a retry
    goes on from the mark with the new text.
-7. A request that ends goes to history, from where the same one is never run again.
+7. A request that ends goes to history, from where the same one is never run again. What history
+   has of one that ended part-way (its mark, what is done beyond it, the windows whose end is not
+   known) is what it goes on from when it is asked for again, on whatever grid.
 
 ``TRANSITIONS`` is the one table of phases; ``worker`` and ``plan`` change a phase nowhere else.
 """
@@ -29,6 +31,7 @@ from summaryrule.observed import Observed
 from summaryrule.remaining import counted, credit, estimated, outstanding
 from summaryrule.request import ask_of, find_ended
 from summaryrule.settings import Settings
+from summaryrule.typical import typical
 from summaryrule.v1 import (
     DEFAULTED_END,
     REQUESTED_BY,
@@ -40,7 +43,7 @@ from summaryrule.v1 import (
     SummaryRule,
     WindowStatus,
 )
-from summaryrule.windows import Window, ceil, is_due, tile
+from summaryrule.windows import Window, ceil, is_due
 
 
 class Event(Enum):
@@ -115,6 +118,7 @@ def open_request(
     ended = find_ended(history, asked)
     start = ended.start if ended is not None else asked.start
     reached = ended.done_until if ended is not None and ended.done_until is not None else start
+    kept = _kept(ended) if ended is not None else {"interval": interval}
     status = BackfillStatus(
         request_key=request_key(rule, start, wanted.request_id),
         request_id=wanted.request_id,
@@ -125,9 +129,26 @@ def open_request(
         requested_at=now,
         done_until=max(start, reached),
         spec_hash=spec_hash(rule.spec),
-        windows_done=len(tile(start, reached, interval)),
     )
-    return counted(status, interval)
+    return counted(status.model_copy(update=kept), interval)
+
+
+def _kept(ended: BackfillRecord) -> dict[str, object]:
+    """What a request that is asked for again has of the time before."""
+    return {
+        "interval": ended.interval,
+        "windows_done": ended.windows,
+        "done_ahead": ended.done_ahead,
+        "in_flight": ended.unfinished,
+        "operation_time": ended.operation_time,
+    }
+
+
+def known(rule: SummaryRule, opened: BackfillStatus) -> BackfillStatus:
+    """A request that history has as done: up to there it is complete, and nothing of it runs."""
+    end = min(opened.requested_end, opened.done_until)
+    done = moved(opened, Event.FINISHED, clearing=True, in_flight=(), requested_end=end)
+    return counted(done, rule.spec.interval)
 
 
 def retarget(rule: SummaryRule, status: BackfillStatus, wanted: BackfillSpec) -> BackfillStatus:
@@ -166,6 +187,7 @@ def settle(
             "windows_done": status.windows_done + len(settled.done),
             "windows_retried": status.windows_retried + settled.retried + len(sorted_.again),
             "last_error": errors[-1] if errors else status.last_error,
+            "operation_time": typical(status.operation_time, settled.done, observed),
         }
     )
     passed = credit(changed, (*settled.done, *sorted_.skipped))
@@ -206,16 +228,18 @@ def intend(
     settings: Settings,
 ) -> BackfillStatus:
     """Take up the next due windows, as far as ``maxInFlight`` allows (rule 3)."""
-    room = wanted.max_in_flight - len(status.in_flight)
+    known = flight.addressed(status.in_flight, rule, settings)
+    room = wanted.max_in_flight - len(known)
     intents: list[WindowStatus] = []
     for window in outstanding(status, rule.spec.interval):
         if len(intents) >= room or not is_due(window, now, rule.spec.ingestion_delay):
             break
         intents.append(_intent(rule, status, window, settings))
-    if not intents:
-        return status
-    started = moved(status, Event.STARTED) if status.phase == "Pending" else status
-    flying = tuple(sorted((*status.in_flight, *intents), key=_by_start))
+    begins = status.phase == "Pending" and bool(intents or status.in_flight)
+    if not intents and not begins:
+        return status.model_copy(update={"in_flight": known})
+    started = moved(status, Event.STARTED) if begins else status
+    flying = tuple(sorted((*known, *intents), key=_by_start))
     changes: dict[str, object] = {"in_flight": flying, "started_at": status.started_at or now}
     paced = started if started.paced_from is not None else pace_anew(started, now)
     return paced.model_copy(update=changes)
@@ -247,10 +271,19 @@ def to_history(status: BackfillStatus, now: Instant) -> BackfillRecord:
         end_defaulted=status.end_defaulted,
         by=status.requested_by,
         phase=status.phase,
+        interval=status.interval,
         windows=status.windows_done,
         done_until=status.done_until,
+        done_ahead=status.done_ahead,
+        unfinished=tuple(_bare(window) for window in (*status.in_flight, *status.failed)),
+        operation_time=status.operation_time,
         finished_at=now,
     )
+
+
+def _bare(window: WindowStatus) -> WindowStatus:
+    """The intent alone: nothing of how it went, so that it begins anew."""
+    return WindowStatus(start=window.start, end=window.end, token=window.token)
 
 
 def _intent(
@@ -260,7 +293,7 @@ def _intent(
         start=window.start,
         end=window.end,
         token=token(rule, status.request_key, window.start),
-        endpoint=settings.endpoints.get(rule.spec.database),
+        **flight.address(rule, settings),
     )
 
 

@@ -9,8 +9,10 @@ refuse. Applying it twice changes nothing.
 3. ``backfill.end`` not given is the one this request got before, else the end of the last
    complete window.
 4. The manifest of a running backfill keeps the live cursor.
-5. A start before its end is floored to the grid, its end ceiled, both written in UTC.
-6. A backfill that history has as done asks for nothing new and is taken out.
+5. A backfill that history has as done, judged as it is written, asks for nothing new and is taken
+   out, whatever the grid has become since.
+6. A start before its end is floored to the grid, its end ceiled, both written in UTC; the start of
+   a request that history has part of stays where that one began.
 7. Who asked is written to an annotation; nobody else can.
 """
 
@@ -141,13 +143,21 @@ def _keep_cursor(draft: Draft) -> None:
 
 
 def _align(draft: Draft) -> None:
+    if draft.backfill is draft.old_backfill:  # taken out: what is stored stays as it is
+        return
     interval = draft.interval
     start, end = manifest.instant(draft.backfill, "start"), manifest.instant(draft.backfill, "end")
     if start is None or end is None or interval is None or start >= end:
         return
     if not (draft.is_running and draft.backfill["start"] == draft.old_backfill.get("start")):
-        _rewrite(draft, "start", floor(start, interval))
+        _rewrite(draft, "start", _began(draft) or floor(start, interval))
     _rewrite(draft, "end", ceil(end, interval))
+
+
+def _began(draft: Draft) -> Instant | None:
+    """Where the same request began before, perhaps on the grid of another interval."""
+    ended = find_ended(draft.past.history, draft.ask) if draft.ask is not None else None
+    return ended.start if ended is not None else None
 
 
 def _rewrite(draft: Draft, name: str, to: Instant) -> None:
@@ -201,8 +211,8 @@ _BACKFILL_STEPS: Final = (
     _put_operation_back,
     _fill_end,
     _keep_cursor,
+    _drop_done,
     _align,
     _point_to_our_names,
-    _drop_done,
     _note_chosen_end,
 )

@@ -7,7 +7,9 @@ sections 7 and 8).
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from summaryrule.actions import LookUpTag
 from summaryrule.instant import Instant
 from summaryrule.observed import Observed, Outcome
 from summaryrule.settings import Settings
@@ -54,15 +56,39 @@ def ready_at(window: WindowStatus, settings: Settings) -> Instant:
     return window.submitted_at.plus(capped + capped * _spread(window) // 512)
 
 
+def address(rule: SummaryRule, settings: Settings) -> dict[str, Any]:
+    """Where a window goes that is submitted now, as its record says it."""
+    spec = rule.spec
+    endpoint = settings.endpoints.get(spec.database)
+    return {"endpoint": endpoint, "database": spec.database, "table": spec.table}
+
+
+def addressed(
+    windows: Iterable[WindowStatus], rule: SummaryRule, settings: Settings
+) -> tuple[WindowStatus, ...]:
+    """The windows, with intents that have no operation yet on their way to the spec of now."""
+    to = address(rule, settings)
+    return tuple(each if each.operation_id else _changed(each, **to) for each in windows)
+
+
 def database(window: WindowStatus, rule: SummaryRule, settings: Settings) -> str:
     """The database through which the window's operation is asked about.
 
-    The rule's own; after an edit of ``spec.database``, one at the endpoint that the record names.
+    The recorded one while it is served; else the rule's own, or, after an edit of
+    ``spec.database``, one at the endpoint that the record names.
     """
     own, recorded = rule.spec.database, window.endpoint
+    if window.database is not None and window.database in settings.endpoints:
+        return window.database
     if recorded is None or settings.endpoints.get(own) == recorded:
         return own
     return next((name for name, at in settings.endpoints.items() if at == recorded), own)
+
+
+def lookup(window: WindowStatus, rule: SummaryRule, settings: Settings) -> LookUpTag:
+    """The question for the window's tag, to the table it was sent to, whatever spec says now."""
+    where = database(window, rule, settings)
+    return LookUpTag(where, window.table or rule.spec.table, window.token)
 
 
 def awaits_tag(window: WindowStatus, observed: Observed, now: Instant, settings: Settings) -> bool:

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from summaryrule.actions import Announce
-from summaryrule.v1 import BackfillStatus, WindowStatus
+from summaryrule.v1 import SKIP, BackfillStatus, WindowStatus
+
+_LONGEST: Final = 200
 
 SPEC_CHANGED: Final = Announce(
     "Warning",
@@ -46,6 +48,17 @@ def already_ran(status: BackfillStatus) -> Announce:
         " again set spec.backfill.requestId to a new value"
     )
     return Announce("Normal", "BackfillAlreadyRan", text)
+
+
+def named_in_vain(annotation: str, words: str) -> Announce:
+    """An act annotation that was taken away without effect: it names no window."""
+    short = words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
+    which = "that failed or waits" if annotation == SKIP else "that failed"
+    what = (
+        "starts as status has them" if annotation == SKIP else "all, or starts as status has them"
+    )
+    text = f"{annotation} names {short}, and there is no such window {which}; write {what}"
+    return Announce("Warning", "ActIgnored", text)
 
 
 def window_failed(failed: Sequence[WindowStatus], kind: str = "backfill") -> Announce:

@@ -6,10 +6,11 @@ Each yields actions for ``plan``; none decides anything that status does not alr
 from collections.abc import Iterator
 from itertools import islice
 
-from summaryrule import acts, flight, kql, phase, request, turn
+from summaryrule import acts, flight, kql, notes, phase, remaining, request, turn
 from summaryrule.actions import (
     Action,
     AdvanceSpec,
+    Announce,
     DropActs,
     LookUpTag,
     RemoveBackfill,
@@ -22,8 +23,10 @@ from summaryrule.instant import Instant
 from summaryrule.ownership import must_yield
 from summaryrule.v1 import (
     FINALIZER,
+    SKIP,
     BackfillSpec,
     BackfillStatus,
+    ScheduleStatus,
     SummaryRuleStatus,
     WindowStatus,
 )
@@ -65,14 +68,13 @@ def ready_at(desk: Desk, window: WindowStatus) -> Instant:
 
 def lookups(desk: Desk, status: SummaryRuleStatus) -> Iterator[LookUpTag]:
     """Operations that Kusto has no record of any more: the table's tags tell the rest."""
-    spec = desk.rule.spec
     for window in desk.windows(status):
         if flight.awaits_tag(window, desk.observed, desk.now, desk.settings):
-            yield LookUpTag(spec.database, spec.table, window.token)
+            yield flight.lookup(window, desk.rule, desk.settings)
 
 
-def drop_acts(desk: Desk, status: SummaryRuleStatus) -> Iterator[DropActs]:
-    """Act annotations that status has recorded.
+def drop_acts(desk: Desk, status: SummaryRuleStatus) -> Iterator[DropActs | Announce]:
+    """Act annotations that status has recorded; one that named no window is told of.
 
     At once, or a window that fails again would be retried for ever. But a retry that goes on with
     a changed spec stays until what is in flight has ended.
@@ -84,8 +86,28 @@ def drop_acts(desk: Desk, status: SummaryRuleStatus) -> Iterator[DropActs]:
         and phase.spec_changed(desk.rule, past)
         and acts.wants_retry(desk.rule)
     )
-    if names and not waits:
-        yield DropActs(names)
+    if not names or waits:
+        return
+    yield DropActs(names)
+    for annotation, words in acts.idle(desk.rule, _nameable(desk)):
+        if annotation == SKIP or not _goes_on(desk):
+            yield notes.named_in_vain(annotation, words)
+
+
+def _goes_on(desk: Desk) -> bool:
+    """Whether a retry, whatever it names, makes the backfill go on with a changed spec."""
+    past = desk.stored.backfill
+    return past is not None and request.is_active(past) and phase.spec_changed(desk.rule, past)
+
+
+def _nameable(desk: Desk) -> acts.Windows:
+    runs, past = desk.stored.schedule or ScheduleStatus(), desk.stored.backfill
+    failed, skipped = runs.failed, past.skipped if past is not None else ()
+    left = iter(()) if past is None else remaining.outstanding(past, desk.rule.spec.interval)
+    waiting = {window.start for window in left} if SKIP in acts.pending(desk.rule) else set()
+    if past is not None:
+        failed = (*failed, *past.failed)
+    return acts.Windows(failed, desk.windows(desk.stored), skipped, waiting.__contains__)
 
 
 def show(desk: Desk, status: SummaryRuleStatus) -> Iterator[Action]:

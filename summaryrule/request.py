@@ -30,9 +30,14 @@ class Ask:
     start: Instant
     request_id: str | None
 
-    def is_start(self, start: Instant) -> bool:
-        """Whether a request from ``start`` is this one."""
-        return start in (self.start, self.written)
+    def is_start(self, start: Instant, grid: Duration | None = None) -> bool:
+        """Whether a request from ``start`` is this one; ``grid`` is the interval that it had."""
+        return start in self.starts(grid)
+
+    def starts(self, grid: Duration | None) -> tuple[Instant, ...]:
+        """Where it may have begun: as written, on the grid of now, and on the grid of then."""
+        now = (self.start, self.written)
+        return now if grid is None else (*now, floor(self.written, grid))
 
 
 def ask(start: Instant, interval: Duration, request_id: str | None) -> Ask:
@@ -58,6 +63,7 @@ _IDENTIFYING: Final = (
     "requestId",
     "requestedStart",
     "requestedEnd",
+    "interval",
     "phase",
     "doneUntil",
     "clearing",
@@ -106,21 +112,25 @@ def continues(status: BackfillStatus | None, asked: Ask) -> bool:
     if status is None or not (status.phase in ACTIVE or status.clearing):
         return False
     first, mark = status.requested_start, max(status.done_until, status.requested_start)
-    return (status.request_id or None) == asked.request_id and (
-        first <= asked.start <= mark or first <= asked.written <= mark
+    return (status.request_id or None) == asked.request_id and any(
+        first <= start <= mark for start in asked.starts(status.interval)
     )
 
 
 def find_ended(history: Iterable[BackfillRecord], asked: Ask) -> BackfillRecord | None:
     """The newest ended backfill of exactly this start and requestId."""
     for record in history:
-        if asked.is_start(record.start) and (record.id or None) == asked.request_id:
+        is_start = asked.is_start(record.start, record.interval)
+        if is_start and (record.id or None) == asked.request_id:
             return record
     return None
 
 
 def has_run(record: BackfillRecord | None, end: Instant | None) -> bool:
-    """Whether history has every window up to ``end`` as done (None: as far as it was asked)."""
+    """Whether history has every window up to ``end`` as done (None: as far as it was asked).
+
+    ``end`` is the one that is written: on another grid, its ceiling would ask for more.
+    """
     if record is None or record.done_until is None:
         return False
     return record.done_until >= (record.end if end is None else end)

@@ -15,6 +15,7 @@ from summaryrule.identity import schedule_key, token
 from summaryrule.instant import Instant
 from summaryrule.observed import Observed
 from summaryrule.settings import Settings
+from summaryrule.typical import typical
 from summaryrule.v1 import ScheduleStatus, SummaryRule, SummaryRuleSpec, WindowStatus
 from summaryrule.windows import Tiles, floor, next_window
 
@@ -44,6 +45,7 @@ def settle(
         "last_done": max([*done, *_maybe(status.last_done)], default=None),
         "in_flight": _named(rule, (*settled.flying, *sorted_.again)),
         "failed": _ordered(sorted_.stay),
+        "operation_time": typical(status.operation_time, settled.done, observed),
     }
     return Progress(status.model_copy(update=changes), settled)
 
@@ -62,19 +64,20 @@ def intend(
     rule: SummaryRule, status: ScheduleStatus, windows: Tiles, settings: Settings
 ) -> ScheduleStatus:
     """Take up the next windows, as far as the bound on those in flight allows."""
-    room = settings.interval_in_flight - len(status.in_flight)
-    if room <= 0 or len(status.failed) >= settings.failed_limit:
-        return status
+    known = flight.addressed(status.in_flight, rule, settings)
+    room = settings.interval_in_flight - len(known)
+    if len(status.failed) >= settings.failed_limit:
+        room = 0
     intents = tuple(
         WindowStatus(
             start=window.start,
             end=window.end,
             token=token(rule, schedule_key(rule), window.start),
-            endpoint=settings.endpoints.get(rule.spec.database),
+            **flight.address(rule, settings),
         )
-        for window in windows[:room]
+        for window in windows[: max(room, 0)]
     )
-    return status.model_copy(update={"in_flight": (*status.in_flight, *intents)})
+    return status.model_copy(update={"in_flight": (*known, *intents)})
 
 
 def _named(rule: SummaryRule, windows: tuple[WindowStatus, ...]) -> tuple[WindowStatus, ...]:

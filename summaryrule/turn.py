@@ -22,7 +22,7 @@ from summaryrule.v1 import (
     SummaryRule,
     WindowStatus,
 )
-from summaryrule.windows import ceil, tile
+from summaryrule.windows import tile
 
 _UNANSWERED = "its submission was not answered before the interval changed"
 
@@ -129,9 +129,8 @@ def _is_tile(rule: SummaryRule, window: WindowStatus) -> bool:
 def _lookups(seat: Seat, status: BackfillStatus) -> tuple[LookUpTag, ...]:
     if not _is_stranded(seat.rule, status):
         return ()
-    spec = seat.rule.spec
     return tuple(
-        LookUpTag(spec.database, spec.table, window.token)
+        flight.lookup(window, seat.rule, seat.settings)
         for window in status.in_flight
         if window.operation_id is None and window.token not in seat.observed.tagged
     )
@@ -146,30 +145,32 @@ def _take_active(seat: Seat, status: BackfillStatus, wanted: BackfillSpec | None
 
 
 def _take_ended(seat: Seat, status: BackfillStatus | None, wanted: BackfillSpec) -> Turn:
-    interval = seat.rule.spec.interval
-    asked, end = request.ask_of(wanted, interval), ceil(wanted.end, interval)
+    asked = request.ask_of(wanted, seat.rule.spec.interval)
     if status is not None and request.continues(status, asked):
-        if end <= status.done_until:
+        if wanted.end <= status.done_until:
             return Turn(status, seat.history)
-        extended = backfill.moved(status, Event.EXTENDED, clearing=False)
+        ended = request.find_ended(seat.history, asked)
+        left = ended.unfinished if ended is not None else ()
+        extended = backfill.moved(status, Event.EXTENDED, clearing=False, in_flight=left)
         anew = backfill.pace_anew(extended, seat.now)
         return _go_on(seat, backfill.retarget(seat.rule, anew, wanted), wanted)
     opened = backfill.open_request(seat.rule, wanted, seat.history, seat.now)
-    if request.has_run(request.find_ended(seat.history, asked), end):
-        known = backfill.moved(opened, Event.FINISHED, clearing=True)
+    if request.has_run(request.find_ended(seat.history, asked), wanted.end):
+        known = backfill.known(seat.rule, opened)
         return Turn(known, seat.history, announcements=(notes.already_ran(known),))
     turn = _go_on(seat, opened, wanted)
     return replace(turn, announcements=(notes.started(opened), *turn.announcements))
 
 
 def _cancel(seat: Seat, status: BackfillStatus) -> Turn:
-    canceled = backfill.moved(status, Event.REMOVED, in_flight=(), estimated_completion=None)
+    ended = backfill.moved(status, Event.REMOVED, estimated_completion=None)
+    canceled = ended.model_copy(update={"in_flight": ()})
     cancels = tuple(
         Cancel(flight.database(window, seat.rule, seat.settings), window.operation_id)
         for window in status.in_flight
         if window.operation_id is not None and window.operation_id not in seat.observed.canceled
     )
-    history = _remembered(seat, canceled)
+    history = _remembered(seat, ended)
     return Turn(canceled, history, announcements=(notes.canceled(canceled),), cancels=cancels)
 
 

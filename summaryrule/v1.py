@@ -123,6 +123,12 @@ Moment = Annotated[
     _as_text,
     WithJsonSchema({"type": "string"}),
 ]
+Span = Annotated[
+    Duration,
+    PlainValidator(_read_delay),
+    _as_text,
+    WithJsonSchema({"type": "string"}),
+]
 RequestId = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 
 
@@ -253,6 +259,8 @@ class WindowStatus(_Model):
     )
     operation_id: str | None = Field(default=None, description="The Kusto operation.")
     endpoint: str | None = Field(default=None, description="The Kusto endpoint it was sent to.")
+    database: str | None = Field(default=None, description="The database it was sent to.")
+    table: str | None = Field(default=None, description="The table it was appended to.")
     submitted_at: Moment | None = Field(
         default=None, description="When it was last submitted, or when the last attempt ended."
     )
@@ -286,6 +294,9 @@ class ScheduleStatus(_Model):
     failed: tuple[WindowStatus, ...] = Field(
         default=(), description="Windows that failed for good; retry them by annotation."
     )
+    operation_time: Span | None = Field(
+        default=None, description="How long an operation took of late, as a moving average."
+    )
 
 
 class BackfillStatus(_Model):
@@ -298,6 +309,9 @@ class BackfillStatus(_Model):
     end_defaulted: bool = Field(default=False, description="Whether admission chose the end.")
     requested_by: str | None = Field(default=None, description="The user who asked for it.")
     requested_at: Moment | None = Field(default=None, description="When it was first seen.")
+    interval: Span | None = Field(
+        default=None, description="The interval it was asked for with: the grid of its start."
+    )
     phase: Phase = Field(default="Pending", description="Where it stands.")
     reason: str | None = Field(default=None, description="Why it is Failed, in one word.")
     done_until: Moment = Field(description="High-water mark: every window before it is done.")
@@ -331,6 +345,9 @@ class BackfillStatus(_Model):
     estimated_completion: Moment | None = Field(
         default=None, description="When it should be done at the pace so far."
     )
+    operation_time: Span | None = Field(
+        default=None, description="How long an operation took of late, as a moving average."
+    )
     clearing: bool = Field(
         default=False, description="Whether spec.backfill is still to be removed."
     )
@@ -346,9 +363,23 @@ class BackfillRecord(_Model):
     end_defaulted: bool = Field(default=False, description="Whether admission chose the end.")
     by: str | None = Field(default=None, description="The user who asked for it.")
     phase: Phase = Field(default="Completed", description="How it ended.")
+    interval: Span | None = Field(
+        default=None, description="The interval it was asked for with: the grid of its start."
+    )
     windows: int = Field(default=0, description="Windows completed.")
     done_until: Moment | None = Field(
         default=None, description="Every window from start to here is done."
+    )
+    done_ahead: tuple[Range, ...] = Field(
+        default=(), description="Windows done beyond doneUntil, as merged ranges."
+    )
+    unfinished: tuple[WindowStatus, ...] = Field(
+        default=(),
+        description="Windows that were in flight or had failed when it ended. Asked for again, it"
+        " begins with them, each with its own bounds and token.",
+    )
+    operation_time: Span | None = Field(
+        default=None, description="How long an operation took of late, as a moving average."
     )
     finished_at: Moment | None = Field(default=None, description="When it ended.")
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from summaryrule.duration import Duration
 from summaryrule.observed import Operation
 
 _TOKEN = re.compile(r"ingestIfNotExists='\[\"([0-9a-f]+)\"\]'")
@@ -34,6 +35,7 @@ class Kusto:
     fate: Callable[[str, int], str] = lambda _start, _attempt: _ENDED_WELL
     is_slow: bool = False
     ignores_cancel: bool = False
+    seconds: int = 1
     data: list[Append] = field(default_factory=list)
     submits: list[Append] = field(default_factory=list)
     canceled: list[str] = field(default_factory=list)
@@ -78,12 +80,16 @@ class Kusto:
         """Its state; a trailing ``?`` in a fate stands for ShouldRetry."""
         state = self._states.get(operation_id, "NotFound")
         return Operation(
-            operation_id, state.removesuffix("?"), "boom", should_retry=state.endswith("?")
+            operation_id,
+            state.removesuffix("?"),
+            "boom",
+            should_retry=state.endswith("?"),
+            duration=Duration(self.seconds * 1_000_000_000),
         )
 
-    def has_tag(self, token: str) -> bool:
+    def has_tag(self, table: str, token: str) -> bool:
         """Whether the table has an extent with the token."""
-        return any(each.token == token for each in self.data)
+        return any((each.table, each.token) == (table, token) for each in self.data)
 
     def cancel(self, operation_id: str) -> None:
         """Stop it, if it has not ended."""

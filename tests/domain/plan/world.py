@@ -166,7 +166,7 @@ class World:
             case Submit():
                 self._submit(action)
             case LookUpTag():
-                self.memory.tagged[action.token] = self.kusto.has_tag(action.token)
+                self.memory.tagged[action.token] = self.kusto.has_tag(action.table, action.token)
             case Cancel():
                 self.kusto.cancel(action.operation_id)
                 self.memory.canceled.add(action.operation_id)
@@ -275,6 +275,11 @@ class World:
     @property
     def events(self) -> list[str]:
         return [each.reason for each in self.log if isinstance(each, Announce)]
+
+    def said(self, reason: str) -> list[str]:
+        """The messages of Events of this reason."""
+        events = (each for each in self.log if isinstance(each, Announce))
+        return [each.message for each in events if each.reason == reason]
 
     @property
     def writes(self) -> int:
