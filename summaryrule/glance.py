@@ -60,7 +60,11 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """One rule. `lag` is seconds from `last` to now, `behind` the due windows not yet taken up."""
+    """One rule.
+
+    `last` is the end of the last window done, `cursor` that of the last one submitted; `lag` is
+    seconds from `last` to now, `behind` the due windows not yet taken up.
+    """
 
     namespace: str
     name: str
@@ -69,6 +73,7 @@ class Glance:
     interval: str
     suspended: bool
     last: Instant | None
+    cursor: Instant | None
     lag: int | None
     behind: int
     in_flight: int
@@ -91,6 +96,7 @@ def glance(rule: Json, now: Instant) -> Glance:
         interval=text(spec.get("interval")),
         suspended=spec.get("suspend") is True,
         last=last,
+        cursor=instant(schedule.get("cursor")),
         lag=None if last is None else (now.ticks - last.ticks) // TICKS_PER_SECOND,
         behind=behind,
         in_flight=len(listed(schedule, "inFlight")),

@@ -95,7 +95,7 @@ def _endpoints(endpoints: Mapping[str, str | None]) -> Iterator[str]:
         if trouble is None:
             yield f'<p><span class="good">●</span> {escape(url)} answers</p>'
         else:
-            yield f'<p role="alert"><span class="bad">▲ {escape(url)}: {_cut(trouble)}</span></p>'
+            yield f'<p><span class="bad">▲ {escape(url)}: {_cut(trouble)}</span></p>'
 
 
 def _search(query: Query) -> str:
@@ -136,10 +136,10 @@ def _row(row: Glance, now: Instant) -> str:
 
 
 def _last(row: Glance) -> str:
-    if row.last is None:
-        return "none yet"
-    behind = f", {row.behind} due" if row.behind else ""
-    return f"{row.last}<small>{length(row.lag or 0)} ago{behind}, {row.in_flight} in flight</small>"
+    ago = "" if row.lag is None else f"{length(row.lag)} ago, "
+    behind = f"{row.behind} due, " if row.behind else ""
+    sent = f"; sent until {row.cursor}" if row.cursor not in {None, row.last} else ""
+    return f"{row.last or 'none yet'}<small>{ago}{behind}{row.in_flight} in flight{sent}</small>"
 
 
 def _backfill(past: Past | None, now: Instant) -> str:
@@ -151,9 +151,11 @@ def _backfill(past: Past | None, now: Instant) -> str:
     left = ""
     if past.phase == "Running" and past.eta is not None and past.eta > now:
         left = f", about {length((past.eta.ticks - now.ticks) // TICKS_PER_SECOND)} left"
+    error = f"<small>last error: {_cut(past.error)}</small>" if past.error else ""
     return (
         f'<span class="{kind}">{escape(past.phase)}</span> {bar} {past.done}/{past.total}'
         f"<small>[{past.start or '?'}, {past.end or '?'}), {past.in_flight} in flight{left}</small>"
+        f"{error}"
     )
 
 
