@@ -11,6 +11,7 @@ from typing import Protocol
 
 from summaryrule.actions import Action, Announce, Cancel, LookUpTag, RecordStatus, Submit
 from summaryrule.observed import Observed
+from worker import permit
 from worker.errors import Refused, WorkerError
 from worker.kube.store import Key, key_of
 from worker.ledger import Ledger
@@ -99,7 +100,8 @@ class Executor:
         with about(window=str(window.window)):
             self._permission.ensure()
             try:
-                operation_id = await self._kusto.submit(submit.database, submit.command)
+                with permit.required(self._permission.ensure):
+                    operation_id = await self._kusto.submit(submit.database, submit.command)
             except Refused as error:
                 log.warning("Kusto refused the window: %s", error)
                 self._ledger.refused(key, window.token, str(error))

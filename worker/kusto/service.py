@@ -6,9 +6,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
+import aiohttp
 from azure.kusto.data import ClientRequestProperties, KustoConnectionStringBuilder
 from azure.kusto.data.aio import KustoClient
 
+from worker import permit
 from worker.backoff import Backoff
 from worker.errors import Temporary, Throttled, WorkerError
 from worker.kusto.circuit import Circuit
@@ -98,15 +100,20 @@ class Service:
             option = ClientRequestProperties.request_timeout_option_name
             properties.set_option(option, _LONGEST_OPERATION)
         async with asyncio.timeout(self._within):
-            reply = await self._connected().execute_mgmt(database, text, properties)
+            client = await self._connected()
+            reply = await client.execute_mgmt(database, text, properties)
         table = reply.primary_results[0]
         names = [column["ColumnName"] for column in table.raw_columns]
         return [dict(zip(names, row, strict=True)) for row in table.raw_rows]
 
-    def _connected(self) -> KustoClient:
+    async def _connected(self) -> KustoClient:
         """The client, built on first use: its session belongs to the running loop."""
         if self._client is None:
             self._client = KustoClient(_connection(self.url, self._credential))
+            # NB: the client (6.0.4) makes its session itself and takes none.
+            replaced: Any = self._client._session  # noqa: SLF001
+            self._client._session = aiohttp.ClientSession(connector=_Connector())  # noqa: SLF001
+            await replaced.close()
         return self._client
 
     def _note_throttle(self, error: WorkerError) -> None:
@@ -122,6 +129,25 @@ class Service:
         wait = self._no_submits_until - self._clock.monotonic()
         if wait > 0:
             raise Temporary(f"{self.url} asked for fewer calls; submits wait {wait:.0f} s", wait)
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Asks, with the connection at hand, whether the call may still go out (``worker.permit``)."""
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Any],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the base class's
+    ) -> Any:  # noqa: ANN401 - likewise, and private there
+        """Give a connection from the pool, or a new one."""
+        connection = await super().connect(req, traces, timeout)
+        try:
+            permit.ensure()
+        except BaseException:
+            connection.release()
+            raise
+        return connection
 
 
 def _connection(url: str, credential: Any) -> KustoConnectionStringBuilder:  # noqa: ANN401
