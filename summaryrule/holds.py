@@ -1,7 +1,9 @@
 """Why a rule, or a part of it, does not run here or now. Asked by ``plan``."""
 
 from summaryrule import criteria
+from summaryrule.actions import Announce
 from summaryrule.agenda import Held
+from summaryrule.conditions import OWNER as CONDITION
 from summaryrule.desk import Desk
 from summaryrule.phase import Hold
 from summaryrule.settings import Settings
@@ -28,6 +30,18 @@ def hold(rule: SummaryRule, settings: Settings, evaluate: criteria.Evaluate) -> 
         known = ", ".join(sorted(settings.endpoints)) or "none"
         return Held("NoEndpoint", f"no endpoint is configured for database {database!r} ({known})")
     return None
+
+
+def told(desk: Desk) -> tuple[Announce, ...]:
+    """An Event on a hold that a person has to end, when the condition comes to say so.
+
+    Criteria that do not match are none: rules are often for other clusters.
+    """
+    hold = desk.hold
+    if hold is None or hold.reason == "CriteriaNotMet" or not desk.runs_schedule:
+        return ()
+    said = {each.message for each in desk.stored.conditions if each.type == CONDITION}
+    return () if hold.message in said else (Announce("Warning", hold.reason, hold.message),)
 
 
 def too_many_failed(desk: Desk, planned: ScheduleStatus | None) -> bool:

@@ -83,7 +83,7 @@ def _decide(desk: Desk, before: ScheduleStatus | None) -> Plan:
     moved = _run_backfill(desk)
     status = _status(desk, runs.status, moved)
     may_take = desk.hold is None and not holds.too_many_failed(desk, runs.status)
-    announcements = (*runs.announcements, *moved.announcements)
+    announcements = (*holds.told(desk), *runs.announcements, *moved.announcements)
     return Plan(
         held=holds.held(desk, runs.status, moved.held),
         actions=tuple(_actions(desk, status, replace(moved, announcements=announcements))),

@@ -263,6 +263,9 @@ def test_a_database_without_an_endpoint_holds_the_rule_and_says_so() -> None:
     world.run()
     assert world.held() == ["NoEndpoint"]
     assert "'Nowhere'" in world.condition(OWNER).message
+    world.sleep(3)
+    world.run()
+    assert world.events == ["NoEndpoint"]
 
 
 def test_conditions_carry_the_generation_and_keep_their_transition_time() -> None:
