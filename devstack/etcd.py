@@ -26,7 +26,8 @@ class Store:
 
 def order(folder: Folder, authority: Authority, binary: Path, port: int) -> Store:
     """Give etcd's order; it listens on `port` for clients that the authority has signed."""
-    server = authority.server("etcd", [HOST])
+    # NB: etcd's JSON gateway (3.7) calls its own server with the serving pair.
+    server = authority.server("etcd", [HOST], is_client=True)
     client = authority.client("etcd-client", "kube-apiserver")
     url = f"https://{HOST}:{port}"
     peer = f"http://{HOST}:0"

@@ -44,23 +44,25 @@ class Authority:
 
     def client(self, name: str, user: str, groups: Sequence[str] = ()) -> Pair:
         """Sign a client pair: the API server reads CN as the user, O as the groups."""
-        return self._sign(name, _name(user, groups), ExtendedKeyUsageOID.CLIENT_AUTH, [])
+        return self._sign(name, _name(user, groups), [ExtendedKeyUsageOID.CLIENT_AUTH], [])
 
-    def server(self, name: str, hosts: Sequence[str]) -> Pair:
-        """Sign a serving pair for DNS names and IP addresses."""
+    def server(self, name: str, hosts: Sequence[str], *, is_client: bool = False) -> Pair:
+        """Sign a serving pair for DNS names and IP addresses; the server may be a client too."""
         alternatives = [_alternative(host) for host in hosts]
-        return self._sign(name, _name(name), ExtendedKeyUsageOID.SERVER_AUTH, alternatives)
+        usages = [ExtendedKeyUsageOID.SERVER_AUTH]
+        usages += [ExtendedKeyUsageOID.CLIENT_AUTH] if is_client else []
+        return self._sign(name, _name(name), usages, alternatives)
 
     def _sign(
         self,
         name: str,
         subject: x509.Name,
-        usage: x509.ObjectIdentifier,
+        usages: Sequence[x509.ObjectIdentifier],
         alternatives: Sequence[x509.GeneralName],
     ) -> Pair:
         key = write_key(self._folder / f"{name}.key")
         draft = self._draft(subject, key.public_key()).add_extension(
-            x509.ExtendedKeyUsage([usage]), critical=False
+            x509.ExtendedKeyUsage(usages), critical=False
         )
         if alternatives:
             draft = draft.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
