@@ -14,7 +14,7 @@ from typing import Final
 from summaryrule.instant import TICKS_PER_SECOND, Instant
 from summaryrule.observed import Operation
 from summaryrule.plan import Flying
-from worker.errors import Temporary, WorkerError
+from worker.errors import Temporary, Throttled, WorkerError
 from worker.kube.store import Key
 from worker.ledger import Ledger
 from worker.ports import Clock, Kusto
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 _LATEST_FORM_SECONDS: Final = 6 * 3600
 """How long Kusto's latest form of ``.show operations`` knows an operation (Kusto docs)."""
 _SHARE_OF_AGE: Final = 0.1
+_LONGEST_PAUSE: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,11 @@ class Poller:
 
     async def _follow(self, database: str) -> None:
         """Poll one database for as long as a rule waits for it."""
+        asked = 0.0
         while waits := self._waiting(database):
-            await asyncio.sleep(self._delay(flying for _, flying in waits.values()))
-            await self._poll(database, self._waiting(database))
+            pace = self._delay(flying for _, flying in waits.values())
+            await asyncio.sleep(max(asked, pace))
+            asked = await self._poll(database, self._waiting(database))
         self._polled.discard(database)
 
     def _delay(self, flying: Iterable[Flying]) -> float:
@@ -96,18 +99,27 @@ class Poller:
             if flying.database == database
         }
 
-    async def _poll(self, database: str, waits: dict[str, tuple[Key, Flying]]) -> None:
+    async def _poll(self, database: str, waits: dict[str, tuple[Key, Flying]]) -> float:
+        """The seconds to wait at least before the next one."""
         try:
             answers = await self._ask(database, {i: flying for i, (_, flying) in waits.items()})
         except WorkerError as error:
             log.warning("operations in %s were not polled: %s", database, error)
-            await asyncio.sleep(error.delay if isinstance(error, Temporary) else 0)
-            return
+            return self._asked_by(error)
         for operation_id, (key, _) in waits.items():
             found = answers.get(operation_id) or Operation(operation_id, "NotFound")
             # NotFound is looked at each time: when it counts depends on the time passed.
             if self._ledger.polled(key, found) or found.state == "NotFound":
                 self._notify(key)
+        return 0.0
+
+    def _asked_by(self, error: WorkerError) -> float:
+        """Seconds: a throttled service is kept to, up to a minute; all else is asked again soon.
+
+        An endpoint that is left alone is no cost, and may be back.
+        """
+        longest = _LONGEST_PAUSE if isinstance(error, Throttled) else self._pace.longest
+        return min(error.delay, longest) if isinstance(error, Temporary) else self._pace.longest
 
     async def _ask(self, database: str, waits: dict[str, Flying]) -> dict[str, Operation]:
         now = Instant(self._clock.now())

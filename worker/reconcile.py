@@ -7,7 +7,15 @@ import logging
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from summaryrule.actions import Action, Announce, RecordStatus, SetFinalizer
+from summaryrule.actions import (
+    Action,
+    Announce,
+    Cancel,
+    LookUpTag,
+    RecordStatus,
+    SetFinalizer,
+    Submit,
+)
 from summaryrule.conditions import OWNER, Wanted, merge
 from summaryrule.criteria import Evaluate
 from summaryrule.defaulting import read_status
@@ -16,6 +24,7 @@ from summaryrule.observed import Observed
 from summaryrule.plan import MalformedError, Plan, plan
 from summaryrule.settings import Settings
 from summaryrule.v1 import FINALIZER
+from worker.berths import Berths
 from worker.errors import Ambiguous, Conflict, NotFound
 from worker.execute import Executor
 from worker.kube.store import Key
@@ -61,6 +70,7 @@ class Reconciler:
     evaluate: Evaluate
     tally: Tally
     reader: Reader
+    berths: Berths
 
     async def reconcile(self, key: Key) -> float | None:
         """Do all that can be done for the rule now.
@@ -82,8 +92,16 @@ class Reconciler:
             self.tally.looked(rule, now)
             if not planned.actions:
                 return _seconds(planned.wake, now)
-            await self._carry_out(key, rule, planned.actions, seen)
+            with self.berths.at(self._endpoint(planned.actions), key) as has_berth:
+                if not has_berth:
+                    return None
+                await self._carry_out(key, rule, planned.actions, seen)
         return 0.0
+
+    def _endpoint(self, actions: tuple[Action, ...]) -> str | None:
+        """Where the actions lead, if to Kusto."""
+        to_kusto = (each for each in actions if isinstance(each, Submit | LookUpTag | Cancel))
+        return next((self.settings.endpoints.get(each.database) for each in to_kusto), None)
 
     def _plan(self, rule: Rule, seen: Observed, now: Instant) -> Plan:
         try:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from kubernetes.aio.client.api_client import ApiClient
 
 from summaryrule.settings import Settings
+from worker.berths import Berths, share
 from worker.board import Board
 from worker.clock import SystemClock
 from worker.errors import LeaseLost
@@ -156,6 +157,7 @@ class _Worker:
             evaluate,
             Tally(self._metrics, reader),
             reader,
+            Berths(share(self._options.workers, self._settings.endpoints), self._queue.add),
         )
         # What this process knew before it led may be old news: look at every rule.
         for rule in self._store:

@@ -17,6 +17,7 @@ from tests.worker.simulation.virtual import VirtualClock
 from tests.worker.simulation.wire import Wire, WiredEvents, WiredKusto, WiredLeases, WiredRules
 from tests.worker.simulation.witness import Witness, WorkerView
 from worker.backoff import Backoff
+from worker.berths import Berths, share
 from worker.errors import LeaseLost
 from worker.execute import Executor, Permission
 from worker.expression import evaluate
@@ -35,6 +36,8 @@ from worker.tally import Tally
 LEASE = "summaryrule-operator-worker"
 TIMING = Timing(duration=120.0, renew_deadline=80.0, retry=20.0)
 """Eight times the real one, since every renewal costs a real moment; the proportions are its."""
+
+_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +151,14 @@ class Worker:
             evaluate,
             CountingTally(town.metrics, reader, town.witness),
             reader,
+            Berths(share(_AT_ONCE, town.settings.endpoints), self._queue.add),
         )
         for rule in self._store:
             self._queue.add((rule["metadata"]["namespace"], rule["metadata"]["name"]))
         async with asyncio.TaskGroup() as tasks:
             polling = tasks.create_task(poller.run())
             try:
-                await work(self._queue, reconciler, town.metrics, 2)
+                await work(self._queue, reconciler, town.metrics, _AT_ONCE)
             finally:
                 polling.cancel()
 
