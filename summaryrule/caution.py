@@ -1,9 +1,9 @@
 """What admission warns of: things that work, and that their author may not have meant.
 
-Each caution yields lines for kubectl to print; none refuses anything (design, section 5).
+Each caution gives a line for kubectl to print, or none; none refuses anything (design, section 5).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 from summaryrule import rules
@@ -14,52 +14,57 @@ from summaryrule.manifest import part
 from summaryrule.windows import floor
 
 
-def body_ignores_bounds(case: Case) -> Iterator[str]:
+def body_ignores_bounds(case: Case) -> str | None:
     """A body that does not read its window's bounds computes the same thing every time."""
     body = case.text("body")
     if not body or ("_startTime" in body and "_endTime" in body):
-        return
+        return None
     missing = [name for name in ("_startTime", "_endTime") if name not in body]
-    yield (
+    return (
         f"spec.body: does not use {' and '.join(missing)}, so every window reads the same"
         " data; add: where Timestamp between (_startTime .. _endTime)"
     )
 
 
-def end_in_future(case: Case) -> Iterator[str]:
+def end_in_future(case: Case) -> str | None:
     """Windows that have not ended yet wait until they have."""
     end = case.end
     if end is not None and end > case.now and case.changed("end"):
-        yield f"spec.backfill.end: {end} is in the future; its last windows wait until they are due"
+        return (
+            f"spec.backfill.end: {end} is in the future; its last windows wait until they are due"
+        )
+    return None
 
 
-def overlaps_schedule(case: Case) -> Iterator[str]:
+def overlaps_schedule(case: Case) -> str | None:
     """A window that both the schedule and a backfill compute is in the table twice."""
     start, end, interval = case.start, case.end, case.interval
     if start is None or end is None or interval is None or case.spec.get("suspend") is True:
-        return
+        return None
     created = _created(case)
     if end.ticks <= created.ticks - case.delay.ticks - 2 * interval.ticks:
-        return  # whatever the grid: a boundary is less than an interval back
+        return None  # whatever the grid: a boundary is less than an interval back
     first = floor(created.plus(-case.delay.ticks), interval).plus(-interval.ticks)
     if end > first and case.changed("start", "end", "requestId") and not case.is_known:
         instead = f"; write {first} as end to avoid it" if start < first else ""
-        yield (
+        return (
             f"spec.backfill: the schedule runs windows from {first} on as well, so those up to"
             f" {end} are appended twice{instead}"
         )
+    return None
 
 
-def has_run_before(case: Case) -> Iterator[str]:
+def has_run_before(case: Case) -> str | None:
     """A request that history has is not run again."""
     record = case.ended
     if record is None or not case.changed("start", "end", "requestId"):
-        return
+        return None
     if not case.is_running:
-        yield already_ran(record)
+        return already_ran(record)
+    return None
 
 
-CAUTIONS: Final[tuple[Callable[[Case], Iterator[str]], ...]] = (
+CAUTIONS: Final[tuple[Callable[[Case], str | None], ...]] = (
     body_ignores_bounds,
     end_in_future,
     overlaps_schedule,

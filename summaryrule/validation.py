@@ -1,13 +1,13 @@
 """What admission refuses, on top of the schema (design, section 5).
 
-A check is a function named after the violation it finds; all are run, and all that they find is
-reported. A check looks only at what this request changed, so that an unrelated edit of an old
-rule always passes. Called by the webhook for every review, and by ``webhook review`` offline.
+A check is a function named after the violation that it finds, or not; all are run, and all that
+they find is reported. A check looks only at what this request changed, so that an unrelated edit
+of an old rule always passes. Called by the webhook for every review, and by ``webhook review``
+offline.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, Final
 
 from summaryrule import manifest
@@ -47,90 +47,100 @@ def review(
     case = Case(dict(old or {}), dict(new), user, now, parse_cel)
     if user == worker or manifest.is_leaving(case.new) or case.is_same:
         return Review((), (), {"decision": "passed"})
-    found = [*schema(new, old), *chain.from_iterable(check(case) for check in CHECKS)]
-    violations = tuple(dict.fromkeys(found))
-    warnings = () if violations else tuple(text for warn in CAUTIONS for text in warn(case))
+    found = [*schema(new, old), *[check(case) for check in CHECKS]]
+    violations = tuple(filter(None, dict.fromkeys(found)))
+    warnings = () if violations else tuple(filter(None, [warn(case) for warn in CAUTIONS]))
     return Review(violations, warnings, _audit(case, denied=bool(violations)))
 
 
-def IntervalNotWholeTicks(case: Case) -> Iterator[Violation]:  # noqa: N802 - the violation's name
+def IntervalNotWholeTicks(case: Case) -> Violation | None:  # noqa: N802 - the violation's name
     """Kusto cannot hold a window bound between two ticks of 100 ns."""
     interval = case.interval
     if interval is None or interval.is_whole_ticks:
-        return
+        return None
     text = case.text("interval")
     if text is not None:
         detail = "must be a whole number of 100 ns, Kusto's tick; drop the nanoseconds"
-        yield invalid("spec.interval", detail, text)
+        return invalid("spec.interval", detail, text)
+    return None
 
 
-def BodyBlank(case: Case) -> Iterator[Violation]:  # noqa: N802 - the violation's name
+def BodyBlank(case: Case) -> Violation | None:  # noqa: N802 - the violation's name
     """A body without a query would fail every window."""
     if case.code == "":
         detail = "has no query, only white space or comments; write the KQL of one window"
-        yield invalid("spec.body", detail, _short(case.spec["body"]))
+        return invalid("spec.body", detail, _short(case.spec["body"]))
+    return None
 
 
-def BodyIsManagementCommand(case: Case) -> Iterator[Violation]:  # noqa: N802 - the violation's name
+def BodyIsManagementCommand(case: Case) -> Violation | None:  # noqa: N802 - the violation's name
     """A rule appends a query's result; it runs no management command."""
     code = case.code
     if code and code[0] == ".":
         detail = "is a management command; write a query, the worker wraps it in .set-or-append"
-        yield invalid("spec.body", detail, _short(code))
+        return invalid("spec.body", detail, _short(code))
+    return None
 
 
-def CriteriaExpressionDoesNotParse(case: Case) -> Iterator[Violation]:  # noqa: N802 - the violation's name
+def CriteriaExpressionDoesNotParse(case: Case) -> Violation | None:  # noqa: N802 - the violation's name
     """A rule whose expression is no CEL would never run."""
     expression = case.text("criteriaExpression")
     problem = case.parse_cel(expression) if expression else None
     if problem is not None:
         detail = f"is not a CEL expression: {problem}"
-        yield invalid("spec.criteriaExpression", detail, _short(expression or ""))
+        return invalid("spec.criteriaExpression", detail, _short(expression or ""))
+    return None
 
 
-def StartBeforeLookback(case: Case) -> Iterator[Violation]:  # noqa: N802 - the violation's name
+def StartBeforeLookback(case: Case) -> Violation | None:  # noqa: N802 - the violation's name
     """Thirty days is how far back a request may reach; running ones may age beyond it."""
     if case.start is None or not case.is_too_old(case.start):
-        return
+        return None
     if case.changed("start", "requestId") and not case.is_known:
-        yield _too_old(case, "start")
+        return _too_old(case, "start")
+    return None
 
 
-def EndBeforeLookback(case: Case) -> Iterator[Violation]:  # noqa: N802 - the violation's name
+def EndBeforeLookback(case: Case) -> Violation | None:  # noqa: N802 - the violation's name
     """An end that is itself too old is named too, so that one edit mends both."""
     if case.end is None or not case.is_too_old(case.end):
-        return
+        return None
     if case.changed("end", "requestId") and not case.is_known:
-        yield _too_old(case, "end")
+        return _too_old(case, "end")
+    return None
 
 
-def StartInFuture(case: Case) -> Iterator[Violation]:  # noqa: N802 - the violation's name
+def StartInFuture(case: Case) -> Violation | None:  # noqa: N802 - the violation's name
     """A backfill is about the past; what comes the schedule runs."""
     if case.start is not None and case.start > case.now and case.changed("start"):
         detail = f"is in the future; write a start before now ({case.now.to_seconds()})"
-        yield invalid("spec.backfill.start", detail, case.backfill["start"])
+        return invalid("spec.backfill.start", detail, case.backfill["start"])
+    return None
 
 
-def EndBeyondHorizon(case: Case) -> Iterator[Violation]:  # noqa: N802 - the violation's name
+def EndBeyondHorizon(case: Case) -> Violation | None:  # noqa: N802 - the violation's name
     """An end may lie ahead, for as far as a start may lie back."""
     if case.end is not None and case.is_too_far(case.end) and case.changed("end"):
         detail = f"is more than {LOOKBACK_DAYS} days in the future; write {case.latest} or earlier"
-        yield invalid("spec.backfill.end", detail, case.backfill["end"])
+        return invalid("spec.backfill.end", detail, case.backfill["end"])
+    return None
 
 
-def OperationIdForged(case: Case) -> Iterator[Violation]:  # noqa: N802 - the violation's name
+def OperationIdForged(case: Case) -> Violation | None:  # noqa: N802 - the violation's name
     """Only the worker knows its operations."""
     written = case.backfill.get("operationId")
     if written is not None and case.changed("operationId"):
-        yield forbidden("spec.backfill.operationId", "is set by the worker only; leave it out")
+        return forbidden("spec.backfill.operationId", "is set by the worker only; leave it out")
+    return None
 
 
-def RequesterForged(case: Case) -> Iterator[Violation]:  # noqa: N802 - the violation's name
+def RequesterForged(case: Case) -> Violation | None:  # noqa: N802 - the violation's name
     """Admission writes who asked; a user may name no other."""
     requester = case.requester
     if requester not in (None, case.user) and requester != case.requester_before:
         field = f"metadata.annotations[{REQUESTED_BY}]"
-        yield forbidden(field, f"is set by admission to the requester, {case.user}; leave it out")
+        return forbidden(field, f"is set by admission to the requester, {case.user}; leave it out")
+    return None
 
 
 CHECKS: Final = (

@@ -1,7 +1,6 @@
 """What Prometheus sees of this process (names follow prometheus.io/docs/practices/naming).
 
-The app counts through `Metrics`; children are looked up once and kept, since a lookup by label
-costs more than the count. Nothing is global: each server has its own registry.
+The endpoints count through `Metrics`. Nothing is global: each server has its own registry.
 """
 
 from collections.abc import Callable
@@ -14,55 +13,35 @@ from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
-    Histogram,
     ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
 
 from summaryrule.violation import Violation
+from webhook.tally import Tally
 
 PREFIX: Final = "summaryrule_webhook"
-OPERATIONS: Final = frozenset({"CREATE", "UPDATE", "DELETE", "CONNECT"})
-# A decision takes tens of microseconds; the API server gives up after seconds.
-_BUCKETS: Final = (2e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 0.025, 0.1, 0.5, 1, 5)
 _MOST_FIELDS: Final = 100
 
 
 class Metrics:
-    """Counters and gauges of one server."""
+    """Counters and gauges of one server; ``answered`` is `Tally.add`."""
 
     def __init__(self) -> None:
         # NB: prometheus-client 0.26 has this switch for the whole process only, untyped.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self._observers: dict[tuple[str, str, str], Callable[[float], None]] = {}
+        tally = Tally(PREFIX)
+        self.registry.register(tally)
+        self.answered = tally.add
         self._violations: dict[tuple[str, str], Counter] = {}
-        self._requests = self._counter(
-            "requests", "Admission reviews answered.", "path", "operation", "decision"
-        )
         self._violated = self._counter("violations", "Violations found.", "field", "reason")
         self._refused = self._counter(
             "refused_requests", "HTTP requests answered 4xx or 5xx unjudged.", "path", "code"
         )
-        self._duration = Histogram(
-            "request_duration_seconds",
-            "Time from the whole body to the answer.",
-            ("path",),
-            namespace=PREFIX,
-            buckets=_BUCKETS,
-            registry=self.registry,
-        )
         self._gauge("build_info", "Always 1.", version=_version(), python=python_version()).set(1)
-
-    def answered(self, path: str, operation: str, decision: str, seconds: float) -> None:
-        """Count one review answered on ``path`` after ``seconds``."""
-        key = (path, operation, decision)
-        observe = self._observers.get(key)
-        if observe is None:
-            observe = self._observers[key] = self._observer(*key)
-        observe(seconds)
 
     def violated(self, violation: Violation) -> None:
         """Count a violation by its field without map keys, so that the series stay few."""
@@ -110,17 +89,6 @@ class Metrics:
     def exposition(self) -> bytes:
         """All series in the Prometheus text format."""
         return generate_latest(self.registry)
-
-    def _observer(self, path: str, operation: str, decision: str) -> Callable[[float], None]:
-        known = operation if operation in OPERATIONS else "other"
-        count = self._requests.labels(path, known, decision).inc
-        observe = self._duration.labels(path).observe
-
-        def both(seconds: float) -> None:
-            count()
-            observe(seconds)
-
-        return both
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, namespace=PREFIX, registry=self.registry)
