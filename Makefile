@@ -135,11 +135,11 @@ release: dist-chart sbom ## Write dist/: the chart, its CRD, manifests for kusto
 
 # Each part of a release has a target of its own, dist-…, that `release` depends on.
 .PHONY: dist-chart
-dist-chart: binaries | .venv
+dist-chart: | .venv
 	rm -rf $(DIST)/*.tgz $(DIST)/crd.yaml $(DIST)/kustomize
 	mkdir -p $(DIST)/kustomize
-	$(call tool,helm) package $(CHART) --destination $(DIST)
 	cp $(CRD) $(DIST)/crd.yaml
 	cp $(CRD) hack/release/namespace.yaml hack/release/kustomization.yaml $(DIST)/kustomize/
-	$(call tool,helm) template summaryrule-operator $(CHART) --namespace summaryrule-system \
+	helm=$(call tool,helm); $$helm package $(CHART) --destination $(DIST); \
+	$$helm template summaryrule-operator $(CHART) --namespace summaryrule-system \
 	    --no-hooks --set crds.enabled=false > $(DIST)/kustomize/operator.yaml

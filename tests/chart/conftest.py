@@ -1,10 +1,19 @@
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 from devstack import binaries
+from devstack.stack import Stack
 from tests.chart.helm import Checker, Helm, Object
+
+
+@pytest.fixture(scope="package")
+def release_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Give a stack whose release the tests of this folder may do with as they like."""
+    with Stack.start(tmp_path_factory.mktemp("release")) as stack:
+        yield stack
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from devstack.stack import Stack
+
 CHART = Path(__file__).resolve().parents[2] / "charts" / "summaryrule-operator"
 RELEASE = "summaryrule-operator"
 NAMESPACE = "summaryrule-system"
@@ -74,3 +76,13 @@ def pod_specs(objects: list[Object]) -> dict[str, Object]:
         elif item["kind"] in {"Deployment", "Job"}:
             found[item["metadata"]["name"]] = item["spec"]["template"]["spec"]
     return found
+
+
+def laptop(stack: Stack, **more: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give values for a release on a stack: one replica of each, and its own Kusto endpoint."""
+    base: dict[str, Any] = {
+        "kusto": {"endpoints": {"Telemetry": stack.env()["KUSTO_ENDPOINT"]}},
+        "webhook": {"replicas": 1},
+        "worker": {"replicas": 1},
+    }
+    return {name: {**base.get(name, {}), **more.get(name, {})} for name in {*base, *more}}

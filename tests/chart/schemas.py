@@ -50,17 +50,20 @@ def whole(schemas: Object, name: str) -> Object:
     return {"$ref": f"#/definitions/{name}", "definitions": definitions}
 
 
-def strict(node: Any) -> Any:
+def strict(schema: Object) -> Object:
     """Refuse unknown fields, wherever the fields are known."""
-    if isinstance(node, list):
-        return [strict(each) for each in node]
-    if not isinstance(node, dict):
-        return node
-    if set(node) == {"$ref"}:
-        return {"$ref": node["$ref"].replace(PREFIX, "#/definitions/")}
-    found = {key: strict(value) for key, value in node.items() if key != "default"}
-    if isinstance(found.get("properties"), dict) and "additionalProperties" not in found:
-        found["additionalProperties"] = False
+    if "$ref" in schema:
+        return {"$ref": schema["$ref"].replace(PREFIX, "#/definitions/")}
+    found = {key: value for key, value in schema.items() if key != "default"}
+    for key in ("items", "additionalProperties", "not"):
+        if isinstance(schema.get(key), dict):
+            found[key] = strict(schema[key])
+    for key in ("allOf", "anyOf", "oneOf"):
+        if key in schema:
+            found[key] = [strict(each) for each in schema[key]]
+    if "properties" in schema:
+        found["properties"] = {name: strict(each) for name, each in schema["properties"].items()}
+        found.setdefault("additionalProperties", False)
     return found
 
 

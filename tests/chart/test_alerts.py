@@ -44,6 +44,7 @@ HEALTHY = {
     LEADS % "b": "0x600",
     KUSTO % "ok": "0+6x600",
     LAG: "1800x600",
+    EVERY: "3600x600",
     UP: "1x600",
     ENDS: f"{WEEK}x600",
     IN_SYNC: "1x600",
@@ -86,9 +87,17 @@ CASES: dict[str, tuple[Mapping[str, str], Mapping[int, set[str]]]] = {
         {WINDOWS: "3x100 0x500"},
         {99: set(), 102: set(), 160: set()},
     ),
-    "a rule three hours behind lags, after a quarter of an hour": (
+    "an hourly rule three hours behind lags, after a quarter of an hour": (
         {LAG: "0+60x600"},
         {180: set(), 194: set(), 197: {"Lagging"}},
+    ),
+    "a daily rule that is a day behind does not lag": (
+        {LAG: "86400+60x600", EVERY: "86400x600"},
+        {180: set(), 600: set()},
+    ),
+    "a rule of five minutes that is an hour and a half behind lags": (
+        {LAG: "5400x600", EVERY: "300x600"},
+        {14: set(), 16: {"Lagging"}},
     ),
     "a worker without a leader": (
         {LEADS % "a": "1x60 0x540"},

@@ -16,7 +16,6 @@ FORGIVEN = {
     "container-resources": "a CPU limit throttles admission, so there is none",
     "container-ephemeral-storage-request-and-limit": "the root is read-only, scratch is memory",
     "deployment-has-host-podantiaffinity": "topology spread constraints do it, over zones as well",
-    "pod-networkpolicy": "the hooks' Pods run seconds; both Deployments have a policy",
 }
 """kube-score's tests that are not held, each with its reason."""
 ALL_OK = 10

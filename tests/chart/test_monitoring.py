@@ -2,17 +2,18 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 import yaml
 
+from summaryrule.violation import invalid
 from tests.chart.helm import CHART, Helm, Object, only
 from webhook import metrics as webhook_metrics
 from worker import metrics as worker_metrics
 
 FOLDER = CHART / "files" / "monitoring"
-SUFFIXES = ("", "_total", "_bucket", "_sum", "_count")
 ALERTS = {
     "BackfillStuck",
     "KustoFailing",
@@ -27,17 +28,50 @@ ALERTS = {
 
 
 @pytest.fixture(scope="module")
-def exported() -> set[str]:
-    """Give the names of all series that webhook and worker can export."""
-    webhook, worker = webhook_metrics.Metrics(), worker_metrics.Metrics()
-    gauges = (webhook.leaf_expiry, webhook.ca_expiry, webhook.bundle_in_sync)
-    assert gauges
-    webhook.in_flight(int)
-    worker.queue_depth(int)
-    worker.rules(int)
-    worker.leader(bool)
-    families = [*webhook.registry.collect(), *worker.registry.collect()]
-    return {family.name + suffix for family in families for suffix in SUFFIXES}
+def exported() -> dict[str, set[str]]:
+    """Give all series that webhook and worker can export, each with its labels."""
+    samples = [
+        sample
+        for metrics in (webhook_with_all(), worker_with_all())
+        for family in metrics.registry.collect()
+        for sample in family.samples
+    ]
+    return {sample.name: set(sample.labels) for sample in samples}
+
+
+def webhook_with_all() -> webhook_metrics.Metrics:
+    metrics = webhook_metrics.Metrics()
+    assert all((metrics.leaf_expiry, metrics.ca_expiry, metrics.bundle_in_sync))
+    metrics.in_flight(int)
+    metrics.answered("/validate", "CREATE", "denied", 0.001)
+    metrics.violated(invalid("spec.interval", "is too short"))
+    metrics.refused("/validate", 400)
+    return metrics
+
+
+def worker_with_all() -> worker_metrics.Metrics:
+    metrics = worker_metrics.Metrics()
+    for gauge in (metrics.queue_depth, metrics.rules):
+        gauge(int)
+    metrics.leader(bool)
+    metrics.window("interval", "failed")
+    metrics.operation_ended("interval", 1.0)
+    metrics.in_flight("interval", 1)
+    metrics.reconciled("ok")
+    metrics.api_request("GET", "ok", 0.1)
+    metrics.kusto_request("append", "ok", 0.1)
+    for set_to in (metrics.rule_lag, metrics.rule_interval, metrics.backfill_remaining):
+        set_to("default", "errors", 1)
+    return metrics
+
+
+def unknown_labels(expression: str, exported: Mapping[str, set[str]]) -> set[str]:
+    """Give the labels that an expression names and none of its series has."""
+    named = set(re.findall(r"(\w+)=~?\"|(\w+)!=\"", expression))
+    grouped = re.findall(r"(?:by|on) \(([^)]*)\)", expression)
+    wanted = {each for pair in named for each in pair if each}
+    wanted |= {each.strip() for group in grouped for each in group.split(",")}
+    return wanted - set().union(*(exported[name] for name in spoken_of(expression)))
 
 
 def alerts(helm: Helm, **values: Any) -> list[Object]:
@@ -58,25 +92,27 @@ def test_the_alerts_are_those_that_the_documentation_lists(helm: Helm) -> None:
     assert all(rule["labels"]["severity"] for rule in rules)
 
 
-def test_every_alert_watches_metrics_that_are_exported(exported: set[str]) -> None:
+def test_every_alert_watches_metrics_that_are_exported(exported: dict[str, set[str]]) -> None:
     text = (FOLDER / "alerts.yaml").read_text()
     expressions = [rule["expr"] for rule in yaml.safe_load(text)["groups"][0]["rules"]]
     assert all(map(spoken_of, expressions))
-    assert spoken_of(text) - exported == set()
+    assert spoken_of(text) - exported.keys() == set()
+    assert {name for each in expressions for name in unknown_labels(each, exported)} == set()
 
 
-def test_every_panel_shows_metrics_that_are_exported(exported: set[str]) -> None:
+def test_every_panel_shows_metrics_that_are_exported(exported: dict[str, set[str]]) -> None:
     panels = json.loads((FOLDER / "dashboard.json").read_text())["panels"]
     expressions = [target["expr"] for panel in panels for target in panel["targets"]]
     assert all(map(spoken_of, expressions))
-    assert spoken_of(" ".join(expressions)) - exported == set()
+    assert spoken_of(" ".join(expressions)) - exported.keys() == set()
+    assert {name for each in expressions for name in unknown_labels(each, exported)} == set()
 
 
 def test_the_lag_that_is_too_much_is_a_value(helm: Helm) -> None:
     objects = helm.render(monitoring={"prometheusRule": {"enabled": True, "lagSeconds": 7200}})
     (group,) = only(objects, "PrometheusRule")["spec"]["groups"]
     (lagging,) = [rule for rule in group["rules"] if rule["alert"].endswith("Lagging")]
-    assert lagging["expr"].endswith("> 7200")
+    assert lagging["expr"].endswith(" + 7200)")
 
 
 def test_what_is_not_installed_raises_no_alert(helm: Helm) -> None:

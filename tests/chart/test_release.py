@@ -1,6 +1,6 @@
-"""The release's life on a real API server: tested, upgraded, rolled back, uninstalled.
+"""What a release's values do on a real API server; `test_upgrade.py` has its life.
 
-One stack for the module; the tests are in the order of that life, and the last one ends it.
+Each test upgrades the release that the stack installed, and rolls that back.
 """
 
 import base64
@@ -15,38 +15,26 @@ from azure.kusto.data import KustoClient, KustoConnectionStringBuilder
 from devstack.pki import Authority
 from devstack.stack import Stack
 from tests.chart.admission import steady_admission
-from tests.chart.helm import CHART, NAMESPACE, RELEASE, Helm, Object
+from tests.chart.helm import CHART, NAMESPACE, RELEASE, Helm, Object, laptop
 from tests.e2e.lab import Lab, backfill, hours_ago
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("release")]
 
-LEFT_TO_LOOK_FOR = (
-    "deployments,replicasets,pods,jobs,services,endpointslices,secrets,serviceaccounts,roles,"
-    "rolebindings,poddisruptionbudgets,networkpolicies,leases"
-)
-CLUSTER_WIDE = (
-    "clusterroles,clusterrolebindings,mutatingwebhookconfigurations,"
-    "validatingwebhookconfigurations,validatingadmissionpolicies"
-)
-
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with Stack.start(tmp_path_factory.mktemp("release")) as stack:
-        yield stack
-
-
-@pytest.fixture(scope="module")
-def helm(installed: Stack, tmp_path_factory: pytest.TempPathFactory) -> Helm:
-    return Helm(installed.helm, tmp_path_factory.mktemp("helm"), installed.kubeconfig)
+def helm(release_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    helm = Helm(release_stack.helm, tmp_path_factory.mktemp("helm"), release_stack.kubeconfig)
+    if helm.try_to("status", RELEASE).returncode:  # another module has uninstalled it
+        helm.run("install", RELEASE, str(CHART), "--wait", values=laptop(release_stack))
+    return helm
 
 
 @pytest.fixture
-def lab(installed: Stack, request: pytest.FixtureRequest) -> Iterator[Lab]:
-    builder = KustoConnectionStringBuilder(installed.env()["KUSTO_ENDPOINT"])
+def lab(release_stack: Stack, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    builder = KustoConnectionStringBuilder(release_stack.env()["KUSTO_ENDPOINT"])
     name = request.node.name.removeprefix("test_").replace("_", "-")[:40].strip("-")
     with KustoClient(builder) as kusto:
-        yield Lab(installed, kusto, name)
+        yield Lab(release_stack, kusto, name)
 
 
 def test_helm_test_passes_on_what_was_installed(helm: Helm) -> None:
@@ -57,24 +45,6 @@ def test_a_second_install_of_the_same_values_changes_nothing(lab: Lab, helm: Hel
     before = generations(lab)
     helm.run("upgrade", RELEASE, str(CHART), "--reuse-values", "--wait")
     assert generations(lab) == before
-
-
-def test_an_upgrade_and_a_rollback_refuse_no_rule_and_lose_or_double_no_window(
-    lab: Lab, helm: Helm
-) -> None:
-    start, end = hours_ago(110), hours_ago(10)
-    lab.load(start, end)
-    lab.admit(lab.rule(backfill=backfill(start, end)))
-    with steady_admission(lab.stack.kubeconfig) as tally:
-        changed = ["--set", "webhook.podAnnotations.a=b,worker.podAnnotations.a=b"]
-        helm.run("upgrade", RELEASE, str(CHART), "--reuse-values", *changed, "--wait")
-        in_between = lab.get()
-        helm.run("rollback", RELEASE, "--wait")
-        lab.until_cleared()
-    assert "backfill" in in_between["spec"], "the backfill was over before the rollback"
-    assert tally.refused == []
-    assert tally.admitted > 30
-    lab.assert_exactly_once(start, end)
 
 
 def test_a_certificate_of_ones_own_serves_admission_and_its_ca_is_published(
@@ -122,26 +92,6 @@ def test_the_admission_policy_holds_while_there_is_no_webhook(lab: Lab, helm: He
         assert lab.kubectl(*words).returncode == 0
     finally:
         helm.run("rollback", RELEASE, "--wait")
-
-
-def test_uninstalling_leaves_the_crd_and_the_rules_and_nothing_else(lab: Lab, helm: Helm) -> None:
-    start, end = hours_ago(200), hours_ago(10)
-    lab.load(start, end)
-    lab.admit(lab.rule(backfill=backfill(start, end)))
-    lab.until(lambda rule: bool(rule["metadata"].get("finalizers")), "a window in flight")
-    helm.run("uninstall", RELEASE, "--wait")
-    gone = lab.kubectl("wait", "--for=delete", "pods", "--all", "-n", NAMESPACE, "--timeout=30s")
-    assert gone.returncode == 0, gone.stderr
-    assert get(lab, LEFT_TO_LOOK_FOR, "-oname") == ""
-    left = get(lab, CLUSTER_WIDE, "-oname").splitlines()
-    assert [name for name in left if RELEASE in name] == []
-    assert "finalizers" not in lab.get()["metadata"]
-    assert lab.kubectl("delete", "summaryrule", lab.name, "--timeout=10s").returncode == 0
-
-
-def test_installing_again_adopts_the_crd_that_was_kept(lab: Lab, helm: Helm) -> None:
-    helm.run("install", RELEASE, str(CHART), "--wait", "--timeout=60s")
-    assert "Phase:          Succeeded" in helm.run("test", RELEASE)
 
 
 def wait_for_refusal(lab: Lab, rule: Object, words: str) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chart.helm import NAMESPACE, RELEASE, Helm, Object, only, pod_specs
+from tests.chart.helm import CHART, NAMESPACE, RELEASE, Helm, Object, only, pod_specs
 
 GOLDEN = Path(__file__).parent / "golden"
 WORKER = f"system:serviceaccount:{NAMESPACE}:{RELEASE}-worker"
@@ -87,6 +87,59 @@ def test_a_rolling_update_and_a_drain_keep_what_serves(chart: list[Object], comp
     budget = only(chart, "PodDisruptionBudget", f"{RELEASE}-{component}")["spec"]
     assert budget["maxUnavailable"] == 1
     assert budget["selector"]["matchLabels"] == spec["selector"]["matchLabels"]
+
+
+@pytest.mark.parametrize(("component", "port"), [("webhook", "https"), ("worker", "http")])
+def test_pods_are_reached_on_their_own_port_and_reach_what_they_need(
+    helm: Helm, component: str, port: str
+) -> None:
+    proxy = {"ports": [{"port": 3128}]}
+    objects = helm.render(networkPolicy={"workerEgress": [proxy], "apiServerPorts": [8443]})
+    policy = only(objects, "NetworkPolicy", f"{RELEASE}-{component}")["spec"]
+    deployment = only(objects, "Deployment", f"{RELEASE}-{component}")["spec"]
+    assert policy["podSelector"]["matchLabels"] == deployment["selector"]["matchLabels"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert [each["port"] for rule in policy["ingress"] for each in rule["ports"]] == [port]
+    (container,) = deployment["template"]["spec"]["containers"]
+    assert port in {each["name"] for each in container["ports"]}
+    reached = [each["port"] for rule in policy["egress"] for each in rule["ports"]]
+    assert reached == [53, 53, 8443] + ([443, 3128] if component == "worker" else [])
+
+
+def test_the_pods_of_hooks_have_a_policy_too(chart: list[Object]) -> None:
+    selector = only(chart, "NetworkPolicy", f"{RELEASE}-hooks")["spec"]["podSelector"]
+    (component,) = selector["matchExpressions"]
+    test = only(chart, "Pod")["metadata"]["labels"]
+    cleanup = only(chart, "Job")["spec"]["template"]["metadata"]["labels"]
+    for labels in (test, cleanup):
+        assert labels.items() >= selector["matchLabels"].items()
+        assert labels[component["key"]] in component["values"]
+
+
+@pytest.mark.parametrize("component", ["webhook", "worker"])
+def test_pods_are_spread_over_nodes_and_zones_each_revision_by_itself(
+    chart: list[Object], component: str
+) -> None:
+    template = only(chart, "Deployment", f"{RELEASE}-{component}")["spec"]["template"]
+    for spread in template["spec"]["topologySpreadConstraints"]:
+        wanted = spread["labelSelector"]["matchLabels"]
+        assert wanted.items() <= template["metadata"]["labels"].items()
+        assert wanted["app.kubernetes.io/component"] == component
+        assert spread["matchLabelKeys"] == ["pod-template-hash"]
+
+
+def test_what_is_printed_at_the_end_tells_the_next_command(helm: Helm) -> None:
+    words = ("install", RELEASE, str(CHART), "--dry-run=client")
+    said = helm.run(*words).partition("NOTES:")[2]
+    assert "NO KUSTO ENDPOINT IS CONFIGURED" in said
+    assert "--set kusto.endpoints.Telemetry=https://" in said
+    assert f"helm test {RELEASE} --namespace {NAMESPACE}" in said
+    assert "keeps the CRD and every SummaryRule" in said
+    values = {"kusto": {"endpoints": {"Logs": "https://a.kusto.windows.net"}}}
+    said = helm.run(*words, values={**values, "crds": {"keep": False}}).partition("NOTES:")[2]
+    assert "NO KUSTO" not in said
+    assert "No workload identity is configured" in said
+    assert "DELETES THE CRD AND EVERY SummaryRule" in said
 
 
 def test_the_crd_is_kept_unless_the_user_says_otherwise(helm: Helm, chart: list[Object]) -> None:

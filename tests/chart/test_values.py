@@ -16,11 +16,11 @@ CLUSTER = "https://mycluster.westeurope.kusto.windows.net"
 WRONG: dict[str, tuple[Object, str]] = {
     "an unknown value": (
         {"workker": {"replicas": 1}},
-        "additional properties 'workker' not allowed",
+        "at '/workker': value must be 'a key that the chart has here: admissionPolicy,",
     ),
     "a misspelt value": (
         {"worker": {"replica": 3}},
-        "at '/worker': additional properties 'replica' not allowed",
+        "at '/worker/replica': value must be 'a key that the chart has here: adoptUnowned,",
     ),
     "words for a number": (
         {"worker": {"replicas": "two"}},
@@ -92,6 +92,14 @@ WRONG: dict[str, tuple[Object, str]] = {
         {"image": {"repository": "registry.example.com/summaryrule-operator:1.0"}},
         "the tag goes to image.tag, a digest to image.digest",
     ),
+    "a value in the wrong place": (
+        {"crds": {"create": True}},
+        "at '/crds/create': value must be 'a key that the chart has here: enabled, keep'",
+    ),
+    "an account that nobody makes": (
+        {"webhook": {"serviceAccount": {"create": False}}},
+        "at '/webhook/serviceAccount/name': value must be 'the name of a ServiceAccount that",
+    ),
     "a digest that is cut": (
         {"image": {"digest": "sha256:abc"}},
         "sha256: and 64 hexadecimal digits",
@@ -153,9 +161,26 @@ def test_every_object_of_the_schema_refuses_what_it_does_not_know() -> None:
     assert lax == []
 
 
+def test_an_unknown_value_is_answered_with_all_that_there_are() -> None:
+    told = {
+        path: node["additionalProperties"]["const"].partition("here: ")[2].split(", ")
+        for path, node in [("", SCHEMA), *nodes(SCHEMA)]
+        if "properties" in node and "const" in node.get("additionalProperties", {})
+        if "here: " in node["additionalProperties"]["const"]
+    }
+    parts = {path: node for path, node in [("", SCHEMA), *nodes(SCHEMA)] if path in told}
+    unused = {"global", "enabled"}
+    known = {
+        path: sorted(parts[path]["properties"].keys() - (set() if path else unused))
+        for path in told
+    }
+    assert told == known
+    assert len(told) > 15
+
+
 def test_the_values_file_holds_every_value_and_no_other(values: Path) -> None:
     written = yaml.safe_load(values.read_text())
-    assert missing(SCHEMA, written) == ["global"]
+    assert missing(SCHEMA, written) == ["global", "enabled"]
 
 
 def is_open(node: Object) -> bool:

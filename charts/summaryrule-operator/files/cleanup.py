@@ -11,6 +11,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from kubernetes import client, config
@@ -30,7 +31,8 @@ def main() -> int:
     release_rules()
     core, leases = client.CoreV1Api(), client.CoordinationV1Api()
     gone(lambda: core.delete_namespaced_secret(arguments.secret, arguments.namespace))
-    gone(lambda: leases.delete_namespaced_lease(arguments.lease, arguments.namespace))
+    for lease in arguments.lease:
+        gone(partial(leases.delete_namespaced_lease, lease, arguments.namespace))
     say("done")
     return 0
 
@@ -42,7 +44,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--configuration", required=True)
     parser.add_argument("--deployment", action="append", default=[])
     parser.add_argument("--secret", required=True)
-    parser.add_argument("--lease", required=True)
+    parser.add_argument("--lease", action="append", default=[])
     return parser.parse_args()
 
 
