@@ -28,7 +28,7 @@ _STYLE: Final = """
 :root { color-scheme: light dark; --line: #8883; --soft: #8889; --good: #1a7f37; --bad: #cf222e;
   --busy: #0969da; }
 @media (prefers-color-scheme: dark) { :root { --good: #3fb950; --bad: #ff7b72; --busy: #58a6ff; } }
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem;
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 86rem;
   padding: 0 1rem; }
 h1 { font-size: 1.4rem; margin: 0; } header { display: flex; flex-wrap: wrap; gap: .3rem 1.5rem;
   align-items: baseline; }
@@ -38,7 +38,9 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { text-align: left; padding: .45rem .9rem .45rem 0; border-bottom: 1px solid var(--line);
   vertical-align: top; }
 thead th { font-weight: 600; } tbody th { font-weight: 600; }
-small { color: GrayText; display: block; } progress { width: 9rem; vertical-align: middle; }
+td:nth-of-type(2) { min-width: 25rem; }
+small { color: GrayText; display: block; font-weight: 400; }
+progress { width: 9rem; vertical-align: middle; }
 .good { color: var(--good); } .bad { color: var(--bad); } .busy { color: var(--busy); }
 input, select, button { font: inherit; padding: .2rem .5rem; }
 footer { margin-top: 2rem; color: GrayText; }
@@ -95,7 +97,8 @@ def _endpoints(endpoints: Mapping[str, str | None]) -> Iterator[str]:
         if trouble is None:
             yield f'<p><span class="good">●</span> {escape(url)} answers</p>'
         else:
-            yield f'<p><span class="bad">▲ {escape(url)}: {_cut(trouble)}</span></p>'
+            told = trouble if trouble.startswith(url) else f"{url}: {trouble}"
+            yield f'<p><span class="bad">▲ {_cut(told)}</span></p>'
 
 
 def _search(query: Query) -> str:
