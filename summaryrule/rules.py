@@ -14,6 +14,11 @@ from typing import Any, Final
 from summaryrule.duration import Duration, InvalidDurationError
 from summaryrule.instant import Instant, InvalidInstantError
 
+# What Go's strings.TrimSpace takes away.
+_GO_SPACE: Final = "\t\n\v\f\r \u0085\u00a0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -32,7 +37,11 @@ class Rule:
 
     def explain(self, value: Any) -> str:  # noqa: ANN401 - JSON
         """What is wrong with ``value`` and what to write instead, as the API server prints it."""
-        return self.words(value) if self.words is not None else self.message
+        if self.words is None:
+            return self.message
+        text = self.words(value).strip(_GO_SPACE)
+        # NB: kube-apiserver (1.37) takes no messageExpression of several lines for an answer.
+        return text if text and "\n" not in text else self.message
 
     def as_validation(self) -> dict[str, Any]:
         """The entry for ``x-kubernetes-validations``."""

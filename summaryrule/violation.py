@@ -8,6 +8,8 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from summaryrule.quoting import quoted
+
 Reason = Literal[
     "FieldValueInvalid",
     "FieldValueRequired",
@@ -71,4 +73,4 @@ def json_type(value: Any) -> str:  # noqa: ANN401 - JSON
 
 
 def _quote(value: Any) -> str:  # noqa: ANN401 - JSON
-    return json.dumps(value, ensure_ascii=False)
+    return quoted(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -38,6 +38,28 @@ def test_an_interval_between_ticks_is_refused() -> None:
     assert "whole number of 100 ns" in verdict.said[0]
 
 
+def test_a_null_stands_for_a_field_that_is_not_there_as_on_the_server() -> None:
+    backfill = {"start": "2026-11-20T00:00:00Z", "end": "2026-11-21T00:00:00Z", "maxInFlight": None}
+    verdict = admit(rule(backfill, suspend=None, criteria=None, table=None))
+    assert verdict.said == ["spec.table: Required value"]
+
+
+def test_a_value_is_quoted_as_the_server_quotes_it() -> None:
+    verdict = admit(rule(table='a"b\x13\u0085é\n'))
+    assert verdict.said[0].startswith(
+        'spec.table: Invalid value: "a\\"b\\x13\\u0085é\\n": must be 1 to 1024 ASCII letters'
+    )
+
+
+def test_a_bracketed_name_of_two_lines_is_refused_without_repeating_it() -> None:
+    assert admit(rule(table="[a\nb")).said == [
+        (
+            'spec.table: Invalid value: "[a\\nb": must be the bare name, without brackets and'
+            " quotes: the worker adds them"
+        )
+    ]
+
+
 def test_a_text_too_long_is_refused_without_quoting_it() -> None:
     verdict = admit(rule(interval="1" * 100_000 + "h", table="t" * 100_000))
     assert verdict.said == [
