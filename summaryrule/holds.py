@@ -32,12 +32,19 @@ def hold(rule: SummaryRule, settings: Settings, evaluate: criteria.Evaluate) -> 
     return None
 
 
+def condition(desk: Desk) -> Held | None:
+    """What keeps the rule from running, as its condition says: a hold, or a silent endpoint."""
+    if desk.hold is not None or not desk.observed.unanswered:
+        return desk.hold
+    return Held("EndpointUnavailable", desk.observed.unanswered)
+
+
 def told(desk: Desk) -> tuple[Announce, ...]:
-    """An Event on a hold that a person has to end, when the condition comes to say so.
+    """An Event on what a person has to know of, when the condition comes to say so.
 
     Criteria that do not match are none: rules are often for other clusters.
     """
-    hold = desk.hold
+    hold = condition(desk)
     if hold is None or hold.reason == "CriteriaNotMet" or not desk.runs_schedule:
         return ()
     said = {each.message for each in desk.stored.conditions if each.type == CONDITION}

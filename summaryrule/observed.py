@@ -71,6 +71,7 @@ class Observed:
         refused: by token, why Kusto refused a submit for good.
         tagged: by token, whether the table has an extent that carries it.
         canceled: operation ids whose cancellation was asked for.
+        unanswered: why several submits in a row got no usable answer; empty when the last did.
     """
 
     operations: Mapping[str, Operation] = field(default_factory=dict)
@@ -78,3 +79,4 @@ class Observed:
     refused: Mapping[str, str] = field(default_factory=dict)
     tagged: Mapping[str, bool] = field(default_factory=dict)
     canceled: frozenset[str] = frozenset()
+    unanswered: str = ""

@@ -150,7 +150,8 @@ def _status(desk: Desk, planned: ScheduleStatus | None, moved: turn.Turn) -> Sum
             "backfill_history": moved.history,
         }
     )
-    held = None if desk.hold is None else (desk.hold.reason, desk.hold.message)
+    hold = holds.condition(desk)
+    held = None if hold is None else (hold.reason, hold.message)
     merged = conditions.merge(
         status.conditions,
         conditions.describe(status, held, runs_schedule=desk.runs_schedule),

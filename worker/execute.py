@@ -12,7 +12,7 @@ from typing import Protocol
 from summaryrule.actions import Action, Announce, Cancel, LookUpTag, RecordStatus, Submit
 from summaryrule.observed import Observed
 from worker import permit
-from worker.errors import Refused, WorkerError
+from worker.errors import Refused, Temporary, Throttled, WorkerError
 from worker.kube.store import Key, key_of
 from worker.ledger import Ledger
 from worker.logs import about
@@ -106,5 +106,9 @@ class Executor:
                 log.warning("Kusto refused the window: %s", error)
                 self._ledger.refused(key, window.token, str(error))
                 return
+            except Temporary as error:
+                if not isinstance(error, Throttled):
+                    self._ledger.unanswered(key, str(error))
+                raise
             log.debug("submitted as operation %s", operation_id)
             self._ledger.submitted(key, window.token, operation_id)

@@ -5,9 +5,12 @@ token (design, section 7).
 """
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from summaryrule.observed import Observed, Operation
 from worker.kube.store import Key
+
+_WORTH_SAYING: Final = 3
 
 
 @dataclass(slots=True)
@@ -17,6 +20,11 @@ class _Page:
     tagged: dict[str, bool] = field(default_factory=dict)
     canceled: set[str] = field(default_factory=set)
     operations: dict[str, Operation] = field(default_factory=dict)
+    failures: int = 0
+    unanswered: str = ""
+
+    def answered(self) -> None:
+        self.failures, self.unanswered = 0, ""
 
 
 class Ledger:
@@ -34,15 +42,25 @@ class Ledger:
             refused=dict(page.refused),
             tagged=dict(page.tagged),
             canceled=frozenset(page.canceled),
+            unanswered=page.unanswered,
         )
 
     def submitted(self, key: Key, token: str, operation_id: str) -> None:
         """A submit was answered with this operation."""
         self._page(key).submitted[token] = operation_id
+        self._page(key).answered()
 
     def refused(self, key: Key, token: str, why: str) -> None:
         """A submit was refused for good."""
         self._page(key).refused[token] = why
+        self._page(key).answered()
+
+    def unanswered(self, key: Key, why: str) -> None:
+        """A submit got no usable answer; after a few in a row the rule says why, as first heard."""
+        page = self._page(key)
+        page.failures += 1
+        if page.failures >= _WORTH_SAYING:
+            page.unanswered = page.unanswered or why
 
     def tagged(self, key: Key, token: str, *, found: bool) -> None:
         """Whether the table has an extent with the token's tag."""

@@ -268,6 +268,19 @@ def test_a_database_without_an_endpoint_holds_the_rule_and_says_so() -> None:
     assert world.events == ["NoEndpoint"]
 
 
+def test_an_endpoint_that_gives_no_answer_is_said_once_and_taken_back_when_it_does() -> None:
+    world = _world()
+    world.memory.unanswered = "http://kusto gave no usable answer: 502 that is no Kusto reply"
+    world.run()
+    said = world.condition(OWNER)
+    assert (said.status, said.reason) == ("False", "EndpointUnavailable")
+    assert world.events == ["EndpointUnavailable"]
+    world.memory.unanswered = ""
+    world.sleep(3)
+    world.run()
+    assert world.condition(OWNER).status == "True"
+
+
 def test_conditions_carry_the_generation_and_keep_their_transition_time() -> None:
     world = _world()
     world.run()

@@ -51,6 +51,7 @@ class Memory:
     refused: dict[str, str] = field(default_factory=dict)
     tagged: dict[str, bool] = field(default_factory=dict)
     canceled: set[str] = field(default_factory=set)
+    unanswered: str = ""
 
     def observed(self) -> Observed:
         return Observed(
@@ -59,6 +60,7 @@ class Memory:
             dict(self.refused),
             dict(self.tagged),
             frozenset(self.canceled),
+            self.unanswered,
         )
 
 
