@@ -37,7 +37,9 @@ RUN python -m compileall -q -j 0 -x '/(tests?|idle_test|lib2to3|site-packages)/'
     --invalidation-mode unchecked-hash "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
 COPY --from=build /opt/summaryrule /opt/summaryrule
 COPY hack/image/healthy.py /opt/summaryrule/
+# NB: the Kubernetes client (37.0.2) asks for a home folder when it is imported; a number has none.
 ENV PATH=/opt/summaryrule/bin:$PATH \
+    HOME=/ \
     LANG=C.UTF-8 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONSAFEPATH=1 \

@@ -82,6 +82,16 @@ def test_each_command_is_there_as_a_module_and_as_a_script(image: Image, name: s
         assert "usage: " in done.stdout
 
 
+def test_what_the_image_sets_is_all_that_serving_needs_of_an_environment(image: Image) -> None:
+    """NB: without HOME, the Kubernetes client (37.0.2) cannot be imported by a nameless user."""
+    (env,) = only(dockerfile.final(), "ENV")
+    own = {name: image.place.env[name] for name in env.pairs}
+    words = [str(image.python), "-c", "import webhook.serve, worker.serve"]
+    done = subprocess.run(words, env=own, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert own["HOME"] == "/"
+
+
 def test_all_bytecode_is_compiled_and_is_not_checked_against_times(image: Image) -> None:
     (site,) = image.venv.glob("lib/python*/site-packages")
     ours = [
