@@ -25,7 +25,7 @@ from pydantic import ValidationError
 from summaryrule import manifest, rules
 from summaryrule.draft import Draft
 from summaryrule.instant import Instant
-from summaryrule.request import continues, find_ended, has_run
+from summaryrule.request import continues, has_run
 from summaryrule.v1 import DEFAULTED_END, REQUESTED_BY, BackfillRecord, SummaryRuleStatus
 from summaryrule.windows import ceil, floor
 
@@ -112,12 +112,10 @@ def _fill_end(draft: Draft) -> None:
 
 
 def _end_of_same_request(draft: Draft) -> Instant | None:
-    if draft.ask is None:
-        return None
-    running = draft.past.running
-    if running is not None and continues(running, draft.ask):
+    running, asked = draft.past.running, draft.ask
+    if running is not None and asked is not None and continues(running, asked):
         return running.requested_end
-    ended = find_ended(draft.past.history, draft.ask)
+    ended = draft.ended
     return ended.end if ended is not None else None
 
 
@@ -128,8 +126,10 @@ def _keep_cursor(draft: Draft) -> None:
     since the cursor would make a range of nothing; the worker goes by its high-water mark.
     """
     backfill, running = draft.backfill, draft.past.running
+    if running is None:
+        return
     live, asked, end = draft.cursor, draft.ask, manifest.instant(backfill, "end")
-    if live is None or asked is None or running is None or not draft.is_ordered:
+    if live is None or asked is None or not draft.is_ordered:
         return
     if not draft.is_running or backfill["start"] == draft.old_backfill["start"]:
         return
@@ -156,7 +156,7 @@ def _align(draft: Draft) -> None:
 
 def _began(draft: Draft) -> Instant | None:
     """Where the same request began before, perhaps on the grid of another interval."""
-    ended = find_ended(draft.past.history, draft.ask) if draft.ask is not None else None
+    ended = draft.ended
     return ended.start if ended is not None else None
 
 
@@ -174,10 +174,10 @@ def _rewrite(draft: Draft, name: str, to: Instant) -> None:
 
 
 def _drop_done(draft: Draft) -> None:
-    if draft.ask is None or draft.is_running or not draft.is_ordered:
+    found = draft.ended
+    if found is None or draft.is_running or not draft.is_ordered:
         return
-    found = find_ended(draft.past.history, draft.ask)
-    if found is None or not has_run(found, manifest.instant(draft.backfill, "end")):
+    if not has_run(found, manifest.instant(draft.backfill, "end")):
         return
     draft.take_backfill_out()
     draft.warn(already_ran(found))

@@ -8,7 +8,8 @@ from typing import Any
 
 from summaryrule import manifest
 from summaryrule.instant import Instant
-from summaryrule.request import Ask, Past, continues, is_active, read_past
+from summaryrule.request import Ask, Past, continues, find_ended, is_active, read_past
+from summaryrule.v1 import BackfillRecord
 
 Json = dict[str, Any]
 _ABSENT: Json = {}
@@ -44,6 +45,12 @@ class Draft:
         return manifest.request(self.backfill, self.interval)
 
     @property
+    def ended(self) -> BackfillRecord | None:
+        """What history has of this very request."""
+        asked = self.ask if self.past.history else None
+        return find_ended(self.past.history, asked) if asked is not None else None
+
+    @property
     def cursor(self) -> Instant | None:
         """Where the stored backfill's start stands."""
         return manifest.instant(self.old_backfill, "start")
@@ -58,8 +65,9 @@ class Draft:
     @property
     def is_running(self) -> bool:
         """Whether the backfill means the one that status has under way."""
-        running, asked = self.past.running, self.ask
-        return asked is not None and is_active(running) and continues(running, asked)
+        running = self.past.running
+        asked = self.ask if is_active(running) else None
+        return asked is not None and continues(running, asked)
 
     @property
     def is_new_request(self) -> bool:
