@@ -98,6 +98,10 @@ image-check: binaries | .venv ## Check the Dockerfile, and what it makes, as far
 	$(RUN) --group image hadolint Dockerfile
 	$(RUN) --group image pytest tests/image
 
+.PHONY: image-rehearsal
+image-rehearsal: ## Build and run the image for real on a base of Debian's packages (root; minutes)
+	hack/image/rehearse
+
 .PHONY: sbom
 sbom: | .venv ## Write dist/sbom.cdx.json: what is in the image, from the lock, as CycloneDX
 	mkdir -p $(DIST)
