@@ -22,6 +22,7 @@ class _Page:
     operations: dict[str, Operation] = field(default_factory=dict)
     failures: int = 0
     unanswered: str = ""
+    complaint: str = ""
 
     def answered(self) -> None:
         self.failures, self.unanswered = 0, ""
@@ -84,6 +85,11 @@ class Ledger:
             for each, answer in told.items():
                 if answers.get(each) == answer:
                     del answers[each]
+
+    def is_news(self, key: Key, complaint: str) -> bool:
+        """Whether it was not what was last complained of about the rule; it is from now on."""
+        before, self._page(key).complaint = self._page(key).complaint, complaint
+        return before != complaint
 
     def forget(self, key: Key) -> None:
         """The rule is gone."""

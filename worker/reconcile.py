@@ -27,7 +27,7 @@ from summaryrule.v1 import FINALIZER
 from worker.berths import Berths
 from worker.errors import Ambiguous, Conflict, NotFound
 from worker.execute import Executor
-from worker.kube.store import Key
+from worker.kube.store import Key, key_of
 from worker.ledger import Ledger
 from worker.poller import Poller
 from worker.ports import Clock, Rule, Rules
@@ -107,7 +107,9 @@ class Reconciler:
         try:
             return plan(self.reader.read(rule), seen, now, self.settings, self.evaluate)
         except MalformedError as error:
-            return Plan(actions=_complaint(rule, str(error), now))
+            why = str(error)
+            is_news = self.ledger.is_news(key_of(rule), why)
+            return Plan(actions=_complaint(rule, why, now, is_news=is_news))
 
     async def _carry_out(
         self, key: Key, rule: Rule, actions: tuple[Action, ...], seen: Observed
@@ -133,9 +135,11 @@ class Reconciler:
         self.tally.forget(key)
 
 
-def _complaint(rule: Rule, why: str, now: Instant) -> tuple[Action, ...]:
+def _complaint(rule: Rule, why: str, now: Instant, *, is_news: bool) -> tuple[Action, ...]:
     """Say on the object that it cannot be read, once; nothing else of it is touched.
 
+    The Event comes first: a field of the wrong type makes the API server (1.37) refuse every
+    write of the object, that of a condition too. A status that cannot be read is not written over.
     But one that is being deleted is let go: nothing that can be read says what to wait for.
     """
     metadata = rule["metadata"]
@@ -144,15 +148,15 @@ def _complaint(rule: Rule, why: str, now: Instant) -> tuple[Action, ...]:
         return (SetFinalizer(present=False),) if held else ()
     status = read_status(rule)
     said = any(c.type == OWNER and c.message == why for c in status.conditions)
-    if said or (rule.get("status") and status == type(status)()):
+    if said:
         return ()
+    event = (Announce("Warning", "Malformed", why),) if is_news else ()
+    if rule.get("status") and status == type(status)():
+        return event
     wanted = Wanted(OWNER, False, "Malformed", why)  # noqa: FBT003
     generation = int(metadata.get("generation", 0))
     merged = merge(status.conditions, [wanted], generation=generation, now=now)
-    return (
-        RecordStatus(status.model_copy(update={"conditions": merged})),
-        Announce("Warning", "Malformed", why),
-    )
+    return (*event, RecordStatus(status.model_copy(update={"conditions": merged})))
 
 
 def _seconds(wake: Instant | None, now: Instant) -> float | None:
