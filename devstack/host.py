@@ -115,6 +115,8 @@ class Host:
     def _link(self, plane: ControlPlane) -> None:
         for name, target in (("kubectl", plane.kubectl), ("helm", plane.helm)):
             (self._folder.bin / name).symlink_to(target)
+        for plugin in ("kubectl-summaryrule", "kubectl_complete-summaryrule"):
+            (self._folder.bin / plugin).symlink_to(Path(sys.executable).with_name(plugin))
         self._environment["PATH"] = str(self._folder.bin)
 
     def _record(self) -> None:
