@@ -1,14 +1,18 @@
 """``python -m worker``: the worker's command line (design, section 12)."""
 
 import argparse
+import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any
 
 from summaryrule.instant import Instant
 from worker.clock import SystemClock
 from worker.errors import WorkerError
 from worker.options import labels, parser
+from worker.ports import Rule
 
 _FAILED, _USAGE = 1, 2
 
@@ -46,9 +50,23 @@ def _plan(options: argparse.Namespace) -> int:
 
     now = options.now or Instant(SystemClock().now())
     given = labels(options.label, "--label")
-    for line in preview(options.files, now=now, labels=given, output=options.output):
+    for line in preview(_rules(options), now=now, labels=given, output=options.output):
         print(line)
     return 0
+
+
+def _rules(options: argparse.Namespace) -> list[Mapping[str, Any]]:
+    """Those in files, and those that the cluster has, in the order they were named."""
+    from worker.preview import in_file, is_file  # noqa: PLC0415 - as above
+
+    names = [word for word in options.rules if not is_file(word)]
+    found: dict[str, Rule] = {}
+    if names:
+        from worker.lookup import in_cluster  # noqa: PLC0415 - as above
+
+        found = asyncio.run(in_cluster(names, options.namespace, os.environ))
+    each = (in_file(word) if is_file(word) else [found[word]] for word in options.rules)
+    return list(chain.from_iterable(each))
 
 
 if __name__ == "__main__":

@@ -17,10 +17,13 @@ for its Lease, so any number of replicas may run; one works. SIGTERM gives the L
 _PLAN_EXAMPLE: Final = """\
 example:
   worker plan rule.yaml --now 2026-01-31T13:00:00Z --label region=eastus
+  worker plan cpu-hourly -n telemetry
 
-Prints what a run would submit at that time: every window that is due, its exact KQL and token, and
-why anything is held back. It asks no server. A file may carry status, as `kubectl get -o yaml`
-prints it, and the plan goes on from there. Exit code 0: planned; 2: a file cannot be read.
+Prints what a run would submit at that time: every window that is due, its exact KQL and token, how
+long that should take going by past operations, and why anything is held back. A file is planned
+without asking a server; it may carry status, as `kubectl get -o yaml` prints it, and the plan goes
+on from there. A name is looked up in the cluster of the pod's ServiceAccount or of KUBECONFIG.
+Exit code 0: planned; 1: the cluster cannot be asked or does not allow it; 2: no such file or rule.
 """
 
 
@@ -150,10 +153,16 @@ def _run(run: argparse.ArgumentParser) -> None:
 def _plan(plan: argparse.ArgumentParser) -> None:
     add = plan.add_argument
     add(
-        "files",
+        "rules",
         nargs="+",
-        metavar="FILE",
-        help="YAML or JSON with one or more SummaryRules; - reads standard input",
+        metavar="FILE|NAME",
+        help="YAML or JSON with one or more SummaryRules, - for standard input; or a rule's name",
+    )
+    add(
+        "-n",
+        "--namespace",
+        metavar="NS",
+        help="of the names (default: the pod's own, or that of KUBECONFIG's context)",
     )
     add(
         "--now",

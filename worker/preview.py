@@ -1,4 +1,4 @@
-"""``worker plan``: prints the very Plan that a run would execute, from files, asking no server."""
+"""``worker plan``: prints the very Plan that a run would execute, of files or of a cluster."""
 
 import json
 import sys
@@ -23,14 +23,10 @@ class UnreadableError(ValueError):
 
 
 def preview(
-    files: Iterable[str], *, now: Instant, labels: Mapping[str, str], output: str
+    rules: Iterable[Mapping[str, Any]], *, now: Instant, labels: Mapping[str, str], output: str
 ) -> Iterator[str]:
-    """The lines to print.
-
-    Raises:
-        UnreadableError: a file cannot be read, or holds something else.
-    """
-    planned = [_planned(rule, now, labels) for rule in _rules(files)]
+    """The lines to print."""
+    planned = [_planned(rule, now, labels) for rule in rules]
     if output == "json":
         yield json.dumps(planned, indent=2, ensure_ascii=False)
         return
@@ -50,7 +46,9 @@ def _planned(rule: Mapping[str, Any], now: Instant, labels: Mapping[str, str]) -
         read_rule = read(stored)
     except MalformedError as error:
         held = [{"reason": "Malformed", "message": str(error)}]
-        return {"name": name, "held": held, "interval": [], "backfill": []}
+        counts = {"interval": 0, "backfill": 0}
+        told = {"count": counts, "estimate": {}, "held": held, "interval": [], "backfill": []}
+        return {"name": name, **told}
     settings = Settings(endpoints={read_rule.spec.database: ""}, labels=labels)
     return explain(read_rule, plan(read_rule, Observed(), now, settings, evaluate), now, settings)
 
@@ -61,21 +59,34 @@ def _lacks_end(rule: Mapping[str, Any]) -> bool:
     return isinstance(backfill, dict) and backfill.get("end") is None
 
 
-def _rules(files: Iterable[str]) -> Iterator[Mapping[str, Any]]:
-    for file in files:
-        found = 0
-        for document in _documents(file):
-            if not isinstance(document, dict) or document.get("kind") not in (
-                KIND,
-                "List",
-                f"{KIND}List",
-            ):
-                raise UnreadableError(f"{file}: holds an object that is no {KIND}")
-            items = [document] if document["kind"] == KIND else document.get("items") or []
-            found += len(items)
-            yield from items
-        if not found:
-            raise UnreadableError(f"{file}: holds no {KIND}")
+def is_file(word: str) -> bool:
+    """Whether a word of the command line means a file, and not the name of a rule.
+
+    A rule's name may hold dots, so only what looks like YAML or JSON, or is there, is a file.
+    """
+    looks = word == "-" or "/" in word or Path(word).suffix in (".yaml", ".yml", ".json")
+    return looks or Path(word).is_file()
+
+
+def in_file(file: str) -> Iterator[Mapping[str, Any]]:
+    """The rules in a file; ``-`` is standard input.
+
+    Raises:
+        UnreadableError: it cannot be read, or holds something else.
+    """
+    found = 0
+    for document in _documents(file):
+        if not isinstance(document, dict) or document.get("kind") not in (
+            KIND,
+            "List",
+            f"{KIND}List",
+        ):
+            raise UnreadableError(f"{file}: holds an object that is no {KIND}")
+        items = [document] if document["kind"] == KIND else document.get("items") or []
+        found += len(items)
+        yield from items
+    if not found:
+        raise UnreadableError(f"{file}: holds no {KIND}")
 
 
 def _documents(file: str) -> list[Any]:
@@ -90,8 +101,10 @@ def _documents(file: str) -> list[Any]:
 
 
 def _text(each: Mapping[str, Any]) -> Iterator[str]:
-    runs, past = len(each["interval"]), len(each["backfill"])
+    runs, past = each["count"]["interval"], each["count"]["backfill"]
     yield f"{each['name']}: {runs} interval and {past} backfill windows due"
+    for kind, estimate in each["estimate"].items():
+        yield f"  {kind} estimate: {estimate['duration']} ({estimate['from']})"
     for held in each["held"]:
         yield f"  held: {held['reason']}: {held['message']}"
     for kind in ("interval", "backfill"):

@@ -37,6 +37,39 @@ def test_end_is_exclusive_and_query_end_is_what_the_text_says() -> None:
     assert set(window) == {"start", "end", "queryEnd", "command", "token"}
 
 
+def test_it_counts_and_says_how_long_that_should_take_and_from_what() -> None:
+    world = backfilling(6, suspend=False, maxInFlight=4)
+    unknown = {"duration": "unknown", "from": "no operation of this rule has ended yet"}
+    told = _told(world)
+    assert told["count"] == {"interval": 1, "backfill": 6}
+    assert told["estimate"] == {"interval": unknown, "backfill": unknown}
+    world.kusto.seconds = 90
+    world.run()
+    world.sleep(5)
+    world.edit(backfill=span("2026-11-20T06:00:00Z", "2026-11-20T15:00:00Z", maxInFlight=4))
+    told = _told(world)
+    assert told["count"] == {"interval": 5, "backfill": 9}
+    assert told["estimate"]["interval"] == {
+        "duration": "3m",
+        "from": "1m30s an operation on average, as its interval runs took; up to 4 at once",
+    }
+    assert told["estimate"]["backfill"] == {
+        "duration": "4m30s",
+        "from": f"1m30s an operation on average, as its backfill from {FIRST} took; up to 4 at"
+        " once",
+    }
+
+
+def test_what_an_ended_request_left_unfinished_is_planned_when_it_is_asked_for_again() -> None:
+    world = backfilling(6, maxInFlight=2)
+    world.kusto.is_slow = True
+    world.settle()
+    world.edit(backfill=...)
+    world.settle()
+    world.edit(backfill=span(FIRST, hours(7)[6]))
+    assert _starts(_told(world)) == hours(6)
+
+
 def test_it_lists_no_window_that_is_not_due() -> None:
     world = backfilling(104)
     told = _told(world)
