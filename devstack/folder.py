@@ -55,7 +55,7 @@ class Folder:
 
     @property
     def bin(self) -> Path:
-        """Links to the kubectl and the helm of this stack, for PATH."""
+        """Links to this stack's kubectl, its plugin and its helm, for PATH."""
         return self.root / "bin"
 
     def log(self, name: str) -> Path:

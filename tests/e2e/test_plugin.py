@@ -1,10 +1,7 @@
 """`kubectl summaryrule` on the real stack, found by the real kubectl as a plugin."""
 
 import json
-import os
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -13,13 +10,11 @@ from tests.e2e.lab import Lab, hours_ago
 
 
 class Plugin:
-    """The user's shell: kubectl and the plugin on PATH, and a rule to speak of."""
+    """The user's shell, as `devstack env` sets it up, and a rule to speak of."""
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
-        own = lab.stack.env()
-        path = os.pathsep.join([own["PATH"], str(Path(sys.executable).parent)])
-        self.env = {**own, "PATH": path, "KUBECTL": str(lab.stack.kubectl)}
+        self.env = lab.stack.env()
 
     def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
