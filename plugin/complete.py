@@ -46,11 +46,8 @@ def _plain(words: Sequence[str]) -> list[str]:
 
 def _names(words: Sequence[str]) -> list[str]:
     """Names of rules; none when the cluster does not answer at once."""
-    chosen = [
-        f"--{'namespace' if flag == '-n' else flag.lstrip('-')}={value}"
-        for flag, value in pairwise(words)
-        if flag in FLAGS
-    ]
+    chosen = [f"--{_long(flag)}={value}" for flag, value in pairwise(words) if flag in FLAGS]
+    chosen += [word for word in words if word.partition("=")[0] in FLAGS and "=" in word]
     try:
         done = subprocess.run(  # noqa: S603 - the user's own kubectl
             [os.environ.get("KUBECTL", "kubectl"), "get", RESOURCE, "-o", "name", *chosen],
@@ -62,6 +59,10 @@ def _names(words: Sequence[str]) -> list[str]:
     except (OSError, subprocess.TimeoutExpired):
         return []
     return [line.partition("/")[2] for line in done.stdout.splitlines()]
+
+
+def _long(flag: str) -> str:
+    return "namespace" if flag == "-n" else flag.lstrip("-")
 
 
 if __name__ == "__main__":
