@@ -22,7 +22,7 @@ NOT_RUN = {
     ("docs/troubleshooting.md", "it would open admission for the tests beside it"),
     (
         "docs/upgrade.md",
-        "the stack of the tests has nothing to go back to; tests/chart/test_release.py does it",
+        "the stack of the tests has nothing to go back to; tests/chart/test_upgrade.py does it",
     ),
     ("docs/uninstall.md", "it would take every rule from the tests beside it"),
 }
