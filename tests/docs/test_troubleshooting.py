@@ -97,7 +97,7 @@ def test_every_reason_of_a_condition_or_hold_has_its_line() -> None:
 
 
 def told_of_holds() -> set[str]:
-    """What `holds.told` makes Events of: the holds of a whole rule but criteria of other clusters."""
+    """What `holds.told` makes Events of: holds of a whole rule, but other clusters' criteria."""
     tree = ast.parse((ROOT / "summaryrule" / "holds.py").read_text(encoding="utf-8"))
     functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     makers = [functions["hold"], functions["condition"]]
