@@ -199,8 +199,10 @@ class Elector:
             await asyncio.wait({renewing, working}, return_when=asyncio.FIRST_COMPLETED)
             lost = renewing.done() and not working.done()
         finally:
-            await _cancelled(working)
-            await _cancelled(renewing)
+            try:
+                await _cancelled(working)
+            finally:
+                await _cancelled(renewing)
         if lost:
             renewing.result()
             raise LeaseLost(f"the Lease {self.name} was lost; the work has been stopped")
@@ -291,12 +293,18 @@ def _ungrouped() -> Iterator[None]:
 
 
 async def _cancelled(task: "asyncio.Future[None]") -> None:
-    """Cancel and wait to the end, however long it takes."""
+    """Cancel and wait to the end, however long it takes, even if this is cancelled meanwhile."""
     task.cancel()
+    interrupted: asyncio.CancelledError | None = None
     while not task.done():
-        await asyncio.wait({task})
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            interrupted = error
     if not task.cancelled() and task.exception() is not None:
         log.info("ended with %r", task.exception())
+    if interrupted is not None:
+        raise interrupted
 
 
 def _micro_time(ticks: int) -> str:

@@ -1,6 +1,7 @@
 """``worker run``: the whole worker, wired. Called by ``__main__`` with parsed options.
 
-Every process mirrors the rules and answers probes; the one that holds the Lease also works.
+Every process mirrors the rules and answers probes; it works on those whose shard it holds, which
+is all of them for the one that holds the Lease of an only shard.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import signal
 import socket
 import uuid
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 from kubernetes.aio.client.api_client import ApiClient
@@ -19,7 +21,6 @@ from summaryrule.settings import Settings
 from worker.berths import Berths, share
 from worker.board import Board
 from worker.clock import SystemClock
-from worker.errors import LeaseLost
 from worker.execute import Executor
 from worker.expression import evaluate
 from worker.health import Health
@@ -30,14 +31,13 @@ from worker.kube.leases import KubeLeases
 from worker.kube.reflector import Reflector
 from worker.kube.resource import SUMMARY_RULES
 from worker.kube.rules import KubeRules
-from worker.kube.store import Key, Store
+from worker.kube.store import Key
 from worker.kusto.commands import KustoCommands
 from worker.kusto.credentials import credential, require_trusted
 from worker.kusto.endpoints import is_loopback, parse_endpoints
 from worker.kusto.service import Service
-from worker.lease import Elector, Leadership
 from worker.ledger import Ledger
-from worker.loop import work
+from worker.loop import work_until
 from worker.metrics import Metrics
 from worker.options import labels
 from worker.page import pages
@@ -46,6 +46,8 @@ from worker.ports import Clock
 from worker.queue import Queue
 from worker.reader import Reader
 from worker.reconcile import Reconciler
+from worker.shards import Hold, Shards
+from worker.slices import Slice, Slices
 from worker.tally import Tally
 
 log = logging.getLogger(__name__)
@@ -93,20 +95,24 @@ class _Worker:
         self._options, self._settings = options, settings
         self._api, self._kusto = api, kusto
         self._clock, self._metrics = clock, metrics
-        self._queue: Queue[Key] = Queue(clock)
-        self._store = Store(self._queue.add)
+        self._reader = Reader()
+        self._tally = Tally(metrics, self._reader)
+        self._store = Slices(options.shards)
         self._reflector = Reflector(api, SUMMARY_RULES.collection(), self._store)
         self._identity = options.identity or f"{socket.gethostname()}_{uuid.uuid4()}"
-        self._elector = Elector(
-            KubeLeases(api, options.namespace), options.lease, self._identity, clock
-        )
+        leases = KubeLeases(api, options.namespace)
+        self._shards = Shards(leases, options.lease, options.shards, self._identity, clock)
 
     async def run(self) -> None:
-        """Mirror, answer probes, and lead whenever the Lease can be had."""
+        """Mirror, answer probes, and work whenever a Lease can be had."""
         metrics = self._metrics
-        metrics.queue_depth(lambda: self._queue.depth)
+        metrics.queue_depth(lambda: self._store.depth)
         metrics.rules(lambda: len(self._store))
-        metrics.leader(lambda: self._elector.is_leader)
+        metrics.leader(lambda: self._shards.is_leader)
+        for shard in range(len(self._shards)):
+            metrics.shard(
+                shard, partial(self._shards.leads, shard), partial(self._store.count, shard)
+            )
         health = Health(
             self._options.host,
             self._options.port,
@@ -125,7 +131,7 @@ class _Worker:
             self._store,
             self._clock,
             self._identity,
-            lambda: self._elector.is_leader,
+            lambda: self._shards.is_leader,
             self._kusto.troubles,
         )
 
@@ -133,37 +139,45 @@ class _Worker:
         return None if self._reflector.synced.is_set() else "the rules are not listed yet"
 
     async def _campaign(self) -> None:
-        while True:
-            try:
-                await self._elector.run(self._lead)
-            except LeaseLost as error:
-                log.warning("%s", error)
-
-    async def _lead(self, leadership: Leadership) -> None:
+        # A worker that has seen no rules yet would hold shards and do nothing for them.
         await self._reflector.synced.wait()
-        ledger, reader = Ledger(), Reader()
-        rules = KubeRules(self._api)
-        events = KubeEvents(self._api, self._clock)
-        poller = Poller(self._kusto, ledger, self._clock, self._queue.add)
-        executor = Executor(rules, self._kusto, events, ledger, leadership)
-        reconciler = Reconciler(
+        await self._shards.run(self._work)
+
+    async def _work(self, hold: Hold) -> None:
+        queue: Queue[Key] = Queue(self._clock)
+        # What this process knew before it held the shard may be old news: every rule is looked at.
+        with self._store.followed(hold.shard, queue) as mirror, self._counted(hold.shard):
+            reconciler = self._reconciler(hold, mirror, queue)
+            async with _background(reconciler.poller.run()):
+                await work_until(
+                    hold.leaving, queue, reconciler, self._metrics, self._options.workers
+                )
+
+    def _reconciler(self, hold: Hold, mirror: Slice, queue: Queue[Key]) -> Reconciler:
+        rules, events = KubeRules(self._api), KubeEvents(self._api, self._clock)
+        ledger = Ledger()
+        return Reconciler(
             rules,
-            self._store,
+            mirror,
             ledger,
-            poller,
-            executor,
+            Poller(self._kusto, ledger, self._clock, queue.add),
+            Executor(rules, self._kusto, events, ledger, hold),
             self._clock,
             self._settings,
             evaluate,
-            Tally(self._metrics, reader),
-            reader,
-            Berths(share(self._options.workers, self._settings.endpoints), self._queue.add),
+            self._tally,
+            self._reader,
+            Berths(share(self._options.workers, self._settings.endpoints), queue.add),
         )
-        # What this process knew before it led may be old news: look at every rule.
-        for rule in self._store:
-            self._queue.add((rule["metadata"]["namespace"], rule["metadata"]["name"]))
-        async with _background(poller.run()):
-            await work(self._queue, reconciler, self._metrics, self._options.workers)
+
+    @contextlib.contextmanager
+    def _counted(self, shard: int) -> Iterator[None]:
+        """Whoever holds the shard next counts its rules; two would both be believed."""
+        try:
+            yield
+        finally:
+            for key in self._store.keys(shard):
+                self._tally.forget(key)
 
 
 @contextlib.asynccontextmanager

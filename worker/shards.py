@@ -96,6 +96,11 @@ class Shards:
     def __len__(self) -> int:
         return len(self._electors)
 
+    @property
+    def is_leader(self) -> bool:
+        """Whether this worker may act on any rules right now."""
+        return any(self.leads(shard) for shard in range(len(self)))
+
     def leads(self, shard: int) -> bool:
         """Whether this worker may act on the shard's rules right now."""
         is_alone = len(self) == 1

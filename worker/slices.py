@@ -29,6 +29,11 @@ class Slices(Store):
         """How many rules belong to the shard."""
         return self._counts[shard]
 
+    @property
+    def depth(self) -> int:
+        """Rules of the followed shards that are due and wait."""
+        return sum(queue.depth for queue in self._queues.values())
+
     def shard(self, item: dict[str, Any]) -> int:
         """Which shard an object belongs to."""
         return shard_of(item["metadata"]["uid"], self._shards)

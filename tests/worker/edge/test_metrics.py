@@ -72,3 +72,13 @@ def test_gauges_are_asked_at_each_scrape() -> None:
     depth[0] = 5
     assert series(metrics)["summaryrule_worker_queue_depth[]"] == 5
     assert series(metrics)["summaryrule_worker_leader[]"] == 1
+
+
+def test_each_shard_has_a_leader_and_a_count_of_rules() -> None:
+    metrics = Metrics()
+    metrics.shard(0, lambda: True, lambda: 2500)
+    metrics.shard(1, lambda: False, lambda: 2480)
+    found = series(metrics)
+    assert found["summaryrule_worker_shard_leader['0']"] == 1
+    assert found["summaryrule_worker_shard_leader['1']"] == 0
+    assert found["summaryrule_worker_shard_rules['1']"] == 2480

@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit 0: nothing found (or each mutation caught); 1: a violation (or one missed)."""
     options = _parser().parse_args(arguments)
     if options.replay is not None:
-        return _replay(options.replay, options.mutate)
+        return _replay(options)
     if options.mutations:
         return _check_mutations(options)
     return _simulate(options)
@@ -42,47 +42,49 @@ def _parser() -> argparse.ArgumentParser:
     add("--processes", type=int, default=os.cpu_count() or 1, metavar="N", help="side by side")
     add("--replay", type=int, metavar="SEED", help="run one schedule and tell all that happens")
     add("--mutate", choices=sorted(MUTATIONS), help="take this safeguard out of the worker")
+    add("--shared", action="store_true", help="several workers share the rules by shards")
     add("--mutations", action="store_true", help="take each out by turns; all must be caught")
     return parser
 
 
 def _reports(options: argparse.Namespace, mutate: str | None) -> Iterator[Report]:
     seeds = range(options.seed, options.seed + options.schedules)
-    return simulate(seeds, mutate, options.processes)
+    return simulate(seeds, mutate, options.processes, shared=options.shared)
 
 
 def _simulate(options: argparse.Namespace) -> int:
-    began, bad, submits = time.monotonic(), 0, 0
+    began, bad, submits, leads = time.monotonic(), 0, 0, 0
     for done, report in enumerate(_reports(options, options.mutate), 1):
         submits += report.counts.get("submits", 0)
+        leads += report.counts.get("leads", 0)
         if report.violations:
             bad += 1
-            _print_violation(report, options.mutate)
+            _print_violation(report, options)
         if done % 500 == 0:
             print(f"{done} schedules, {bad} with violations, {time.monotonic() - began:.0f} s")
             sys.stdout.flush()
     print(
         f"{options.schedules} schedules (seeds {options.seed} to"
         f" {options.seed + options.schedules - 1}), {submits} submits,"
+        f" {leads} times a worker took rules over,"
         f" {bad} with violations, {time.monotonic() - began:.0f} s"
     )
     return 1 if bad else 0
 
 
-def _print_violation(report: Report, mutate: str | None) -> None:
+def _print_violation(report: Report, options: argparse.Namespace) -> None:
+    shared = " --shared" if options.shared else ""
+    mutate = f" --mutate {options.mutate}" if options.mutate else ""
     print(f"seed {report.seed}: {report.violations[0]}")
-    print(
-        f"  replay: {_COMMAND}{f' --mutate {mutate}' if mutate else ''} --replay {report.seed}",
-        flush=True,
-    )
+    print(f"  replay: {_COMMAND}{shared}{mutate} --replay {report.seed}", flush=True)
 
 
-def _replay(seed: int, mutate: str | None) -> int:
-    report = one(mutate, seed, tell=True)
+def _replay(options: argparse.Namespace) -> int:
+    report = one(options.mutate, options.replay, tell=True, shared=options.shared)
     print("\n".join(report.told))
     for violation in report.violations:
         print(f"violation: {violation}")
-    print(f"seed {seed}: {len(report.violations)} violations, {report.counts}")
+    print(f"seed {report.seed}: {len(report.violations)} violations, {report.counts}")
     return 1 if report.violations else 0
 
 

@@ -6,10 +6,12 @@ A worker that was killed or ended is followed by another with a new identity and
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Any
 
 from summaryrule.settings import Settings
+from summaryrule.shards import shard_of
 from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.kube import MemoryLeases, MemoryWatch
 from tests.worker.simulation.processes import Process
@@ -18,19 +20,20 @@ from tests.worker.simulation.wire import Wire, WiredEvents, WiredKusto, WiredLea
 from tests.worker.simulation.witness import Witness, WorkerView
 from worker.backoff import Backoff
 from worker.berths import Berths, share
-from worker.errors import LeaseLost
 from worker.execute import Executor, Permission
 from worker.expression import evaluate
-from worker.kube.store import Key, Store
-from worker.lease import Elector, Leadership, Timing
+from worker.kube.store import Key
+from worker.lease import Timing
 from worker.ledger import Ledger
-from worker.loop import work
+from worker.loop import work_until
 from worker.metrics import Metrics
 from worker.poller import Poller
 from worker.ports import Clock, Events, Kusto, Rule, Rules
 from worker.queue import Queue
 from worker.reader import Reader
 from worker.reconcile import Reconciler
+from worker.shards import Hold, Shards, names
+from worker.slices import Slices
 from worker.tally import Tally
 
 LEASE = "summaryrule-operator-worker"
@@ -63,7 +66,7 @@ class Parts:
     rules: Callable[[Rules], Rules] = lambda rules: rules
     kusto: Callable[[Kusto], Kusto] = lambda kusto: kusto
     shown: Callable[[Rule], Rule] = lambda rule: rule
-    permission: Callable[[Leadership], Permission] = lambda leadership: leadership
+    permission: Callable[[Permission], Permission] = lambda permission: permission
 
 
 class CountingTally(Tally):
@@ -79,33 +82,52 @@ class CountingTally(Tally):
 
 
 class Worker:
-    """One process; `crash` is the chance that a call is its last."""
+    """One process that knows of so many `shards`; `crash` is the chance that a call is its last."""
 
     def __init__(
-        self, name: str, town: Town, parts: Parts, dice: Random, *, crash: float, skew: float
+        self,
+        name: str,
+        town: Town,
+        parts: Parts,
+        dice: Random,
+        *,
+        shards: int,
+        crash: float,
+        skew: float,
     ) -> None:
         self.name = name
         self.process = Process(dice)
         self.wire = Wire(self.process, dice, crash)
         self._town, self._parts, self._dice = town, parts, dice
         self._clock: Clock = VirtualClock(skew=skew)
-        self._queue: Queue[Key] = Queue(self._clock, lambda: Backoff(1.0, 300.0, dice.random))
-        self._store = _Shown(self._queue.add, parts.shown)
+        self._store = _Shown(shards, parts.shown)
         self._watch = MemoryWatch(town.cluster, self._store, town.lag)
         self._is_told = True
-        self._view = WorkerView(name, self._store, self._clock, self._holds_lease)
-        self._elector = Elector(
+        self._reader = Reader()
+        self._tally = CountingTally(town.metrics, self._reader, town.witness)
+        self._views = [
+            WorkerView(
+                name,
+                self._store,
+                self._clock,
+                partial(self._holds, lease),
+                partial(self._owns, shard),
+            )
+            for shard, lease in enumerate(names(LEASE, shards))
+        ]
+        self._shards = Shards(
             WiredLeases(town.leases, self.wire),
             LEASE,
+            shards,
             name,
             self._clock,
             timing=TIMING,
-            backoff=Backoff(TIMING.retry, TIMING.retry, dice.random),
+            draw=dice.random,
         )
 
     def start(self) -> None:
         self._town.witness.tell(f"{self.name} starts")
-        self.task = self.process.start(self._campaign())
+        self.task = self.process.start(self._shards.run(self._work))
 
     async def end(self) -> None:
         """SIGTERM: the work is cancelled and the Lease given up."""
@@ -122,52 +144,52 @@ class Worker:
         await self.process.bury()
         await self.wire.close()
 
-    def _holds_lease(self) -> bool:
-        return self._town.leases.holder(LEASE) == self.name
+    def _holds(self, lease: str) -> bool:
+        """Whether the shard's Lease is its own, and the roster's that of all who share alike."""
+        holder, shards = self._town.leases.holder, len(self._shards)
+        common = shards == 1 or holder(LEASE) == f"{shards} shards"
+        return common and holder(lease) == self.name
 
-    async def _campaign(self) -> None:
-        while True:
-            try:
-                await self._elector.run(self._lead)
-            except LeaseLost as error:
-                self._town.witness.tell(f"{self.name}: {error}")
+    def _owns(self, shard: int, uid: str) -> bool:
+        return shard_of(uid, len(self._shards)) == shard
 
-    async def _lead(self, leadership: Leadership) -> None:
-        town, parts, ledger, reader = self._town, self._parts, Ledger(), Reader()
-        town.witness.tell(f"{self.name} leads")
-        rules = parts.rules(WiredRules(town.rules, self.wire, town.witness, self._view))
-        kusto: Kusto = WiredKusto(parts.kusto(town.kusto), self.wire, town.witness, self._view)
+    async def _work(self, hold: Hold) -> None:
+        town, parts, ledger, view = self._town, self._parts, Ledger(), self._views[hold.shard]
+        town.witness.tell(f"{self.name} leads shard {hold.shard} of {len(self._shards)}")
+        town.witness.counts["leads"] += 1
+        queue: Queue[Key] = Queue(self._clock, lambda: Backoff(1.0, 300.0, self._dice.random))
+        rules = parts.rules(WiredRules(town.rules, self.wire, town.witness, view))
+        kusto: Kusto = WiredKusto(parts.kusto(town.kusto), self.wire, town.witness, view)
         events = WiredEvents(town.events, self.wire)
-        poller = Poller(kusto, ledger, self._clock, self._queue.add)
-        executor = parts.executor(rules, kusto, events, ledger, parts.permission(leadership))
-        reconciler = Reconciler(
-            rules,
-            self._store,
-            ledger,
-            poller,
-            executor,
-            self._clock,
-            town.settings,
-            evaluate,
-            CountingTally(town.metrics, reader, town.witness),
-            reader,
-            Berths(share(_AT_ONCE, town.settings.endpoints), self._queue.add),
-        )
-        for rule in self._store:
-            self._queue.add((rule["metadata"]["namespace"], rule["metadata"]["name"]))
-        async with asyncio.TaskGroup() as tasks:
-            polling = tasks.create_task(poller.run())
-            try:
-                await work(self._queue, reconciler, town.metrics, _AT_ONCE)
-            finally:
-                polling.cancel()
+        poller = Poller(kusto, ledger, self._clock, queue.add)
+        executor = parts.executor(rules, kusto, events, ledger, parts.permission(hold))
+        with self._store.followed(hold.shard, queue) as mirror:
+            reconciler = Reconciler(
+                rules,
+                mirror,
+                ledger,
+                poller,
+                executor,
+                self._clock,
+                town.settings,
+                evaluate,
+                self._tally,
+                self._reader,
+                Berths(share(_AT_ONCE, town.settings.endpoints), queue.add),
+            )
+            async with asyncio.TaskGroup() as tasks:
+                polling = tasks.create_task(poller.run())
+                try:
+                    await work_until(hold.leaving, queue, reconciler, town.metrics, _AT_ONCE)
+                finally:
+                    polling.cancel()
 
 
-class _Shown(Store):
+class _Shown(Slices):
     """A store that shows its objects through a mutation's eyes."""
 
-    def __init__(self, changed: Callable[[Key], None], shown: Callable[[Rule], Rule]) -> None:
-        super().__init__(changed)
+    def __init__(self, shards: int, shown: Callable[[Rule], Rule]) -> None:
+        super().__init__(shards)
         self._shown = shown
 
     def put(self, item: Rule) -> None:

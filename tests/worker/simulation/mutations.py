@@ -16,8 +16,7 @@ from summaryrule.observed import Observed, Operation
 from summaryrule.reading import MalformedError, read
 from summaryrule.v1 import SummaryRuleStatus, WindowStatus
 from tests.worker.simulation.fleet import Parts
-from worker.execute import Executor
-from worker.lease import Leadership
+from worker.execute import Executor, Permission
 from worker.ports import Kusto, Rule
 
 _TAGS: Final = re.compile(r""", tags='\[.*?\]', ingestIfNotExists='\[.*?\]'""")
@@ -104,7 +103,7 @@ def _with_backfill(rule: Rule, past: dict[str, Any]) -> Rule:
 class Unchecked:
     """Without the lease check: a worker that was stopped past its deadline goes on."""
 
-    def __init__(self, _leadership: Leadership) -> None:
+    def __init__(self, _permission: Permission) -> None:
         pass
 
     def ensure(self) -> None:

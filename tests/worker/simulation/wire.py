@@ -84,12 +84,12 @@ class WiredRules:
 
     async def patch_status(self, rule: Rule, status: dict[str, Any]) -> Rule:
         self._wire.require_life()
-        self._witness.writing(self._worker)
+        self._witness.writing(self._worker, rule["metadata"]["uid"])
         return await self._wire.call(self._rules.patch_status(rule, status))
 
     async def patch(self, rule: Rule, body: dict[str, Any]) -> Rule:
         self._wire.require_life()
-        self._witness.writing(self._worker)
+        self._witness.writing(self._worker, rule["metadata"]["uid"])
         return await self._wire.call(self._patch(rule, body))
 
     async def _patch(self, rule: Rule, body: dict[str, Any]) -> Rule:

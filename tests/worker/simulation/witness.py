@@ -38,12 +38,13 @@ SCHEDULE = "schedule"
 
 @dataclass(frozen=True, slots=True)
 class WorkerView:
-    """What a worker knows."""
+    """What a worker knows, at work on one shard."""
 
     name: str
     store: Store
     clock: Clock
     holds_lease: Callable[[], bool]
+    owns: Callable[[str], bool]
     sent: set[str] = field(default_factory=set)
 
 
@@ -195,9 +196,11 @@ class Witness:
 
     # What workers do
 
-    def writing(self, worker: WorkerView) -> None:
-        """A worker is about to write to the API server."""
+    def writing(self, worker: WorkerView, uid: str) -> None:
+        """A worker is about to write a rule to the API server."""
         self.counts["writes"] += 1
+        if not worker.owns(uid):
+            self.accuse(f"{worker.name} writes {self.names[uid]}, which is another shard's")
         if not worker.holds_lease():
             self.accuse(f"{worker.name} writes without the Lease")
 
@@ -239,6 +242,8 @@ class Witness:
 
     def _judge_rule(self, worker: WorkerView, intent: Intent, at: str) -> None:
         name = self.names[intent.uid]
+        if not worker.owns(intent.uid):
+            self.accuse(f"{worker.name} submits {at} for {name}, which is another shard's")
         if self._since(self._leaving.get(intent.uid)) > GRACE:
             self.accuse(f"{name}: {at} is submitted after the rule's deletion")
         known = _known(worker, intent.uid)
