@@ -8,12 +8,13 @@ import signal
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from webhook import clock, expression, manifest
-from webhook.admission import Policy
 from webhook.arguments import parser
 from webhook.errors import WebhookError
-from webhook.offline import Verdict, judge, stored_for
+
+if TYPE_CHECKING:
+    from webhook.offline import Verdict
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,7 +29,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 128 + signal.SIGINT
 
 
+# Each command imports its own, so that neither waits for the other's libraries.
+
+
 def _review(options: Namespace) -> int:
+    from webhook import clock, expression, manifest  # noqa: PLC0415
+    from webhook.admission import Policy  # noqa: PLC0415
+    from webhook.offline import judge, stored_for  # noqa: PLC0415
+
     policy = Policy(options.worker_user, expression.problem)
     now = options.now or clock.now()
     olds = manifest.read(options.old) if options.old else []
@@ -41,7 +49,7 @@ def _review(options: Namespace) -> int:
     return 0 if all(verdict.allowed for verdict in verdicts) else 1
 
 
-def _print(verdicts: Sequence[Verdict], output: str) -> None:
+def _print(verdicts: Sequence["Verdict"], output: str) -> None:
     if output == "json":
         print(json.dumps([verdict.as_json() for verdict in verdicts], indent=2))
     else:
@@ -49,7 +57,6 @@ def _print(verdicts: Sequence[Verdict], output: str) -> None:
 
 
 def _serve(options: Namespace) -> int:
-    # Imported here so that ``review`` does not wait for the server's libraries.
     from webhook.serve import serve  # noqa: PLC0415
 
     return serve(options)
