@@ -13,7 +13,9 @@ from summaryrule.actions import (
 )
 from summaryrule.duration import Duration
 from summaryrule.instant import Instant
-from tests.domain.plan.world import FIRST, HOUR, backfilling, hours
+from summaryrule.v1 import FINALIZER
+from tests.domain.manifests import rule, span, stored
+from tests.domain.plan.world import FIRST, HOUR, World, backfilling, hours
 
 
 def test_every_window_runs_once_oldest_first() -> None:
@@ -222,3 +224,35 @@ def test_a_window_that_takes_longer_is_shown_by_itself() -> None:
     world.sleep(0.3 / 3600)
     world.settle()
     assert world.raw["spec"]["backfill"]["operationId"] == world.kusto.in_progress[0]
+
+
+def test_a_window_that_is_waited_for_briefly_keeps_the_finalizer_and_saves_two_writes() -> None:
+    now = Instant.parse("2026-11-24T06:30:00Z")
+    asked = span("2026-11-24T06:00:00Z", "2026-11-24T07:30:00Z")
+    world = World(stored(rule(asked, suspend=True, interval="10m")), now=now)
+    world.settle()
+    assert world.backfill.progress == "3/9"
+    assert world.raw["metadata"]["finalizers"] == [FINALIZER]
+    before = world.writes
+    world.now = Instant.parse("2026-11-24T06:40:00Z")
+    world.settle()
+    assert world.backfill.progress == "4/9"
+    assert world.writes - before == 8
+    world.delete()
+    world.settle()
+    assert world.raw["metadata"]["finalizers"] == []
+
+
+@pytest.mark.parametrize("why", ["an hour away", "paused"])
+def test_a_backfill_that_waits_for_long_gives_the_finalizer_up(why: str) -> None:
+    now = Instant.parse("2026-11-24T06:30:00Z")
+    asked = span("2026-11-24T04:00:00Z", "2026-11-24T09:00:00Z")
+    world = World(stored(rule(asked, suspend=True)), now=now)
+    if why == "paused":
+        world.now = Instant.parse("2026-11-24T06:50:00Z")
+    world.settle()
+    if why == "paused":
+        assert world.raw["metadata"]["finalizers"] == [FINALIZER]
+        world.edit(backfill={**world.raw["spec"]["backfill"], "suspend": True})
+        world.settle()
+    assert world.raw["metadata"]["finalizers"] == []
