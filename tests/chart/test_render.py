@@ -106,6 +106,14 @@ def test_pods_are_reached_on_their_own_port_and_reach_what_they_need(
     assert reached == [53, 53, 8443] + ([443, 3128] if component == "worker" else [])
 
 
+def test_values_of_an_older_chart_that_lack_what_is_new_render_as_the_defaults_do(
+    helm: Helm, chart: list[Object]
+) -> None:
+    """As `helm upgrade --reuse-values` hands them over."""
+    older = {"networkPolicy": {"apiServerPorts": None}, "worker": {"shards": None}}
+    assert helm.render(**older) == chart
+
+
 def test_the_pods_of_hooks_have_a_policy_too(chart: list[Object]) -> None:
     selector = only(chart, "NetworkPolicy", f"{RELEASE}-hooks")["spec"]["podSelector"]
     (component,) = selector["matchExpressions"]

@@ -211,7 +211,7 @@ def mounted(place: Path) -> Iterator[Path]:
 
 
 def test_a_disk_that_is_too_small_is_named_before_the_build(tmp_path: Path) -> None:
-    with mounted(tmp_path / "disk") as disk, pytest.raises(DevstackError, match="needs 10 GB"):
+    with mounted(tmp_path / "disk") as disk, pytest.raises(DevstackError, match="needs 11 GB"):
         build(Cache(disk), [program(tmp_path / "module", SMALL)])
 
 
