@@ -26,7 +26,7 @@ have = @test -e $(1) || { echo "make $@: this checkout has no $(1)" >&2; exit 2;
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 20
 
 .PHONY: demo
 demo: | .venv ## Show the whole path on real parts and check every row (a minute once binaries are cached)
@@ -115,6 +115,10 @@ chart-readme: | .venv ## Write the chart's README from its schema (a test holds 
 test-alerts: | .venv ## Test the alerts with promtool (the first time it is built: two minutes)
 	$(RUN) pytest -m proof tests/chart/test_alerts.py
 
+.PHONY: prove-rbac
+prove-rbac: binaries | .venv ## Take each verb from the chart's roles and print which check fails then (minutes)
+	$(RUN) pytest -m proof tests/chart/rbac
+
 .PHONY: docs
 docs: | .venv ## Build the documentation, strictly
 	$(call have,mkdocs.yml)
@@ -124,9 +128,40 @@ docs: | .venv ## Build the documentation, strictly
 bench: | .venv ## Measure crdgen against controller-gen, on this machine, interleaved
 	$(RUN) python -m bench.crdgen
 
+.PHONY: bench-worker
+bench-worker: binaries | .venv ## Measure the worker on a stack of its own: pace, writes, ten thousand rules (a quarter of an hour)
+	$(RUN) python -m bench.worker
+
 .PHONY: simulate
 simulate: | .venv ## Run the worker through ten thousand random schedules in virtual time
 	$(RUN) python -m tests.worker.simulation --schedules 10000
+
+# A proof runs for minutes on a stack of its own and prints its figures (docs/reliability.md).
+PROOF = $(RUN) pytest -q -s -m proof
+
+.PHONY: prove
+prove: ## Run every proof in turn: all targets that begin with prove-
+	@for proof in $$(grep -hoE '^prove-[a-z-]+' $(MAKEFILE_LIST) | sort -u); do $(MAKE) $$proof; done
+
+.PHONY: prove-crashes
+prove-crashes: binaries | .venv ## Kill -9 the worker after each side effect of a backfill, in turn
+	$(PROOF) tests/e2e/proofs/test_crashes.py
+
+.PHONY: prove-two-workers
+prove-two-workers: binaries | .venv ## Stop the leader past its Lease and wake it, at several moments
+	$(PROOF) tests/e2e/proofs/test_two_workers.py
+
+.PHONY: prove-failures
+prove-failures: binaries | .venv ## Show the rows of the failure table that take minutes
+	$(PROOF) tests/e2e/proofs/test_slow_failures.py tests/e2e/proofs/test_outage.py
+
+.PHONY: prove-reapply
+prove-reapply: binaries | .venv ## Apply a running backfill's manifest 200 times at random moments
+	$(PROOF) tests/e2e/proofs/test_reapplies.py
+
+.PHONY: prove-kills
+prove-kills: binaries | .venv ## Kill -9 the worker twenty times at random moments, 1 and 8 in flight
+	$(PROOF) tests/e2e/proofs/test_kills.py
 
 .PHONY: fuzz
 fuzz: | .venv ## Throw a million generated reviews at the webhook's application
