@@ -167,6 +167,14 @@ prove-kills: binaries | .venv ## Kill -9 the worker twenty times at random momen
 fuzz: | .venv ## Throw a million generated reviews at the webhook's application
 	$(RUN) python -m tests.webhook.fuzz --count 1000000
 
+.PHONY: prove-agreement
+prove-agreement: binaries | .venv ## Judge 30,000 generated specs on a real API server and in Python
+	$(RUN) pytest -q -s -m proof tests/e2e/test_agreement.py
+
+.PHONY: e2e-rotation
+e2e-rotation: binaries | .venv ## Restart replicas, rotate leaves and the CA under load: no request fails
+	$(RUN) pytest -q -s -m proof tests/e2e/rotation
+
 .PHONY: release
 release: dist-chart sbom ## Write dist/: the chart, its CRD, manifests for kustomize, bill of materials, checksums
 	cd $(DIST) && find . -type f ! -name SHA256SUMS -printf '%P\n' | LC_ALL=C sort | xargs sha256sum > SHA256SUMS
