@@ -1,0 +1,95 @@
+"""An endpoint that hangs keeps its own rules waiting, and nobody else's, in virtual time."""
+
+import asyncio
+from typing import Any
+
+from summaryrule.settings import Settings
+from tests.worker.simulation.cluster import Cluster
+from tests.worker.simulation.kube import MemoryEvents, MemoryRules, MemoryWatch
+from tests.worker.simulation.kusto import MemoryKusto, World
+from tests.worker.simulation.virtual import VirtualClock, run_virtually
+from worker.berths import Berths, share
+from worker.errors import Ambiguous
+from worker.execute import Executor
+from worker.expression import evaluate
+from worker.kube.store import Key, Store
+from worker.ledger import Ledger
+from worker.loop import work
+from worker.metrics import Metrics
+from worker.poller import Poller
+from worker.queue import Queue
+from worker.reader import Reader
+from worker.reconcile import Reconciler
+from worker.tally import Tally
+
+ENDPOINTS = {"Down": "https://down", "Up": "https://up"}
+AT_ONCE = 4
+
+
+class HalfHung(MemoryKusto):
+    """Submits to `Down` get no answer for half a minute, as the client's limit has it."""
+
+    async def submit(self, database: str, command: str) -> str:
+        if database == "Down":
+            await asyncio.sleep(30)
+            raise Ambiguous("no answer in time")
+        return await super().submit(database, command)
+
+
+class Yes:
+    """A Lease that holds."""
+
+    def ensure(self) -> None:
+        """It does."""
+
+
+def rule(number: int, database: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "adx-mon.azure.com/v1",
+        "kind": "SummaryRule",
+        "metadata": {"namespace": "n", "name": f"{database.lower()}-{number:02}"},
+        "spec": {"database": database, "table": f"T{number}", "body": "T", "interval": "1h"},
+    }
+
+
+async def windows_after(seconds: float, endpoints: dict[str, str]) -> int:
+    """How many windows are in `Up` so long after twenty rules on `Down` came before its ten."""
+    clock, cluster, metrics = VirtualClock(), Cluster(), Metrics()
+    world = World(clock, databases=frozenset(endpoints))
+    queue: Queue[Key] = Queue(clock)
+    store, ledger, reader = Store(queue.add), Ledger(), Reader()
+    kusto, rules = HalfHung(world), MemoryRules(cluster)
+    poller = Poller(kusto, ledger, clock, queue.add)
+    settings = Settings(endpoints=endpoints)
+    reconciler = Reconciler(
+        rules,
+        store,
+        ledger,
+        poller,
+        Executor(rules, kusto, MemoryEvents(), ledger, Yes()),
+        clock,
+        settings,
+        evaluate,
+        Tally(metrics, reader),
+        reader,
+        Berths(share(AT_ONCE, endpoints), queue.add),
+    )
+    for number in range(20):
+        cluster.create(rule(number, "Down"))
+    for number in range(10):
+        cluster.create(rule(number, "Up"))
+    MemoryWatch(cluster, store, lambda: 0.0)
+    tasks = [
+        asyncio.create_task(poller.run()),
+        asyncio.create_task(work(queue, reconciler, metrics, AT_ONCE)),
+    ]
+    await asyncio.sleep(seconds)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    world.settle()
+    return sum(append.database == "Up" for append in world.appended)
+
+
+def test_rules_of_other_endpoints_go_on_while_one_hangs() -> None:
+    assert run_virtually(windows_after(10, ENDPOINTS)) == 10
