@@ -232,7 +232,7 @@ def test_the_example_computes_what_it_says(lab: Lab, file: str) -> None:
 def test_every_example_is_run_and_listed() -> None:
     files = {str(path.relative_to(FOLDER)) for path in FOLDER.glob("*.yaml")}
     assert files == {name for name in CASES if "/" not in name} | {FIRST}
-    listed = (FOLDER / "README.md").read_text()
+    listed = (ROOT / "docs" / "examples.md").read_text()
     assert [name for name in sorted(files) if f"`{name}`" not in listed] == []
 
 
