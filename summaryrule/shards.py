@@ -1,7 +1,7 @@
 """Which shard a rule belongs to, and how many shards each worker should hold.
 
 ``worker.shards`` asks both. Every worker answers them alike from what it sees, so nobody has to
-tell anybody: docs/decisions/0018.
+tell anybody: docs/decisions/0030.
 """
 
 from collections.abc import Mapping

@@ -11,7 +11,7 @@ With several, each worker
 3.  acts on a rule only while both Leases last, its shard's and the roster's. The renew deadline of
     either cancels the work.
 
-Why so, and what was weighed: docs/decisions/0018.
+Why so, and what was weighed: docs/decisions/0030.
 """
 
 import asyncio
