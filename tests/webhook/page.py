@@ -1,0 +1,92 @@
+"""What docs/webhook.md shows, and what the code says to the same: read by `test_page`.
+
+The page's clock stands at 2026-11-24T06:00:00Z. A YAML block is a part of a rule, laid over one
+that is fine; the text block after it is what is said.
+"""
+
+import re
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from summaryrule.instant import Instant
+from summaryrule.validation import review
+from tests.webhook.reviews import NOW, WORKER, Json, rule
+from webhook.admission import Policy
+from webhook.expression import problem
+from webhook.offline import Verdict, judge
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "webhook.md"
+REFUSED: Final = "<!-- refused -->"
+_BLOCK: Final = re.compile(
+    r"^(?P<mark><!-- [^\n]+ -->)?\n```(?P<language>\w+)\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+_NOW: Final = Instant.parse(NOW)
+_POLICY: Final = Policy(WORKER, problem)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A part of a rule, whether it is there to be refused, and what the page says is said."""
+
+    part: Json
+    is_refused: bool
+    shown: str
+
+    @property
+    def rule(self) -> Json:
+        """The whole rule."""
+        fine = rule()
+        fine["metadata"]["name"] = "cpu"
+        return _laid_over(fine, self.part)
+
+    @property
+    def said(self) -> str:
+        """What the code says: the refusal, else the warnings, a line each."""
+        verdict = judge(None, self.rule, user="alice", policy=_POLICY, now=_NOW)
+        if verdict.allowed and self.shown.startswith("The "):
+            return _unmutated(self.rule)
+        text = str(verdict)
+        return _text(text if self.is_refused else text.rpartition("\n")[0])
+
+
+def examples(page: str) -> list[Example]:
+    """Every YAML block that a text block follows."""
+    blocks = list(_BLOCK.finditer(page))
+    pairs = [
+        (one, other)
+        for one, other in pairwise(blocks)
+        if (one["language"], other["language"]) == ("yaml", "text")
+    ]
+    return [
+        Example(yaml.safe_load(one["text"]), one["mark"] == REFUSED, _text(other["text"]))
+        for one, other in pairs
+    ]
+
+
+def _unmutated(new: Json) -> str:
+    """What `/validate` says where `/mutate` was not reached."""
+    found = review(None, new, user="alice", worker=WORKER, now=_NOW, parse_cel=problem)
+    return _text(
+        str(
+            Verdict(name="cpu", allowed=False, violations=found.violations, warnings=(), object=new)
+        )
+    )
+
+
+def _text(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.splitlines())
+
+
+def _laid_over(under: Mapping[str, Any], over: Mapping[str, Any]) -> Json:
+    both = dict(deepcopy(under))
+    for key, value in over.items():
+        nested = isinstance(value, dict) and isinstance(both.get(key), dict)
+        both[key] = _laid_over(both[key], value) if nested else value
+    return both

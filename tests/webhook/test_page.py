@@ -1,0 +1,99 @@
+"""docs/webhook.md says what the code says: each refusal, warning, metric and audit annotation."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import pytest
+
+from summaryrule import rules
+from summaryrule.case import Case
+from summaryrule.caution import CAUTIONS
+from summaryrule.defaulting import default
+from summaryrule.instant import Instant
+from summaryrule.rules import Rule
+from summaryrule.validation import CHECKS
+from tests.webhook.page import PAGE, Example, examples
+from tests.webhook.reviews import NOW, WORKER, as_go_writes, review, rule
+from webhook.admission import Policy, mutate, validate
+from webhook.expression import problem
+from webhook.metrics import PREFIX, Metrics
+from webhook.review import decode
+
+TEXT = PAGE.read_text(encoding="utf-8")
+EXAMPLES = examples(TEXT)
+# These need a stored rule; tests/domain/admission has them.
+OF_STORED_RULES = {"has_run_before"}
+SENTENCES = {
+    "IS_INTERVAL": "must be a Go duration of at least 1m",
+    "IS_DELAY": "must be a Go duration of 0s or more",
+    "IS_TIME": "must be an RFC 3339 time",
+    "IS_BARE": "must be the bare name",
+    "IS_NAME": "must be 1 to 1024 ASCII letters",
+    "IS_ORDERED": "must be before end",
+    "IS_OURS": "are upstream's fields",
+}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda each: each.shown[:60])
+def test_the_page_shows_what_is_said(example: Example) -> None:
+    assert example.said == example.shown
+
+
+@pytest.mark.parametrize("functions", [CHECKS, CAUTIONS], ids=["checks", "cautions"])
+def test_every_check_and_caution_has_an_example(functions: Sequence[Callable[[Case], Any]]) -> None:
+    cases = [_case(example) for example in EXAMPLES]
+    shown = {each.__name__ for each in functions for case in cases if _finds(each, case)}
+    assert shown == {each.__name__ for each in functions} - OF_STORED_RULES
+
+
+def test_every_rule_of_the_schema_has_an_example() -> None:
+    shown = "\n".join(example.shown for example in EXAMPLES)
+    names = {name for name, value in vars(rules).items() if isinstance(value, Rule)}
+    assert names == SENTENCES.keys()
+    assert [name for name, words in SENTENCES.items() if words not in shown] == []
+
+
+def _case(example: Example) -> Case:
+    """As `/validate` gets it: as defaulted, but where the page says that nobody did that."""
+    made, now = example.rule, Instant.parse(NOW)
+    if not example.shown.startswith("The ") or example.is_refused:
+        made = default(None, made, user="alice", worker=WORKER, now=now).object
+    return Case({}, made, "alice", now, problem)
+
+
+def _finds(function: Callable[[Case], Any], case: Case) -> bool:
+    found = function(case)
+    return bool(list(found) if isinstance(found, Iterator) else found)
+
+
+def test_every_metric_is_listed() -> None:
+    metrics = Metrics()
+    metrics.in_flight(int)
+    for name, value in vars(Metrics).items():
+        if isinstance(value, cached_property):
+            getattr(metrics, name)
+    lines = metrics.exposition().decode().splitlines()
+    series = {line.split()[2].removeprefix(f"{PREFIX}_") for line in lines if line[:6] == "# TYPE"}
+    listed = TEXT.partition("\n## Metrics\n")[2]
+    assert len(series) > 10
+    assert [name for name in series if f"`{name}" not in listed] == []
+
+
+def test_every_audit_annotation_and_decision_is_listed() -> None:
+    backfill = {"start": "2026-11-10T00:30:00Z", "end": "2026-11-11T00:00:00Z"}
+    policy = Policy(WORKER, problem)
+    asked = [
+        decode(as_go_writes(review(rule(**spec))))
+        for spec in ({"backfill": backfill}, {"body": ".show tables"}, {})
+    ]
+    answers = [
+        decide(request, policy, Instant.parse(NOW))[0]
+        for request in asked
+        for decide in (mutate, validate)
+    ]
+    section = TEXT.partition("\n## Where it is said\n")[2].partition("\n## ")[0]
+    names = {name for answer in answers for name in answer.audit}
+    assert names == {"decision", "requested-range", "windows"}
+    decisions = {answer.decision for answer in answers} | {"passed"}
+    assert [word for word in names | decisions if f"`{word}`" not in section] == []
