@@ -8,6 +8,7 @@ import pytest
 from azure.kusto.data import KustoClient, KustoConnectionStringBuilder
 
 from devstack.stack import Stack
+from tests.e2e.faults import Faults, faults_at
 from tests.e2e.lab import Lab
 
 
@@ -19,9 +20,15 @@ def kusto(stack: Stack) -> Iterator[KustoClient]:
 
 
 @pytest.fixture
+def faults(stack: Stack) -> Iterator[Faults]:
+    with faults_at(stack.env()["KUSTO_ENDPOINT"]) as found:
+        yield found
+
+
+@pytest.fixture
 def lab(stack: Stack, kusto: KustoClient, request: pytest.FixtureRequest) -> Iterator[Lab]:
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())
     unique = f"{name[:40].strip('-')}-{uuid.uuid4().hex[:6]}"
     made = Lab(stack, kusto, unique, stack.env()["KUSTO_DATABASE"])
     yield made
-    made.kubectl("delete", "summaryrule", made.name, "--ignore-not-found", "--timeout=30s")
+    made.kubectl("delete", "summaryrule", made.name, "--ignore-not-found", "--wait=false")

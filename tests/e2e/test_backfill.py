@@ -1,11 +1,10 @@
 """A backfill on the real stack: every window once, through re-applies, crashes and edits."""
 
-import random
-import time
-
 import pytest
 
 from summaryrule.instant import Instant
+from tests.e2e.faults import Faults, fault
+from tests.e2e.kills import survive
 from tests.e2e.lab import Lab, backfill, hours_ago
 
 
@@ -41,9 +40,12 @@ def test_the_schedule_runs_beside_a_backfill(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("flags", [(), ("--server-side",), ("--server-side", "--force-conflicts")])
-def test_reapplying_a_running_backfill_keeps_its_cursor(lab: Lab, flags: tuple[str, ...]) -> None:
-    start, end = hours_ago(30), hours_ago(2)
+def test_reapplying_a_running_backfill_keeps_its_cursor(
+    lab: Lab, faults: Faults, flags: tuple[str, ...]
+) -> None:
+    start, end = hours_ago(22), hours_ago(2)
     lab.load(start, end)
+    faults.set(fault("operation-latency", seconds=0.1, match=lab.table))
     manifest = lab.rule(backfill=backfill(start, end))
     lab.admit(manifest, *flags)
     cursor, applies, conflicts = start, 0, 0
@@ -66,20 +68,5 @@ def test_reapplying_a_running_backfill_keeps_its_cursor(lab: Lab, flags: tuple[s
     lab.assert_exactly_once(start, end)
 
 
-def test_twenty_kills_at_random_moments_lose_and_double_nothing(lab: Lab) -> None:
-    start, end = hours_ago(120), hours_ago(2)
-    lab.load(start, end)
-    lab.admit(lab.rule(backfill=backfill(start, end)))
-    draw = random.Random(20)
-    kills = 0
-    while kills < 20:
-        lab.stack.until_healthy("worker")
-        time.sleep(draw.uniform(0.0, 0.8))
-        if "backfill" not in lab.get()["spec"]:
-            break
-        lab.stack.kill("worker")
-        kills += 1
-    lab.stack.until_healthy("worker")
-    lab.until_cleared(deadline=240)
-    lab.assert_exactly_once(start, end)
-    assert kills == 20
+def test_twenty_kills_at_random_moments_lose_and_double_nothing(lab: Lab, faults: Faults) -> None:
+    survive(lab, faults, in_flight=8, windows=200, seed=20)

@@ -1,0 +1,123 @@
+"""`make prove-crashes`: kill -9 right after each side effect of a backfill, in turn.
+
+A first run, undisturbed, shows which side effects there are: each write to the API server, each
+call to Kusto. Then each of them in turn kills the worker, and so does each that only a disturbed
+run has: once before the worker has heard of it, once just after. Each time the worker is started
+again, as a kubelet does, the backfill runs to its end, and the rows are compared.
+"""
+
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from devstack.stack import Stack
+from tests.e2e.candidates import Candidate, candidates
+from tests.e2e.faults import Faults, fault
+from tests.e2e.gateway import LEASE, Effect, Moment
+from tests.e2e.lab import Lab, LabMaker, backfill, hours_ago
+from tests.e2e.proofs.say import say
+
+WINDOWS = 6
+MOST_TURNS = 12
+"""Polls and renewals differ in number from run to run; so many of each are points."""
+
+QUIET = 0.6
+"""Seconds without a side effect after which a run counts as over."""
+
+pytestmark = [pytest.mark.e2e, pytest.mark.proof, pytest.mark.timeout(1800)]
+
+START, END = hours_ago(WINDOWS + 2), hours_ago(2)
+MOMENTS = {Moment.CARRIED_OUT: "before its reply", Moment.PASSED_ON: "after its reply"}
+
+
+@dataclass(frozen=True)
+class Point:
+    """The `turn`-th side effect of a run that reads `what`."""
+
+    what: str
+    turn: int
+
+
+@dataclass
+class Crash:
+    """A hook that kills the worker at a point; with none, never."""
+
+    candidate: Candidate
+    when: Moment
+    point: Point | None = None
+    happened: threading.Event = field(default_factory=threading.Event)
+
+    async def __call__(self, effect: Effect, moment: Moment) -> None:
+        is_there = self.point == Point(effect.what, effect.turn) and moment is self.when
+        if is_there and not self.happened.is_set():
+            self.candidate.send(signal.SIGKILL)
+            self.happened.set()
+
+
+@pytest.fixture(scope="module")
+def candidate(bare: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Candidate]:
+    with candidates(bare, tmp_path_factory.mktemp("worker"), "worker-0") as (only,):
+        only.start()
+        yield only
+
+
+@pytest.fixture(autouse=True)
+def _every_other_window_is_slow(bare_faults: Faults) -> None:
+    """Slow enough to be shown in spec; the quick ones between are not."""
+    starts = [hours_ago(WINDOWS + 2 - number) for number in range(0, WINDOWS, 2)]
+    bare_faults.set(
+        *(
+            fault("operation-latency", seconds=0.3, match=f"let _startTime=datetime({start})")
+            for start in starts
+        )
+    )
+
+
+def run(lab: Lab, crash: Crash) -> list[Point]:
+    """Run a backfill with one crash in it, to its end; the points that it passed before."""
+    candidate = crash.candidate
+    candidate.gateway.watch(crash)
+    lab.admit(lab.rule(backfill=backfill(START, END)))
+    last = time.monotonic() + 60
+    while not (crash.happened.wait(0.02) or is_over(candidate)):
+        assert time.monotonic() < last, f"the run does not end: {candidate.gateway.effects}"
+    passed = [Point(effect.what, effect.turn) for effect in candidate.gateway.effects]
+    if crash.happened.is_set():
+        candidate.start()
+    status = lab.until_cleared()["status"]["backfill"]
+    assert (status["phase"], status["windowsDone"]) == ("Completed", WINDOWS)
+    return passed
+
+
+def is_over(candidate: Candidate) -> bool:
+    effects = [effect for effect in candidate.gateway.effects if effect.what != LEASE]
+    is_removed = any(effect.what == "rule: backfill removed" for effect in effects)
+    return is_removed and time.monotonic() - effects[-1].at > QUIET
+
+
+@pytest.mark.parametrize("when", MOMENTS, ids=lambda when: MOMENTS[when].replace(" ", "-"))
+def test_a_kill_after_any_side_effect_loses_and_doubles_nothing(
+    when: Moment, candidate: Candidate, bare_lab: LabMaker
+) -> None:
+    say(f"\nkill -9 {MOMENTS[when]}\n     {'side effect':46} turn missing doubled")
+    ahead = deque(run(bare_lab("undisturbed"), Crash(candidate, when)))
+    tried, wrong = dict[Point, bool](), []
+    while ahead:
+        point = ahead.popleft()
+        if point in tried or point.turn > MOST_TURNS:
+            continue
+        lab, crash = bare_lab("crash"), Crash(candidate, when, point)
+        ahead.extend(run(lab, crash))
+        tried[point] = crash.happened.is_set()
+        off = lab.off(START, END)
+        wrong += [point] if any(off) else []
+        note = "" if tried[point] else "(this run passed no such point)"
+        say(f"{len(tried):4} {point.what:46} {point.turn:4} {off[0]:7} {off[1]:7} {note}")
+    say(f"{sum(tried.values())} kills at {len(tried)} points, {len(wrong)} wrong")
+    assert sum(tried.values()) > 5 * WINDOWS, "too few side effects to be all of them"
+    assert not wrong
