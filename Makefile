@@ -26,7 +26,7 @@ have = @test -e $(1) || { echo "make $@: this checkout has no $(1)" >&2; exit 2;
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 20
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | expand -t 20
 
 .PHONY: demo
 demo: | .venv ## Show the whole path on real parts and check every row (a minute once binaries are cached)
@@ -169,11 +169,18 @@ fuzz: | .venv ## Throw a million generated reviews at the webhook's application
 
 .PHONY: prove-agreement
 prove-agreement: binaries | .venv ## Judge 30,000 generated specs on a real API server and in Python
-	$(RUN) pytest -q -s -m proof tests/e2e/test_agreement.py
+	$(PROOF) tests/e2e/test_agreement.py
+
+.PHONY: prove-helm
+prove-helm: binaries | .venv ## Upgrade releases by helm 3 and 4 while their backfills run
+	$(PROOF) tests/e2e/test_admission_reapply.py
 
 .PHONY: e2e-rotation
 e2e-rotation: binaries | .venv ## Restart replicas, rotate leaves and the CA under load: no request fails
-	$(RUN) pytest -q -s -m proof tests/e2e/rotation
+	$(PROOF) tests/e2e/rotation
+
+.PHONY: prove-rotation
+prove-rotation: e2e-rotation
 
 .PHONY: release
 release: dist-chart sbom ## Write dist/: the chart, its CRD, manifests for kustomize, bill of materials, checksums
