@@ -29,7 +29,7 @@ def body_ignores_bounds(case: Case) -> str | None:
 def end_in_future(case: Case) -> str | None:
     """Windows that have not ended yet wait until they have."""
     end = case.end
-    if end is not None and end > case.now and case.changed("end"):
+    if end is not None and end.ticks > case.now.ticks and case.changed("end"):
         return (
             f"spec.backfill.end: {end} is in the future; its last windows wait until they are due"
         )

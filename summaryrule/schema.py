@@ -10,7 +10,6 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from summaryrule import rules
-from summaryrule.plain import is_plain
 from summaryrule.v1 import SummaryRuleSpec
 from summaryrule.violation import (
     Violation,
@@ -44,9 +43,7 @@ def schema(new: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> tupl
     On UPDATE (``old`` given) a value that the request did not change is not held against it, as
     the server's ratcheting does.
     """
-    if is_plain(new.get("spec")):
-        return ()
-    found = [*_structural(new), *whole_backfill(new)]
+    found = [*_structural(new), *_whole_backfill(new)]
     if not found or old is None:
         return tuple(violation for _, violation in found)
     return tuple(
@@ -92,8 +89,7 @@ def _worded(field: str, error: dict[str, Any]) -> Violation:
     return invalid(field, str(context.get("error", error["msg"])), value)
 
 
-def whole_backfill(new: Mapping[str, Any]) -> Iterator[tuple[Location, Violation]]:
-    """What the rules on a whole backfill find, and where."""
+def _whole_backfill(new: Mapping[str, Any]) -> Iterator[tuple[Location, Violation]]:
     backfill = _at(new, _BACKFILL)
     if not isinstance(backfill, dict):
         return

@@ -7,14 +7,14 @@ offline.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from summaryrule import manifest
 from summaryrule import schema as schema_stage
 from summaryrule.case import LOOKBACK_DAYS, Case, ParseCel
 from summaryrule.caution import CAUTIONS
 from summaryrule.instant import Instant
+from summaryrule.plain import is_plain
 from summaryrule.v1 import REQUESTED_BY
 from summaryrule.violation import Violation, forbidden, invalid
 from summaryrule.windows import count
@@ -22,8 +22,7 @@ from summaryrule.windows import count
 schema = schema_stage.schema
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
+class Review(NamedTuple):
     """The verdict: allowed where there is no violation. ``audit`` is for audit annotations."""
 
     violations: tuple[Violation, ...]
@@ -46,8 +45,9 @@ def review(
     """
     case = Case(dict(old or {}), dict(new), user, now, parse_cel)
     if user == worker or manifest.is_leaving(case.new) or case.is_same:
-        return Review((), (), {"decision": "passed"})
-    found = [*schema(new, old), *[check(case) for check in CHECKS]]
+        return Review((), (), {"decision": "allowed"})
+    structural = () if is_plain(case) else schema(new, old)
+    found = [*structural, *[check(case) for check in CHECKS]]
     violations = tuple(filter(None, dict.fromkeys(found)))
     warnings = () if violations else tuple(filter(None, [warn(case) for warn in CAUTIONS]))
     return Review(violations, warnings, _audit(case, denied=bool(violations)))
@@ -112,8 +112,9 @@ def EndBeforeLookback(case: Case) -> Violation | None:  # noqa: N802 - the viola
 
 def StartInFuture(case: Case) -> Violation | None:  # noqa: N802 - the violation's name
     """A backfill is about the past; what comes the schedule runs."""
-    if case.start is not None and case.start > case.now and case.changed("start"):
-        detail = f"is in the future; write a start before now ({case.now.to_seconds()})"
+    start, now = case.start, case.now
+    if start is not None and start.ticks > now.ticks and case.changed("start"):
+        detail = f"is in the future; write a start before now ({now.to_seconds()})"
         return invalid("spec.backfill.start", detail, case.backfill["start"])
     return None
 

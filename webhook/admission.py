@@ -72,15 +72,15 @@ def validate(request: Request, policy: Policy, now: Instant) -> Judgement:
         now=now,
         parse_cel=policy.parse_cel,
     )
-    decision = "denied" if found.violations else "allowed"
+    violations = found.violations
     answer = Answer(
-        allowed=not found.violations,
-        decision=decision,
-        status=invalid(request, name_of(request), found.violations) if found.violations else None,
+        allowed=not violations,
+        decision="denied" if violations else "allowed",
+        status=invalid(request, name_of(request), violations) if violations else None,
         warnings=sanitised(found.warnings),
-        audit={**found.audit, "decision": decision},
+        audit=found.audit,
     )
-    return answer, found.violations
+    return answer, violations
 
 
 def name_of(request: Request) -> str:

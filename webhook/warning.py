@@ -6,7 +6,7 @@ endpoints/filters/warning.go). So the cutting is done here, where it can be said
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 LONGEST: Final = 256
@@ -16,8 +16,10 @@ _SPACES = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 _REST: Final = "more warnings were left out"
 
 
-def sanitised(warnings: Iterable[str]) -> tuple[str, ...]:
+def sanitised(warnings: Collection[str]) -> tuple[str, ...]:
     """One line each, at most 256 characters; distinct; at most 4,096 characters in all."""
+    if not warnings:
+        return ()
     lines = tuple(dict.fromkeys(filter(None, map(_line, warnings))))
     if sum(map(len, lines)) <= LONGEST_TOGETHER:
         return lines
