@@ -42,7 +42,10 @@ class Roster(Elector):
         return {*self._alive(), self._worker}
 
     async def _take(self, lease: dict[str, Any] | None) -> dict[str, Any]:
-        return await super()._take(lease and self._signed(lease))
+        """Signed before anything else: whoever leaves must not believe to be the last."""
+        if lease is None:
+            lease = await super()._take(None)
+        return await super()._take(self._signed(lease))
 
     async def _write_renewal(self, leadership: Leadership) -> None:
         """Read before the write, as the others write the same Lease."""
@@ -66,7 +69,8 @@ class Roster(Elector):
 
     def _signed(self, lease: dict[str, Any]) -> dict[str, Any]:
         """The Lease with this worker's next renewal, and without those that are gone."""
-        counts = _counts(lease)
+        is_common = lease["spec"].get("holderIdentity") == self._identity
+        counts = _counts(lease) if is_common else {}
         self._watch(counts)
         return _with(lease, self._alive() | {self._worker: counts.get(self._worker, 0) + 1})
 

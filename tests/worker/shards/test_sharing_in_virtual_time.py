@@ -328,3 +328,17 @@ def test_a_worker_acts_on_nothing_once_the_roster_is_lost() -> None:
             assert floor.held() == {}
 
     virtually(story)
+
+
+def test_a_worker_that_goes_again_at_once_leaves_the_roster_to_the_one_that_made_it() -> None:
+    async def story() -> None:
+        floor = Floor()
+        async with floor.worker("a"):
+            await asyncio.sleep(0.1)
+            async with floor.worker("b"):
+                await asyncio.sleep(0.1)
+            roster = await floor.leases.read(LEASE, within=1)
+            assert roster is not None
+            assert roster["spec"]["holderIdentity"] == "4 shards"
+
+    virtually(story)
