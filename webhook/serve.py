@@ -63,8 +63,7 @@ async def _run(
 
 
 def _settle() -> None:
-    """Load what the first requests would wait for; spare the collector what will stay."""
-    expression.load()
+    """Spare the collector what will stay."""
     gc.collect()
     gc.freeze()
 
