@@ -1,14 +1,43 @@
 """Medians and ranges as Markdown, for docs/benchmarks.md."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from statistics import median
 from typing import Final
 
 from bench.webhook.servers import OURS, Running, Server
 
-GOALS: Final = 8
-"""Connections at which the ratios are stated."""
+CONNECTIONS: Final = 8
+"""At which the goals are stated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """How ours should compare: a bound on our value over another's."""
+
+    of: str
+    than: str
+    at_most: float | None = None
+    at_least: float | None = None
+
+    def row(self, ratio: float) -> str:
+        """The goal, what it came to, and whether that is enough."""
+        most, least = self.at_most or inf, self.at_least or 0.0
+        bound = f"at least {least:g}" if self.at_least else f"at most {most:g}"
+        met = "yes" if least <= ratio <= most else "no"
+        return f"| {self.of} {bound} times {self.than}'s | {ratio:.2f} | {met} |"
+
+
+GOALS: Final = (
+    Goal("CPU a request", "controller-runtime", at_most=0.5),
+    Goal("CPU a request", "Go net/http", at_most=1.0),
+    Goal("requests/s", "uvicorn echo", at_least=0.6),
+    Goal("requests/s", "Kopf", at_least=6),
+    Goal("requests/s", "plain FastAPI", at_least=5),
+    Goal("cold start", "Kopf", at_most=0.6),
+    Goal("RSS", "Kopf", at_most=0.9),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +54,7 @@ Samples = Mapping[tuple[str, int], Sequence[Sample]]
 
 
 def table(samples: Samples, running: Mapping[Server, Running], size: int, path: str) -> str:
-    """Everything: one row a server and number of connections, starts, ratios."""
+    """Everything: one row a server and number of connections, starts, goals."""
     rows = [
         f"`{path}`, {size} bytes a review; median (lowest to highest) of the rounds.",
         "",
@@ -37,7 +66,7 @@ def table(samples: Samples, running: Mapping[Server, Running], size: int, path: 
         "|---|---|---|",
         *(_start(server, each) for server, each in running.items()),
         "",
-        *_ratios(samples),
+        *_goals(samples, running),
     ]
     return "\n".join(rows)
 
@@ -53,14 +82,19 @@ def _start(server: Server, running: Running) -> str:
     return f"| {server.name} | {running.cold_start * 1000:,.0f} | {running.resident():,.0f} |"
 
 
-def _ratios(samples: Samples) -> list[str]:
-    ours = samples.get((OURS, GOALS))
-    if not ours:
+def _goals(samples: Samples, running: Mapping[Server, Running]) -> list[str]:
+    """Each goal as a ratio of ours to another's, medians within this run."""
+    if (OURS, CONNECTIONS) not in samples:
         return []
-    lines = []
-    for (name, connections), seen in samples.items():
-        if connections == GOALS and name != OURS:
-            cpu = median(e.cpu for e in ours) / median(e.cpu for e in seen)
-            rps = median(e.rps for e in ours) / median(e.rps for e in seen)
-            lines.append(f"- to {name}, c={GOALS}: CPU {cpu:.2f} times, requests/s {rps:.2f} times")
-    return lines
+    seen = {
+        name: each for (name, connections), each in samples.items() if connections == CONNECTIONS
+    }
+    started = {server.name: each for server, each in running.items()}
+    values: dict[str, Callable[[str], float]] = {
+        "CPU a request": lambda name: median(each.cpu for each in seen[name]),
+        "requests/s": lambda name: median(each.rps for each in seen[name]),
+        "cold start": lambda name: started[name].cold_start,
+        "RSS": lambda name: started[name].resident(),
+    }
+    head = [f"| Goal at c={CONNECTIONS} | ratio | met |", "|---|---|---|"]
+    return head + [goal.row(values[goal.of](OURS) / values[goal.of](goal.than)) for goal in GOALS]
