@@ -3,7 +3,7 @@
 Called by `controlplane.py`. Admission plugins are the server's defaults, as on a cluster.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +45,19 @@ AUDIT_POLICY: Mapping[str, Any] = {
 
 
 def order(
-    folder: Folder, authority: Authority, store: Store, egress: Egress, *, binary: Path, port: int
+    folder: Folder,
+    authority: Authority,
+    store: Store,
+    egress: Egress,
+    *,
+    binary: Path,
+    port: int,
+    gates: Sequence[str] = (),
 ) -> Child:
-    """Give the API server's order; it listens on `port` and keeps its data in `store`."""
+    """Give the API server's order; it listens on `port` and keeps its data in `store`.
+
+    `gates` are its feature gates, such as `WatchList=false`.
+    """
     url = f"https://{HOST}:{port}"
     options = {
         **_etcd(authority, store),
@@ -65,6 +75,7 @@ def order(
         "audit-log-maxsize": 256,
         "audit-log-maxbackup": 1,
         "egress-selector-config-file": _write(folder.root / "egress.yaml", _selector(egress)),
+        **({"feature-gates": ",".join(gates)} if gates else {}),
     }
     return Child(
         name=NAME,

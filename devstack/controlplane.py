@@ -4,7 +4,7 @@
 the tests work with.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -45,11 +45,14 @@ async def start(
     binaries: Mapping[str, Path],
     ports: Mapping[str, int],
     now: datetime,
+    *,
+    gates: Sequence[str] = (),
 ) -> ControlPlane:
     """Start etcd, the egress proxy and the API server; return when `/readyz` says yes.
 
-    `binaries` and `ports` go by the names of the processes; `now` dates the certificates. The
-    working directory is the state folder (the proxy's socket has a relative path).
+    `binaries` and `ports` go by the names of the processes; `now` dates the certificates; `gates`
+    are the API server's feature gates. The working directory is the state folder (the proxy's
+    socket has a relative path).
 
     Raises:
         EndedEarlyError: one of them ended or was not ready in time.
@@ -67,6 +70,7 @@ async def start(
         egress,
         binary=binaries[apiserver.NAME],
         port=ports[apiserver.NAME],
+        gates=gates,
     )
     await supervisor.spawn(server, READY_WITHIN)
     kubeconfig.write(folder.kubeconfig, server.address, authority.certificate, admin)

@@ -84,7 +84,12 @@ class Host:
         order, chosen = self._order, ports.choose(PORTS, self._order.ports)
         self.say("step", "etcd and kube-apiserver")
         plane = await controlplane.start(
-            self._supervisor, self._folder, order.binaries, chosen, datetime.now(UTC)
+            self._supervisor,
+            self._folder,
+            order.binaries,
+            chosen,
+            datetime.now(UTC),
+            gates=order.gates,
         )
         self._environment["KUBECONFIG"] = str(plane.kubeconfig)
         self._link(plane)

@@ -28,7 +28,7 @@ class Order:
     """A stack in `root` (absolute) made of `binaries`, with some ports wanted.
 
     `python` runs the chart's containers, as the image's own would: its environment is what they
-    can import.
+    can import. `gates` are the API server's feature gates, such as `WatchList=false`.
     """
 
     root: Path
@@ -36,6 +36,7 @@ class Order:
     without: frozenset[str] = frozenset()
     ports: Mapping[str, int] = field(default_factory=dict)
     python: str = sys.executable
+    gates: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Give the order as text."""
@@ -46,6 +47,7 @@ class Order:
                 "without": sorted(self.without),
                 "ports": dict(self.ports),
                 "python": self.python,
+                "gates": self.gates,
             }
         )
 
@@ -59,6 +61,7 @@ class Order:
             without=frozenset(data["without"]),
             ports=data["ports"],
             python=data["python"],
+            gates=tuple(data["gates"]),
         )
 
 

@@ -46,18 +46,19 @@ class Stack:
         without: frozenset[str] = frozenset(),
         ports: Mapping[str, int] | None = None,
         python: str = sys.executable,
+        gates: tuple[str, ...] = (),
         report: Report = silence,
     ) -> "Stack":
         """Start a stack in the folder `root` and return when it is ready.
 
-        `without`, `ports` and `python` are as in `order.py`; each step of the start is handed to
-        `report`.
+        `without`, `ports`, `python` and `gates` are as in `order.py`; each step of the start is
+        handed to `report`.
 
         Raises:
             DevstackError: it could not be started; nothing is left running.
         """
         found = binaries.resolve(report)
-        lead = Lead(Order(root.resolve(), found, without, ports or {}, python))
+        lead = Lead(Order(root.resolve(), found, without, ports or {}, python, gates))
         try:
             lead.until_ready(report)
         except BaseException:
