@@ -1,15 +1,13 @@
 """Every block of every page is run, applied, or on the list below with its reason."""
 
 import re
-from collections.abc import Callable
+from importlib.util import find_spec
 
 import pytest
 
 from tests.docs.blocks import ELSEWHERE, Block, blocks, indented, pages
 from tests.docs.shell import ROOT
 
-# Blocks of commands that take minutes, by page and first word, and what runs a part of them.
-LONG = {("docs/reliability.md", "make simulate"): "tests/worker/simulation/test_schedules.py"}
 NOT_RUN = {
     ("docs/gitops.md", "needs Argo CD's CRDs"),
     ("docs/install.md", "needs a Kusto database in Azure"),
@@ -28,6 +26,7 @@ NOT_RUN = {
 }
 SHOWN = {"text"}  # what nobody runs: messages, queries for another system
 RUN = {"console", "yaml"}
+NAMED = {"sh"}  # proofs and simulations, which have targets of their own
 
 
 def every() -> list[Block]:
@@ -35,16 +34,24 @@ def every() -> list[Block]:
 
 
 def test_every_block_is_one_that_a_test_runs_or_that_nobody_could_run() -> None:
-    others = [block for block in every() if block.language not in RUN | SHOWN]
-    assert [block for block in others if not any(map(_is_long(block), LONG))] == []
+    languages = {(block.page, block.language) for block in every()}
+    assert [each for each in languages if each[1] not in RUN | SHOWN | NAMED] == []
 
 
-def _is_long(block: Block) -> Callable[[tuple[str, str]], bool]:
-    return lambda long: block.page == long[0] and block.text.startswith(long[1])
+def test_commands_that_take_minutes_name_targets_and_modules_that_there_are() -> None:
+    found = [
+        line for block in every() if block.language in NAMED for line in block.text.split("\n")
+    ]
+    known = targets()
+    for line in filter(None, found):
+        target, module = re.match(r"make ([\w-]+)", line), re.match(r"python -m ([\w.]+)", line)
+        assert target or module, line
+        assert not target or target[1] in known, line
+        assert not module or find_spec(module[1]), line
 
 
-def test_what_takes_minutes_is_run_in_part() -> None:
-    assert all((ROOT / path).exists() for path in LONG.values())
+def targets() -> set[str]:
+    return set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
 def test_what_is_not_run_is_on_the_list_with_its_reason() -> None:
@@ -63,8 +70,6 @@ def test_every_console_block_begins_with_a_command() -> None:
 
 
 def test_the_readme_names_targets_that_there_are() -> None:
-    makefile = (ROOT / "Makefile").read_text()
-    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     named = {line.split()[1] for line in indented("README.md") if line.startswith("make ")}
     assert named
-    assert named - targets == set()
+    assert named - targets() == set()
