@@ -17,9 +17,6 @@ tool = $$($(RUN) python -m devstack binaries | awk '$$1 == "$(1)" { print $$2 }'
 # The chart of the last release, as helm packaged it: what an upgrade starts from.
 RELEASED := hack/released/summaryrule-operator-0.1.0.tgz
 
-# $(call have,PATH) refuses in one sentence while a part is not there yet.
-have = @test -e $(1) || { echo "make $@: this checkout has no $(1)" >&2; exit 2; }
-
 # The first time, downloading takes half a minute: uv shows it. Later, `--locked` keeps it in step.
 .venv:
 	$(UV) sync --locked
