@@ -124,6 +124,11 @@ docs: | .venv ## Build the documentation, strictly
 bench: | .venv ## Measure crdgen against controller-gen, on this machine, interleaved
 	$(RUN) python -m bench.crdgen
 
+.PHONY: bench-webhook
+bench-webhook: | .venv ## Measure the webhook against Go, Kopf and FastAPI on one core, interleaved (needs Go; minutes)
+	$(RUN) --group bench python -m bench.webhook
+	$(RUN) --group bench python -m bench.webhook --path /mutate
+
 .PHONY: bench-worker
 bench-worker: binaries | .venv ## Measure the worker on a stack of its own: pace, writes, ten thousand rules (a quarter of an hour)
 	$(RUN) python -m bench.worker
