@@ -74,7 +74,7 @@ class Tally:
     def lines(self) -> list[str]:
         """The report."""
         head = _ROW.format(
-            "phase", "time", "requests", "opened", "API server", "leafs", "CAs", "failed"
+            "phase", "time", "requests", "opened", "API server", "leaves", "CAs", "failed"
         )
         whole = self.total()
         return [

@@ -6,7 +6,7 @@ days: each is renewed by its own clock, in its own order, at two thirds of its l
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from time import monotonic
 
 import pytest
@@ -14,6 +14,7 @@ import pytest
 from devstack.chart import NAMESPACE, RELEASE
 from devstack.stack import Stack
 from tests.e2e.kubectl import Kubectl
+from tests.e2e.proofs.say import say
 from tests.e2e.rotation.tally import Tally
 from tests.e2e.rotation.traffic import under_load
 from tests.e2e.rotation.trust import Trust, client, prober, webhooks
@@ -29,11 +30,6 @@ DEPLOYMENT = f"deployment/{RELEASE}-webhook"
 SECRET = f"secret/{RELEASE}-webhook-ca"
 LIFETIMES = ("--leaf-lifetime=40s", "--ca-lifetime=330s", "--ca-overlap=15s")
 PATIENCE = 400.0
-
-
-def say(text: str) -> None:
-    """Print at once, while it runs (`pytest -s`)."""
-    print(text, flush=True)  # noqa: T201 - a proof prints its figures
 
 
 @pytest.fixture
@@ -96,7 +92,7 @@ async def test_restarts_and_rotations_under_load_fail_no_request(kubectl: Kubect
         async with under_load(trust, api, tally, CLIENTS):
             await live_through(kubectl, trust, tally)
         tally.end()
-    report(tally.lines())
+    say("\n".join(["", *tally.lines()]))
     whole = tally.total()
     assert whole.failures == []
     assert whole.requests >= LEAST
@@ -124,7 +120,3 @@ async def live_through(kubectl: Kubectl, trust: Trust, tally: Tally) -> None:
     tally.begin("first CA gone")
     await until(lambda: tally.total().requests >= LEAST, f"{LEAST:,} requests")
     await asyncio.sleep(10)
-
-
-def report(lines: Sequence[str]) -> None:
-    say("\n" + "\n".join(lines))
