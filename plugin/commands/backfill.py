@@ -17,6 +17,7 @@ from plugin.kubectl import Kubectl, Rule
 from plugin.words import plural
 from summaryrule.glance import duration, instant, part
 from summaryrule.instant import Instant
+from summaryrule.windows import floor
 
 RUNNING = """\
 {name} has a backfill of [{start}, {end}) under way ({progress} windows). To extend or shorten it,
@@ -25,8 +26,8 @@ give its own --start (and --request-id) with another --end; to end it for this o
 
 def backfill(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:
     """Ask for it; exit code 0 when it is asked for, or with --wait when it is done."""
-    start = asked.start or console.now().plus(-asked.last)
     rule = cluster.rule(asked.name)
+    start = asked.start or last(rule, console.now(), asked.last)
     running = goes_on(rule, start, asked.request_id)
     if running is False and not asked.replace:
         raise RefusedError(_under_way(rule))
@@ -40,6 +41,12 @@ def backfill(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> i
         return follow(cluster, asked.name, console, asked.timeout)
     console.hint(f"follow it:  kubectl summaryrule wait {asked.name}")
     return 0
+
+
+def last(rule: Rule, now: Instant, ticks: int) -> Instant:
+    """The start of the window in which `now` less so many ticks lies."""
+    interval, start = duration(part(rule, "spec").get("interval")), now.plus(-ticks)
+    return floor(start, interval) if interval and interval.ticks > 0 else start
 
 
 def request(asked: argparse.Namespace, start: Instant, *, extends: bool) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from plugin.commands import acts
-from plugin.commands.backfill import goes_on, request
+from plugin.commands.backfill import goes_on, last, request
 from plugin.commands.explain import held
 from plugin.commands.explain import lines as explained
 from plugin.commands.forecast import forecast
@@ -18,6 +18,7 @@ from plugin.console import Console
 from plugin.errors import PluginError
 from plugin.kubectl import Kubectl
 from plugin.options import kubectl_flags, parser
+from plugin.words import read_length
 from summaryrule.glance import glance
 from summaryrule.instant import Instant
 from tests.plugin.rules import NOW, condition, rule, running
@@ -61,6 +62,10 @@ def test_a_new_request_leaves_nothing_of_an_older_one() -> None:
         "maxInFlight": None,
         "suspend": None,
     }
+
+
+def test_the_last_days_begin_at_a_whole_window() -> None:
+    assert str(last(rule(), NOW, read_length("7d"))) == "2026-11-17T10:00:00Z"
 
 
 def test_another_end_for_what_runs_changes_nothing_else() -> None:
