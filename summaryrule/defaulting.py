@@ -12,7 +12,8 @@ refuse. Applying it twice changes nothing.
 5. A backfill that history has as done, judged as it is written, asks for nothing new and is taken
    out, whatever the grid has become since.
 6. A start before its end is floored to the grid, its end ceiled, both written in UTC; the start of
-   a request that history has part of stays where that one began.
+   a request that history has part of stays where that one began, and a bound that is as it was
+   stored stays as it is, whatever the interval has become: to move it would be to ask anew.
 7. Who asked is written to an annotation; nobody else can.
 """
 
@@ -149,9 +150,10 @@ def _align(draft: Draft) -> None:
     start, end = manifest.instant(draft.backfill, "start"), manifest.instant(draft.backfill, "end")
     if start is None or end is None or interval is None or start >= end:
         return
-    if not (draft.is_running and draft.backfill["start"] == draft.old_backfill.get("start")):
+    if draft.changes("start"):
         _rewrite(draft, "start", _began(draft) or floor(start, interval))
-    _rewrite(draft, "end", ceil(end, interval))
+    if draft.changes("end"):
+        _rewrite(draft, "end", ceil(end, interval))
 
 
 def _began(draft: Draft) -> Instant | None:

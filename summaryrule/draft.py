@@ -77,6 +77,10 @@ class Draft:
         names = ("start", "requestId")
         return any(self.backfill.get(name) != self.old_backfill.get(name) for name in names)
 
+    def changes(self, name: str) -> bool:
+        """Whether this field of the backfill is another than the stored one."""
+        return bool(self.backfill.get(name) != self.old_backfill.get(name))
+
     def warn(self, text: str) -> None:
         """Tell the author of a value that was changed."""
         self.warnings.append(text)

@@ -89,6 +89,8 @@ def aged(at: Instant) -> list[Step]:
     return [
         _step("a label", AGED, ("label", RESOURCE, AGED, "team=metrics"), "labeled"),
         _edit("another field", AGED, {"ingestionDelay": "5m"}),
+        _edit("the interval", AGED, {"interval": "2h"}),
+        _edit("the interval back", AGED, {"interval": "1h"}),
         _edit("more in flight", AGED, {"backfill": {"maxInFlight": 5}}),
         _refused(
             "too many in flight",
@@ -125,7 +127,7 @@ def stale(_: Instant) -> list[Step]:
     """A body and an interval that admission would refuse, stored before it did."""
     command = "is a management command; write a query, the worker wraps it in .set-or-append"
     return [
-        *untouched(STALE),
+        _step("a label", STALE, ("label", RESOURCE, STALE, "team=metrics"), "labeled"),
         _edit("another field", STALE, {"ingestionDelay": "5m"}),
         _refused(
             "another command",

@@ -205,3 +205,14 @@ def test_the_audit_says_the_range_and_its_windows() -> None:
         "requested-range": "[2026-11-20T00:00:00Z, 2026-11-21T00:00:00Z)",
         "windows": "24",
     }
+
+
+@pytest.mark.parametrize("interval", ["2h", "24h", "168h"])
+def test_another_interval_leaves_an_old_range_where_it_was_stored(interval: str) -> None:
+    """Aligning it anew would move its start, which is then judged, and 60 days ago is too long."""
+    old = rule(span("2026-09-25T11:00:00Z", "2026-09-26T11:00:00Z"))
+    verdict = admit(
+        rule(span("2026-09-25T11:00:00Z", "2026-09-26T11:00:00Z"), interval=interval), old
+    )
+    assert (verdict.violations, verdict.warnings) == ((), ())
+    assert verdict.backfill == span("2026-09-25T11:00:00Z", "2026-09-26T11:00:00Z")
