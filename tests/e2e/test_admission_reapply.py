@@ -5,6 +5,7 @@ Each tool has a rule of its own; tools go side by side.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +23,7 @@ from tests.e2e.hand import Hand, hand_on
 from tests.e2e.kubectl import RESOURCE, Kubectl, Said, at_path, side_by_side
 from tests.e2e.lab import HOUR, Lab, backfill, hours_ago
 from tests.e2e.manifests import ADMIN, END, START, asking
+from tests.e2e.proofs.say import say
 
 FIRST, SECOND = START.plus(HOUR.ticks), START.plus(2 * HOUR.ticks)
 FINISHED = hours_ago(1)
@@ -203,11 +205,13 @@ def test_helm_passes_on_what_ran_before(seen: dict[str, list[Seen]], tool: str) 
     assert any(RAN in line for line in seen[tool][-1].said.err)
 
 
+@pytest.mark.proof
+@pytest.mark.timeout(600)
 def test_upgrading_a_release_while_its_backfill_runs_loses_and_doubles_nothing(
     lab: Lab, helms: dict[str, Helm], tmp_path: Path
 ) -> None:
     """The worker runs these; a helm each upgrades them all the while."""
-    start, end = hours_ago(14), hours_ago(2)
+    start, end = hours_ago(50), hours_ago(2)
     labs = {
         tool: Lab(lab.stack, lab.kusto, f"{lab.name}-{number}") for number, tool in enumerate(HELMS)
     }
@@ -218,12 +222,13 @@ def test_upgrading_a_release_while_its_backfill_runs_loses_and_doubles_nothing(
         chart = chart_of(tmp_path / each.name, each.rule(backfill=backfill(start, end)))
         again[tool] = partial(upgrade, helms[tool], chart, HELMS[tool], each.name)
         assert again[tool]().code == 0
-    upgrades = 0
+    codes: Counter[int] = Counter()
     while any("backfill" in each.get()["spec"] for each in labs.values()):
         for said in side_by_side(again).values():
             assert said.code == 0 or any(words in str(said.err) for words in TRY_AGAIN), said
-            upgrades += said.code == 0
-    assert upgrades >= len(HELMS)
+            codes[said.code] += 1
+    say(f"{codes[0]} upgrades of running backfills, {codes[1]} more that were told to try again")
+    assert codes[0] > 5 * len(HELMS)
     for tool, each in labs.items():
         each.until_cleared()
         each.assert_exactly_once(start, end)

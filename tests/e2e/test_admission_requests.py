@@ -16,6 +16,11 @@ from tests.e2e.manifests import ADMIN, END, REQUESTER, START, asking, rule
 from tests.e2e.table import DRY, UNCHECKED, Answers, Case, invalid
 
 SECOND = 10_000_000
+MUTATED = "mutate.summaryrules.adx-mon.azure.com/decision"
+VALIDATED = "validate.summaryrules.adx-mon.azure.com/decision"
+RANGE = "validate.summaryrules.adx-mon.azure.com/requested-range"
+WINDOWS = "validate.summaryrules.adx-mon.azure.com/windows"
+WHOLE = f"[{START}, {END})"
 _REQUIRED = ("body", "database", "interval", "table")
 _INVALID = 'error: error validating "STDIN": error validating data'
 _UNTYPED = (
@@ -282,6 +287,24 @@ def answers(kubectl: Kubectl) -> Answers:
 @pytest.mark.parametrize("name", table(now()))
 def test_kubectl_prints(answers: Answers, name: str) -> None:
     answers.check(name)
+
+
+def test_the_audit_log_says_what_was_decided(kubectl: Kubectl, answers: Answers) -> None:
+    assert answers.said
+    refused = kubectl.feed(rule(body=".show tables"), "create", *DRY)
+    assert refused.code == 1
+    found = audited(kubectl)
+    judged = {(each[VALIDATED], each.get(MUTATED), each.get(RANGE)) for each in found}
+    assert ("allowed", "patched", WHOLE) in judged
+    assert ("denied", None, None) in judged
+    assert {each[WINDOWS] for each in found if each.get(RANGE) == WHOLE} == {"6"}
+
+
+def audited(kubectl: Kubectl) -> list[dict[str, str]]:
+    """The annotations of every request that admission judged."""
+    lines = kubectl.stack.audit.read_text().splitlines()
+    found = [json.loads(line).get("annotations", {}) for line in lines if VALIDATED in line]
+    return [each for each in found if VALIDATED in each]
 
 
 STORED: dict[str, tuple[dict[str, Any], str, object]] = {
