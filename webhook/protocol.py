@@ -1,7 +1,7 @@
 """HTTP/1.1 for the admission paths: a request is answered where its last byte is parsed.
 
 uvicorn runs one of these for each connection. ASGI gives every request a task and four messages,
-which cost as much as the decision (docs/decisions/0018); a decision does no I/O and has nothing to
+which cost as much as the decision (docs/decisions/0050); a decision does no I/O and has nothing to
 wait for, so here it is made in the parser's callback and written at once, head and body together.
 Every other path goes on to the ASGI app as uvicorn has it.
 
