@@ -139,6 +139,29 @@ def test_the_lease_is_given_up_only_after_the_work_has_ended() -> None:
     virtually(story)
 
 
+def test_a_leader_that_is_cancelled_twice_still_waits_for_its_work_to_end() -> None:
+    async def story() -> None:
+        leases, ended = MemoryLeases(), []
+
+        async def slow_to_stop(_leadership: Leadership) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.sleep(30)
+                ended.append(asyncio.get_running_loop().time())
+
+        leading = asyncio.ensure_future(elector(leases, "first").run(slow_to_stop))
+        await asyncio.sleep(5)
+        leading.cancel()
+        await asyncio.sleep(1)
+        leading.cancel()
+        await asyncio.wait({leading})
+        assert leading.cancelled()
+        assert ended == [35]
+
+    virtually(story)
+
+
 @pytest.mark.parametrize("hangs_past_deadline", [False, True], ids=["times out", "hangs for ever"])
 def test_a_leader_whose_renewals_hang_stops_before_another_starts(
     hangs_past_deadline: bool,  # noqa: FBT001 - a parameter of the table
