@@ -28,12 +28,13 @@ class Temporary(WorkerError):
     """The same call may succeed later.
 
     ``delay`` is how many seconds to wait before it, at least; 0 leaves that to the caller's own
-    backoff.
+    backoff. ``deadline`` is in how many seconds there is something to do without it (None: never).
     """
 
     def __init__(self, message: str, delay: float = 0.0) -> None:
         super().__init__(message)
         self.delay = delay
+        self.deadline: float | None = None
 
 
 class Conflict(Temporary):

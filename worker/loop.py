@@ -71,6 +71,8 @@ async def _once(key: Key, queue: Queue[Key], reconciler: Reconciler, metrics: Me
     except WorkerError as error:
         at_least = error.delay if isinstance(error, Temporary) else 0.0
         delay = queue.retry(key, at_least)
+        if isinstance(error, Temporary) and error.deadline is not None:
+            queue.add(key, error.deadline)
         metrics.reconciled(type(error).__name__)
         log.warning("looking again in %.1f s: %s", delay, error)
     except Exception:  # the bulkhead: a defect that one rule meets must not stop the others

@@ -25,7 +25,7 @@ from summaryrule.plan import MalformedError, Plan, plan
 from summaryrule.settings import Settings
 from summaryrule.v1 import FINALIZER
 from worker.berths import Berths
-from worker.errors import Ambiguous, Conflict, NotFound
+from worker.errors import Ambiguous, Conflict, NotFound, Temporary
 from worker.execute import Executor
 from worker.kube.store import Key, key_of
 from worker.ledger import Ledger
@@ -95,8 +95,16 @@ class Reconciler:
             with self.berths.at(self._endpoint(planned.actions), key) as has_berth:
                 if not has_berth:
                     return None
-                await self._carry_out(key, rule, planned.actions, seen)
+                await self._attempt(key, rule, planned, seen)
         return 0.0
+
+    async def _attempt(self, key: Key, rule: Rule, planned: Plan, seen: Observed) -> None:
+        """Carry the plan out; what comes of it, its time for a next look stands."""
+        try:
+            await self._carry_out(key, rule, planned.actions, seen)
+        except Temporary as error:
+            error.deadline = _seconds(planned.wake, Instant(self.clock.now()))
+            raise
 
     def _endpoint(self, actions: tuple[Action, ...]) -> str | None:
         """Where the actions lead, if to Kusto."""

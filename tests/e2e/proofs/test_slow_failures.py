@@ -112,7 +112,7 @@ def test_a_deletion_waits_a_bounded_time_for_a_cancellation_that_cannot_be_asked
         time.sleep(0.5)
     took = time.monotonic() - began
     say(f"\ndeleted, its operation not to be cancelled: let go after {took:.0f} s")
-    assert took > 55
+    assert 55 < took < 80
 
 
 def is_there(lab: Lab) -> bool:
