@@ -24,7 +24,8 @@ _MONTH: Final = LOOKBACK_DAYS * TICKS_PER_DAY
 class Case:
     """``new`` over ``old`` (empty on CREATE), sent by ``user`` at ``now``.
 
-    ``code`` is the body from its first character of code on, where this request changed it.
+    ``body`` is the body where this request changed it, ``code`` is it from its first character of
+    code on.
     """
 
     def __init__(self, old: Json, new: Json, user: str, now: Instant, parse_cel: ParseCel) -> None:
@@ -37,8 +38,8 @@ class Case:
         self.start = manifest.instant(self.backfill, "start")
         self.end = manifest.instant(self.backfill, "end")
         self._past = None if old.get("status") else _NO_PAST
-        body = self.text("body")
-        self.code = kql.first_code(body) if body else None
+        self.body = self.text("body")
+        self.code = kql.first_code(self.body) if self.body else None
 
     @property
     def past(self) -> Past:
@@ -61,6 +62,15 @@ class Case:
     def changed(self, *names: str) -> bool:
         """Whether this request changed any of these fields of the backfill."""
         return any(self.backfill.get(name) != self.old_backfill.get(name) for name in names)
+
+    @property
+    def is_within_reach(self) -> bool:
+        """Whether the range, if there is one, lies in the past, but not more than 30 days back."""
+        now = self.now.ticks
+        earliest, start, end = now - _MONTH, self.start, self.end
+        return (start is None or earliest <= start.ticks <= now) and (
+            end is None or earliest <= end.ticks <= now
+        )
 
     def is_too_old(self, at: Instant) -> bool:
         """Whether a new request may not reach back to ``at``."""

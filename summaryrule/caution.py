@@ -16,7 +16,7 @@ from summaryrule.windows import floor
 
 def body_ignores_bounds(case: Case) -> str | None:
     """A body that does not read its window's bounds computes the same thing every time."""
-    body = case.text("body")
+    body = case.body
     if not body or ("_startTime" in body and "_endTime" in body):
         return None
     missing = [name for name in ("_startTime", "_endTime") if name not in body]
@@ -70,6 +70,8 @@ CAUTIONS: Final[tuple[Callable[[Case], str | None], ...]] = (
     overlaps_schedule,
     has_run_before,
 )
+# What can be said of a range within reach.
+NEAR_CAUTIONS: Final = tuple(warn for warn in CAUTIONS if warn is not end_in_future)
 
 
 def _created(case: Case) -> Instant:

@@ -24,7 +24,8 @@ def part(holder: Json, name: str) -> Json:
 
 def annotations(rule: Json) -> Json:
     """The object's annotations."""
-    return part(part(rule, "metadata"), "annotations")
+    metadata = rule.get("metadata")
+    return part(metadata, "annotations") if isinstance(metadata, dict) else {}
 
 
 def annotation(rule: Json, name: str) -> str | None:

@@ -75,11 +75,15 @@ class AdmissionProtocol(HttpToolsProtocol):
         if self.endpoint is not None and self.deadline is None:
             self.deadline = self.loop.call_later(SLOWEST_BODY, self._give_up, self.endpoint)
 
+    def on_message_begin(self) -> None:
+        """Begin a request; uvicorn's scope for the app is made only where the app is asked."""
+        self.url, self.headers, self.expect_100_continue = b"", [], False
+
     def on_headers_complete(self) -> None:
         """Take a review up, or let uvicorn take what is none."""
         endpoint = self.endpoints.get(self.url.partition(b"?")[0])
         if endpoint is None:
-            super().on_headers_complete()
+            self._pass_on()
             return
         self.endpoint, self.is_answered, self.body = endpoint, False, bytearray()
         self.keeps_alive = (
@@ -123,6 +127,13 @@ class AdmissionProtocol(HttpToolsProtocol):
         """Read on from a peer that reads its answers again."""
         super().resume_writing()
         self.flow.resume_reading()
+
+    def _pass_on(self) -> None:
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers += headers  # in place: the scope holds this list
+        super().on_headers_complete()
 
     def _begin(self, endpoint: Endpoint) -> None:
         try:
