@@ -74,15 +74,14 @@ def addressed(
 def database(window: WindowStatus, rule: SummaryRule, settings: Settings) -> str:
     """The database through which the window's operation is asked about.
 
-    The recorded one while it is served; else the rule's own, or, after an edit of
-    ``spec.database``, one at the endpoint that the record names.
+    The one it was sent to, at the endpoint it was sent to; where that is served no more, another at
+    the same endpoint, else the rule's own.
     """
-    own, recorded = rule.spec.database, window.endpoint
-    if window.database is not None and window.database in settings.endpoints:
-        return window.database
+    own, recorded = window.database or rule.spec.database, window.endpoint
     if recorded is None or settings.endpoints.get(own) == recorded:
         return own
-    return next((name for name, at in settings.endpoints.items() if at == recorded), own)
+    same = (name for name, at in settings.endpoints.items() if at == recorded)
+    return next(same, rule.spec.database)
 
 
 def lookup(window: WindowStatus, rule: SummaryRule, settings: Settings) -> LookUpTag:

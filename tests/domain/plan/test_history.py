@@ -1,13 +1,14 @@
 """A request that ended part-way and is asked for again, on the same grid or on another."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from summaryrule.duration import Duration
 from summaryrule.instant import Instant
 from tests.domain.manifests import Json, rule, span, stored
-from tests.domain.plan.world import FIRST, HOUR, World, hours
+from tests.domain.plan.world import FIRST, HOUR, SETTINGS, World, hours
 
 END = "2026-11-20T08:00:00Z"
 OTHER_GRIDS = ["30m", "45m", "2h", "3h", "24h"]
@@ -171,3 +172,16 @@ def test_operations_leave_their_usual_time_in_status_and_in_history() -> None:
     world.run()
     assert world.backfill.operation_time == Duration.parse("1m30s")
     assert world.status.backfill_history[0].operation_time == Duration.parse("1m30s")
+
+
+def test_a_window_is_asked_about_in_the_database_that_it_was_sent_to() -> None:
+    world = World(stored(_manifest()))
+    world.settings = replace(SETTINGS, endpoints={"Telemetry": "http://k", "Other": "http://k"})
+    world.kusto.is_slow = True
+    world.settle()
+    world.edit(database="Other")
+    [flying] = world.settle().in_flight
+    assert flying.database == "Telemetry"
+    world.settings = replace(SETTINGS, endpoints={"Other": "http://k", "Elsewhere": "http://e"})
+    [flying] = world.settle().in_flight
+    assert flying.database == "Other"
