@@ -4,13 +4,14 @@
 CRD that was bypassed. It reads the very models and rules that the CRD is generated from.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from summaryrule import rules
-from summaryrule.v1 import SummaryRuleSpec
+from summaryrule.v1 import BackfillSpec, SummaryRuleSpec
 from summaryrule.violation import (
     Violation,
     invalid,
@@ -37,27 +38,43 @@ _BOUNDS: Final = {
 _BACKFILL: Final = ("spec", "backfill")
 
 
+def _defaults(model: type[BaseModel]) -> dict[str, Any]:
+    """The defaults of the CRD, as JSON, by the API's own names."""
+    return {
+        str(field.alias): str(field.default) if name == "ingestion_delay" else field.default
+        for name, field in model.model_fields.items()
+        if not field.is_required() and field.default is not None
+    }
+
+
+_DEFAULTS: Final = _defaults(SummaryRuleSpec)
+_BACKFILL_DEFAULTS: Final = _defaults(BackfillSpec)
+
+
 def schema(new: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> tuple[Violation, ...]:
     """What the schema and its CEL rules refuse in ``new``.
 
     On UPDATE (``old`` given) a value that the request did not change is not held against it, as
     the server's ratcheting does.
     """
-    found = [*_structural(new), *_whole_backfill(new)]
+    after = _as_stored(new)
+    found = [*_structural(after), *_whole_backfill(after)]
     if not found or old is None:
         return tuple(violation for _, violation in found)
+    before = _as_stored(old)
     return tuple(
-        violation for location, violation in found if _at(old, location) != _at(new, location)
+        violation
+        for location, violation in found
+        if not _is_same(_at(before, location), _at(after, location))
     )
 
 
 def _structural(new: Mapping[str, Any]) -> Iterator[tuple[Location, Violation]]:
-    spec = _without_nulls(new.get("spec"))
-    if spec is None:
+    if new.get("spec") is None:
         yield ("spec",), required("spec")
         return
     try:
-        SummaryRuleSpec.model_validate(spec)
+        SummaryRuleSpec.model_validate(new["spec"])
     except ValidationError as errors:
         for error in errors.errors(include_url=False):
             location = ("spec", *error["loc"])
@@ -66,11 +83,28 @@ def _structural(new: Mapping[str, Any]) -> Iterator[tuple[Location, Violation]]:
             yield judged, _worded(_path(location), dict(error))
 
 
+def _as_stored(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """The spec as the server stores it: without nulls, with the CRD's defaults.
+
+    NB: the server (1.37) takes a null for a field that is not there, since none is nullable.
+    """
+    spec = _without_nulls(rule.get("spec"))
+    if isinstance(spec, dict):
+        spec = {**_DEFAULTS, **spec}
+        if isinstance(spec.get("backfill"), dict):
+            spec["backfill"] = {**_BACKFILL_DEFAULTS, **spec["backfill"]}
+    return {"spec": spec}
+
+
 def _without_nulls(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """NB: the server (1.37) takes a null for a field that is not there, since none is nullable."""
     if not isinstance(value, dict):
         return value
     return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
+
+
+def _is_same(one: Any, other: Any) -> bool:  # noqa: ANN401 - JSON
+    """Whether two values are one JSON text: unlike in Python, ``0`` is not ``false``."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def _worded(field: str, error: dict[str, Any]) -> Violation:

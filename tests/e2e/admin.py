@@ -1,17 +1,17 @@
-"""How to reach a stack's API server as its admin, for what is too often asked for a kubectl."""
+"""How to reach an API server as its admin, for what is too often asked for a kubectl."""
 
 import ssl
 from base64 import b64decode
+from pathlib import Path
 
 import yaml
 
-from devstack.stack import Stack
 from webhook.certificates.context import Pair, load_pair
 
 
-def way_to(stack: Stack) -> tuple[str, ssl.SSLContext]:
-    """The API server's URL, and the TLS of its admin."""
-    config = yaml.safe_load(stack.kubeconfig.read_text())
+def way_to(kubeconfig: Path) -> tuple[str, ssl.SSLContext]:
+    """The API server's URL, and the TLS of the kubeconfig's user."""
+    config = yaml.safe_load(kubeconfig.read_text())
     cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
     authority = b64decode(cluster["certificate-authority-data"]).decode()
     context = ssl.create_default_context(cadata=authority)

@@ -57,6 +57,6 @@ class Hand:
 
 @contextmanager
 def hand_on(stack: Stack) -> Iterator[Hand]:
-    url, context = way_to(stack)
+    url, context = way_to(stack.kubeconfig)
     with httpx.Client(base_url=url, verify=context, timeout=30) as client:
         yield Hand(client)

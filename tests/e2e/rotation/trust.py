@@ -24,7 +24,7 @@ BEAT: Final = 0.2
 
 def client(stack: Stack) -> httpx.AsyncClient:
     """A client of the API server, as its admin."""
-    url, context = way_to(stack)
+    url, context = way_to(stack.kubeconfig)
     return httpx.AsyncClient(base_url=url, verify=context, timeout=10)
 
 
