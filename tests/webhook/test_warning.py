@@ -29,7 +29,7 @@ def test_a_long_warning_ends_in_an_ellipsis() -> None:
 
 
 def test_what_does_not_fit_is_said() -> None:
-    lines = sanitised(f"{number} {'x' * 250}" for number in range(40))
+    lines = sanitised([f"{number} {'x' * 250}" for number in range(40)])
     assert lines[-1] == "more warnings were left out"
     assert len(lines) == 17
 
