@@ -3,6 +3,7 @@
 import pytest
 
 from summaryrule import kql
+from summaryrule.schema import schema
 from tests.domain.admission.running import running
 from tests.domain.manifests import admit, rule
 
@@ -42,6 +43,18 @@ def test_a_null_stands_for_a_field_that_is_not_there_as_on_the_server() -> None:
     backfill = {"start": "2026-11-20T00:00:00Z", "end": "2026-11-21T00:00:00Z", "maxInFlight": None}
     verdict = admit(rule(backfill, suspend=None, criteria=None, table=None))
     assert verdict.said == ["spec.table: Required value"]
+
+
+def test_what_the_server_fills_in_or_leaves_out_is_no_change() -> None:
+    """A stored backfill without a start stays as it is, whatever a manifest spells out."""
+    old = rule({"end": "2026-11-21T00:00:00Z", "maxInFlight": 1, "suspend": False}, suspend=False)
+    new = rule({"end": "2026-11-21T00:00:00Z"}, criteria=None, ingestionDelay="5m")
+    assert schema(new, old) == ()
+
+
+def test_a_number_over_a_boolean_is_a_change() -> None:
+    found = schema(rule(suspend=0), rule(suspend=False))
+    assert [violation.field for violation in found] == ["spec.suspend"]
 
 
 def test_a_value_is_quoted_as_the_server_quotes_it() -> None:
