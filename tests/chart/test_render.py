@@ -158,6 +158,18 @@ def test_the_crd_is_kept_unless_the_user_says_otherwise(helm: Helm, chart: list[
     assert kind not in {item["kind"] for item in helm.render(crds={"enabled": False})}
 
 
+@pytest.mark.parametrize("shards", [1, 3])
+def test_the_clean_up_deletes_every_lease_that_the_worker_may_hold(helm: Helm, shards: int) -> None:
+    objects = helm.render(worker={"shards": shards})
+    held = leases_of(only(objects, "Role", f"{RELEASE}-worker"))
+    assert len(held) == (1 if shards == 1 else shards + 1)
+    assert leases_of(only(objects, "Role", f"{RELEASE}-cleanup")) == held
+    (container,) = pod_specs(objects)[f"{RELEASE}-cleanup"]["containers"]
+    assert [each for each in container["args"] if each.startswith("--lease=")] == [
+        f"--lease={name}" for name in held
+    ]
+
+
 @pytest.mark.parametrize("mode", ["certManager", "existingSecret"])
 def test_a_mounted_certificate_needs_no_right_to_secrets(helm: Helm, mode: str) -> None:
     objects = helm.render(certificates={"mode": mode, "existingSecret": {"name": "mine"}})
@@ -195,3 +207,12 @@ def test_workload_identity_marks_the_workers_account_and_pods(helm: Helm) -> Non
 
 def names(objects: list[Object], kind: str) -> list[str]:
     return [item["metadata"]["name"] for item in objects if item["kind"] == kind]
+
+
+def leases_of(role: Object) -> list[str]:
+    return [
+        name
+        for rule in role["rules"]
+        if rule["resources"] == ["leases"]
+        for name in rule.get("resourceNames", [])
+    ]
