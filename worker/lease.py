@@ -21,7 +21,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from summaryrule.instant import Instant
 from worker.backoff import Backoff
@@ -29,6 +29,8 @@ from worker.errors import Ambiguous, Conflict, LeaseLost, WorkerError
 from worker.ports import Clock
 
 log = logging.getLogger(__name__)
+
+_FAREWELLS: Final = 5
 
 
 class Leases(Protocol):
@@ -94,7 +96,7 @@ class Leadership:
 
     def extend(self, until: float) -> None:
         """The elector's own: the Lease was renewed."""
-        self._until = until
+        self._until = max(self._until, until)
 
     def revoke(self) -> None:
         """The elector's own: somebody else holds the Lease."""
@@ -259,9 +261,23 @@ class Elector:
             return
         leadership.revoke()
         try:
-            await self._write_farewell(self._held)
+            await self._say_farewell(self._held)
         except WorkerError as error:
             log.warning("the Lease %s was not given up, so it has to expire: %s", self.name, error)
+
+    async def _say_farewell(self, held: dict[str, Any]) -> None:
+        """Again while a renewal comes in between, our own that was cut off for one."""
+        lease: dict[str, Any] | None = held
+        for _ in range(_FAREWELLS):
+            if lease is None or lease["spec"].get("holderIdentity") != self._identity:
+                return
+            try:
+                await self._write_farewell(lease)
+            except Conflict:
+                lease = await self._leases.read(self.name, within=self._timing.retry)
+            else:
+                return
+        raise Conflict("it was written by others each time")
 
     async def _write_farewell(self, held: dict[str, Any]) -> None:
         spec = self._spec(held["spec"]) | {"holderIdentity": "", "leaseDurationSeconds": 1}

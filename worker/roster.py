@@ -4,13 +4,20 @@ The Lease that a single worker leads by is, with shards, held by all workers of 
 shards together: its holder is that number, and an annotation has the workers. So workers of
 another number, one included, wait until the last of these is gone, as they would for any holder.
 
-A worker counts as alive while its own count of renewals grows, by the watcher's monotonic clock.
+1.  Any write of the Lease by one of them keeps it for all. A worker that finds it changed since it
+    last looked counts from when it sent that earlier look: the change was stored later, and others
+    count from the change. So a slow API server, where writes of many workers get in each other's
+    way, costs none of them the roster.
+2.  Nobody gives it up: the last to go cannot know that it is the last. It expires.
+3.  A worker counts as alive while its own count of renewals grows, by the watcher's monotonic
+    clock. This serves the fair sharing only, nothing's safety.
 """
 
 import json
 from typing import Any, Final
 
 from worker.backoff import Backoff
+from worker.errors import Conflict
 from worker.lease import Elector, Leadership, Leases, Timing
 from worker.ports import Clock
 
@@ -34,6 +41,7 @@ class Roster(Elector):
         """``holders`` is what all of them sign the Lease with, ``worker`` this one's own name."""
         super().__init__(leases, name, holders, clock, timing=timing, backoff=backoff)
         self._worker = worker
+        self._looked: tuple[str, float] | None = None
         self._seen_counts: dict[str, tuple[int, float]] = {}
 
     @property
@@ -42,30 +50,35 @@ class Roster(Elector):
         return {*self._alive(), self._worker}
 
     async def _take(self, lease: dict[str, Any] | None) -> dict[str, Any]:
-        """Signed before anything else: whoever leaves must not believe to be the last."""
-        if lease is None:
-            lease = await super()._take(None)
-        return await super()._take(self._signed(lease))
+        self._looked = None
+        return await super()._take(lease and self._signed(lease))
 
     async def _write_renewal(self, leadership: Leadership) -> None:
-        """Read before the write, as the others write the same Lease."""
+        asked = self._clock.monotonic()
         await self._look_again(leadership)
-        if leadership.remaining > 0 and self._held is not None:
-            self._held = self._signed(self._held)
+        if leadership.remaining <= 0 or self._held is None:
+            return
+        was_renewed = self._was_renewed(str(self._held["metadata"]["resourceVersion"]), asked)
+        if was_renewed is not None:
+            leadership.extend(was_renewed + self._timing.renew_deadline)
+        self._held = self._signed(self._held)
+        try:
             await super()._write_renewal(leadership)
+        except Conflict:
+            if was_renewed is None:
+                raise
+
+    def _was_renewed(self, version: str, asked: float) -> float | None:
+        """A time before somebody's last renewal, if there was one since the last look."""
+        before, self._looked = self._looked, (version, asked)
+        return before[1] if before is not None and before[0] != version else None
 
     async def _write_farewell(self, held: dict[str, Any]) -> None:
-        """Leave it to the others, or to anybody where this one was the last."""
-        lease = await self._leases.read(held["metadata"]["name"], within=self._timing.retry)
-        if lease is None or lease["spec"].get("holderIdentity") != self._identity:
-            return
-        self._watch(_counts(lease))
+        """Leave it to the others, if there are any."""
+        self._watch(_counts(held))
         others = {each: n for each, n in self._alive().items() if each != self._worker}
-        if others:
-            within = self._timing.retry
-            await self._leases.replace(_with(lease, others), lease["spec"], within=within)
-        else:
-            await super()._write_farewell(_with(lease, {}))
+        within = self._timing.retry
+        await self._leases.replace(_with(held, others), held["spec"], within=within)
 
     def _signed(self, lease: dict[str, Any]) -> dict[str, Any]:
         """The Lease with this worker's next renewal, and without those that are gone."""

@@ -245,7 +245,7 @@ def test_workers_of_another_number_wait_until_the_last_has_gone() -> None:
                     assert floor.held() == {"old-a": 2, "old-b": 2}
                 await asyncio.sleep(60)
                 assert floor.held() == {"old-a": 4}
-            await asyncio.sleep(SETTLED)
+            await asyncio.sleep(TIMING.duration + SETTLED)
             assert len({shards for shards, _ in floor.working}) == 1
             assert "old-a" not in floor.held()
             assert floor.held()
@@ -259,7 +259,7 @@ def test_workers_of_shards_wait_for_a_single_worker_and_begin_when_it_ends() -> 
         async with floor.worker("a", shards=4), floor.worker("b", shards=4):
             await asyncio.sleep(SETTLED)
         async with floor.worker("single", shards=1):
-            await asyncio.sleep(SETTLED)
+            await asyncio.sleep(TIMING.duration + SETTLED)
             assert floor.held() == {"single": 1}
             async with floor.worker("c", shards=4):
                 await asyncio.sleep(60)
@@ -279,8 +279,8 @@ def test_what_the_work_raises_comes_out_and_the_leases_are_free() -> None:
             await Shards(leases, LEASE, 2, "a", VirtualClock()).run(broken)
         except* ZeroDivisionError:
             pass
-        held = (await leases.read_all(within=1)).values()
-        assert {lease["spec"]["holderIdentity"] for lease in held} == {""}
+        held = await leases.read_all(within=1)
+        assert {held[f"{LEASE}-{shard}"]["spec"]["holderIdentity"] for shard in (0, 1)} == {""}
 
     virtually(story)
 
@@ -330,15 +330,31 @@ def test_a_worker_acts_on_nothing_once_the_roster_is_lost() -> None:
     virtually(story)
 
 
-def test_a_worker_that_goes_again_at_once_leaves_the_roster_to_the_one_that_made_it() -> None:
+def test_a_slow_api_server_costs_many_workers_nothing() -> None:
+    async def story() -> None:
+        dice = Random(3)
+        floor = Floor(MemoryLeases(Fates(dice=dice, slowest=0.25)), dice)
+        async with AsyncExitStack() as workers:
+            for name in "abcdefgh":
+                await workers.enter_async_context(floor.worker(name, shards=8))
+            await asyncio.sleep(60)
+            assert floor.counts() == [1] * 8
+            moves = floor.moves
+            await asyncio.sleep(300)
+            assert floor.moves == moves
+
+    virtually(story)
+
+
+def test_workers_of_another_number_begin_once_the_roster_has_expired() -> None:
     async def story() -> None:
         floor = Floor()
-        async with floor.worker("a"):
-            await asyncio.sleep(0.1)
-            async with floor.worker("b"):
-                await asyncio.sleep(0.1)
-            roster = await floor.leases.read(LEASE, within=1)
-            assert roster is not None
-            assert roster["spec"]["holderIdentity"] == "4 shards"
+        async with AsyncExitStack() as old:
+            for name in "abc":
+                await old.enter_async_context(floor.worker(name, shards=4))
+            await asyncio.sleep(SETTLED)
+        async with floor.worker("next", shards=3):
+            await asyncio.sleep(TIMING.duration + SETTLED)
+            assert floor.held() == {"next": 3}
 
     virtually(story)

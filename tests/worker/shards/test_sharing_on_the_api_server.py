@@ -61,7 +61,7 @@ async def test_workers_come_to_even_shares_and_go_again(api: Api) -> None:
             assert first["spec"]["holderIdentity"] == held[0]
         await eventually(lambda: shares(held) == [4])
     given_up = await KubeLeases(api, "default").read_all(within=5)
-    names = [lease, *(f"{lease}-{shard}" for shard in range(SHARDS))]
+    names = [f"{lease}-{shard}" for shard in range(SHARDS)]
     assert {given_up[name]["spec"]["holderIdentity"] for name in names} == {""}
 
 
