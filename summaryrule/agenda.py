@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from summaryrule.actions import Action
+from summaryrule.duration import Duration
 from summaryrule.instant import Instant
 from summaryrule.v1 import BackfillStatus
 from summaryrule.windows import Tiles
@@ -18,11 +19,12 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Flying:
-    """An operation to poll."""
+    """An operation to poll; ``usual`` is how long those of its kind took of late, if known."""
 
     database: str
     operation_id: str
     submitted_at: Instant | None
+    usual: Duration | None = None
 
 
 @dataclass(frozen=True, slots=True)

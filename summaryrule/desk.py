@@ -1,9 +1,11 @@
 """What every step of a plan looks at: the rule, what was observed, the time, the settings."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from summaryrule import flight
 from summaryrule.agenda import Flying, Held
+from summaryrule.duration import Duration
 from summaryrule.instant import Instant
 from summaryrule.observed import Observed
 from summaryrule.settings import Settings
@@ -37,16 +39,21 @@ class Desk:
         return (*(runs.in_flight if runs else ()), *(past.in_flight if past else ()))
 
     def flying(self, status: SummaryRuleStatus) -> tuple[Flying, ...]:
-        """Operations to poll."""
-        return tuple(
-            Flying(
-                flight.database(window, self.rule, self.settings),
-                window.operation_id,
-                window.submitted_at,
-            )
-            for window in self.windows(status)
-            if window.operation_id is not None
+        """Operations to poll, the schedule's first."""
+        runs = status.schedule if self.runs_schedule else None
+        past = status.backfill
+        return (
+            *(self._flying(runs.in_flight, runs.operation_time) if runs else ()),
+            *(self._flying(past.in_flight, past.operation_time) if past else ()),
         )
+
+    def _flying(
+        self, windows: tuple[WindowStatus, ...], usual: Duration | None
+    ) -> Iterator[Flying]:
+        for window in windows:
+            if window.operation_id is not None:
+                where = flight.database(window, self.rule, self.settings)
+                yield Flying(where, window.operation_id, window.submitted_at, usual)
 
 
 def flies(status: SummaryRuleStatus) -> bool:

@@ -1,12 +1,14 @@
 """Asks Kusto how operations in flight stand: one request a database a tick.
 
 The reconcile loop says what each rule waits for; the poller puts the answers into the ledger and
-the rule back on the queue when they are news. A tick comes sooner while operations are young, so
-that a window of a second is not followed by seconds of waiting.
+the rule back on the queue when they are news. Where it is known how long a rule's operations
+take, ticks begin shortly before one should end and are close together then, so that a window of a
+second is not followed by seconds of waiting and one of an hour is not asked about all the time.
 """
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -24,14 +26,18 @@ log = logging.getLogger(__name__)
 _LATEST_FORM_SECONDS: Final = 6 * 3600
 """How long Kusto's latest form of ``.show operations`` knows an operation (Kusto docs)."""
 _SHARE_OF_AGE: Final = 0.1
+_SHARE_WHEN_DUE: Final = 0.05
+_EARLY: Final = 0.8
+"""The part of its usual time after which an operation is looked at closely."""
 _LONGEST_PAUSE: Final = 60.0
+_UNKNOWN: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
     """The shortest and longest time between two polls of a database, in seconds."""
 
-    shortest: float = 0.1
+    shortest: float = 0.05
     longest: float = 5.0
 
 
@@ -55,12 +61,17 @@ class Poller:
         self._waits: dict[Key, tuple[Flying, ...]] = {}
         self._polled: set[str] = set()
         self._changed = asyncio.Event()
+        self._news: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     def track(self, key: Key, flying: tuple[Flying, ...]) -> None:
         """The rule waits for these operations now, and for no others."""
+        if flying == self._waits.get(key, ()):
+            return
         if flying:
             self._waits[key] = flying
             self._changed.set()
+            for each in flying:
+                self._news[each.database].set()
         else:
             self._waits.pop(key, None)
 
@@ -80,16 +91,30 @@ class Poller:
     async def _follow(self, database: str) -> None:
         """Poll one database for as long as a rule waits for it."""
         asked = 0.0
-        while waits := self._waiting(database):
-            pace = self._delay(flying for _, flying in waits.values())
-            await asyncio.sleep(max(asked, pace))
+        while self._waiting(database):
+            await self._until_due(database, self._clock.monotonic() + asked)
             asked = await self._poll(database, self._waiting(database))
         self._polled.discard(database)
 
+    async def _until_due(self, database: str, earliest: float) -> None:
+        """Wait for the next tick; an operation that comes meanwhile may make it sooner."""
+        at, news = float("inf"), self._news[database]
+        while True:
+            news.clear()
+            now, waits = self._clock.monotonic(), self._waiting(database).values()
+            if not waits:
+                return
+            at = min(at, max(earliest, now + self._delay(flying for _, flying in waits)))
+            try:
+                async with asyncio.timeout(max(at - now, 0.0)):
+                    await news.wait()
+            except TimeoutError:
+                return
+
     def _delay(self, flying: Iterable[Flying]) -> float:
         now = Instant(self._clock.now())
-        youngest = min(_age(each, now) for each in flying) * _SHARE_OF_AGE
-        return min(max(youngest, self._pace.shortest), self._pace.longest)
+        soonest = min(_wait(each, now) for each in flying)
+        return min(max(soonest, self._pace.shortest), self._pace.longest)
 
     def _waiting(self, database: str) -> dict[str, tuple[Key, Flying]]:
         return {
@@ -101,6 +126,8 @@ class Poller:
 
     async def _poll(self, database: str, waits: dict[str, tuple[Key, Flying]]) -> float:
         """The seconds to wait at least before the next one."""
+        if not waits:
+            return 0.0
         try:
             answers = await self._ask(database, {i: flying for i, (_, flying) in waits.items()})
         except WorkerError as error:
@@ -129,6 +156,15 @@ class Poller:
         if missing:
             answers = {**answers, **await self._kusto.operations_log(database, missing)}
         return answers
+
+
+def _wait(flying: Flying, now: Instant) -> float:
+    """Seconds until the operation is worth a look; a tenth of its age where nothing is known."""
+    age = _age(flying, now)
+    if flying.usual is None:
+        return max(age * _SHARE_OF_AGE, _UNKNOWN)
+    due = flying.usual.ticks / TICKS_PER_SECOND * _EARLY
+    return max(due - age, age * _SHARE_WHEN_DUE)
 
 
 def _age(flying: Flying, now: Instant) -> float:

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Iterable
+from itertools import pairwise
 
 import pytest
 
+from summaryrule.duration import Duration
 from summaryrule.instant import Instant
 from summaryrule.observed import Operation
 from summaryrule.plan import Flying
@@ -20,9 +22,9 @@ KEY = ("n", "r")
 class Failing:
     """Fails polls of `Down` until its time; keeps the part of `worker.ports.Kusto` polled."""
 
-    def __init__(self, error: WorkerError, until: float) -> None:
+    def __init__(self, error: WorkerError, until: float, ends: float = 0.0) -> None:
         self.asked: list[float] = []
-        self._error, self._until = error, until
+        self._error, self._until, self._ends = error, until, ends
 
     def endpoint(self, database: str) -> str | None:
         return f"https://{database}"
@@ -46,7 +48,8 @@ class Failing:
         await asyncio.sleep(0)
         if now < self._until:
             raise self._error
-        return {one: Operation(one, "Completed") for one in ids}
+        state = "Completed" if now >= self._ends else "InProgress"
+        return {one: Operation(one, state) for one in ids}
 
 
 def told_after(error: WorkerError, until: float) -> float:
@@ -80,3 +83,59 @@ def test_a_throttled_poll_waits_as_long_as_it_is_asked_to_up_to_a_minute(
     asked: float, kept: float
 ) -> None:
     assert told_after(Throttled("fewer calls", asked), until=0.2) == pytest.approx(kept, abs=0.5)
+
+
+def polls_of(seconds: float, usual: str | None, *, until: float) -> list[float]:
+    """When an operation is asked about that ends after so many seconds."""
+
+    async def story() -> list[float]:
+        clock = VirtualClock()
+        kusto = Failing(Throttled("", 0.0), 0.0, ends=seconds)
+        poller = Poller(kusto, Ledger(), clock, lambda _key: None)
+        known = None if usual is None else Duration.parse(usual)
+        poller.track(KEY, (Flying("Down", "op", Instant(clock.now()), known),))
+        running = asyncio.create_task(poller.run())
+        await asyncio.sleep(until)
+        running.cancel()
+        return kusto.asked
+
+    return run_virtually(story())
+
+
+def test_an_operation_is_asked_about_closely_only_when_it_should_end() -> None:
+    asked = polls_of(60.0, "10s", until=12.0)
+    assert min(asked) == pytest.approx(5.0)
+    close = [at for at in asked if 8.0 <= at <= 12.0]
+    assert 6 <= len(close) <= 10
+    assert len(asked) == len(close) + 1
+
+
+def test_an_operation_of_a_second_is_seen_within_a_tenth_of_one() -> None:
+    asked = polls_of(1.0, "1s", until=1.2)
+    assert len(asked) <= 9
+    assert min(at for at in asked if at >= 1.0) <= 1.06
+
+
+def test_an_operation_of_which_nothing_is_known_is_asked_about_ever_more_rarely() -> None:
+    asked = polls_of(600.0, None, until=100.0)
+    gaps = [later - earlier for earlier, later in pairwise(asked)]
+    assert asked[0] == pytest.approx(0.1)
+    assert all(later >= gap - 0.01 for gap, later in pairwise(gaps))
+    assert gaps[-1] == pytest.approx(5.0)
+
+
+def test_a_short_operation_is_not_kept_waiting_by_a_long_one_of_its_database() -> None:
+    async def story() -> list[float]:
+        clock = VirtualClock()
+        kusto = Failing(Throttled("", 0.0), 0.0, ends=1e9)
+        poller = Poller(kusto, Ledger(), clock, lambda _key: None)
+        long, short = Duration.parse("1h"), Duration.parse("1s")
+        poller.track(KEY, (Flying("Down", "long", Instant(clock.now()), long),))
+        running = asyncio.create_task(poller.run())
+        await asyncio.sleep(1)
+        poller.track(("n", "s"), (Flying("Down", "short", Instant(clock.now()), short),))
+        await asyncio.sleep(2)
+        running.cancel()
+        return kusto.asked
+
+    assert min(run_virtually(story())) == pytest.approx(1.8)
