@@ -31,7 +31,10 @@ class Hand:
         return found
 
     def advance(self, name: str, start: Instant, operation: str | None) -> None:
-        """Move the cursor and give the fields up; `operation` is what flies then, if anything."""
+        """Move the cursor and give the fields up; `operation` is what flies then, if anything.
+
+        Nobody else may write meanwhile: a conflict is raised, not tried again.
+        """
         self._write(name, {"spec": {"backfill": {"start": str(start), "operationId": operation}}})
         metadata = self.get(name)["metadata"]
         entries = yielded(metadata["managedFields"])

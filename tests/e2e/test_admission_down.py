@@ -39,13 +39,19 @@ def down(kubectl: Kubectl) -> Iterator[Kubectl]:
     until(lambda: is_refused(kubectl))
     yield kubectl
     scale(kubectl, 1)
-    kubectl.stack.until_healthy("webhook", PATIENCE)
+    until(lambda: is_alone(kubectl.stack))
     until(lambda: not is_refused(kubectl))
     kubectl.must("delete", RESOURCE, HELD, LEAVING, "--ignore-not-found")
 
 
 def scale(kubectl: Kubectl, replicas: int) -> None:
     kubectl.must("scale", DEPLOYMENT, "-n", NAMESPACE, f"--replicas={replicas}")
+
+
+def is_alone(stack: Stack) -> bool:
+    """Whether the new replica is ready and the old one, which drains for seconds, has ended."""
+    found = [each for each in stack.processes() if each.name.startswith("webhook")]
+    return [(each.name, each.healthy) for each in found] == [("webhook", True)]
 
 
 def is_refused(kubectl: Kubectl) -> bool:
@@ -56,6 +62,7 @@ def until(holds: Callable[[], bool]) -> None:
     last = time.monotonic() + PATIENCE
     while not holds():
         assert time.monotonic() < last, "the webhook does not go or come"
+        time.sleep(0.05)
 
 
 def did(words: str, name: str = HELD) -> Said:
