@@ -63,7 +63,8 @@ async def _waiting(found: Rig, _options: argparse.Namespace) -> None:
 
 
 async def _many(found: Rig, options: argparse.Namespace) -> None:
-    print(f"  made in {await many.fill(found, options.rules):.0f} s", flush=True)
+    took = await asyncio.to_thread(many.fill, found, options.rules)
+    print(f"  stored in {took:.0f} s", flush=True)
     print(f"  {await many.measure(found, options.rules, options.seconds)}", flush=True)
 
 

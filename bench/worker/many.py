@@ -2,21 +2,21 @@
 
 import asyncio
 import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bench.worker.manifests import now, up_to_date
-from bench.worker.rig import NAMESPACE, Rig, until
+from bench.worker.rig import Rig, until
+from bench.worker.store import Store
 from summaryrule.actions import RecordStatus
 from summaryrule.observed import Observed
 from summaryrule.plan import plan, read
 from summaryrule.settings import Settings
 from summaryrule.v1 import dump
-from worker.kube.api import MERGE_PATCH
-from worker.kube.resource import SUMMARY_RULES
 
-_AT_ONCE = 16
+_TOGETHER = 100
 _HOUR = 3600
 _FEW = 10
 
@@ -41,26 +41,26 @@ class Figures:
         )
 
 
-async def fill(rig: Rig, count: int) -> float:
-    """Make so many rules whose windows fall due evenly over the hour; the seconds it took."""
-    began = time.monotonic()
-    numbers = iter(range(count))
+def fill(rig: Rig, count: int) -> float:
+    """Make so many rules whose windows fall due evenly over the hour; the seconds it took.
 
-    async def maker() -> None:
-        for number in numbers:
-            await _make(rig, up_to_date(f"many-{number:05}", number * _HOUR / count))
-
-    async with asyncio.TaskGroup() as tasks:
-        for _ in range(_AT_ONCE):
-            tasks.create_task(maker())
+    They are put into etcd, a hundred at a time: creating them one by one took six minutes.
+    """
+    began, store = time.monotonic(), Store(rig.stack)
+    for first in range(0, count, _TOGETHER):
+        numbers = range(first, min(first + _TOGETHER, count))
+        store.put([_stored(number, count) for number in numbers])
     return time.monotonic() - began
 
 
-async def _make(rig: Rig, wanted: dict[str, Any]) -> None:
-    made = await rig.create({key: part for key, part in wanted.items() if key != "status"})
-    path = SUMMARY_RULES.item(NAMESPACE, made["metadata"]["name"]) + "/status"
-    status = _as_planned({**made, "status": wanted["status"]})
-    await rig.api.request("PATCH", path, body={"status": status}, content_type=MERGE_PATCH)
+def _stored(number: int, count: int) -> dict[str, Any]:
+    made = up_to_date(f"many-{number:05}", number * _HOUR / count)
+    made["metadata"] |= {
+        "uid": str(uuid.UUID(int=number + 1)),
+        "generation": 1,
+        "creationTimestamp": now().to_seconds(),
+    }
+    return {**made, "status": _as_planned(made)}
 
 
 def _as_planned(made: dict[str, Any]) -> dict[str, Any]:
