@@ -47,10 +47,11 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class AdvanceSpec:
-    """Show the cursor: ``spec.backfill.start`` and the oldest operation (None: none)."""
+    """Show the cursor: ``spec.backfill.start`` and the oldest operation (None: none), at ``at``."""
 
     start: Instant
     operation_id: str | None
+    at: Instant
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ class Observed:
         refused: by token, why Kusto refused a submit for good.
         tagged: by token, whether the table has an extent that carries it.
         canceled: operation ids whose cancellation was asked for.
+        shown: when this worker last showed the rule's cursor in spec.
         unanswered: why several submits in a row got no usable answer; empty when the last did.
     """
 
@@ -80,3 +81,4 @@ class Observed:
     tagged: Mapping[str, bool] = field(default_factory=dict)
     canceled: frozenset[str] = frozenset()
     unanswered: str = ""
+    shown: Instant | None = None

@@ -121,15 +121,28 @@ def show(desk: Desk, status: SummaryRuleStatus) -> Iterator[Action]:
     oldest = next((w.operation_id for w in running.in_flight if w.operation_id), None)
     if (wanted.start, wanted.operation_id) == (running.done_until, oldest):
         return
-    if shown_at(desk, running) <= desk.now or _lags(desk, wanted, running):
-        yield AdvanceSpec(running.done_until, oldest)
+    is_due = shown_at(desk, running) <= desk.now
+    if is_due or (_lags(desk, wanted, running) and _next_showing(desk) <= desk.now):
+        yield AdvanceSpec(running.done_until, oldest, desk.now)
         yield YieldOwnership()
 
 
 def shown_at(desk: Desk, running: BackfillStatus) -> Instant:
-    """When the oldest operation has run long enough to be shown in spec; at once where none is."""
+    """When the oldest operation has run long enough to be shown in spec; at once where none is.
+
+    But no sooner after the last showing than ``show_pace``.
+    """
     since = next((w.submitted_at for w in running.in_flight if w.operation_id), None)
-    return Instant(0) if since is None else since.plus(desk.settings.show_after.ticks)
+    ready = Instant(0) if since is None else since.plus(desk.settings.show_after.ticks)
+    return max(ready, _next_showing(desk))
+
+
+def _next_showing(desk: Desk) -> Instant:
+    """At once where this worker has shown nothing yet, or before its clock was set back."""
+    last = desk.observed.shown
+    if last is None or last > desk.now:
+        return Instant(0)
+    return last.plus(desk.settings.show_pace.ticks)
 
 
 def _lags(desk: Desk, wanted: BackfillSpec, running: BackfillStatus) -> bool:

@@ -17,7 +17,8 @@ class Settings:
     ``endpoints`` gives the Kusto endpoint of each database; ``labels`` are the cluster labels.
     The finalizer stays while a backfill waits at most ``brief_wait`` for its next window.
     A window that is done within ``show_after`` is not shown in spec by itself, only every
-    ``show_lag``-th: each showing leaves a moment in which a server-side apply conflicts.
+    ``show_lag``-th, and a worker shows one rule's at most every ``show_pace``: each showing
+    leaves a moment in which a server-side apply conflicts.
     """
 
     endpoints: Mapping[str, str] = field(default_factory=dict)
@@ -35,3 +36,4 @@ class Settings:
     brief_wait: Duration = Duration(900 * _SECOND)
     show_after: Duration = Duration(_SECOND // 4)
     show_lag: int = 8
+    show_pace: Duration = Duration(5 * _SECOND)

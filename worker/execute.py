@@ -9,7 +9,15 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from summaryrule.actions import Action, Announce, Cancel, LookUpTag, RecordStatus, Submit
+from summaryrule.actions import (
+    Action,
+    AdvanceSpec,
+    Announce,
+    Cancel,
+    LookUpTag,
+    RecordStatus,
+    Submit,
+)
 from summaryrule.observed import Observed
 from worker import permit
 from worker.errors import Refused, Temporary, Throttled, WorkerError
@@ -71,6 +79,8 @@ class Executor:
             stored = await record(self._rules, rule, action)
             if isinstance(action, RecordStatus):
                 self._ledger.recorded(key, seen)
+            elif isinstance(action, AdvanceSpec):
+                self._ledger.shown(key, action.at)
             return stored
         return rule
 

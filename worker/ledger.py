@@ -7,6 +7,7 @@ token (design, section 7).
 from dataclasses import dataclass, field
 from typing import Final
 
+from summaryrule.instant import Instant
 from summaryrule.observed import Observed, Operation
 from worker.kube.store import Key
 
@@ -22,6 +23,7 @@ class _Page:
     operations: dict[str, Operation] = field(default_factory=dict)
     failures: int = 0
     unanswered: str = ""
+    shown: Instant | None = None
     complaint: str = ""
 
     def answered(self) -> None:
@@ -44,6 +46,7 @@ class Ledger:
             tagged=dict(page.tagged),
             canceled=frozenset(page.canceled),
             unanswered=page.unanswered,
+            shown=page.shown,
         )
 
     def submitted(self, key: Key, token: str, operation_id: str) -> None:
@@ -85,6 +88,10 @@ class Ledger:
             for each, answer in told.items():
                 if answers.get(each) == answer:
                     del answers[each]
+
+    def shown(self, key: Key, at: Instant) -> None:
+        """The rule's cursor was shown in spec."""
+        self._page(key).shown = at
 
     def is_news(self, key: Key, complaint: str) -> bool:
         """Whether it was not what was last complained of about the rule; it is from now on."""

@@ -226,6 +226,18 @@ def test_a_window_that_takes_longer_is_shown_by_itself() -> None:
     assert world.raw["spec"]["backfill"]["operationId"] == world.kusto.in_progress[0]
 
 
+def test_a_cursor_is_shown_at_most_every_five_seconds() -> None:
+    world = backfilling(3)
+    world.kusto.is_slow = True
+    world.memory.shown = world.now
+    world.settle()
+    assert "operationId" not in world.raw["spec"]["backfill"]
+    assert world.plan().wake == world.memory.shown.plus(5 * 10_000_000)
+    world.sleep(5 / 3600)
+    world.settle()
+    assert world.raw["spec"]["backfill"]["operationId"] == world.kusto.in_progress[0]
+
+
 def test_a_window_that_is_waited_for_briefly_keeps_the_finalizer_and_saves_two_writes() -> None:
     now = Instant.parse("2026-11-24T06:30:00Z")
     asked = span("2026-11-24T06:00:00Z", "2026-11-24T07:30:00Z")

@@ -52,6 +52,7 @@ class Memory:
     tagged: dict[str, bool] = field(default_factory=dict)
     canceled: set[str] = field(default_factory=set)
     unanswered: str = ""
+    shown: Instant | None = None
 
     def observed(self) -> Observed:
         return Observed(
@@ -61,6 +62,7 @@ class Memory:
             dict(self.tagged),
             frozenset(self.canceled),
             self.unanswered,
+            self.shown,
         )
 
 
