@@ -102,6 +102,8 @@ class Gateway:
             self.api, self.kusto = urls
             self._ready.set()
             await self._over.wait()
+        # NB: aiohttp (3.14) closes TLS transports on a later turn of the loop.
+        await asyncio.sleep(0.2)
 
     @contextlib.asynccontextmanager
     async def _listening(self, target: str) -> AsyncIterator[str]:

@@ -23,6 +23,9 @@ from tests.e2e.proofs.say import say
 OPERATION = 1.0
 """Seconds that each operation takes."""
 
+PAUSE = 0.6
+"""Seconds between two applies, at most."""
+
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(900)]
 
 
@@ -68,7 +71,7 @@ def test_reapplies_at_random_moments_rewind_nothing_and_seldom_conflict(
     lab.admit(manifest, *flags)
     with watched(lab) as seen:
         for _ in range(applies):
-            time.sleep(draw.uniform(0.0, OPERATION))
+            time.sleep(draw.uniform(0.0, PAUSE))
             done = lab.apply(manifest, *flags)
             conflicts += "conflict" in done.stderr
             assert done.returncode == 0 or "conflict" in done.stderr, done.stderr
