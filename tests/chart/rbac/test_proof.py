@@ -4,7 +4,7 @@
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from azure.kusto.data import KustoClient, KustoConnectionStringBuilder
@@ -13,9 +13,8 @@ from devstack.stack import Stack
 from tests.chart.helm import RELEASE, Object
 from tests.chart.rbac import checks, hooks
 from tests.chart.rbac.bench import Bench
-from tests.chart.rbac.grants import Grant, granted, roles, without
-
-Check = Callable[[Bench], None]
+from tests.chart.rbac.grants import Grant, granted
+from tests.chart.rbac.proof import Check, fails_without
 
 RULES, STATUS, LEASE, SECRET = "summaryrules", "summaryrules/status", checks.LEASE, checks.SECRET
 MUTATING, VALIDATING = "mutatingwebhookconfigurations", "validatingwebhookconfigurations"
@@ -133,24 +132,6 @@ def test_a_check_passes_with_every_verb_and_fails_without_one(
     if grant is None:
         check(bench)
         return
-    rendered = roles(chart, f"{RELEASE}-{grant.role}")
-    with without(bench, rendered, grant), bench.watching(grant.role) as refused:
-        why = complaint(bench, check)
+    line = fails_without(bench, chart, check, grant)
     with capsys.disabled():
-        sys.stdout.write(f"\n{grant}\n  {words(check)}: {why}\n")
-        sys.stdout.writelines(f"  refused: {each}\n" for each in sorted(set(refused.seen)))
-    assert refused.seen
-    assert why is not None
-
-
-def complaint(bench: Bench, check: Check) -> str | None:
-    """Give what a check that must fail has to say; None when it passes."""
-    try:
-        check(bench)
-    except AssertionError as error:
-        return str(error).splitlines()[0]
-    return None
-
-
-def words(check: Check) -> str:
-    return check.__name__.replace("_", " ")
+        sys.stdout.write(line)
