@@ -7,6 +7,7 @@ time goes on, and a killed one never runs again, not even its `finally` blocks.
 
 import asyncio
 import heapq
+import itertools
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from contextvars import Context, ContextVar, copy_context
@@ -104,6 +105,25 @@ class _PassingTimer(asyncio.TimerHandle):
             super()._run()
 
 
+class _NumberedTask(asyncio.Task[Any]):
+    """Sets of tasks, such as a task group's, are gone through alike each time a seed is run."""
+
+    _numbers = itertools.count()
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._number = next(self._numbers)
+        super().__init__(*args, **options)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
+def _numbered(
+    loop: asyncio.AbstractEventLoop, main: Any, context: Context | None = None
+) -> "asyncio.Task[Any]":
+    return _NumberedTask(main, loop=loop, context=context)
+
+
 class ProcessLoop(VirtualLoop):
     """Virtual time, with every callback of a process passing through it.
 
@@ -113,6 +133,11 @@ class ProcessLoop(VirtualLoop):
 
     _ready: "deque[asyncio.Handle]"
     _scheduled: list[asyncio.TimerHandle]
+
+    def __init__(self) -> None:
+        super().__init__()
+        _NumberedTask._numbers = itertools.count()  # noqa: SLF001 - the class above
+        self.set_task_factory(_numbered)
 
     def call_soon(
         self,
