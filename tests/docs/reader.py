@@ -12,6 +12,8 @@ from tests.docs.shell import Ran, Shell
 GIVEN = Path(__file__).parent / "given"
 # The shared stack keeps its release: what would change it is asked for as a dry run. The tests of
 # the chart (tests/chart/test_release.py) install, upgrade, roll back and uninstall for good.
+# NB: `kubectl wait` (1.37) logs now and then that its watch was cancelled when it has ended it.
+_CLIENT_LOG = re.compile(r"^I\d{4} \d\d:\d\d:\d\d[^\n]*\n", re.MULTILINE)
 _CHANGES_RELEASE = re.compile(r"\bhelm (install|upgrade|uninstall)\b")
 _DRY = {
     "install": "--dry-run=server",
@@ -67,7 +69,8 @@ def _type(block: Block, shell: Shell, move: Callable[[str], str]) -> Iterator[Co
 def _agrees(command: Command, answer: Ran) -> bool:
     if not command.shown:
         return True
-    return pattern(command.shown).fullmatch(f"{answer.printed.strip()}\n") is not None
+    printed = _CLIENT_LOG.sub("", answer.printed).strip()
+    return pattern(command.shown).fullmatch(f"{printed}\n") is not None
 
 
 def _safe(command: str) -> str:
