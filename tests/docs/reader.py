@@ -10,10 +10,10 @@ from tests.docs.clock import pattern
 from tests.docs.shell import Ran, Shell
 
 GIVEN = Path(__file__).parent / "given"
-# The shared stack keeps its release: what would change it is asked for as a dry run. The tests of
-# the chart (tests/chart/test_release.py) install, upgrade, roll back and uninstall for good.
 # NB: `kubectl wait` (1.37) logs now and then that its watch was cancelled when it has ended it.
 _CLIENT_LOG = re.compile(r"^I\d{4} \d\d:\d\d:\d\d[^\n]*\n", re.MULTILINE)
+# The shared stack keeps its release: what would change it is asked for as a dry run. The tests of
+# the chart (tests/chart/test_release.py) install, upgrade, roll back and uninstall for good.
 _CHANGES_RELEASE = re.compile(r"\bhelm (install|upgrade|uninstall)\b")
 _DRY = {
     "install": "--dry-run=server",
