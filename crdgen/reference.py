@@ -1,6 +1,7 @@
 """Definitions as a page of Markdown: one table a version, one row a field."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ _BOUNDS: Final = (
     ("minProperties", "at least {} entries"), ("maxProperties", "at most {} entries"),
     ("multipleOf", "a multiple of {}"), ("pattern", "matches `{}`"), ("format", "format {}"),
 )  # fmt: skip
+_MARKUP: Final = re.compile(r"(`[^`]+`)|([\\*_<>\[\]])")
 _HIDDEN: Final = frozenset({"apiVersion", "kind", "metadata"})
 
 
@@ -69,9 +71,14 @@ def _row(path: str, node: Schema, *, required: bool) -> str:
     told = [str(node.get("description", "")).replace("\n", " ")]
     told += [str(rule["message"]) for rule in node.get("x-kubernetes-validations", ())
              if rule.get("message")]  # fmt: skip
-    text = " ".join(_sentence(each) for each in told if each)
+    text = " ".join(_plain(_sentence(each)) for each in told if each)
     cells = (f"`{path}`", _kind(node), "; ".join(notes), text)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _plain(text: str) -> str:
+    """Words with what Markdown would take for markup escaped, but for spans of code."""
+    return _MARKUP.sub(lambda found: found[1] or f"\\{found[2]}", text)
 
 
 def _sentence(text: str) -> str:

@@ -7,8 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel, ConfigDict, Field
 
+import crdgen
+from crdgen import reference
 from crdgen.__main__ import main
+from crdgen.definition import decoded
 from crdgen.document import to_yaml
 from tests.crdgen.differential.definitions import field_with
 
@@ -95,7 +99,7 @@ def test_generate_writes_the_reference_page_in_the_same_run(folder: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("reference", "sentence"),
+    ("named", "sentence"),
     [
         ("ovens_for_tests", "write MODULE:MODEL"),
         ("no_such_module:Oven", "does not import: ModuleNotFoundError"),
@@ -106,9 +110,9 @@ def test_generate_writes_the_reference_page_in_the_same_run(folder: Path) -> Non
     ],
 )
 def test_a_model_that_cannot_be_used_is_exit_2_and_writes_nothing(
-    folder: Path, reference: str, sentence: str, capsys: pytest.CaptureFixture[str]
+    folder: Path, named: str, sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["generate", reference, "-o", "out.yaml"]) == 2
+    assert main(["generate", named, "-o", "out.yaml"]) == 2
     error = told(capsys)
     assert sentence in error
     assert error.count("\n") == 1
@@ -219,6 +223,20 @@ def test_an_object_of_another_kind_is_exit_2(
     pod.write_text("apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n")
     assert main(["validate", str(crd), str(pod)]) == 2
     assert "it serves Oven of edges.example.com/v1" in told(capsys)
+
+
+def test_the_reference_page_shows_what_markdown_would_take_for_markup() -> None:
+    class Spec(BaseModel):
+        name: str = Field(description="Letters, '_' and `<a_b>`, read as _<label>.")
+
+    class Named(BaseModel):
+        model_config = ConfigDict(
+            json_schema_extra=crdgen.resource(group="x.example.com", version="v1")
+        )
+        spec: Spec
+
+    page = reference.page([decoded(each) for each in crdgen.generate(Named)])
+    assert r"Letters, '\_' and `<a_b>`, read as \_\<label\>." in page
 
 
 def test_a_file_without_an_object_is_exit_2(
