@@ -53,7 +53,10 @@ class Metrics:
             "rule",
         )
         self._remaining = self._gauge(
-            "backfill_windows_remaining", "Windows a backfill has to run.", "namespace", "rule"
+            "backfill_windows_remaining",
+            "Due windows of a backfill to run.",
+            "namespace",
+            "rule",
         )
         self._in_flight = self._gauge(
             "windows_in_flight", "Windows submitted and not done.", "kind"
@@ -78,23 +81,17 @@ class Metrics:
         """A Kusto operation ran for ``seconds``."""
         self._operation.labels(kind).observe(seconds)
 
-    def rule_lag(self, namespace: str, rule: str, seconds: float) -> None:
-        """How far the rule's data is behind now."""
-        self._lag.labels(namespace, rule).set(seconds)
+    def rule_lag(self, namespace: str, rule: str, seconds: float | None) -> None:
+        """How far the rule's data is behind now; None while nothing has to follow it."""
+        _put(self._lag, (namespace, rule), seconds)
 
     def rule_interval(self, namespace: str, rule: str, seconds: float | None) -> None:
         """The rule's interval; None where the rule cannot be read."""
-        if seconds is None:
-            self._interval.remove(namespace, rule)
-        else:
-            self._interval.labels(namespace, rule).set(seconds)
+        _put(self._interval, (namespace, rule), seconds)
 
     def backfill_remaining(self, namespace: str, rule: str, windows: int | None) -> None:
-        """Windows that the rule's backfill has to run; None when it has none."""
-        if windows is None:
-            self._remaining.remove(namespace, rule)
-        else:
-            self._remaining.labels(namespace, rule).set(windows)
+        """Due windows that the rule's backfill has to run; None when it has none or is paused."""
+        _put(self._remaining, (namespace, rule), windows)
 
     def forget_rule(self, namespace: str, rule: str) -> None:
         """The rule is gone, and so are its series."""
@@ -167,3 +164,10 @@ def _version() -> str:
         return version("summaryrule-operator")
     except PackageNotFoundError:  # a checkout that was never installed
         return "unknown"
+
+
+def _put(gauge: Gauge, labels: tuple[str, str], value: float | None) -> None:
+    if value is None:
+        gauge.remove(*labels)
+    else:
+        gauge.labels(*labels).set(value)

@@ -7,7 +7,6 @@ before; reading takes longer than deciding.
 from collections import OrderedDict
 from typing import Final
 
-from summaryrule.instant import TICKS_PER_SECOND
 from summaryrule.plan import MalformedError, read
 from summaryrule.v1 import SummaryRule, SummaryRuleStatus
 from worker.ports import Rule
@@ -30,19 +29,17 @@ class Reader:
         found = self._known.get(id(rule))
         return found[1] if found is not None else self._remember(rule)
 
-    def status(self, rule: Rule) -> SummaryRuleStatus:
-        """The object's status; an empty one where it has none or cannot be read."""
+    def readable(self, rule: Rule) -> SummaryRule | None:
+        """The model of an object; None where it cannot be read."""
         try:
-            return self.read(rule).status or SummaryRuleStatus()
-        except MalformedError:
-            return SummaryRuleStatus()
-
-    def interval(self, rule: Rule) -> float | None:
-        """The rule's interval in seconds; None where it cannot be read."""
-        try:
-            return self.read(rule).spec.interval.ticks / TICKS_PER_SECOND
+            return self.read(rule)
         except MalformedError:
             return None
+
+    def status(self, rule: Rule) -> SummaryRuleStatus:
+        """The object's status; an empty one where it has none or cannot be read."""
+        known = self.readable(rule)
+        return (known and known.status) or SummaryRuleStatus()
 
     def _remember(self, rule: Rule) -> SummaryRule:
         answer = read(rule)

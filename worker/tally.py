@@ -6,7 +6,8 @@ counted when it is recorded, not when it is hoped for.
 
 from summaryrule.instant import TICKS_PER_SECOND, Instant
 from summaryrule.request import is_active
-from summaryrule.v1 import BackfillStatus, ScheduleStatus, SummaryRuleStatus
+from summaryrule.v1 import BackfillStatus, ScheduleStatus, SummaryRule, SummaryRuleStatus
+from summaryrule.windows import count, floor
 from worker.kube.store import Key, key_of
 from worker.metrics import Metrics
 from worker.ports import Rule
@@ -23,17 +24,11 @@ class Tally:
 
     def looked(self, rule: Rule, now: Instant) -> None:
         """A rule was looked at: its interval and lag, and what is left of its backfill."""
-        key, status = key_of(rule), self._reader.status(rule)
-        self._metrics.rule_interval(*key, self._reader.interval(rule))
-        schedule, backfill = status.schedule, status.backfill
-        if schedule is not None and schedule.last_done is not None:
-            lag = (now.ticks - schedule.last_done.ticks) / TICKS_PER_SECOND
-            self._metrics.rule_lag(*key, max(lag, 0.0))
-        remaining = None
-        if backfill is not None and is_active(backfill):
-            remaining = backfill.windows_total - backfill.windows_done - backfill.windows_skipped
-        self._metrics.backfill_remaining(*key, remaining)
-        self._fly(key, status)
+        key, known = key_of(rule), self._reader.readable(rule)
+        self._metrics.rule_interval(*key, None if known is None else _interval(known))
+        self._metrics.rule_lag(*key, None if known is None else _lag(known, now))
+        self._metrics.backfill_remaining(*key, None if known is None else _remaining(known, now))
+        self._fly(key, self._reader.status(rule))
 
     def wrote(self, before: Rule, after: Rule) -> None:
         """A rule was written: count the windows that came to something."""
@@ -76,3 +71,31 @@ class Tally:
         self._sums = (runs, past)
         self._metrics.in_flight("interval", runs)
         self._metrics.in_flight("backfill", past)
+
+
+def _interval(rule: SummaryRule) -> float:
+    return _seconds(rule.spec.interval.ticks)
+
+
+def _lag(rule: SummaryRule, now: Instant) -> float | None:
+    """Seconds from the last done window to now; None while nothing has to follow it."""
+    schedule = rule.status.schedule if rule.status is not None else None
+    if rule.spec.suspend or schedule is None or schedule.last_done is None:
+        return None
+    return max(_seconds(now.ticks - schedule.last_done.ticks), 0.0)
+
+
+def _remaining(rule: SummaryRule, now: Instant) -> int | None:
+    """Due windows that the backfill has to run; None while it has none or is paused."""
+    backfill = rule.status.backfill if rule.status is not None else None
+    if backfill is None or not is_active(backfill) or backfill.phase == "Paused":
+        return None
+    left = backfill.windows_total - backfill.windows_done - backfill.windows_skipped
+    interval = rule.spec.interval
+    due_until = floor(now.plus(-rule.spec.ingestion_delay.ticks), interval)
+    begins = max(due_until, floor(backfill.requested_start, interval))
+    return max(left - count(begins, backfill.requested_end, interval), 0)
+
+
+def _seconds(ticks: int) -> float:
+    return ticks / TICKS_PER_SECOND

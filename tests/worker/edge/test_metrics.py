@@ -1,5 +1,6 @@
 """The series of one worker."""
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from summaryrule.instant import Instant
@@ -82,3 +83,49 @@ def test_each_shard_has_a_leader_and_a_count_of_rules() -> None:
     assert found["summaryrule_worker_shard_leader['0']"] == 1
     assert found["summaryrule_worker_shard_leader['1']"] == 0
     assert found["summaryrule_worker_shard_rules['1']"] == 2480
+
+
+def stored(spec: dict[str, object], **status: object) -> dict[str, object]:
+    return {
+        "metadata": {"namespace": "n", "name": "r"},
+        "spec": {"database": "D", "table": "T", "body": "T", "interval": "1h", **spec},
+        "status": status,
+    }
+
+
+def test_a_schedule_that_is_suspended_has_no_lag() -> None:
+    metrics = Metrics()
+    tally = Tally(metrics, Reader())
+    done = {"lastDone": "2026-11-20T01:00:00Z"}
+    tally.looked(stored({}, schedule=done), Instant.parse("2026-11-20T02:30:00Z"))
+    assert "summaryrule_worker_rule_lag_seconds['n', 'r']" in series(metrics)
+    tally.looked(stored({"suspend": True}, schedule=done), Instant.parse("2026-11-20T03:00:00Z"))
+    assert "summaryrule_worker_rule_lag_seconds['n', 'r']" not in series(metrics)
+
+
+@pytest.mark.parametrize(
+    ("phase", "now", "remaining"),
+    [
+        ("Running", "2026-11-20T02:30:00Z", 1),
+        ("Running", "2026-11-20T09:30:00Z", 3),
+        ("Pending", "2026-11-19T12:00:00Z", 0),
+        ("Paused", "2026-11-20T09:30:00Z", None),
+        ("Failed", "2026-11-20T09:30:00Z", 3),
+    ],
+)
+def test_what_remains_of_a_backfill_are_its_due_windows(
+    phase: str, now: str, remaining: int | None
+) -> None:
+    metrics = Metrics()
+    backfill = {
+        "requestKey": "k",
+        "requestedStart": "2026-11-20T00:00:00Z",
+        "requestedEnd": "2026-11-20T04:00:00Z",
+        "doneUntil": "2026-11-20T01:00:00Z",
+        "windowsTotal": 4,
+        "windowsDone": 1 if now > "2026-11-20" else 0,
+        "phase": phase,
+    }
+    Tally(metrics, Reader()).looked(stored({}, backfill=backfill), Instant.parse(now))
+    found = series(metrics)
+    assert found.get("summaryrule_worker_backfill_windows_remaining['n', 'r']") == remaining
