@@ -58,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         type=Path,
         default=DEFAULT,
-        help="the stack's folder (%(default)s)",
+        help="the stack's folder (default: .devstack in the checkout)",
     )
     starting = commands.add_parser("up", parents=[state], help="start a stack in the background")
     starting.add_argument(

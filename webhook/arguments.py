@@ -41,7 +41,10 @@ exit code: 0 every object would be admitted, 1 one would be refused, 2 a file ca
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    top = argparse.ArgumentParser(prog="python -m webhook", description=__doc__)
+    top = argparse.ArgumentParser(
+        prog="python -m webhook",
+        description="The webhook of SummaryRules: serve it, or judge files with no cluster.",
+    )
     commands = top.add_subparsers(dest="command", required=True, metavar="{serve,review}")
     _serve(_command(commands, "serve", "run the admission webhook", _SERVE))
     _review(_command(commands, "review", "judge manifests with no cluster", _REVIEW))

@@ -1,6 +1,6 @@
 """AdmissionReview v1 on the wire: bytes to `Request`, `Answer` to bytes.
 
-The ASGI branch calls `decode` before a decision and `encode` after it. Nothing here knows what a
+`webhook.endpoint` calls `decode` before a decision and `encode` after it. Nothing here knows what a
 SummaryRule is. Field names and the rules for a response are those of the Kubernetes API
 (k8s.io/api/admission/v1; what the server accepts is in apiserver's VerifyAdmissionResponse).
 """

@@ -10,7 +10,8 @@ from summaryrule.shards import MOST_SHARDS
 
 _RUN_EXAMPLE: Final = """\
 example:
-  worker run --kusto-endpoint Telemetry=https://help.kusto.windows.net --cluster-label region=eastus
+  python -m worker run --kusto-endpoint Telemetry=https://help.kusto.windows.net \\
+      --cluster-label region=eastus
 
 The worker finds the API server by its pod's ServiceAccount, or by KUBECONFIG on a laptop. It waits
 for its Lease, so any number of replicas may run; one works. SIGTERM gives the Lease up at once.
@@ -21,8 +22,8 @@ another one wait until the last of these has gone.
 """
 _PLAN_EXAMPLE: Final = """\
 example:
-  worker plan rule.yaml --now 2026-01-31T13:00:00Z --label region=eastus
-  worker plan cpu-hourly -n telemetry
+  python -m worker plan rule.yaml --now 2026-01-31T13:00:00Z --label region=eastus
+  python -m worker plan cpu-hourly -n telemetry
 
 Prints what a run would submit at that time: every window that is due, its exact KQL and token, how
 long that should take going by past operations, and why anything is held back. A file is planned
@@ -35,7 +36,8 @@ Exit code 0: planned; 1: the cluster cannot be asked or does not allow it; 2: no
 def parser() -> argparse.ArgumentParser:
     """``worker run`` and ``worker plan``."""
     top = argparse.ArgumentParser(
-        prog="worker", description="Runs SummaryRules: interval windows, and backfills of the past."
+        prog="python -m worker",
+        description="Runs SummaryRules: interval windows, and backfills of the past.",
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="run | plan")
     raw = argparse.RawDescriptionHelpFormatter
@@ -141,7 +143,7 @@ def _run(run: argparse.ArgumentParser) -> None:
     add(
         "--host",
         default="127.0.0.1",
-        help="address of /healthz, /readyz and /metrics (default: %(default)s)",
+        help="address of the status page (/) and the probes (default: %(default)s)",
     )
     add(
         "--port",
