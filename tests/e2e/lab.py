@@ -4,6 +4,7 @@ Each test takes a lab of its own: its tables and rules have names that no other 
 share one stack. All acts go through the real kubectl and the official Kusto client.
 """
 
+import contextlib
 import json
 import subprocess
 import time
@@ -113,11 +114,13 @@ class Lab:
     def until(
         self, holds: Callable[[dict[str, Any]], bool], what: str, deadline: float = 60.0
     ) -> dict[str, Any]:
+        """Give the rule once it is so; a field that it has not yet is one to wait for."""
         last = time.monotonic() + deadline
         while True:
             rule = self.get()
-            if holds(rule):
-                return rule
+            with contextlib.suppress(KeyError):
+                if holds(rule):
+                    return rule
             assert time.monotonic() < last, f"waited {deadline:.0f} s for {what}: {rule}"
             time.sleep(0.05)
 
