@@ -82,7 +82,7 @@ def _backfill(command: argparse.ArgumentParser) -> None:
     when.add_argument("--start", type=_time, metavar="T", help=text)
     text = "start this long ago: 7d, 36h, 90m"
     when.add_argument("--last", type=_length, metavar="LENGTH", help=text)
-    text = "exclusive end (default: the end of the last complete window)"
+    text = "exclusive end (default: where the rule's schedule began, or the last complete window's)"
     command.add_argument("--end", type=_time, metavar="T", help=text)
     text = f"windows in flight at once, 1 to {_MOST_IN_FLIGHT} (default: 1, one after the other)"
     command.add_argument("--max-in-flight", type=_in_flight, metavar="N", help=text)

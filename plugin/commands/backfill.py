@@ -17,7 +17,7 @@ from plugin.kubectl import Kubectl, Rule
 from plugin.words import plural
 from summaryrule.glance import duration, instant, part
 from summaryrule.instant import Instant
-from summaryrule.windows import floor
+from summaryrule.windows import floor, next_window
 
 RUNNING = """\
 {name} has a backfill of [{start}, {end}) under way ({progress} windows). To extend or shorten it,
@@ -31,6 +31,8 @@ def backfill(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> i
     running = goes_on(rule, start, asked.request_id)
     if running is False and not asked.replace:
         raise RefusedError(_under_way(rule))
+    if asked.end is None and running is not True:
+        asked.end = before_schedule(rule, start)
     body = request(asked, start, extends=running is True)
     if asked.dry_run == "client":
         console.say([json.dumps(body, indent=2)])
@@ -47,6 +49,22 @@ def last(rule: Rule, now: Instant, ticks: int) -> Instant:
     """The start of the window in which `now` less so many ticks lies."""
     interval, start = duration(part(rule, "spec").get("interval")), now.plus(-ticks)
     return floor(start, interval) if interval and interval.ticks > 0 else start
+
+
+def before_schedule(rule: Rule, start: Instant) -> Instant | None:
+    """Where the rule's schedule began, so that no window is there twice; None: admission chooses.
+
+    That is so where the schedule is suspended, or began before `start`.
+    """
+    spec = part(rule, "spec")
+    made = instant(part(rule, "metadata").get("creationTimestamp"))
+    interval, delay = duration(spec.get("interval")), duration(spec.get("ingestionDelay") or "0s")
+    if spec.get("suspend") is True or made is None or delay is None:
+        return None
+    if interval is None or interval.ticks <= 0:
+        return None
+    began = next_window(made, interval, delay, None).start
+    return began if start < began else None
 
 
 def request(asked: argparse.Namespace, start: Instant, *, extends: bool) -> dict[str, Any]:
