@@ -11,7 +11,7 @@ from summaryrule.case import Case
 from summaryrule.defaulting import already_ran
 from summaryrule.instant import Instant
 from summaryrule.manifest import part
-from summaryrule.windows import floor
+from summaryrule.windows import next_window
 
 
 def body_ignores_bounds(case: Case) -> str | None:
@@ -44,7 +44,7 @@ def overlaps_schedule(case: Case) -> str | None:
     created = _created(case)
     if end.ticks <= created.ticks - case.delay.ticks - 2 * interval.ticks:
         return None  # whatever the grid: a boundary is less than an interval back
-    first = floor(created.plus(-case.delay.ticks), interval).plus(-interval.ticks)
+    first = next_window(created, interval, case.delay, None).start
     if end > first and case.changed("start", "end", "requestId") and not case.is_known:
         instead = f"; write {first} as end to avoid it" if start < first else ""
         return (
