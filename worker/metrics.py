@@ -22,7 +22,7 @@ PREFIX: Final = "summaryrule_worker"
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 Kind = Literal["interval", "backfill"]
-WindowResult = Literal["submitted", "completed", "retried", "failed", "skipped", "canceled"]
+WindowResult = Literal["completed", "failed"]
 
 _CALL_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _OPERATION_BUCKETS: Final = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
