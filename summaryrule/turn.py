@@ -20,11 +20,9 @@ from summaryrule.v1 import (
     BackfillSpec,
     BackfillStatus,
     SummaryRule,
-    WindowStatus,
 )
-from summaryrule.windows import tile
 
-_UNANSWERED = "its submission was not answered before the interval changed"
+_UNANSWERED = "its submission was not answered before the rule changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,30 +98,25 @@ def _settled(seat: Seat, status: BackfillStatus) -> BackfillStatus:
 
 
 def _resolved(seat: Seat, status: BackfillStatus) -> BackfillStatus:
-    """Stranded intents whose submission is unknown: credited by tag, else taken back.
+    """Stranded intents whose submission is unknown: credited by tag, else failed.
 
-    One that may still be running and is no window of the new grid must keep its bounds: another
-    window from the same start would have its token, and be dropped as a repeat. It counts as
-    failed, so that a retry sends it as it was recorded.
+    One that is not in the table may still be running, so it keeps its bounds: on another grid, a
+    window from the same start would have its token, and be dropped as a repeat or overlap it. A
+    retry sends it as it was recorded.
     """
     tagged = seat.observed.tagged
     unknown = [w for w in status.in_flight if w.operation_id is None and w.token in tagged]
     if not unknown:
         return status
     went_through = [window for window in unknown if tagged[window.token]]
-    apart = [w for w in unknown if w not in went_through and not _is_tile(seat.rule, w)]
+    lost = [w.model_copy(update={"error": _UNANSWERED}) for w in unknown if not tagged[w.token]]
     changes = {
         "in_flight": tuple(window for window in status.in_flight if window not in unknown),
-        "failed": (*status.failed, *(w.model_copy(update={"error": _UNANSWERED}) for w in apart)),
+        "failed": (*status.failed, *lost),
         "windows_done": status.windows_done + len(went_through),
     }
     credited = credit(status.model_copy(update=changes), went_through)
     return counted(credited, seat.rule.spec.interval)
-
-
-def _is_tile(rule: SummaryRule, window: WindowStatus) -> bool:
-    """Whether the interval's grid has this very window."""
-    return list(tile(window.start, window.end, rule.spec.interval)) == [window.window]
 
 
 def _lookups(seat: Seat, status: BackfillStatus) -> tuple[LookUpTag, ...]:

@@ -7,6 +7,8 @@ is then stored. Answers that are not in status yet go to the ledger.
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from summaryrule.actions import (
@@ -24,6 +26,7 @@ from worker.errors import Refused, Temporary, Throttled, WorkerError
 from worker.kube.store import Key, key_of
 from worker.ledger import Ledger
 from worker.logs import about
+from worker.mirror import Mirror, require_current
 from worker.ports import Events, Kusto, Rule, Rules
 from worker.record import record
 
@@ -38,17 +41,16 @@ class Permission(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
 class Executor:
     """Side effects on the API server and on Kusto."""
 
-    def __init__(
-        self, rules: Rules, kusto: Kusto, events: Events, ledger: Ledger, permission: Permission
-    ) -> None:
-        self._rules = rules
-        self._kusto = kusto
-        self._events = events
-        self._ledger = ledger
-        self._permission = permission
+    rules: Rules
+    mirror: Mirror
+    kusto: Kusto
+    events: Events
+    ledger: Ledger
+    permission: Permission
 
     async def perform(self, rule: Rule, actions: Sequence[Action], seen: Observed) -> Rule:
         """Carry out ``actions`` on ``rule``; the object as last stored.
@@ -59,43 +61,43 @@ class Executor:
         submits = [action for action in actions if isinstance(action, Submit)]
         for action in actions:
             if not isinstance(action, Submit):
-                self._permission.ensure()
+                self.permission.ensure()
                 rule = await self._perform(rule, action, seen)
-        await self._submit_all(key_of(rule), submits)
+        await self._submit_all(rule, submits)
         return rule
 
     async def _perform(self, rule: Rule, action: Action, seen: Observed) -> Rule:
         key = key_of(rule)
         if isinstance(action, Announce):
             log.info("%s: %s", action.reason, action.message)
-            await self._events.emit(rule, action.type, action.reason, action.message)
+            await self.events.emit(rule, action.type, action.reason, action.message)
         elif isinstance(action, Cancel):
             await self._cancel(key, action)
         elif isinstance(action, LookUpTag):
             tag = f"ingest-by:{action.token}"
-            found = await self._kusto.has_tag(action.database, action.table, tag)
-            self._ledger.tagged(key, action.token, found=found)
+            found = await self.kusto.has_tag(action.database, action.table, tag)
+            self.ledger.tagged(key, action.token, found=found)
         elif not isinstance(action, Submit):
-            stored = await record(self._rules, rule, action)
+            stored = await record(self.rules, rule, action)
             if isinstance(action, RecordStatus):
-                self._ledger.recorded(key, seen)
+                self.ledger.recorded(key, seen)
             elif isinstance(action, AdvanceSpec):
-                self._ledger.shown(key, action.at)
+                self.ledger.shown(key, action.at)
             return stored
         return rule
 
     async def _cancel(self, key: Key, action: Cancel) -> None:
         try:
-            done = await self._kusto.cancel(action.database, action.operation_id)
+            done = await self.kusto.cancel(action.database, action.operation_id)
             log.info("operation %s was asked to cancel: %s", action.operation_id, done)
         except Refused as error:
             log.info("operation %s was not cancelled: %s", action.operation_id, error)
-        self._ledger.canceled(key, action.operation_id)
+        self.ledger.canceled(key, action.operation_id)
 
-    async def _submit_all(self, key: Key, submits: Iterable[Submit]) -> None:
+    async def _submit_all(self, rule: Rule, submits: Iterable[Submit]) -> None:
         """Send recorded intents side by side; an answer to any is worth recording first."""
         answers = await asyncio.gather(
-            *(self._submit(key, submit) for submit in submits), return_exceptions=True
+            *(self._submit(rule, submit) for submit in submits), return_exceptions=True
         )
         failures = [answer for answer in answers if isinstance(answer, BaseException)]
         if failures and len(failures) == len(answers):
@@ -105,20 +107,25 @@ class Executor:
                 raise failure
             log.warning("a window was not submitted and waits: %s", failure)
 
-    async def _submit(self, key: Key, submit: Submit) -> None:
-        window = submit.window
+    async def _submit(self, rule: Rule, submit: Submit) -> None:
+        key, window = key_of(rule), submit.window
+        still_wanted = partial(self._require_wanted, rule)
         with about(window=str(window.window)):
-            self._permission.ensure()
+            still_wanted()
             try:
-                with permit.required(self._permission.ensure):
-                    operation_id = await self._kusto.submit(submit.database, submit.command)
+                with permit.required(still_wanted):
+                    operation_id = await self.kusto.submit(submit.database, submit.command)
             except Refused as error:
                 log.warning("Kusto refused the window: %s", error)
-                self._ledger.refused(key, window.token, str(error))
+                self.ledger.refused(key, window.token, str(error))
                 return
             except Temporary as error:
                 if not isinstance(error, Throttled):
-                    self._ledger.unanswered(key, str(error))
+                    self.ledger.unanswered(key, str(error))
                 raise
             log.debug("submitted as operation %s", operation_id)
-            self._ledger.submitted(key, window.token, operation_id)
+            self.ledger.submitted(key, window.token, operation_id)
+
+    def _require_wanted(self, rule: Rule) -> None:
+        self.permission.ensure()
+        require_current(self.mirror, rule)

@@ -5,7 +5,7 @@ Level-triggered: what is stored and what was observed decide, never which event 
 
 import logging
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from summaryrule.actions import (
     Action,
@@ -29,6 +29,7 @@ from worker.errors import Ambiguous, Conflict, NotFound, Temporary
 from worker.execute import Executor
 from worker.kube.store import Key, key_of
 from worker.ledger import Ledger
+from worker.mirror import Mirror
 from worker.poller import Poller
 from worker.ports import Clock, Rule, Rules
 from worker.reader import Reader
@@ -38,22 +39,6 @@ log = logging.getLogger(__name__)
 
 _MOST_ROUNDS: Final = 64
 """Plans in one go; a rule with more to do takes its turn again, so that others have theirs."""
-
-
-class Mirror(Protocol):
-    """The rules as last seen (``worker.slices.Slice``)."""
-
-    def get(self, key: Key) -> Rule | None:
-        """The rule, or None; do not write into it."""
-        ...
-
-    def put(self, item: Rule) -> None:
-        """Take it as a write's reply has it."""
-        ...
-
-    def remove(self, item: Rule) -> None:
-        """It is gone."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,7 @@ class _Worker:
             mirror,
             ledger,
             Poller(self._kusto, ledger, self._clock, queue.add),
-            Executor(rules, self._kusto, events, ledger, hold),
+            Executor(rules, mirror, self._kusto, events, ledger, hold),
             self._clock,
             self._settings,
             evaluate,

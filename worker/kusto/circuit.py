@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Iterator
 
 from worker.backoff import Backoff
-from worker.errors import Ambiguous, Unreachable, WorkerError
+from worker.errors import Ambiguous, Conflict, LeaseLost, Unreachable, WorkerError
 from worker.ports import Clock
 
 
@@ -47,6 +47,8 @@ class Circuit:
             yield
         except (Unreachable, Ambiguous) as error:
             self._failed(str(error))
+            raise
+        except (Conflict, LeaseLost):  # it was not sent (``worker.permit``), so nothing is learnt
             raise
         except WorkerError:
             self._succeeded()  # no is an answer, too

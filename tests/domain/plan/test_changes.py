@@ -353,6 +353,24 @@ def test_an_unanswered_submit_of_a_text_that_is_gone_is_looked_up_by_its_tag() -
         assert world.kusto.starts == hours(6)
 
 
+def test_an_unanswered_submit_keeps_its_bounds_however_the_interval_is_edited_later() -> None:
+    world = backfilling(4)
+    world.lost_replies, world.kusto.is_slow = 1, True
+    while not world.kusto.submits:
+        world._execute(world.plan())  # noqa: SLF001 - one plan at a time
+    world.edit(**CHANGES["body"])
+    world.settle()
+    (lost,) = world.backfill.failed
+    assert "not answered before the rule changed" in str(lost.error)
+    world.edit(interval="30m")
+    world.settle()
+    world.annotate(backfill_retry="all")
+    _go(world)
+    covered = [(each.start[11:16], each.last[11:16]) for each in world.kusto.data]
+    halves = [(f"0{hour}:{half}0", f"0{hour}:{half + 2}9") for hour in (1, 2, 3) for half in (0, 3)]
+    assert sorted(covered) == [("00:00", "00:59"), *halves]
+
+
 def test_gaps_left_by_a_change_of_interval_are_cut_at_what_is_done() -> None:
     world = backfilling(8, maxInFlight=3)
     world.kusto.is_slow = True

@@ -66,7 +66,7 @@ async def windows_after(seconds: float, endpoints: dict[str, str]) -> int:
         store,
         ledger,
         poller,
-        Executor(rules, kusto, MemoryEvents(), ledger, Yes()),
+        Executor(rules, store, kusto, MemoryEvents(), ledger, Yes()),
         clock,
         settings,
         evaluate,

@@ -27,6 +27,7 @@ from worker.lease import Timing
 from worker.ledger import Ledger
 from worker.loop import work_until
 from worker.metrics import Metrics
+from worker.mirror import Mirror
 from worker.poller import Poller
 from worker.ports import Clock, Events, Kusto, Rule, Rules
 from worker.queue import Queue
@@ -62,7 +63,7 @@ class Town:
 class Parts:
     """What a mutation may put in the place of the real parts."""
 
-    executor: Callable[[Rules, Kusto, Events, Ledger, Permission], Executor] = Executor
+    executor: Callable[[Rules, Mirror, Kusto, Events, Ledger, Permission], Executor] = Executor
     rules: Callable[[Rules], Rules] = lambda rules: rules
     kusto: Callable[[Kusto], Kusto] = lambda kusto: kusto
     shown: Callable[[Rule], Rule] = lambda rule: rule
@@ -132,7 +133,9 @@ class Worker:
     async def end(self) -> None:
         """SIGTERM: the work is cancelled and the Lease given up."""
         self.task.cancel()
-        await asyncio.wait({self.task})
+        # NB: it may crash meanwhile, and then its task never ends.
+        while not (self.task.done() or self.process.is_dead):
+            await asyncio.wait({self.task}, timeout=1.0)
         await self.close()
 
     async def close(self) -> None:
@@ -162,8 +165,9 @@ class Worker:
         kusto: Kusto = WiredKusto(parts.kusto(town.kusto), self.wire, town.witness, view)
         events = WiredEvents(town.events, self.wire)
         poller = Poller(kusto, ledger, self._clock, queue.add)
-        executor = parts.executor(rules, kusto, events, ledger, parts.permission(hold))
         with self._store.followed(hold.shard, queue) as mirror:
+            permission = parts.permission(hold)
+            executor = parts.executor(rules, mirror, kusto, events, ledger, permission)
             reconciler = Reconciler(
                 rules,
                 mirror,

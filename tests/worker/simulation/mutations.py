@@ -30,7 +30,7 @@ class SubmitsFirst(Executor):
         for action in actions:
             if isinstance(action, RecordStatus):
                 early = [self._submit_of(rule, one) for one in _new_intents(rule, action.status)]
-        await self._submit_all((rule["metadata"]["namespace"], rule["metadata"]["name"]), early)
+        await self._submit_all(rule, early)
         return await super().perform(rule, actions, seen)
 
     @staticmethod

@@ -282,11 +282,11 @@ class _Story:
         return unsettled(self._witness, _SETTINGS, self._clock.now(), _PATIENCE)
 
     async def _stay_quiet(self) -> None:
-        """Settled means that only new windows cause work: a few writes and looks each."""
+        """Settled means that only new windows cause work, and news of what is gone: a few looks."""
         before = dict(self._witness.counts)
         await asyncio.sleep(_QUIET)
         done = {name: n - before.get(name, 0) for name, n in self._witness.counts.items()}
-        windows = done.get("submits", 0) + 4 * len(self._witness.latest)
+        windows = done.get("submits", 0) + 4 * len(self._witness.names)
         if done.get("writes", 0) > 5 * windows:
             self._witness.accuse(f"{done['writes']} writes for {done.get('submits', 0)} windows")
         if done.get("looks", 0) > 60 * windows:
