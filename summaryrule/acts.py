@@ -61,16 +61,12 @@ class Sorted:
 
 
 def apply(rule: SummaryRule, failed: Iterable[WindowStatus]) -> Sorted:
-    """Sort failed windows into those that stay, fresh intents of those retried, and skipped.
-
-    A fresh intent keeps its token, so that data of an attempt that went through after all is
-    not doubled.
-    """
+    """Sort failed windows into those that stay, those to be retried, and those skipped."""
     windows = tuple(failed)
     again = [window for window in windows if asks_retry(rule, window)]
     skipped = [window for window in windows if window not in again and asks_skip(rule, window)]
     stay = [window for window in windows if window not in again and window not in skipped]
-    return Sorted(tuple(stay), tuple(map(fresh, again)), tuple(skipped))
+    return Sorted(tuple(stay), tuple(again), tuple(skipped))
 
 
 def idle(rule: SummaryRule, windows: Windows) -> Iterator[tuple[str, str]]:
@@ -101,7 +97,10 @@ def _strange(annotation: str | None, known: Callable[[Instant], bool]) -> str:
 
 
 def fresh(window: WindowStatus) -> WindowStatus:
-    """The window's intent again, with its attempts counted from one."""
+    """The window's intent again, with its attempts counted from one.
+
+    It keeps its token, so that data of an attempt that went through after all is not doubled.
+    """
     changes = {"attempt": 1, "operation_id": None, "submitted_at": None}
     return window.model_copy(update=changes)
 

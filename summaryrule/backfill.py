@@ -175,27 +175,47 @@ def _is_defaulted(rule: SummaryRule, wanted: BackfillSpec) -> bool:
 def settle(
     rule: SummaryRule, status: BackfillStatus, observed: Observed, now: Instant, settings: Settings
 ) -> BackfillStatus:
-    """Credit, retry or fail what is in flight, and apply the acts on windows (rule 3)."""
+    """Credit, retry or fail what is in flight (rule 3)."""
     settled = flight.settle(status.in_flight, observed, now, settings)
-    sorted_ = acts.apply(rule, (*status.failed, *settled.failed))
     errors = [window.error for window in (*settled.flying, *settled.failed) if window.error]
-    windows = sorted((*settled.flying, *sorted_.again), key=_by_start)
     changed = status.model_copy(
         update={
-            "in_flight": tuple(windows),
-            "failed": tuple(sorted(sorted_.stay, key=_by_start)),
+            "in_flight": settled.flying,
+            "failed": tuple(sorted((*status.failed, *settled.failed), key=_by_start)),
             "windows_done": status.windows_done + len(settled.done),
-            "windows_retried": status.windows_retried + settled.retried + len(sorted_.again),
+            "windows_retried": status.windows_retried + settled.retried,
             "last_error": errors[-1] if errors else status.last_error,
             "operation_time": typical(status.operation_time, settled.done, observed),
         }
     )
-    passed = credit(changed, (*settled.done, *sorted_.skipped))
-    skipped = (*sorted_.skipped, *_skipped_ahead(rule, passed))
-    if not settled.done and not skipped:
-        return changed
-    credited = credit(_left_out(passed, skipped), skipped)
-    return estimated(counted(credited, rule.spec.interval), now)
+    return _passed(rule, changed, settled.done, now)
+
+
+def act(
+    rule: SummaryRule, status: BackfillStatus, now: Instant, *, may_retry: bool
+) -> BackfillStatus:
+    """Apply the annotations on windows; a retry that may not be yet waits in its annotation."""
+    asked = acts.apply(rule, status.failed)
+    again = asked.again if may_retry else ()
+    stay = asked.stay if may_retry else (*asked.stay, *asked.again)
+    changed = status.model_copy(
+        update={
+            "in_flight": tuple(sorted((*status.in_flight, *map(acts.fresh, again)), key=_by_start)),
+            "failed": tuple(sorted(stay, key=_by_start)),
+            "windows_retried": status.windows_retried + len(again),
+        }
+    )
+    skipped = (*asked.skipped, *_skipped_ahead(rule, credit(changed, asked.skipped)))
+    return _passed(rule, _left_out(changed, skipped), skipped, now)
+
+
+def _passed(
+    rule: SummaryRule, status: BackfillStatus, windows: tuple[WindowStatus, ...], now: Instant
+) -> BackfillStatus:
+    """With windows that are done or skipped counted in; as it is where there are none."""
+    if not windows:
+        return status
+    return estimated(counted(credit(status, windows), rule.spec.interval), now)
 
 
 def _skipped_ahead(rule: SummaryRule, status: BackfillStatus) -> tuple[WindowStatus, ...]:

@@ -43,7 +43,7 @@ def settle(
     changes = {
         "cursor": max([*ends, *_maybe(status.cursor)], default=None),
         "last_done": max([*done, *_maybe(status.last_done)], default=None),
-        "in_flight": _named(rule, (*settled.flying, *sorted_.again)),
+        "in_flight": _named(rule, (*settled.flying, *map(acts.fresh, sorted_.again))),
         "failed": _ordered(sorted_.stay),
         "operation_time": typical(status.operation_time, settled.done, observed),
     }

@@ -94,7 +94,18 @@ def _is_stranded(rule: SummaryRule, status: BackfillStatus) -> bool:
 
 def _settled(seat: Seat, status: BackfillStatus) -> BackfillStatus:
     settled = backfill.settle(seat.rule, status, seat.observed, seat.now, seat.settings)
-    return _resolved(seat, settled) if _is_stranded(seat.rule, settled) else settled
+    resolved = _resolved(seat, settled) if _is_stranded(seat.rule, settled) else settled
+    return backfill.act(seat.rule, resolved, seat.now, may_retry=_may_retry(seat.rule, resolved))
+
+
+def _may_retry(rule: SummaryRule, status: BackfillStatus) -> bool:
+    """Whether a failed window that is retried now could be sent; else its retry has to wait.
+
+    After a change of spec the retry goes on with the new text, once what was in flight has ended.
+    """
+    if _is_superseded(rule, status):
+        return False
+    return not spec_changed(rule, status) or (status.phase == "Failed" and not status.in_flight)
 
 
 def _resolved(seat: Seat, status: BackfillStatus) -> BackfillStatus:

@@ -371,6 +371,25 @@ def test_an_unanswered_submit_keeps_its_bounds_however_the_interval_is_edited_la
     assert sorted(covered) == [("00:00", "00:59"), *halves]
 
 
+@pytest.mark.parametrize("change", ["body", "start"])
+def test_a_retry_while_older_windows_fly_waits_and_is_not_tried_over_and_over(change: str) -> None:
+    world = backfilling(6, maxInFlight=3)
+    world.kusto.is_slow = True
+    world.settle()
+    world.edit(
+        **(CHANGES["body"] if change == "body" else {"backfill": span("2026-11-19T22:00:00Z", END)})
+    )
+    world.kusto.end("op-2", "Failed")
+    world.settle()
+    world.annotate(backfill_retry="all")
+    world.settle()
+    assert len(world.kusto.submits) == 3
+    assert [str(window.start) for window in world.backfill.failed] == [hours(2)[1]]
+    _go(world)
+    assert world.backfill.phase == "Completed"
+    assert set(hours(6)) <= set(world.kusto.starts)
+
+
 def test_gaps_left_by_a_change_of_interval_are_cut_at_what_is_done() -> None:
     world = backfilling(8, maxInFlight=3)
     world.kusto.is_slow = True

@@ -83,14 +83,17 @@ class WiredRules:
         return await self._wire.call(self._rules.get(namespace, name))
 
     async def patch_status(self, rule: Rule, status: dict[str, Any]) -> Rule:
-        self._wire.require_life()
-        self._witness.writing(self._worker, rule["metadata"]["uid"])
+        await self._begin(rule)
         return await self._wire.call(self._rules.patch_status(rule, status))
 
     async def patch(self, rule: Rule, body: dict[str, Any]) -> Rule:
-        self._wire.require_life()
-        self._witness.writing(self._worker, rule["metadata"]["uid"])
+        await self._begin(rule)
         return await self._wire.call(self._patch(rule, body))
+
+    async def _begin(self, rule: Rule) -> None:
+        self._wire.require_life()
+        if not self._witness.writing(self._worker, rule["metadata"]["uid"]):
+            await asyncio.sleep(1.0)  # or the story would stand still, and never be told
 
     async def _patch(self, rule: Rule, body: dict[str, Any]) -> Rule:
         stored = await self._rules.patch(rule, body)

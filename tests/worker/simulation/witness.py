@@ -26,6 +26,9 @@ Span = tuple[int, int]
 GRACE: Final = 300.0
 """Seconds in which a worker may not know yet what a person did: late watch, hung call, stop."""
 
+_MOST_AT_ONCE: Final = 200
+"""Writes of a rule at one moment of virtual time; a backfill of quick windows has some dozens."""
+
 _COMMAND = re.compile(
     r"\.set-or-append async (?P<table>\S+) with \(.*?ingest-by:(?P<token>\w+).*?\) <\| "
     r"let _startTime=datetime\((?P<start>[^)]*)\);\nlet _endTime=datetime\((?P<end>[^)]*)\);\n"
@@ -101,6 +104,7 @@ class Witness:
         self._named: dict[str, set[int]] = {}
         self._removed: dict[str, int] = {}
         self._leaving: dict[str, int] = {}
+        self._written: dict[str, tuple[int, int]] = {}
         self._handed_out: list[tuple[dict[str, Any], bytes]] = []
 
     def tell(self, line: str) -> None:
@@ -196,13 +200,25 @@ class Witness:
 
     # What workers do
 
-    def writing(self, worker: WorkerView, uid: str) -> None:
-        """A worker is about to write a rule to the API server."""
+    def writing(self, worker: WorkerView, uid: str) -> bool:
+        """A worker is about to write a rule to the API server; whether it may, so many at once."""
         self.counts["writes"] += 1
         if not worker.owns(uid):
             self.accuse(f"{worker.name} writes {self.names[uid]}, which is another shard's")
         if not worker.holds_lease():
             self.accuse(f"{worker.name} writes without the Lease")
+        return self._is_bearable(worker, uid)
+
+    def _is_bearable(self, worker: WorkerView, uid: str) -> bool:
+        """Writes of a rule at one moment have an end, or two steps of a plan undo each other."""
+        now = self._clock.now()
+        at, count = self._written.get(uid, (now, 0))
+        if count < _MOST_AT_ONCE:
+            self._written[uid] = (now, count + 1 if at == now else 1)
+        elif count == _MOST_AT_ONCE:
+            self.accuse(f"{worker.name} writes {self.names[uid]} over and over")
+            self._written[uid] = (now, count + 1)
+        return count < _MOST_AT_ONCE
 
     def showed(self, stored: dict[str, Any], body: dict[str, Any]) -> None:
         """A write of a worker to the main resource was stored."""
