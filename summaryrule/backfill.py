@@ -20,8 +20,9 @@ Theory of operation (design, section 7):
 ``TRANSITIONS`` is the one table of phases; ``worker`` and ``plan`` change a phase nowhere else.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import Enum, auto
+from itertools import islice
 from typing import Final
 
 from summaryrule import acts, flight
@@ -34,6 +35,7 @@ from summaryrule.settings import Settings
 from summaryrule.typical import typical
 from summaryrule.v1 import (
     DEFAULTED_END,
+    FINALIZER,
     REQUESTED_BY,
     SKIPPED_LIMIT,
     BackfillRecord,
@@ -175,8 +177,10 @@ def _is_defaulted(rule: SummaryRule, wanted: BackfillSpec) -> bool:
 def settle(
     rule: SummaryRule, status: BackfillStatus, observed: Observed, now: Instant, settings: Settings
 ) -> BackfillStatus:
-    """Credit, retry or fail what is in flight (rule 3)."""
-    settled = flight.settle(status.in_flight, observed, now, settings)
+    """Credit, retry or fail what is in flight (rule 3); ``intend`` sets out ahead anew."""
+    delay = rule.spec.ingestion_delay
+    begun = [each for each in status.in_flight if not flight.is_ahead(each, observed, now, delay)]
+    settled = flight.settle(begun, observed, now, settings)
     errors = [window.error for window in (*settled.flying, *settled.failed) if window.error]
     changed = status.model_copy(
         update={
@@ -247,7 +251,11 @@ def intend(
     now: Instant,
     settings: Settings,
 ) -> BackfillStatus:
-    """Take up the next due windows, as far as ``maxInFlight`` allows (rule 3)."""
+    """Take up the next due windows, as far as ``maxInFlight`` allows (rule 3).
+
+    When the last that was in flight has ended and the next is due within ``brief_wait``, its intent
+    is recorded ahead, in the same write: it goes out when it is due, and the finalizer stays.
+    """
     known = flight.addressed(status.in_flight, rule, settings)
     room = wanted.max_in_flight - len(known)
     intents: list[WindowStatus] = []
@@ -255,6 +263,9 @@ def intend(
         if len(intents) >= room or not is_due(window, now, rule.spec.ingestion_delay):
             break
         intents.append(_intent(rule, status, window, settings))
+    if not known and not intents and status.phase == "Running":
+        ahead = _soon(rule, status, now, settings)
+        intents = [_intent(rule, status, window, settings) for window in ahead]
     begins = status.phase == "Pending" and bool(intents or status.in_flight)
     if not intents and not begins:
         return status.model_copy(update={"in_flight": known})
@@ -263,6 +274,17 @@ def intend(
     changes: dict[str, object] = {"in_flight": flying, "started_at": status.started_at or now}
     paced = started if started.paced_from is not None else pace_anew(started, now)
     return paced.model_copy(update=changes)
+
+
+def _soon(
+    rule: SummaryRule, status: BackfillStatus, now: Instant, settings: Settings
+) -> Iterator[Window]:
+    """The next window, if it is waited for briefly after another."""
+    soon = now.plus(settings.brief_wait.ticks)
+    following = islice(outstanding(status, rule.spec.interval), 1)
+    if FINALIZER not in rule.metadata.finalizers:
+        return iter(())
+    return (each for each in following if is_due(each, soon, rule.spec.ingestion_delay))
 
 
 def pace_anew(status: BackfillStatus, now: Instant) -> BackfillStatus:

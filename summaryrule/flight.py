@@ -10,10 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from summaryrule.actions import LookUpTag
+from summaryrule.duration import Duration
 from summaryrule.instant import Instant
 from summaryrule.observed import Observed, Outcome
 from summaryrule.settings import Settings
 from summaryrule.v1 import SummaryRule, WindowStatus
+from summaryrule.windows import is_due
 
 ERROR_LIMIT = 256
 
@@ -54,6 +56,12 @@ def ready_at(window: WindowStatus, settings: Settings) -> Instant:
     doubled = settings.retry_base.ticks << min(max(window.attempt - 2, 0), 20)
     capped = min(doubled, settings.retry_cap.ticks)
     return window.submitted_at.plus(capped + capped * _spread(window) // 512)
+
+
+def is_ahead(window: WindowStatus, observed: Observed, now: Instant, delay: Duration) -> bool:
+    """Whether it is an intent that was recorded before its time, and so has not been sent."""
+    is_begun = window.operation_id or window.submitted_at or window.token in observed.submitted
+    return not is_begun and not is_due(window.window, now, delay)
 
 
 def address(rule: SummaryRule, settings: Settings) -> dict[str, Any]:

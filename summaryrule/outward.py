@@ -150,26 +150,13 @@ def _lags(desk: Desk, wanted: BackfillSpec, running: BackfillStatus) -> bool:
     return behind >= desk.settings.show_lag * desk.rule.spec.interval.ticks
 
 
-def _flies_soon(desk: Desk, past: BackfillStatus | None) -> bool:
-    """Whether the next window is waited for so briefly that the finalizer stays meanwhile.
-
-    Taking it away and setting it again would cost every window of such a backfill two writes.
-    """
-    if past is None or past.phase != "Running" or desk.hold is not None:
-        return False
-    spec = desk.rule.spec
-    following = next(remaining.outstanding(past, spec.interval), None)
-    soon = desk.now.plus(desk.settings.brief_wait.ticks)
-    return following is not None and due_at(following, spec.ingestion_delay) <= soon
-
-
 def clear(desk: Desk, status: SummaryRuleStatus) -> Iterator[Action]:
     """What has ended is cleared away: ``spec.backfill``, the finalizer, ownership of fields."""
     metadata, past = desk.rule.metadata, status.backfill
     if past is not None and past.clearing and desk.rule.spec.backfill is not None:
         yield RemoveBackfill()
         return
-    if FINALIZER in metadata.finalizers and not flies(status) and not _flies_soon(desk, past):
+    if FINALIZER in metadata.finalizers and not flies(status):
         yield SetFinalizer(present=False)
     if desk.rule.spec.backfill is not None and must_yield(metadata.managed_fields):
         yield YieldOwnership()

@@ -15,7 +15,7 @@ class Settings:
     """The worker's bounds and its place in the world.
 
     ``endpoints`` gives the Kusto endpoint of each database; ``labels`` are the cluster labels.
-    The finalizer stays while a backfill waits at most ``brief_wait`` for its next window.
+    A window that is due within ``brief_wait`` has its intent recorded ahead.
     A window that is done within ``show_after`` is not shown in spec by itself, only every
     ``show_lag``-th, and a worker shows one rule's at most every ``show_pace``: each showing
     leaves a moment in which a server-side apply conflicts.
@@ -34,6 +34,6 @@ class Settings:
     log_lag: Duration = Duration(120 * _SECOND)
     cancel_wait: Duration = Duration(60 * _SECOND)
     brief_wait: Duration = Duration(900 * _SECOND)
-    show_after: Duration = Duration(_SECOND // 4)
+    show_after: Duration = Duration(2 * _SECOND)
     show_lag: int = 8
     show_pace: Duration = Duration(5 * _SECOND)

@@ -1,6 +1,7 @@
 """A backfill from its request to its end: one window after the other, each exactly once."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,9 +14,10 @@ from summaryrule.actions import (
 )
 from summaryrule.duration import Duration
 from summaryrule.instant import Instant
+from summaryrule.settings import Settings
 from summaryrule.v1 import FINALIZER
 from tests.domain.manifests import rule, span, stored
-from tests.domain.plan.world import FIRST, HOUR, World, backfilling, hours
+from tests.domain.plan.world import FIRST, HOUR, SETTINGS, World, backfilling, hours
 
 
 def test_every_window_runs_once_oldest_first() -> None:
@@ -238,21 +240,62 @@ def test_a_cursor_is_shown_at_most_every_five_seconds() -> None:
     assert world.raw["spec"]["backfill"]["operationId"] == world.kusto.in_progress[0]
 
 
-def test_a_window_that_is_waited_for_briefly_keeps_the_finalizer_and_saves_two_writes() -> None:
+def _minutes_that_come(**settings: Any) -> World:
     now = Instant.parse("2026-11-24T06:30:00Z")
     asked = span("2026-11-24T06:00:00Z", "2026-11-24T07:30:00Z")
-    world = World(stored(rule(asked, suspend=True, interval="10m")), now=now)
+    raw = stored(rule(asked, suspend=True, interval="10m"))
+    world = World(raw, now=now, settings=replace(SETTINGS, **settings))
     world.settle()
     assert world.backfill.progress == "3/9"
+    return world
+
+
+def test_a_window_that_is_waited_for_briefly_costs_four_writes() -> None:
+    """Its operation, its end with the next one's intent, the cursor, and the cursor's ownership."""
+    world = _minutes_that_come(show_after=Settings().show_after)
     assert world.raw["metadata"]["finalizers"] == [FINALIZER]
-    before = world.writes
+    assert [str(window.start)[11:16] for window in world.backfill.in_flight] == ["06:30"]
+    before, sent = world.writes, len(world.kusto.submits)
+    world.now = Instant.parse("2026-11-24T06:39:59Z")
+    world.settle()
+    assert (world.writes - before, len(world.kusto.submits) - sent) == (0, 0)
     world.now = Instant.parse("2026-11-24T06:40:00Z")
     world.settle()
     assert world.backfill.progress == "4/9"
-    assert world.writes - before == 8
+    assert (world.writes - before, len(world.kusto.submits) - sent) == (4, 1)
     world.delete()
     world.settle()
     assert world.raw["metadata"]["finalizers"] == []
+
+
+@pytest.mark.parametrize("edit", ["body", "interval", "start", "suspend", "removed"])
+def test_an_intent_recorded_ahead_was_never_sent_and_is_taken_back(edit: str) -> None:
+    world = _minutes_that_come()
+    asked = world.raw["spec"]["backfill"]
+    world.edit(
+        **{
+            "body": {"body": "Other\n| where Timestamp between (_startTime .. _endTime)"},
+            "interval": {"interval": "15m"},
+            "start": {"backfill": {**asked, "start": "2026-11-24T05:50:00Z"}},
+            "suspend": {"backfill": {**asked, "suspend": True}},
+            "removed": {"backfill": ...},
+        }[edit]
+    )
+    world.settle()
+    past = world.backfill
+    flying = [str(window.start)[11:16] for window in past.in_flight]
+    assert flying == (["06:30"] if edit == "start" else [])
+    assert past.failed == ()
+    assert (
+        past.phase
+        == {
+            "body": "Failed",
+            "interval": "Failed",
+            "start": "Running",
+            "suspend": "Paused",
+            "removed": "Canceled",
+        }[edit]
+    )
 
 
 @pytest.mark.parametrize("why", ["an hour away", "paused"])
