@@ -1,4 +1,4 @@
-"""Measure: ``python -m bench.worker [serial parallel month waiting many] [--runs 3]``.
+"""Measure: ``python -m bench.worker [serial month waiting many] [--runs 3]``.
 
 Each on a stack as ``make up`` starts it: real API server and etcd, webhook, one worker, the local
 Kusto endpoint. Prints a line a run and, of several, the median and the range.
@@ -16,7 +16,7 @@ from statistics import median
 from bench.worker import many, pace
 from bench.worker.rig import Rig, rig
 
-_PARTS = ("serial", "parallel", "month", "waiting", "many")
+_PARTS = ("serial", "month", "waiting", "many")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,11 +49,13 @@ async def _measure(options: argparse.Namespace) -> None:
 
 
 async def _backfills(found: Rig, options: argparse.Namespace, name: str, size: "Size") -> None:
-    runs = []
+    runs, (windows, at_once, seconds) = [], size
+    latency = await pace.latency(found, f"{name}-calibration", at_once, seconds)
     for number in range(options.runs):
-        runs.append(await pace.backfill(found, f"{name}-{number}", *size))
+        runs.append(await pace.backfill(found, f"{name}-{number}", windows, at_once, latency))
         print(f"  {runs[-1]}", flush=True)
     print(f"  wall/operations {_spread([run.ratio for run in runs], 3)}")
+    print(f"  places taken {_spread([run.taken for run in runs], 2)}")
     print(f"  windows/min {_spread([run.a_minute for run in runs], 0)}")
     print(f"  times one window a minute {_spread([run.to_documented for run in runs], 0)}")
 
@@ -76,7 +78,6 @@ def _spread(values: list[float], digits: int) -> str:
 Size = tuple[int, int, float]
 _MEASURES = {
     "serial": lambda found, options: _backfills(found, options, "serial", (30, 1, 1.0)),
-    "parallel": lambda found, options: _backfills(found, options, "parallel", (300, 20, 1.0)),
     "month": lambda found, options: _backfills(found, options, "month", (720, 20, 1.0)),
     "waiting": _waiting,
     "many": _many,

@@ -25,11 +25,17 @@ class Run:
     operations: float
     writes: Counter[str]
     polls: float
+    at_once: int = 1
 
     @property
     def ratio(self) -> float:
         """Wall clock ÷ the sum of the operations' own times."""
         return self.wall / self.operations
+
+    @property
+    def taken(self) -> float:
+        """Which share of the places of ``maxInFlight`` had an operation, on average."""
+        return self.operations / self.wall / self.at_once
 
     @property
     def a_minute(self) -> float:
@@ -45,11 +51,18 @@ class Run:
         total = sum(self.writes.values())
         kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(self.writes.items()))
         return (
-            f"{self.windows} windows in {self.wall:.1f} s, operations {self.operations:.1f} s:"
-            f" wall/operations {self.ratio:.3f}, {self.a_minute:.0f} windows/min,"
+            f"{self.windows} windows in {self.wall:.1f} s, operations {self.operations:.1f} s"
+            f" ({self.operations / self.windows:.3f} each):"
+            f" wall/operations {self.ratio:.3f}, {self.taken:.0%} of places taken, {self.a_minute:.0f} windows/min,"
             f" {total / self.windows:.2f} writes a window ({kinds}), {self.polls:.0f} polls,"
             f" {self.to_documented:.0f} times one window a minute"
         )
+
+
+async def latency(rig: Rig, name: str, at_once: int, seconds: float) -> float:
+    """How long operations have to wait so that each takes ``seconds`` in all, so many at once."""
+    tried = await backfill(rig, name, 10 * at_once, at_once, 0.9 * seconds)
+    return 0.9 * seconds + seconds - tried.operations / tried.windows
 
 
 async def backfill(rig: Rig, name: str, windows: int, at_once: int, seconds: float) -> Run:
@@ -58,7 +71,7 @@ async def backfill(rig: Rig, name: str, windows: int, at_once: int, seconds: flo
     before, began = rig.metrics(), time.monotonic()
     since = now()
     await rig.create(rule(name, backfill=past(windows, at_once)))
-    ended = await rig.cleared(name, within=240)
+    ended = await rig.cleared(name, within=1200)
     wall = time.monotonic() - began
     status = ended["status"]["backfill"]
     if status["progress"] != f"{windows}/{windows}":
@@ -66,7 +79,7 @@ async def backfill(rig: Rig, name: str, windows: int, at_once: int, seconds: flo
     polls = rig.metrics().get("summaryrule_worker_kusto_requests_total poll ok", 0.0)
     polls -= before.get("summaryrule_worker_kusto_requests_total poll ok", 0.0)
     took = rig.operation_seconds(since)
-    return Run(windows, wall, sum(took), rig.writes(name), polls)
+    return Run(windows, wall, sum(took), rig.writes(name), polls, at_once)
 
 
 async def waiting(rig: Rig, name: str, windows: int) -> Run:

@@ -52,7 +52,7 @@ class Rig:
             rule = await self.get(name)
             return None if "backfill" in rule["spec"] else rule
 
-        return await until(ended, within)
+        return await until(ended, within, beat=0.1)
 
     def slow_operations(self, seconds: float) -> None:
         """From now on every operation waits so long before it runs."""

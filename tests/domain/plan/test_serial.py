@@ -272,15 +272,14 @@ def test_a_window_that_is_waited_for_briefly_costs_four_writes() -> None:
 def test_an_intent_recorded_ahead_was_never_sent_and_is_taken_back(edit: str) -> None:
     world = _minutes_that_come()
     asked = world.raw["spec"]["backfill"]
-    world.edit(
-        **{
-            "body": {"body": "Other\n| where Timestamp between (_startTime .. _endTime)"},
-            "interval": {"interval": "15m"},
-            "start": {"backfill": {**asked, "start": "2026-11-24T05:50:00Z"}},
-            "suspend": {"backfill": {**asked, "suspend": True}},
-            "removed": {"backfill": ...},
-        }[edit]
-    )
+    edits: dict[str, Any] = {
+        "body": {"body": "Other\n| where Timestamp between (_startTime .. _endTime)"},
+        "interval": {"interval": "15m"},
+        "start": {"backfill": {**asked, "start": "2026-11-24T05:50:00Z"}},
+        "suspend": {"backfill": {**asked, "suspend": True}},
+        "removed": {"backfill": ...},
+    }
+    world.edit(**edits[edit])
     world.settle()
     past = world.backfill
     flying = [str(window.start)[11:16] for window in past.in_flight]
