@@ -66,7 +66,7 @@ def describe(
             upstream's conditions are its memory, and not to be touched.
     """
     wanted = _of_schedule(status.schedule or ScheduleStatus(), held) if runs_schedule else []
-    backfill = _backfill(status)
+    backfill = _backfill(status, held)
     return wanted if backfill is None else [*wanted, backfill]
 
 
@@ -116,17 +116,20 @@ def _operations(schedule: ScheduleStatus) -> Wanted:
     return Wanted(OPERATIONS, bool(operations), reason, message)
 
 
-def _backfill(status: SummaryRuleStatus) -> Wanted | None:
+def _backfill(status: SummaryRuleStatus, held: tuple[str, str] | None) -> Wanted | None:
     backfill = status.backfill
     if backfill is None:
         return None
-    settled = backfill.phase in ("Completed", "Canceled", "Superseded")
+    has_ended = backfill.phase in ("Completed", "Canceled", "Superseded")
+    settled = has_ended and not backfill.clearing  # once spec.backfill is gone, so that it is final
     message = f"{backfill.progress} windows, done until {backfill.done_until}"
     if backfill.phase == "Failed" and backfill.failed:
         first = backfill.failed[0]
         message = f"window {first.window} failed: {first.error}; retry or skip it by annotation"
     elif backfill.phase == "Failed":
         message += "; the spec changed: retry by annotation, or set a new requestId"
+    elif held is not None and not has_ended:
+        return Wanted(BACKFILL, False, held[0], f"{message}; {held[1]}")  # noqa: FBT003
     return Wanted(BACKFILL, settled, backfill.reason or backfill.phase, message)
 
 

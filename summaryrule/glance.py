@@ -16,6 +16,7 @@ from summaryrule.windows import floor
 OWNER_CONDITION: Final = "summaryrule.adx-mon.azure.com"
 BACKFILL_CONDITION: Final = "Backfill"
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+_UNREACHED: Final = frozenset({"NoEndpoint", "EndpointUnavailable"})
 BEHIND_FROM: Final = 2
 """One window that fell due a moment ago is no news."""
 
@@ -117,15 +118,27 @@ def is_troubled(rule: Json) -> bool:
 
 
 def _told(rule: Json) -> Iterator[Trouble]:
-    """What the worker wrote into the conditions."""
-    for condition in listed(part(rule, "status"), "conditions"):
-        if condition.get("status") != "False":
-            continue
+    """What the worker wrote into the conditions.
+
+    An endpoint that is missing or silent is on both; on the backfill's alone where the interval
+    runs are another operator's (``--mode=backfill``).
+    """
+    said = set[str]()
+    for condition in sorted(_false(rule), key=lambda each: each.get("type") != OWNER_CONDITION):
         reason, message = text(condition.get("reason")), text(condition.get("message"))
         if condition.get("type") == OWNER_CONDITION:
+            said.add(reason)
             yield Trouble("schedule", reason, message)
-        elif condition.get("type") == BACKFILL_CONDITION and phase(rule) == "Failed":
+        elif phase(rule) == "Failed" or reason in _UNREACHED - said:
             yield Trouble("backfill", reason, message)
+
+
+def _false(rule: Json) -> Iterator[Json]:
+    """The two conditions that tell of trouble, where they do."""
+    for condition in listed(part(rule, "status"), "conditions"):
+        is_ours = condition.get("type") in {OWNER_CONDITION, BACKFILL_CONDITION}
+        if is_ours and condition.get("status") == "False":
+            yield condition
 
 
 def _lateness(behind: int) -> Iterator[Trouble]:

@@ -3,6 +3,7 @@
 from summaryrule import criteria
 from summaryrule.actions import Announce
 from summaryrule.agenda import Held
+from summaryrule.conditions import BACKFILL
 from summaryrule.conditions import OWNER as CONDITION
 from summaryrule.desk import Desk
 from summaryrule.phase import Hold
@@ -45,10 +46,12 @@ def told(desk: Desk) -> tuple[Announce, ...]:
     Criteria that do not match are none: rules are often for other clusters.
     """
     hold = condition(desk)
-    if hold is None or hold.reason == "CriteriaNotMet" or not desk.runs_schedule:
+    runs = desk.runs_schedule or desk.rule.spec.backfill is not None
+    if hold is None or hold.reason == "CriteriaNotMet" or not runs:
         return ()
-    said = {each.message for each in desk.stored.conditions if each.type == CONDITION}
-    return () if hold.message in said else (Announce("Warning", hold.reason, hold.message),)
+    kind = CONDITION if desk.runs_schedule else BACKFILL
+    said = any(hold.message in each.message for each in desk.stored.conditions if each.type == kind)
+    return () if said else (Announce("Warning", hold.reason, hold.message),)
 
 
 def too_many_failed(desk: Desk, planned: ScheduleStatus | None) -> bool:

@@ -53,7 +53,8 @@ class Run:
         return (
             f"{self.windows} windows in {self.wall:.1f} s, operations {self.operations:.1f} s"
             f" ({self.operations / self.windows:.3f} each):"
-            f" wall/operations {self.ratio:.3f}, {self.taken:.0%} of places taken, {self.a_minute:.0f} windows/min,"
+            f" wall/operations {self.ratio:.3f}, {self.taken:.0%} of places taken,"
+            f" {self.a_minute:.0f} windows/min,"
             f" {total / self.windows:.2f} writes a window ({kinds}), {self.polls:.0f} polls,"
             f" {self.to_documented:.0f} times one window a minute"
         )

@@ -51,6 +51,15 @@ def test_what_does_not_go_on_is_said_in_words() -> None:
     )
 
 
+@pytest.mark.parametrize("runs_schedule", [True, False])
+def test_a_backfill_without_an_endpoint_is_said_once(*, runs_schedule: bool) -> None:
+    why = "no endpoint is configured for database 'Telemetry'"
+    theirs = condition(OWNER, "NoEndpoint", why) if runs_schedule else condition(OWNER, "X", "")
+    held = condition("Backfill", "NoEndpoint", f"0/3 windows; {why}")
+    (_, row) = shown(rule(backfill=running(), conditions=[held, theirs]))
+    assert row.count(why) == 1
+
+
 def test_a_suspended_rule_is_not_behind() -> None:
     late = rule(schedule={"cursor": "2026-11-01T00:00:00Z", "lastDone": "2026-11-01T00:00:00Z"})
     late["spec"]["suspend"] = True

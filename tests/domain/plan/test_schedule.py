@@ -1,6 +1,7 @@
 """Interval runs: catch-up, bounds, failures, and rules that another operator ran before."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -256,6 +257,27 @@ def test_with_mode_backfill_upstreams_conditions_and_windows_are_not_touched() -
     assert world.raw["status"]["conditions"][:3] == theirs
     assert world.condition("Backfill").status == "True"
     assert "schedule" not in world.raw["status"]
+
+
+@pytest.mark.parametrize("why", ["NoEndpoint", "EndpointUnavailable"])
+def test_with_mode_backfill_what_holds_a_backfill_is_said_on_its_own_condition(why: str) -> None:
+    missing = why == "NoEndpoint"
+    raw = stored(rule(span("2026-11-20T00:00:00Z", "2026-11-20T03:00:00Z")))
+    settings = replace(SETTINGS, mode="backfill", endpoints={} if missing else SETTINGS.endpoints)
+    world = World(raw, settings=settings)
+    world.kusto.is_slow = True
+    world.memory.unanswered = "" if missing else "http://kusto gave no usable answer"
+    world.settle()
+    said = world.condition("Backfill")
+    assert (said.status, said.reason) == ("False", why)
+    assert said.message.startswith("0/3 windows, done until 2026-11-20T00:00:00Z; ")
+    assert world.events.count(why) == 1
+    assert [each["type"] for each in world.raw["status"]["conditions"]] == [said.type]
+    world.settings, world.memory.unanswered = replace(SETTINGS, mode="backfill"), ""
+    world.kusto.is_slow = False
+    world.kusto.end_all()
+    world.run()
+    assert world.condition("Backfill").reason == "Completed"
 
 
 def test_a_database_without_an_endpoint_holds_the_rule_and_says_so() -> None:

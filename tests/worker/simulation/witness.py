@@ -53,7 +53,7 @@ class WorkerView:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A window as it was first recorded."""
+    """A window as it was recorded when it was first sent."""
 
     uid: str
     key: str
@@ -102,6 +102,7 @@ class Witness:
         self._bounds: dict[str, int] = {}
         self._current: dict[str, str] = {}
         self._named: dict[str, set[int]] = {}
+        self._sent: set[str] = set()
         self._removed: dict[str, int] = {}
         self._leaving: dict[str, int] = {}
         self._written: dict[str, tuple[int, int]] = {}
@@ -186,7 +187,8 @@ class Witness:
 
     def _observe_intents(self, uid: str, key: str, status: dict[str, Any]) -> None:
         for each in status.get("inFlight", ()):
-            self.intents.setdefault(each["token"], Intent(uid, key, _span(each)))
+            if each["token"] not in self._sent:  # one recorded ahead may be taken back
+                self.intents[each["token"]] = Intent(uid, key, _span(each))
 
     def excused(self, uid: str) -> set[Span]:
         """Windows of the schedule that status names, or that a person skipped."""
@@ -244,6 +246,7 @@ class Witness:
         self.tell(f"{worker.name} submits {found['table']} {found['start']} {token[:6]}")
         if not worker.holds_lease():
             self.accuse(f"{worker.name} submits {found['start']} without the Lease")
+        self._sent.add(token)
         intent = self.intents.get(token)
         if intent is None or intent.span != (start, end):
             self.accuse(f"{found['table']}: {found['start']} is submitted without an intent")
