@@ -100,7 +100,7 @@ def glance(rule: Json, now: Instant) -> Glance:
         cursor=instant(schedule.get("cursor")),
         lag=None if last is None else (now.ticks - last.ticks) // TICKS_PER_SECOND,
         behind=behind,
-        in_flight=len(listed(schedule, "inFlight")),
+        in_flight=_submitted(schedule),
         failed=len(listed(schedule, "failed")),
         past=_past(part(status, "backfill")),
         troubles=(*_told(rule), *_lateness(behind)),
@@ -167,13 +167,18 @@ def _past(backfill: Json) -> Past | None:
         done=count(backfill.get("windowsDone")) + count(backfill.get("windowsSkipped")),
         total=count(backfill.get("windowsTotal")),
         percent=min(100, count(backfill.get("percent"))),
-        in_flight=len(listed(backfill, "inFlight")),
+        in_flight=_submitted(backfill),
         failed=len(listed(backfill, "failed")),
         by=text(backfill.get("requestedBy")),
         request_id=text(backfill.get("requestId")),
         eta=instant(backfill.get("estimatedCompletion")),
         error=text(backfill.get("lastError")),
     )
+
+
+def _submitted(holder: Json) -> int:
+    """Windows that Kusto has taken; an intent without an operation may be recorded ahead."""
+    return sum(1 for window in listed(holder, "inFlight") if window.get("operationId"))
 
 
 def as_json(seen: Glance) -> dict[str, Any]:

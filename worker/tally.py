@@ -4,9 +4,17 @@ Nothing is counted where a decision is made, so that the pure rooms stay pure an
 counted when it is recorded, not when it is hoped for.
 """
 
+from collections.abc import Iterable
+
 from summaryrule.instant import TICKS_PER_SECOND, Instant
 from summaryrule.request import is_active
-from summaryrule.v1 import BackfillStatus, ScheduleStatus, SummaryRule, SummaryRuleStatus
+from summaryrule.v1 import (
+    BackfillStatus,
+    ScheduleStatus,
+    SummaryRule,
+    SummaryRuleStatus,
+    WindowStatus,
+)
 from summaryrule.windows import count, floor
 from worker.kube.store import Key, key_of
 from worker.metrics import Metrics
@@ -60,8 +68,8 @@ class Tally:
             self._metrics.window("backfill", "failed", failed)
 
     def _fly(self, key: Key, status: SummaryRuleStatus) -> None:
-        runs = len(status.schedule.in_flight) if status.schedule is not None else 0
-        past = len(status.backfill.in_flight) if status.backfill is not None else 0
+        runs = _submitted(status.schedule.in_flight) if status.schedule is not None else 0
+        past = _submitted(status.backfill.in_flight) if status.backfill is not None else 0
         self._change(self._flying.get(key, (0, 0)), (runs, past))
         self._flying[key] = (runs, past)
 
@@ -71,6 +79,11 @@ class Tally:
         self._sums = (runs, past)
         self._metrics.in_flight("interval", runs)
         self._metrics.in_flight("backfill", past)
+
+
+def _submitted(windows: Iterable[WindowStatus]) -> int:
+    """An intent without an operation may be the next window's, recorded ahead."""
+    return sum(1 for window in windows if window.operation_id is not None)
 
 
 def _interval(rule: SummaryRule) -> float:

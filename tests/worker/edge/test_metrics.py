@@ -48,7 +48,9 @@ def test_a_backfill_that_has_ended_leaves_no_series() -> None:
 def test_a_looked_at_rule_shows_its_lag_beside_its_interval() -> None:
     metrics = Metrics()
     tally = Tally(metrics, Reader())
-    flying = [{"start": "2026-11-20T01:00:00Z", "end": "2026-11-20T02:00:00Z", "token": "t"}]
+    ahead = {"start": "2026-11-20T02:00:00Z", "end": "2026-11-20T03:00:00Z", "token": "u"}
+    sent = {"start": "2026-11-20T01:00:00Z", "end": "2026-11-20T02:00:00Z", "token": "t"}
+    flying = [{**sent, "operationId": "o"}, ahead]
     rule = {
         "metadata": {"namespace": "n", "name": "r"},
         "spec": {"database": "D", "table": "T", "body": "T", "interval": "1h"},
