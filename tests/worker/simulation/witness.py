@@ -187,8 +187,10 @@ class Witness:
 
     def _observe_intents(self, uid: str, key: str, status: dict[str, Any]) -> None:
         for each in status.get("inFlight", ()):
-            if each["token"] not in self._sent:  # one recorded ahead may be taken back
-                self.intents[each["token"]] = Intent(uid, key, _span(each))
+            token, intent = each["token"], Intent(uid, key, _span(each))
+            known = self.intents.setdefault(token, intent)
+            if known.span != intent.span and token not in self._sent:  # it was taken back
+                self.intents[token] = intent
 
     def excused(self, uid: str) -> set[Span]:
         """Windows of the schedule that status names, or that a person skipped."""
