@@ -48,7 +48,7 @@ def three(bare: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cre
     folder = tmp_path_factory.mktemp("crew")
     with crew(bare, folder, "worker-a", "worker-b", "worker-c") as members:
         for each in members.members:
-            each.start(SHARDS)
+            each.start(f"--shards={SHARDS}")
         yield members
 
 
@@ -113,7 +113,7 @@ def test_shards_that_move_from_worker_to_worker_lose_and_double_nothing(
     killed.send(signal.SIGKILL)
     taken = took(lambda: three.share(SHARDS) == [2, 2], "the other two to take over")
     say(f"{killed.identity} killed, {len(theirs)} rules of its shards: taken over in {taken:.1f} s")
-    killed.start(SHARDS)
+    killed.start(f"--shards={SHARDS}")
     say(f"started again: 2-1-1 after {took(is_even, '2-1-1'):.1f} s")
 
     stopped = three.richest(SHARDS)
@@ -132,7 +132,7 @@ def test_workers_of_another_number_of_shards_take_over_and_nothing_is_lost_or_do
     began = time.monotonic()
     for each in three.members:
         each.send(signal.SIGTERM)
-        each.start(SHARDS - 1)
+        each.start(f"--shards={SHARDS - 1}")
     taken = took(lambda: three.number() == f"{SHARDS - 1} shards", "workers of three shards")
     took(lambda: three.share(SHARDS - 1) == [1, 1, 1], "1-1-1")
     say(
