@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from summaryrule.quoting import quoted
 from summaryrule.v1 import SummaryRuleSpec
 from summaryrule.windows import Window
 
@@ -29,10 +30,6 @@ _INVISIBLE: Final = (
 _BEFORE_CODE: Final = re.compile(
     rf"(?:[\s\x00-\x1f\x7f-\x9f;{_INVISIBLE}]++|//[^\r\n\v\f\x1c-\x1e\x85\u2028\u2029]*+)*+"
 )
-_GO_ESCAPES: Final = {
-    "\a": r"\a", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v",
-    '"': r"\"", "\\": r"\\",
-}  # fmt: skip
 
 
 def command(spec: SummaryRuleSpec, window: Window, labels: Mapping[str, str], *, token: str) -> str:
@@ -62,7 +59,7 @@ def bind(body: str, window: Window, labels: Mapping[str, str]) -> str:
     ]
     for key in sorted(labels, key=str.encode):
         name = key if key.startswith("_") else f"_{key}"
-        lines.append(f"let {name}={_go_quote(labels[key])};")
+        lines.append(f"let {name}={quoted(labels[key])};")
     return "\n".join([*lines, body.strip()])
 
 
@@ -82,18 +79,3 @@ def first_code(body: str) -> str:
     """
     before = _BEFORE_CODE.match(body)
     return body[before.end() :] if before else body
-
-
-def _go_quote(value: str) -> str:
-    return '"' + "".join(_go_escape(character) for character in value) + '"'
-
-
-def _go_escape(character: str) -> str:
-    if character in _GO_ESCAPES:
-        return _GO_ESCAPES[character]
-    if character.isprintable():
-        return character
-    code = ord(character)
-    if code < 0x80:  # noqa: PLR2004 - ASCII
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x1_0000 else f"\\U{code:08x}"  # noqa: PLR2004 - a plane

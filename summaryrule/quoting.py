@@ -1,7 +1,8 @@
-r"""Text between double quotes, as the API server prints it in its errors.
+r"""Text between double quotes, as Go's ``%q`` (strconv.Quote) writes it.
 
-That is Go's ``%q`` (strconv.Quote), not JSON: a control character is ``\x13``, and what Unicode
-does not print is ``\u0085`` or ``\U000f2808``. Used by ``violation``.
+The API server prints values so in its errors (``violation``), and upstream binds cluster labels so
+(``kql``). It is not JSON: a control character is ``\x13``, and what Unicode does not print is
+``\u0085`` or ``\U000f2808``.
 """
 
 from typing import Final

@@ -4,16 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from random import Random
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.worker.lease.cut import Cut
 from tests.worker.simulation.fates import Fates
 from tests.worker.simulation.kube import MemoryLeases
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
-from worker.errors import LeaseLost, Unreachable
+from worker.errors import LeaseLost
 from worker.lease import Elector, Leadership, Leases, Timing
 
 LEASE = "summaryrule-operator-worker"
@@ -36,39 +36,6 @@ async def running(coroutine: Awaitable[None]) -> AsyncIterator["asyncio.Future[N
     finally:
         task.cancel()
         await asyncio.wait({task})
-
-
-class Cut:
-    """Leases behind a line that can be cut: calls then hang to their deadline, or time out."""
-
-    def __init__(self, leases: Leases) -> None:
-        self._leases = leases
-        self.is_cut = False
-        self.hangs_past_deadline = False
-
-    async def _pass(self, within: float) -> None:
-        if not self.is_cut:
-            return
-        await asyncio.sleep(1e6 if self.hangs_past_deadline else within)
-        raise Unreachable("no answer in time")
-
-    async def read(self, name: str, *, within: float) -> dict[str, Any] | None:
-        await self._pass(within)
-        return await self._leases.read(name, within=within)
-
-    async def read_all(self, *, within: float) -> dict[str, dict[str, Any]]:
-        await self._pass(within)
-        return await self._leases.read_all(within=within)
-
-    async def create(self, name: str, spec: dict[str, Any], *, within: float) -> dict[str, Any]:
-        await self._pass(within)
-        return await self._leases.create(name, spec, within=within)
-
-    async def replace(
-        self, lease: dict[str, Any], spec: dict[str, Any], *, within: float
-    ) -> dict[str, Any]:
-        await self._pass(within)
-        return await self._leases.replace(lease, spec, within=within)
 
 
 def virtually(test: Callable[[], Awaitable[None]]) -> None:

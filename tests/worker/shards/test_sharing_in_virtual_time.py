@@ -6,15 +6,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.worker.lease.cut import Cut
 from tests.worker.simulation.fates import Fates
 from tests.worker.simulation.kube import MemoryLeases
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
-from worker.errors import Unreachable
 from worker.lease import Leases, Timing
 from worker.shards import Hold, Shards
 
@@ -79,37 +78,6 @@ def virtually(test: Callable[[], Awaitable[None]]) -> None:
         await test()
 
     run_virtually(main())
-
-
-class Line:
-    """Leases behind a line that can be cut: calls then hang to their deadline."""
-
-    def __init__(self, leases: Leases) -> None:
-        self._leases = leases
-        self.is_cut = False
-
-    async def _pass(self, within: float) -> None:
-        if self.is_cut:
-            await asyncio.sleep(within)
-            raise Unreachable("no answer in time")
-
-    async def read(self, name: str, *, within: float) -> dict[str, Any] | None:
-        await self._pass(within)
-        return await self._leases.read(name, within=within)
-
-    async def read_all(self, *, within: float) -> dict[str, dict[str, Any]]:
-        await self._pass(within)
-        return await self._leases.read_all(within=within)
-
-    async def create(self, name: str, spec: dict[str, Any], *, within: float) -> dict[str, Any]:
-        await self._pass(within)
-        return await self._leases.create(name, spec, within=within)
-
-    async def replace(
-        self, lease: dict[str, Any], spec: dict[str, Any], *, within: float
-    ) -> dict[str, Any]:
-        await self._pass(within)
-        return await self._leases.replace(lease, spec, within=within)
 
 
 def test_one_shard_is_the_one_lease_and_nothing_else() -> None:
@@ -191,7 +159,7 @@ def test_a_worker_that_ends_hands_its_shards_over_within_seconds() -> None:
 def test_the_shards_of_a_worker_that_is_cut_off_are_taken_once_it_has_stopped() -> None:
     async def story() -> None:
         floor = Floor()
-        line = Line(floor.leases)
+        line = Cut(floor.leases)
         async with floor.worker("a", leases=line), floor.worker("b"):
             await asyncio.sleep(SETTLED)
             assert floor.held() == {"a": 2, "b": 2}
