@@ -22,7 +22,7 @@ from summaryrule.actions import (
 )
 from summaryrule.observed import Observed
 from worker import permit
-from worker.errors import Refused, Temporary, Throttled, WorkerError
+from worker.errors import Conflict, Refused, Temporary, Throttled, WorkerError
 from worker.kube.store import Key, key_of
 from worker.ledger import Ledger
 from worker.logs import about
@@ -120,7 +120,7 @@ class Executor:
                 self.ledger.refused(key, window.token, str(error))
                 return
             except Temporary as error:
-                if not isinstance(error, Throttled):
+                if not isinstance(error, Throttled | Conflict):
                     self.ledger.unanswered(key, str(error))
                 raise
             log.debug("submitted as operation %s", operation_id)

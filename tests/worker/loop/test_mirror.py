@@ -78,12 +78,15 @@ def test_a_submit_that_waited_while_its_rule_was_deleted_never_leaves() -> None:
     window = WindowStatus(start=NOW, end=NOW)
     submit: Any = Submit(window, "Up", ".set-or-append async T <| T")
 
+    ledger, rules = Ledger(), MemoryRules(place.cluster)
+    executor = Executor(rules, place.store, Waits(world), MemoryEvents(), ledger, Yes())
+
     async def story() -> None:
-        executor = Executor(
-            MemoryRules(place.cluster), place.store, Waits(world), MemoryEvents(), Ledger(), Yes()
-        )
-        with pytest.raises(Conflict, match="edited or deleted"):
-            await executor.perform(place.planned_on, [submit], Observed())
+        for _ in range(5):
+            place.store.replace({KEY: place.planned_on})
+            with pytest.raises(Conflict, match="edited or deleted"):
+                await executor.perform(place.planned_on, [submit], Observed())
 
     run_virtually(story())
     assert world.submitted == []
+    assert ledger.observed(KEY).unanswered == ""
