@@ -142,7 +142,9 @@ PROOF = $(RUN) pytest -q -s -m proof
 
 .PHONY: prove
 prove: ## Run every proof in turn: all targets that begin with prove-
-	@for proof in $$(grep -hoE '^prove-[a-z-]+' $(MAKEFILE_LIST) | sort -u); do $(MAKE) $$proof; done
+	@failed=; for proof in $$(grep -hoE '^prove-[a-z-]+' $(MAKEFILE_LIST) | sort -u); do \
+	    $(MAKE) $$proof || failed="$$failed $$proof"; \
+	done; [ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
 
 .PHONY: prove-crashes
 prove-crashes: binaries | .venv ## Kill -9 the worker after each side effect of a backfill, in turn
