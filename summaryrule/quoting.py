@@ -2,7 +2,7 @@ r"""Text between double quotes, as Go's ``%q`` (strconv.Quote) writes it.
 
 The API server prints values so in its errors (``violation``), and upstream binds cluster labels so
 (``kql``). It is not JSON: a control character is ``\x13``, and what Unicode does not print is
-``\u0085`` or ``\U000f2808``.
+``\u0085`` or ``\U000f2808``; a character that is newer than this Python's Unicode is not printed.
 """
 
 from typing import Final
