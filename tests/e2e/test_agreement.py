@@ -65,8 +65,8 @@ _backfills = st.fixed_dictionaries(
         "endTime": _time,
     },
 )
-# What this Python's Unicode has not assigned, the server's may know and print: those that never will
-# be assigned stand for the rest.
+# What this Python's Unicode has not assigned, the server's may know and print; two that never will be
+# assigned stand for the rest.
 _characters = st.characters(exclude_categories=["Cs", "Cn"]) | st.sampled_from("\uffff\U0001fffe")
 _texts = st.text(_characters, max_size=20)
 _FIELDS: Mapping[str, st.SearchStrategy[Any]] = {
