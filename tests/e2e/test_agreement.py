@@ -65,7 +65,7 @@ _backfills = st.fixed_dictionaries(
         "endTime": _time,
     },
 )
-# What this Python's Unicode has not assigned, the server's may know and print; two that never will be
+# What this Python's Unicode has not assigned, the server's may know and print; two that never are
 # assigned stand for the rest.
 _characters = st.characters(exclude_categories=["Cs", "Cn"]) | st.sampled_from("\uffff\U0001fffe")
 _texts = st.text(_characters, max_size=20)
