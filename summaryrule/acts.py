@@ -60,10 +60,13 @@ class Sorted:
     skipped: tuple[WindowStatus, ...]
 
 
-def apply(rule: SummaryRule, failed: Iterable[WindowStatus]) -> Sorted:
-    """Sort failed windows into those that stay, those to be retried, and those skipped."""
+def apply(rule: SummaryRule, failed: Iterable[WindowStatus], *, may_retry: bool) -> Sorted:
+    """Sort failed windows into those that stay, those to be retried, and those skipped.
+
+    Where a retry may not be yet, its annotation is kept (``phase.keeps_retry``).
+    """
     windows = tuple(failed)
-    again = [window for window in windows if asks_retry(rule, window)]
+    again = [window for window in windows if may_retry and asks_retry(rule, window)]
     skipped = [window for window in windows if window not in again and asks_skip(rule, window)]
     stay = [window for window in windows if window not in again and window not in skipped]
     return Sorted(tuple(stay), tuple(again), tuple(skipped))

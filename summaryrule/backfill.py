@@ -20,9 +20,8 @@ Theory of operation (design, section 7):
 ``TRANSITIONS`` is the one table of phases; ``worker`` and ``plan`` change a phase nowhere else.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from enum import Enum, auto
-from itertools import islice
 from typing import Final
 
 from summaryrule import acts, flight
@@ -178,8 +177,7 @@ def settle(
     rule: SummaryRule, status: BackfillStatus, observed: Observed, now: Instant, settings: Settings
 ) -> BackfillStatus:
     """Credit, retry or fail what is in flight (rule 3); ``intend`` sets out ahead anew."""
-    delay = rule.spec.ingestion_delay
-    begun = [each for each in status.in_flight if not flight.is_ahead(each, observed, now, delay)]
+    begun = [window for window in status.in_flight if not flight.is_ahead(window, now)]
     settled = flight.settle(begun, observed, now, settings)
     errors = [window.error for window in (*settled.flying, *settled.failed) if window.error]
     changed = status.model_copy(
@@ -198,17 +196,19 @@ def settle(
 def act(
     rule: SummaryRule, status: BackfillStatus, now: Instant, *, may_retry: bool
 ) -> BackfillStatus:
-    """Apply the annotations on windows; a retry that may not be yet waits in its annotation."""
-    asked = acts.apply(rule, status.failed)
-    again = asked.again if may_retry else ()
-    stay = asked.stay if may_retry else (*asked.stay, *asked.again)
+    """Apply the annotations on windows; what is retried goes out with the text of now (rule 6)."""
+    asked = acts.apply(rule, status.failed, may_retry=may_retry)
+    again = map(acts.fresh, asked.again)
     changed = status.model_copy(
         update={
-            "in_flight": tuple(sorted((*status.in_flight, *map(acts.fresh, again)), key=_by_start)),
-            "failed": tuple(sorted(stay, key=_by_start)),
-            "windows_retried": status.windows_retried + len(again),
+            "in_flight": tuple(sorted((*status.in_flight, *again), key=_by_start)),
+            "failed": tuple(sorted(asked.stay, key=_by_start)),
+            "windows_retried": status.windows_retried + len(asked.again),
+            "spec_hash": spec_hash(rule.spec) if asked.again else status.spec_hash,
         }
     )
+    if asked.again:
+        changed = counted(changed, rule.spec.interval)
     skipped = (*asked.skipped, *_skipped_ahead(rule, credit(changed, asked.skipped)))
     return _passed(rule, _left_out(changed, skipped), skipped, now)
 
@@ -263,9 +263,9 @@ def intend(
         if len(intents) >= room or not is_due(window, now, rule.spec.ingestion_delay):
             break
         intents.append(_intent(rule, status, window, settings))
-    if not known and not intents and status.phase == "Running":
-        ahead = _soon(rule, status, now, settings)
-        intents = [_intent(rule, status, window, settings) for window in ahead]
+    ahead = None if known or intents else _soon(rule, status, now, settings)
+    if ahead is not None:
+        intents.append(_intent(rule, status, ahead, settings))
     begins = status.phase == "Pending" and bool(intents or status.in_flight)
     if not intents and not begins:
         return status.model_copy(update={"in_flight": known})
@@ -278,13 +278,14 @@ def intend(
 
 def _soon(
     rule: SummaryRule, status: BackfillStatus, now: Instant, settings: Settings
-) -> Iterator[Window]:
+) -> Window | None:
     """The next window, if it is waited for briefly after another."""
+    if status.phase != "Running" or FINALIZER not in rule.metadata.finalizers:
+        return None
     soon = now.plus(settings.brief_wait.ticks)
-    following = islice(outstanding(status, rule.spec.interval), 1)
-    if FINALIZER not in rule.metadata.finalizers:
-        return iter(())
-    return (each for each in following if is_due(each, soon, rule.spec.ingestion_delay))
+    following = next(outstanding(status, rule.spec.interval), None)
+    is_soon = following is not None and is_due(following, soon, rule.spec.ingestion_delay)
+    return following if is_soon else None
 
 
 def pace_anew(status: BackfillStatus, now: Instant) -> BackfillStatus:

@@ -128,7 +128,7 @@ def _backfill(status: SummaryRuleStatus, held: tuple[str, str] | None) -> Wanted
         message = f"window {first.window} failed: {first.error}; retry or skip it by annotation"
     elif backfill.phase == "Failed":
         message += "; the spec changed: retry by annotation, or set a new requestId"
-    elif held is not None and not has_ended:
+    elif held is not None and backfill.phase in ("Pending", "Running"):
         return Wanted(BACKFILL, False, held[0], f"{message}; {held[1]}")  # noqa: FBT003
     return Wanted(BACKFILL, settled, backfill.reason or backfill.phase, message)
 

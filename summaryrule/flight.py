@@ -10,14 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from summaryrule.actions import LookUpTag
-from summaryrule.duration import Duration
 from summaryrule.instant import Instant
 from summaryrule.observed import Observed, Outcome
 from summaryrule.settings import Settings
 from summaryrule.v1 import SummaryRule, WindowStatus
-from summaryrule.windows import is_due
 
 ERROR_LIMIT = 256
+UNANSWERED = "the rule changed before it was known whether the window was submitted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +57,12 @@ def ready_at(window: WindowStatus, settings: Settings) -> Instant:
     return window.submitted_at.plus(capped + capped * _spread(window) // 512)
 
 
-def is_ahead(window: WindowStatus, observed: Observed, now: Instant, delay: Duration) -> bool:
-    """Whether it is an intent that was recorded before its time, and so has not been sent."""
-    is_begun = window.operation_id or window.submitted_at or window.token in observed.submitted
-    return not is_begun and not is_due(window.window, now, delay)
+def is_ahead(window: WindowStatus, now: Instant) -> bool:
+    """Whether it is an intent that was recorded before its time, and so has not been sent.
+
+    Its end decides, not ``ingestionDelay``: that may have been shorter when it was sent.
+    """
+    return window.operation_id is None and window.submitted_at is None and window.end > now
 
 
 def address(rule: SummaryRule, settings: Settings) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from summaryrule.conditions import OWNER as CONDITION
 from summaryrule.desk import Desk
 from summaryrule.phase import Hold
 from summaryrule.settings import Settings
-from summaryrule.v1 import OWNER, ScheduleStatus, SummaryRule
+from summaryrule.v1 import OWNER, BackfillStatus, ScheduleStatus, SummaryRule
 
 
 def not_ours(rule: SummaryRule, settings: Settings) -> Held | None:
@@ -40,13 +40,13 @@ def condition(desk: Desk) -> Held | None:
     return Held("EndpointUnavailable", desk.observed.unanswered)
 
 
-def told(desk: Desk) -> tuple[Announce, ...]:
+def told(desk: Desk, past: BackfillStatus | None) -> tuple[Announce, ...]:
     """An Event on what a person has to know of, when the condition comes to say so.
 
     Criteria that do not match are none: rules are often for other clusters.
     """
     hold = condition(desk)
-    runs = desk.runs_schedule or desk.rule.spec.backfill is not None
+    runs = desk.runs_schedule or (past is not None and past.phase in ("Pending", "Running"))
     if hold is None or hold.reason == "CriteriaNotMet" or not runs:
         return ()
     kind = CONDITION if desk.runs_schedule else BACKFILL

@@ -72,6 +72,7 @@ class Observed:
         tagged: by token, whether the table has an extent that carries it.
         canceled: operation ids whose cancellation was asked for.
         shown: when this worker last showed the rule's cursor in spec.
+        shown_generation: the generation that the rule had then.
         unanswered: why several submits in a row got no usable answer; empty when the last did.
     """
 
@@ -82,3 +83,4 @@ class Observed:
     canceled: frozenset[str] = frozenset()
     unanswered: str = ""
     shown: Instant | None = None
+    shown_generation: int | None = None

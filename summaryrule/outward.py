@@ -79,35 +79,39 @@ def drop_acts(desk: Desk, status: SummaryRuleStatus) -> Iterator[DropActs | Anno
     At once, or a window that fails again would be retried for ever. But a retry that goes on with
     a changed spec stays until what is in flight has ended.
     """
-    names, past = acts.pending(desk.rule), status.backfill
-    waits = (
-        past is not None
-        and request.is_active(past)
-        and phase.spec_changed(desk.rule, past)
-        and acts.wants_retry(desk.rule)
-    )
-    if not names or waits:
+    names = acts.pending(desk.rule)
+    if not names or phase.keeps_retry(desk.rule, status.backfill):
         return
     yield DropActs(names)
     for annotation, words in acts.idle(desk.rule, _nameable(desk)):
-        if annotation == SKIP or not _goes_on(desk):
+        if annotation == SKIP or not _goes_on(desk, status):
             yield notes.named_in_vain(annotation, words)
 
 
-def _goes_on(desk: Desk) -> bool:
-    """Whether a retry, whatever it names, makes the backfill go on with a changed spec."""
-    past = desk.stored.backfill
-    return past is not None and request.is_active(past) and phase.spec_changed(desk.rule, past)
+def _goes_on(desk: Desk, status: SummaryRuleStatus) -> bool:
+    """Whether the retry, whatever it names, makes the backfill go on with a changed spec."""
+    before, after = desk.stored.backfill, status.backfill
+    changed = before is not None and request.is_active(before)
+    return (
+        changed
+        and before is not None
+        and phase.spec_changed(desk.rule, before)
+        and (after is None or not phase.spec_changed(desk.rule, after))
+    )
 
 
 def _nameable(desk: Desk) -> acts.Windows:
     runs, past = desk.stored.schedule or ScheduleStatus(), desk.stored.backfill
     failed, skipped = runs.failed, past.skipped if past is not None else ()
+    if past is not None:
+        begun = tuple(each for each in past.in_flight if not flight.is_ahead(each, desk.now))
+        past = past.model_copy(update={"in_flight": begun})
     left = iter(()) if past is None else remaining.outstanding(past, desk.rule.spec.interval)
     waiting = {window.start for window in left} if SKIP in acts.pending(desk.rule) else set()
     if past is not None:
         failed = (*failed, *past.failed)
-    return acts.Windows(failed, desk.windows(desk.stored), skipped, waiting.__contains__)
+    flying = (each for each in desk.windows(desk.stored) if not flight.is_ahead(each, desk.now))
+    return acts.Windows(failed, tuple(flying), skipped, waiting.__contains__)
 
 
 def show(desk: Desk, status: SummaryRuleStatus) -> Iterator[Action]:

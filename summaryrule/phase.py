@@ -3,7 +3,7 @@
 Called by ``turn`` for a backfill that goes on. Phases change through ``backfill.TRANSITIONS``.
 """
 
-from summaryrule import acts, backfill, notes
+from summaryrule import acts, backfill, flight, notes, request
 from summaryrule.actions import Announce
 from summaryrule.backfill import Event
 from summaryrule.identity import spec_hash
@@ -29,13 +29,28 @@ def judge(rule: SummaryRule, status: BackfillStatus, now: Instant) -> Announced:
     """Into phase Failed and out of it (rules 5 and 6 of ``backfill``)."""
     if status.phase == "Failed":
         return _judge_failed(rule, status, now), ()
-    if status.failed:
+    if status.failed and not _only_lost(status):
         return _failed(status, backfill.WINDOW_FAILED), (notes.window_failed(status.failed),)
     if spec_changed(rule, status) and not status.in_flight:
-        if acts.wants_retry(rule):
+        if acts.wants_retry(rule) and not status.failed:
             return _with_new_text(rule, status), ()
         return _failed(status, backfill.SPEC_CHANGED), (notes.SPEC_CHANGED,)
     return status, ()
+
+
+def _only_lost(status: BackfillStatus) -> bool:
+    """Whether all that failed are windows of which the change of spec left nothing known."""
+    return all(window.error == flight.UNANSWERED for window in status.failed)
+
+
+def keeps_retry(rule: SummaryRule, status: BackfillStatus | None) -> bool:
+    """Whether a retry stays on the rule: it goes on with a changed spec, but not yet.
+
+    What is in flight ends first; then the phase is Failed, and the retry is applied.
+    """
+    if status is None or not request.is_active(status) or not spec_changed(rule, status):
+        return False
+    return acts.wants_retry(rule) and (bool(status.in_flight) or status.phase != "Failed")
 
 
 def _failed(status: BackfillStatus, reason: str) -> BackfillStatus:

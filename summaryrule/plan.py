@@ -23,6 +23,7 @@ from summaryrule import (
     holds,
     notes,
     outward,
+    phase,
     remaining,
     request,
     schedule,
@@ -79,11 +80,11 @@ class _Runs:
 
 
 def _decide(desk: Desk, before: ScheduleStatus | None) -> Plan:
-    runs = _run_schedule(desk, before)
     moved = _run_backfill(desk)
+    runs = _run_schedule(desk, before, keeps_retry=phase.keeps_retry(desk.rule, moved.status))
     status = _status(desk, runs.status, moved)
     may_take = desk.hold is None and not holds.too_many_failed(desk, runs.status)
-    announcements = (*holds.told(desk), *runs.announcements, *moved.announcements)
+    announcements = (*holds.told(desk, moved.status), *runs.announcements, *moved.announcements)
     return Plan(
         held=holds.held(desk, runs.status, moved.held),
         actions=tuple(_actions(desk, status, replace(moved, announcements=announcements))),
@@ -117,10 +118,12 @@ def _actions(desk: Desk, status: SummaryRuleStatus, moved: turn.Turn) -> Iterato
     yield from outward.clear(desk, status)
 
 
-def _run_schedule(desk: Desk, before: ScheduleStatus | None) -> _Runs:
+def _run_schedule(desk: Desk, before: ScheduleStatus | None, *, keeps_retry: bool) -> _Runs:
     if before is None:
         return _Runs(desk.stored.schedule)
-    progress = schedule.settle(desk.rule, before, desk.observed, desk.now, desk.settings)
+    progress = schedule.settle(
+        desk.rule, before, desk.observed, desk.now, desk.settings, may_retry=not keeps_retry
+    )
     due = schedule.due(desk.rule.spec, progress.status, desk.now, desk.settings)
     failed = progress.settled.failed
     told = (notes.window_failed(failed, "interval"),) if failed else ()
@@ -162,12 +165,19 @@ def _status(desk: Desk, planned: ScheduleStatus | None, moved: turn.Turn) -> Sum
 
 
 def _must_record(desk: Desk, status: SummaryRuleStatus) -> bool:
-    """Whether status changed; a new generation alone can wait for the next write of a window."""
+    """Whether status changed.
+
+    A new generation alone can wait for the next write of a window: soon while an operation runs,
+    else if it is the one that this worker's own showing of the cursor made.
+    """
     if desk.stored == status:
         return False
     if _timeless(desk.stored) != _timeless(status):
         return True
-    return desk.stored.observed_generation != status.observed_generation and not flies(status)
+    waits = desk.flying(status) or desk.observed.shown_generation == status.observed_generation
+    return desk.stored.observed_generation != status.observed_generation and not (
+        flies(status) and waits
+    )
 
 
 def _timeless(status: SummaryRuleStatus) -> SummaryRuleStatus:

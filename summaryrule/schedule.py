@@ -34,10 +34,16 @@ def settle(
     observed: Observed,
     now: Instant,
     settings: Settings,
+    *,
+    may_retry: bool,
 ) -> Progress:
-    """Credit, retry or fail what is in flight; apply retry and skip annotations."""
+    """Credit, retry or fail what is in flight; apply retry and skip annotations.
+
+    A retry that stays on the rule for its backfill (``phase.keeps_retry``) waits here, too, or a
+    window that is refused would be sent over and over.
+    """
     settled = flight.settle(status.in_flight, observed, now, settings)
-    sorted_ = acts.apply(rule, (*status.failed, *settled.failed))
+    sorted_ = acts.apply(rule, (*status.failed, *settled.failed), may_retry=may_retry)
     ends = [window.end for window in (*settled.accepted, *settled.done, *sorted_.skipped)]
     done = [window.end for window in settled.done]
     changes = {

@@ -22,8 +22,6 @@ from summaryrule.v1 import (
     SummaryRule,
 )
 
-_UNANSWERED = "its submission was not answered before the rule changed"
-
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -120,11 +118,13 @@ def _resolved(seat: Seat, status: BackfillStatus) -> BackfillStatus:
     if not unknown:
         return status
     went_through = [window for window in unknown if tagged[window.token]]
-    lost = [w.model_copy(update={"error": _UNANSWERED}) for w in unknown if not tagged[w.token]]
+    error = {"error": flight.UNANSWERED}
+    lost = [window.model_copy(update=error) for window in unknown if window not in went_through]
     changes = {
         "in_flight": tuple(window for window in status.in_flight if window not in unknown),
         "failed": (*status.failed, *lost),
         "windows_done": status.windows_done + len(went_through),
+        "last_error": flight.UNANSWERED if lost else status.last_error,
     }
     credited = credit(status.model_copy(update=changes), went_through)
     return counted(credited, seat.rule.spec.interval)

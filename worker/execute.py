@@ -82,7 +82,7 @@ class Executor:
             if isinstance(action, RecordStatus):
                 self.ledger.recorded(key, seen)
             elif isinstance(action, AdvanceSpec):
-                self.ledger.shown(key, action.at)
+                self.ledger.shown(key, action.at, stored["metadata"].get("generation", 0))
             return stored
         return rule
 

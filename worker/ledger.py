@@ -23,7 +23,7 @@ class _Page:
     operations: dict[str, Operation] = field(default_factory=dict)
     failures: int = 0
     unanswered: str = ""
-    shown: Instant | None = None
+    shown: tuple[Instant, int] | None = None
     complaint: str = ""
 
     def answered(self) -> None:
@@ -39,6 +39,7 @@ class Ledger:
     def observed(self, key: Key) -> Observed:
         """All answers about the rule, as the plan takes them."""
         page = self._page(key)
+        at, generation = page.shown or (None, None)
         return Observed(
             operations=dict(page.operations),
             submitted=dict(page.submitted),
@@ -46,7 +47,8 @@ class Ledger:
             tagged=dict(page.tagged),
             canceled=frozenset(page.canceled),
             unanswered=page.unanswered,
-            shown=page.shown,
+            shown=at,
+            shown_generation=generation,
         )
 
     def submitted(self, key: Key, token: str, operation_id: str) -> None:
@@ -89,9 +91,9 @@ class Ledger:
                 if answers.get(each) == answer:
                     del answers[each]
 
-    def shown(self, key: Key, at: Instant) -> None:
-        """The rule's cursor was shown in spec."""
-        self._page(key).shown = at
+    def shown(self, key: Key, at: Instant, generation: int) -> None:
+        """The rule's cursor was shown in spec, which made this generation of it."""
+        self._page(key).shown = at, generation
 
     def is_news(self, key: Key, complaint: str) -> bool:
         """Whether it was not what was last complained of about the rule; it is from now on."""

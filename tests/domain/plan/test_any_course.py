@@ -1,10 +1,12 @@
 """Whatever happens, in whatever order: each window's data once, and the world comes to rest."""
 
 import random
+from collections.abc import Callable
 
 import pytest
 
-from tests.domain.manifests import rule, span
+from summaryrule.instant import Instant
+from tests.domain.manifests import Json, rule, span, stored
 from tests.domain.plan.world import FIRST, World, backfilling, hours
 
 ENDS = [f"2026-11-20T{hour:02d}:00:00Z" for hour in (6, 8, 10, 12)]
@@ -68,3 +70,79 @@ def test_any_course_of_events_loses_and_doubles_nothing(seed: int) -> None:
     assert world.backfill.phase == "Completed"
     assert marks == sorted(marks)
     assert "backfill" not in world.raw["spec"]
+
+
+# Windows that fall due as time goes by, and people who edit the rule.
+
+TWO_HOURS = span(FIRST, "2026-11-20T02:00:00Z")
+
+
+def _spec(chance: random.Random) -> Json:
+    """An edit of one field of spec, or of all three at once."""
+    fields: Json = {
+        "body": f"T | take {chance.randrange(3)}",
+        "interval": chance.choice(["5m", "10m", "20m"]),
+        "ingestionDelay": chance.choice(["0s", "10m", "30m"]),
+    }
+    name = chance.choice([*fields, ""])
+    return {name: fields[name]} if name else fields
+
+
+def _end_one(world: World, chance: random.Random, states: list[str]) -> None:
+    if world.kusto.in_progress:
+        world.kusto.end(chance.choice(world.kusto.in_progress), chance.choice(states))
+
+
+def _retry_one(world: World, chance: random.Random) -> None:
+    if world.backfill.failed:
+        world.annotate(backfill_retry=str(chance.choice(world.backfill.failed).start))
+
+
+def _pause(world: World, _chance: random.Random) -> None:
+    if asked := world.raw["spec"].get("backfill"):
+        world.edit(backfill={**asked, "suspend": not asked.get("suspend", False)})
+
+
+def _remove(world: World, _chance: random.Random) -> None:
+    world.edit(backfill=... if "backfill" in world.raw["spec"] else TWO_HOURS)
+
+
+DEEDS: dict[str, Callable[[World, random.Random], None]] = {
+    "crash": lambda world, chance: setattr(world, "lives", chance.randrange(6)),
+    "reply": lambda world, _chance: setattr(world, "lost_replies", 1),
+    "end": lambda world, chance: _end_one(world, chance, ["Completed"]),
+    "fail": lambda world, chance: _end_one(world, chance, ["Failed?", "Failed"]),
+    "sleep": lambda world, chance: world.sleep(chance.choice([0.1, 0.2, 0.5])),
+    "spec": lambda world, chance: world.edit(**_spec(chance)),
+    "pause": _pause,
+    "remove": _remove,
+    "retry": lambda world, _chance: world.annotate(backfill_retry="all"),
+    "retry one": _retry_one,
+}
+LIKELY = [2, 2, 4, 2, 4, 6, 2, 2, 2, 2]
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_any_course_of_edits_leaves_windows_that_meet(seed: int) -> None:
+    chance = random.Random(seed)
+    begins = Instant.parse(f"2026-11-20T00:{chance.choice([15, 35, 55])}:00Z")
+    asked = rule({**TWO_HOURS, "maxInFlight": chance.choice([1, 3])}, suspend=True, interval="10m")
+    world = World(stored(asked), now=begins)
+    world.kusto.is_slow = True
+    world.settle()
+    for deed in chance.choices(list(DEEDS.values()), LIKELY, k=25):
+        deed(world, chance)
+        world.settle()
+        assert world.backfill.in_flight or not world.raw["metadata"].get("finalizers")
+    world.lives, world.lost_replies, world.kusto.is_slow = None, 0, False
+    world.kusto.end_all()
+    if world.raw["spec"].get("backfill") or world.backfill.phase != "Completed":
+        world.edit(backfill=TWO_HOURS)
+    for _ in range(12):
+        world.settle()
+        world.annotate(backfill_retry="all")
+        world.sleep(0.5)
+    world.settle()
+    assert world.backfill.phase == "Completed"
+    data = sorted((each.start, Instant.parse(each.last).plus(1)) for each in world.kusto.data)
+    assert [str(end) for _, end in data[:-1]] == [start for start, _ in data[1:]]

@@ -2,7 +2,10 @@
 
 import pytest
 
-from tests.domain.manifests import Json, rule, span
+from summaryrule import flight
+from summaryrule.instant import Instant
+from summaryrule.v1 import REQUESTED_BY
+from tests.domain.manifests import Json, rule, span, stored
 from tests.domain.plan.world import FIRST, HOUR, World, backfilling, hours
 
 END = "2026-11-20T06:00:00Z"
@@ -361,7 +364,9 @@ def test_an_unanswered_submit_keeps_its_bounds_however_the_interval_is_edited_la
     world.edit(**CHANGES["body"])
     world.settle()
     (lost,) = world.backfill.failed
-    assert "not answered before the rule changed" in str(lost.error)
+    assert lost.error == flight.UNANSWERED
+    assert (world.backfill.phase, world.backfill.reason) == ("Failed", "SpecChanged")
+    assert world.backfill.last_error == flight.UNANSWERED
     world.edit(interval="30m")
     world.settle()
     world.annotate(backfill_retry="all")
@@ -388,6 +393,90 @@ def test_a_retry_while_older_windows_fly_waits_and_is_not_tried_over_and_over(ch
     _go(world)
     assert world.backfill.phase == "Completed"
     assert set(hours(6)) <= set(world.kusto.starts)
+
+
+@pytest.mark.parametrize("interval", ["30m", "2h"])
+def test_a_longer_delay_does_not_make_a_window_that_may_have_been_sent_one_ahead(
+    interval: str,
+) -> None:
+    """Its end has passed, so it was due once: it keeps its bounds although it is due no more."""
+    asked = rule(span(FIRST, END), suspend=True)
+    world = World(stored(asked), now=Instant.parse("2026-11-20T01:20:00Z"))
+    world.lost_replies, world.kusto.is_slow = 1, True
+    while not world.kusto.submits:
+        world._execute(world.plan())  # noqa: SLF001 - one plan at a time
+    world.crash()
+    world.edit(interval=interval, ingestionDelay="30m")
+    world.settle()
+    assert [str(window.end) for window in world.backfill.failed] == [hours(2)[1]]
+    world.annotate(backfill_retry="all")
+    world.kusto.is_slow = False
+    world.kusto.end_all()
+    world.now = Instant.parse("2026-11-21T00:00:00Z")
+    world.run()
+    assert world.backfill.phase == "Completed"
+    assert _bounds_meet(world)
+
+
+def _bounds_meet(world: World) -> bool:
+    """Whether the data's windows follow each other without a gap or an overlap."""
+    found = sorted((each.start, each.last) for each in world.kusto.data)
+    ends = [str(Instant.parse(last).plus(1)) for _, last in found]
+    return [start for start, _ in found[1:]] == ends[:-1]
+
+
+def test_a_retry_of_one_of_several_windows_after_an_edit_sends_that_one_alone() -> None:
+    world = backfilling(6, maxInFlight=3)
+    world.kusto.is_slow = True
+    world.settle()
+    world.edit(**CHANGES["body"])
+    world.kusto.end("op-1", "Failed")
+    world.kusto.end("op-2", "Failed")
+    world.kusto.end("op-3")
+    world.settle()
+    world.annotate(backfill_retry=hours(1)[0])
+    world.settle()
+    assert [each.start for each in world.kusto.submits[3:]] == hours(1)
+    assert [str(window.start) for window in world.backfill.failed] == [hours(2)[1]]
+    assert world.raw["metadata"]["annotations"].keys() == {REQUESTED_BY}
+    world.annotate(backfill_retry="all")
+    _go(world)
+    assert world.kusto.starts == hours(6)
+
+
+def test_a_retry_after_an_edit_that_names_no_window_is_taken_away_and_told_of() -> None:
+    world = backfilling(6)
+    world.kusto.is_slow = True
+    world.settle()
+    world.edit(**CHANGES["body"])
+    world.kusto.end_all("Failed")
+    world.settle()
+    world.annotate(backfill_retry="2026-11-20T09:00:00Z")
+    world.settle()
+    assert world.events[-1] == "ActIgnored"
+    assert world.raw["metadata"]["annotations"].keys() == {REQUESTED_BY}
+
+
+def test_a_retry_that_waits_for_the_backfill_sends_no_refused_window_over_and_over() -> None:
+    asked = rule(span("2026-11-19T00:00:00Z", "2026-11-19T06:00:00Z"))
+    world = World(stored(asked), now=Instant.parse("2026-11-20T00:00:00Z"))
+    world.kusto.is_slow = True
+    world.settle()
+    world.kusto.end(world.kusto.in_progress[0])
+    world.settle()
+    world.edit(**CHANGES["body"])
+    world.sleep(1)
+    world.refusals = {"2026-11-20T00:00:00Z": "SEM0100"}
+    world.settle()
+    world.annotate(backfill_retry="all")
+    world.settle()
+    assert [str(window.start) for window in world.schedule.failed] == ["2026-11-20T00:00:00Z"]
+    world.refusals = {}
+    _go(world)
+    world.kusto.is_slow = False
+    _go(world)
+    assert world.backfill.phase == "Completed"
+    assert world.schedule.failed == ()
 
 
 def test_gaps_left_by_a_change_of_interval_are_cut_at_what_is_done() -> None:

@@ -268,6 +268,24 @@ def test_a_window_that_is_waited_for_briefly_costs_four_writes() -> None:
     assert world.raw["metadata"]["finalizers"] == []
 
 
+def test_an_edit_while_a_window_is_waited_for_is_acknowledged_and_the_cursors_own_is_not() -> None:
+    world = _minutes_that_come()
+    shown = world.raw["metadata"]["generation"]
+    assert world.status.observed_generation != shown
+    world.edit(ingestionDelay="1m")
+    world.settle()
+    assert world.status.observed_generation == shown + 1
+
+
+@pytest.mark.parametrize("act", ["skip", "retry"])
+def test_a_window_recorded_ahead_is_one_that_waits(act: str) -> None:
+    world = _minutes_that_come()
+    world.annotate(**{f"backfill_{act}": "2026-11-24T06:30:00Z"})
+    world.settle()
+    assert ("ActIgnored" in world.events) == (act == "retry")
+    assert len(world.backfill.skipped) == (act == "skip")
+
+
 @pytest.mark.parametrize("edit", ["body", "interval", "start", "suspend", "removed"])
 def test_an_intent_recorded_ahead_was_never_sent_and_is_taken_back(edit: str) -> None:
     world = _minutes_that_come()

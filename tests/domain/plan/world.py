@@ -53,6 +53,7 @@ class Memory:
     canceled: set[str] = field(default_factory=set)
     unanswered: str = ""
     shown: Instant | None = None
+    shown_generation: int | None = None
 
     def observed(self) -> Observed:
         return Observed(
@@ -63,6 +64,7 @@ class Memory:
             frozenset(self.canceled),
             self.unanswered,
             self.shown,
+            self.shown_generation,
         )
 
 
@@ -193,6 +195,7 @@ class World:
         if action.operation_id:
             wanted["operationId"] = action.operation_id
         self._write_spec({**spec, "backfill": wanted})
+        self.memory.shown_generation = metadata["generation"]
         entry = {"manager": WORKER_MANAGER, "fieldsV1": {"f:spec": {"f:backfill": {}}}}
         metadata["managedFields"] = [entry]
 

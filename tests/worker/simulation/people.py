@@ -25,6 +25,7 @@ NAMESPACE: Final = "telemetry"
 DATABASE: Final = "Telemetry"
 WORKER: Final = "system:serviceaccount:summaryrule-system:summaryrule-operator-worker"
 _INTERVALS: Final = ("2m", "5m", "10m", "10m", "15m")
+_DELAYS: Final = ("0s", "30s", "3m", "4m")
 
 
 class Admission:
@@ -85,7 +86,7 @@ class Person:
             "interval": dice.choice(_INTERVALS),
         }
         if dice.random() < 0.3:
-            spec["ingestionDelay"] = dice.choice(["30s", "3m"])
+            spec["ingestionDelay"] = dice.choice(_DELAYS)
         if dice.random() < 0.3:
             spec["suspend"] = True
         if spec.get("suspend") or dice.random() < 0.8:
@@ -207,8 +208,15 @@ class Person:
         return self._edit(lambda _spec: {"body": text})
 
     def change_interval(self) -> str:
-        interval = self._dice.choice(_INTERVALS)
-        return self._edit(lambda _spec: {"interval": interval})
+        """At times the delay in the same edit: what was due is due no more, on another grid."""
+        spec = {"interval": self._dice.choice(_INTERVALS)}
+        if self._dice.random() < 0.3:
+            spec["ingestionDelay"] = self._dice.choice(_DELAYS)
+        return self._edit(lambda _spec: spec)
+
+    def change_delay(self) -> str:
+        delay = self._dice.choice(_DELAYS)
+        return self._edit(lambda _spec: {"ingestionDelay": delay})
 
     def remove_backfill(self) -> str:
         self._patch({"spec": {"backfill": None}})
@@ -218,13 +226,22 @@ class Person:
         self._patch({"metadata": {"annotations": {RETRY: "all"}}})
         return "annotated"
 
-    def skip(self) -> str:
+    def retry_one(self) -> str:
+        """One that failed, or, where none did, one that there is not."""
+        start = self._dice.choice(self._failed() or ["2026-03-01T22:00:00Z"])
+        self._patch({"metadata": {"annotations": {RETRY: start}}})
+        return f"annotated {start}"
+
+    def _failed(self) -> list[str]:
         status = self._live().get("status", {})
-        failed = [
+        return [
             each["start"]
             for part in ("backfill", "schedule")
             for each in status.get(part, {}).get("failed", ())
         ]
+
+    def skip(self) -> str:
+        failed = self._failed()
         if not failed:
             return "nothing failed"
         self._patch({"metadata": {"annotations": {SKIP: ",".join(failed)}}})
@@ -254,7 +271,9 @@ _ACTS: Final[dict[str, Callable[[Person], str]]] = {
     "body": Person.change_body,
     "interval": Person.change_interval,
     "remove backfill": Person.remove_backfill,
+    "delay": Person.change_delay,
     "retry": Person.retry,
+    "retry one": Person.retry_one,
     "skip": Person.skip,
     "delete": Person.delete,
 }
@@ -262,6 +281,6 @@ _ACTS: Final[dict[str, Callable[[Person], str]]] = {
 LIKELY: Final[dict[str, int]] = {
     "apply": 8, "apply on server": 4, "apply by force": 2, "new backfill in file": 3,
     "no backfill in file": 1, "move end": 4, "move start": 2, "new requestId": 2,
-    "maxInFlight": 2, "pause": 3, "suspend": 2, "body": 3, "interval": 5,
-    "remove backfill": 2, "retry": 5, "skip": 2, "delete": 1,
+    "maxInFlight": 2, "pause": 3, "suspend": 2, "body": 3, "interval": 5, "delay": 1,
+    "remove backfill": 2, "retry": 4, "retry one": 3, "skip": 2, "delete": 1,
 }  # fmt: skip
