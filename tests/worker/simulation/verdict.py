@@ -52,7 +52,7 @@ def _missing_of_backfill(
     witness: Witness, uid: str, key: str, present: list[Span]
 ) -> Iterator[str]:
     request = witness.requests[uid, key]
-    covered = [*present, *request.skipped]
+    covered = [*present, *request.skipped, *witness.skipped(uid)]
     for promised in ((request.first, request.mark), *request.ahead):
         for gap in _gaps(promised, covered):
             yield f"{witness.names[uid]}: {key} counts {gap} as done, and it is not there"

@@ -194,13 +194,16 @@ class Witness:
 
     def excused(self, uid: str) -> set[Span]:
         """Windows of the schedule that status names, or that a person skipped."""
+        return self.runs[uid].excused | self.skipped(uid)
+
+    def skipped(self, uid: str) -> set[Span]:
+        """Windows that a person named to skip, whether any status came to say so or not."""
         named = self._named.get(uid, set())
-        by_hand = {
+        return {
             intent.span
             for intent in self.intents.values()
             if intent.uid == uid and intent.span[0] in named
         }
-        return self.runs[uid].excused | by_hand
 
     # What workers do
 
