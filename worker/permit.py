@@ -3,7 +3,7 @@
 The executor asks the Lease before it begins a call. Between that and the first byte a call may
 wait: for a place, a token, a connection. A process that is stopped there (SIGSTOP, a frozen VM)
 would send when it wakes, its Lease long lost, before the loop comes to cancel anything. So the
-executor leaves its question here, and the adapter asks it again with the connection in hand.
+executor leaves its question here, and the adapter asks it again right before it writes.
 """
 
 from collections.abc import Callable, Iterator

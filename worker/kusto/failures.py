@@ -41,13 +41,16 @@ _CLIENT_BUGS = (KeyError, TypeError, ValueError, AttributeError, IndexError, Loo
 def translated(endpoint: str, *, submits: bool) -> Iterator[None]:
     """Let one call's failures leave as the worker's own.
 
-    ``submits`` says that the call changes something, so that a missing reply is ``Ambiguous``.
+    ``submits`` says that the call changes something, so that a missing reply is ``Ambiguous``. What
+    ``worker.permit`` withheld was not sent: it leaves as it was raised, though the client wraps it.
     """
     try:
         yield
     except TimeoutError as error:
         raise _unanswered(endpoint, "no answer in time", _lost_for(submits=submits)) from error
     except (KustoError, aiohttp.ClientError, OSError, *_CLIENT_BUGS) as error:
+        if isinstance(error.__cause__, WorkerError):
+            raise error.__cause__ from None
         raise translate(error, endpoint, submits=submits) from error
 
 

@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any, Final
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.connector import Connection
 from azure.kusto.data import ClientRequestProperties, KustoConnectionStringBuilder
 from azure.kusto.data.aio import KustoClient
 
@@ -112,7 +114,7 @@ class Service:
             self._client = KustoClient(_connection(self.url, self._credential))
             # NB: the client (6.0.4) makes its session itself and takes none.
             replaced: Any = self._client._session  # noqa: SLF001
-            self._client._session = aiohttp.ClientSession(connector=_Connector())  # noqa: SLF001
+            self._client._session = aiohttp.ClientSession(request_class=_Request)  # noqa: SLF001
             await replaced.close()
         return self._client
 
@@ -131,23 +133,20 @@ class Service:
             raise Temporary(f"{self.url} asked for fewer calls; submits wait {wait:.0f} s", wait)
 
 
-class _Connector(aiohttp.TCPConnector):
-    """Asks, with the connection at hand, whether the call may still go out (``worker.permit``)."""
+class _Request(aiohttp.ClientRequest):
+    """Asks, with nothing left to do but write, whether it may still go out (``worker.permit``)."""
 
-    async def connect(
-        self,
-        req: aiohttp.ClientRequest,
-        traces: list[Any],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the base class's
-    ) -> Any:  # noqa: ANN401 - likewise, and private there
-        """Give a connection from the pool, or a new one."""
-        connection = await super().connect(req, traces, timeout)
+    async def write_bytes(
+        self, writer: AbstractStreamWriter, conn: Connection, content_length: int | None = None
+    ) -> None:
+        """Write headers and body, or fail the reply that is waited for."""
         try:
             permit.ensure()
-        except BaseException:
-            connection.release()
-            raise
-        return connection
+        except WorkerError as error:
+            if conn.protocol is not None:
+                conn.protocol.set_exception(error)
+        else:
+            await super().write_bytes(writer, conn, content_length)
 
 
 def _connection(url: str, credential: Any) -> KustoConnectionStringBuilder:  # noqa: ANN401
