@@ -29,7 +29,7 @@ def judge(rule: SummaryRule, status: BackfillStatus, now: Instant) -> Announced:
     """Into phase Failed and out of it (rules 5 and 6 of ``backfill``)."""
     if status.phase == "Failed":
         return _judge_failed(rule, status, now), ()
-    if status.failed and not _only_lost(status):
+    if status.failed and not _only_lost(rule, status):
         return _failed(status, backfill.WINDOW_FAILED), (notes.window_failed(status.failed),)
     if spec_changed(rule, status) and not status.in_flight:
         if acts.wants_retry(rule) and not status.failed:
@@ -38,9 +38,10 @@ def judge(rule: SummaryRule, status: BackfillStatus, now: Instant) -> Announced:
     return status, ()
 
 
-def _only_lost(status: BackfillStatus) -> bool:
+def _only_lost(rule: SummaryRule, status: BackfillStatus) -> bool:
     """Whether all that failed are windows of which the change of spec left nothing known."""
-    return all(window.error == flight.UNANSWERED for window in status.failed)
+    lost = all(window.error == flight.UNANSWERED for window in status.failed)
+    return lost and spec_changed(rule, status)
 
 
 def keeps_retry(rule: SummaryRule, status: BackfillStatus | None) -> bool:

@@ -395,6 +395,25 @@ def test_a_retry_while_older_windows_fly_waits_and_is_not_tried_over_and_over(ch
     assert set(hours(6)) <= set(world.kusto.starts)
 
 
+def test_a_text_that_is_put_back_leaves_no_window_without_a_word() -> None:
+    world = backfilling(6, maxInFlight=2)
+    world.kusto.is_slow = True
+    while len(world.kusto.submits) < 2:
+        world.lost_replies = len(world.kusto.submits) == 0
+        world._execute(world.plan())  # noqa: SLF001 - one plan at a time
+    before = world.raw["spec"]["body"]
+    world.edit(**CHANGES["body"])
+    world.settle()
+    assert world.backfill.in_flight
+    assert [window.error for window in world.backfill.failed] == [flight.UNANSWERED]
+    world.edit(body=before)
+    world.settle()
+    assert (world.backfill.phase, world.backfill.reason) == ("Failed", "WindowFailed")
+    world.annotate(backfill_retry="all")
+    _go(world)
+    assert world.kusto.starts == hours(6)
+
+
 @pytest.mark.parametrize("interval", ["30m", "2h"])
 def test_a_longer_delay_does_not_make_a_window_that_may_have_been_sent_one_ahead(
     interval: str,
