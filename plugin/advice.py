@@ -6,7 +6,8 @@ _RETRY = "mend the cause, then kubectl summaryrule retry {name} --all"
 _ELSE = "kubectl describe summaryrule {name}"
 
 ADVICE: Final = {
-    "NotOurs": "another operator's; without annotation adx-mon.azure.com/owner it would run here",
+    "NotOurs": "another operator's; to run it here: kubectl annotate --overwrite summaryrule {name}"
+    " adx-mon.azure.com/owner=summaryrule-operator",
     "Malformed": "mend what the message names: kubectl edit summaryrule {name}",
     "CriteriaNotMet": "compare spec.criteria with the worker's cluster labels",
     "CriteriaExpressionError": "mend spec.criteriaExpression: it knows cluster labels only",
