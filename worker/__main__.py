@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any
 
 from summaryrule.instant import Instant
+from summaryrule.settings import Settings
 from worker.clock import SystemClock
 from worker.errors import WorkerError
 from worker.options import labels, parser
@@ -46,11 +47,18 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace) -> int:
+    from worker.kusto.endpoints import parse_endpoints  # noqa: PLC0415 - as above
     from worker.preview import preview  # noqa: PLC0415 - as above
 
     now = options.now or Instant(SystemClock().now())
-    given = labels(options.label, "--label")
-    for line in preview(_rules(options), now=now, labels=given, output=options.output):
+    endpoints = parse_endpoints(options.kusto_endpoint, allow_plain_http=True)
+    settings = Settings(
+        endpoints=endpoints,
+        labels=labels(options.cluster_label, "--cluster-label"),
+        adopt_unowned=options.adopt_unowned,
+        mode=options.mode,
+    )
+    for line in preview(_rules(options), now=now, settings=settings, output=options.output):
         print(line)
     return 0
 

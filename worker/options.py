@@ -22,13 +22,16 @@ another one wait until the last of these has gone.
 """
 _PLAN_EXAMPLE: Final = """\
 example:
-  python -m worker plan rule.yaml --now 2026-01-31T13:00:00Z --label region=eastus
+  python -m worker plan rule.yaml --now 2026-01-31T13:00:00Z --cluster-label region=eastus
   python -m worker plan cpu-hourly -n telemetry
 
 Prints what a run would submit at that time: every window that is due, its exact KQL and token, how
 long that should take going by past operations, and why anything is held back. A file is planned
 without asking a server; it may carry status, as `kubectl get -o yaml` prints it, and the plan goes
 on from there. A name is looked up in the cluster of the pod's ServiceAccount or of KUBECONFIG.
+Give it what the worker was given: without --kusto-endpoint every database counts as served.
+At most 1,000 windows of a rule are listed. Tokens are those of a run where the rule has its UID:
+by its name, or from `kubectl get -o yaml`.
 Exit code 0: planned; 1: the cluster cannot be asked or does not allow it; 2: no such file or rule.
 """
 
@@ -68,8 +71,9 @@ def labels(pairs: Iterable[str], option: str) -> dict[str, str]:
     return found
 
 
-def _run(run: argparse.ArgumentParser) -> None:
-    add = run.add_argument
+def _decisive(command: argparse.ArgumentParser, *also: str) -> None:
+    """The options that decisions depend on, of a run and of a plan alike."""
+    add = command.add_argument
     add(
         "--kusto-endpoint",
         action="append",
@@ -77,6 +81,31 @@ def _run(run: argparse.ArgumentParser) -> None:
         metavar="DB=URL",
         help="endpoint that serves a database; repeat for each (plain http: loopback only)",
     )
+    add(
+        "--cluster-label",
+        *also,
+        action="append",
+        default=[],
+        metavar="K=V",
+        help="label that criteria match and bodies read as _K; repeat for each",
+    )
+    add(
+        "--adopt-unowned",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="run rules that name no owner (default: yes; say no where adx-mon runs too)",
+    )
+    add(
+        "--mode",
+        choices=("all", "backfill"),
+        default="all",
+        help="backfill: leave interval runs to another operator (default: %(default)s)",
+    )
+
+
+def _run(run: argparse.ArgumentParser) -> None:
+    _decisive(run)
+    add = run.add_argument
     add(
         "--kusto-credential",
         default="auto",
@@ -89,17 +118,10 @@ def _run(run: argparse.ArgumentParser) -> None:
         help="take plain http to other machines, where something else protects the way",
     )
     add(
-        "--cluster-label",
-        action="append",
-        default=[],
-        metavar="K=V",
-        help="label that criteria match and bodies read as _K; repeat for each",
-    )
-    add(
         "--namespace",
         default="summaryrule-system",
         metavar="NS",
-        help="namespace of the Lease (default: %(default)s)",
+        help="namespace of the Lease; rules of all namespaces are run (default: %(default)s)",
     )
     add(
         "--lease",
@@ -120,18 +142,6 @@ def _run(run: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="holder of the Lease; in a pod its name, so that a restarted container leads again at"
         " once (default: host name and a random part)",
-    )
-    add(
-        "--adopt-unowned",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="run rules that name no owner (default: yes; say no where adx-mon runs too)",
-    )
-    add(
-        "--mode",
-        choices=("all", "backfill"),
-        default="all",
-        help="backfill: leave interval runs to another operator (default: %(default)s)",
     )
     add(
         "--workers",
@@ -185,9 +195,7 @@ def _plan(plan: argparse.ArgumentParser) -> None:
         metavar="T",
         help="plan for this time, RFC 3339 (default: the clock)",
     )
-    add(
-        "--label", action="append", default=[], metavar="K=V", help="cluster label; repeat for each"
-    )
+    _decisive(plan, "--label")
     add(
         "-o",
         "--output",

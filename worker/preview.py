@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,10 @@ class UnreadableError(ValueError):
 
 
 def preview(
-    rules: Iterable[Mapping[str, Any]], *, now: Instant, labels: Mapping[str, str], output: str
+    rules: Iterable[Mapping[str, Any]], *, now: Instant, settings: Settings, output: str
 ) -> Iterator[str]:
-    """The lines to print."""
-    planned = [_planned(rule, now, labels) for rule in rules]
+    """The lines to print; where ``settings`` name no endpoint, any database counts as served."""
+    planned = [_planned(rule, now, settings) for rule in rules]
     if output == "json":
         yield json.dumps(planned, indent=2, ensure_ascii=False)
         return
@@ -34,7 +35,7 @@ def preview(
         yield from _text(each)
 
 
-def _planned(rule: Mapping[str, Any], now: Instant, labels: Mapping[str, str]) -> dict[str, Any]:
+def _planned(rule: Mapping[str, Any], now: Instant, given: Settings) -> dict[str, Any]:
     name = str((rule.get("metadata") or {}).get("name", ""))
     # A file has not been through admission: a missing end is filled as the webhook would.
     stored = (
@@ -49,7 +50,8 @@ def _planned(rule: Mapping[str, Any], now: Instant, labels: Mapping[str, str]) -
         counts = {"interval": 0, "backfill": 0}
         told = {"count": counts, "estimate": {}, "held": held, "interval": [], "backfill": []}
         return {"name": name, **told}
-    settings = Settings(endpoints={read_rule.spec.database: ""}, labels=labels)
+    endpoints = given.endpoints or {read_rule.spec.database: ""}
+    settings = replace(given, endpoints=endpoints)
     return explain(read_rule, plan(read_rule, Observed(), now, settings, evaluate), now, settings)
 
 

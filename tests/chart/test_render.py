@@ -20,7 +20,7 @@ def test_the_objects_are_those_of_the_golden_list(chart: list[Object]) -> None:
 def test_the_command_line_is_that_of_the_golden_file(helm: Helm, component: str) -> None:
     objects = helm.render(
         kusto={"endpoints": {"Telemetry": "https://a.kusto.windows.net"}},
-        worker={"clusterLabels": {"region": "westeurope"}},
+        worker={"clusterLabels": {"region": "westeurope"}, "extraArgs": ["--workers=16"]},
     )
     (container,) = pod_specs(objects)[f"{RELEASE}-{component}"]["containers"]
     written = [*container["command"], *container["args"]]

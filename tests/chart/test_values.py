@@ -27,6 +27,14 @@ WRONG: dict[str, tuple[Object, str]] = {
         "at '/worker/replicas': got string, want integer",
     ),
     "less than none": ({"webhook": {"replicas": -1}}, "at '/webhook/replicas': minimum: got -1"),
+    "a level that is none": (
+        {"worker": {"logLevel": "verbose"}},
+        "must be one of 'debug', 'info', 'warning', 'error'",
+    ),
+    "one line of options": (
+        {"worker": {"extraArgs": "--workers=16"}},
+        "at '/worker/extraArgs': got string, want array",
+    ),
     "a mode that is none": ({"worker": {"mode": "some"}}, "must be one of 'all', 'backfill'"),
     "a failure policy in lower case": (
         {"webhook": {"failurePolicy": "fail"}},

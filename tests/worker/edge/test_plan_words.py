@@ -41,6 +41,24 @@ def test_a_plan_says_how_many_windows_are_due_and_that_their_time_is_unknown(
     assert second == "  interval estimate: unknown (no operation of this rule has ended yet)"
 
 
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--kusto-endpoint=Other=https://other.example.net", "NoEndpoint"),
+        ("--no-adopt-unowned", "NotOurs"),
+        ("--mode=backfill", "cpu: 0 interval and 0 backfill windows due"),
+        ("--label=region=eastus", "cpu: 1 interval"),
+    ],
+)
+def test_a_plan_takes_the_options_of_a_run_that_decide(
+    option: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "rule.yaml"
+    file.write_text(RULE, encoding="utf-8")
+    assert main(["plan", str(file), "--now", "2026-11-24T06:30:00Z", option]) == 0
+    assert said in capsys.readouterr().out
+
+
 def test_a_name_without_a_cluster_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
