@@ -30,8 +30,8 @@ long that should take going by past operations, and why anything is held back. A
 without asking a server; it may carry status, as `kubectl get -o yaml` prints it, and the plan goes
 on from there. A name is looked up in the cluster of the pod's ServiceAccount or of KUBECONFIG.
 Give it what the worker was given: without --kusto-endpoint every database counts as served.
-At most 1,000 windows of a rule are listed. Tokens are those of a run where the rule has its UID:
-by its name, or from `kubectl get -o yaml`.
+At most the first 1,000 windows of each kind are listed. Tokens are those of a run only where the
+rule has its UID: by its name, or from `kubectl get -o yaml`.
 Exit code 0: planned; 1: the cluster cannot be asked or does not allow it; 2: no such file or rule.
 """
 

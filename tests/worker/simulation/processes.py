@@ -28,6 +28,7 @@ class Process:
         self._dice = dice
         self._held: list[asyncio.Handle] = []
         self._main: asyncio.Task[None] | None = None
+        self.buried = asyncio.Event()
 
     @staticmethod
     def current() -> "Process | None":
@@ -60,6 +61,7 @@ class Process:
             return
         self._main.cancel()
         self._resume()
+        self.buried.set()
         await asyncio.wait({self._main})
 
     def hold(self, handle: asyncio.Handle) -> None:

@@ -68,8 +68,10 @@ class Wire:
             call.exception()
 
     async def _die(self) -> None:
+        """Never answered: only the burial ends a call that nobody may cancel any more."""
         self._process.kill()
-        await asyncio.Event().wait()
+        await self._process.buried.wait()
+        raise Unreachable("the process has ended")
 
 
 class WiredRules:
