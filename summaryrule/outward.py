@@ -91,13 +91,10 @@ def drop_acts(desk: Desk, status: SummaryRuleStatus) -> Iterator[DropActs | Anno
 def _goes_on(desk: Desk, status: SummaryRuleStatus) -> bool:
     """Whether the retry, whatever it names, makes the backfill go on with a changed spec."""
     before, after = desk.stored.backfill, status.backfill
-    changed = before is not None and request.is_active(before)
-    return (
-        changed
-        and before is not None
-        and phase.spec_changed(desk.rule, before)
-        and (after is None or not phase.spec_changed(desk.rule, after))
-    )
+    if before is None or not request.is_active(before):
+        return False
+    still_changed = after is not None and phase.spec_changed(desk.rule, after)
+    return phase.spec_changed(desk.rule, before) and not still_changed
 
 
 def _nameable(desk: Desk) -> acts.Windows:

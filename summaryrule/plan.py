@@ -174,10 +174,10 @@ def _must_record(desk: Desk, status: SummaryRuleStatus) -> bool:
         return False
     if _timeless(desk.stored) != _timeless(status):
         return True
-    waits = desk.flying(status) or desk.observed.shown_generation == status.observed_generation
-    return desk.stored.observed_generation != status.observed_generation and not (
-        flies(status) and waits
-    )
+    if desk.stored.observed_generation == status.observed_generation:
+        return False
+    is_own = desk.observed.shown_generation == status.observed_generation
+    return not (flies(status) and (desk.flying(status) or is_own))
 
 
 def _timeless(status: SummaryRuleStatus) -> SummaryRuleStatus:
