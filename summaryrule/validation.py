@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from summaryrule import manifest
 from summaryrule import schema as schema_stage
 from summaryrule.case import LOOKBACK_DAYS, Case, ParseCel
-from summaryrule.caution import CAUTIONS, NEAR_CAUTIONS
+from summaryrule.caution import CAUTIONS
 from summaryrule.instant import Instant
 from summaryrule.plain import is_plain
 from summaryrule.v1 import REQUESTED_BY
@@ -47,11 +47,10 @@ def review(
     if user == worker or manifest.is_leaving(case.new) or case.is_same:
         return Review((), (), {"decision": "allowed"})
     structural = () if is_plain(case) else schema(new, old)
-    checks, cautions = (NEAR_CHECKS, NEAR_CAUTIONS) if case.is_within_reach else (CHECKS, CAUTIONS)
     violations = tuple(
-        filter(None, dict.fromkeys([*structural, *[check(case) for check in checks]]))
+        filter(None, dict.fromkeys([*structural, *[check(case) for check in CHECKS]]))
     )
-    warnings = () if violations else tuple(filter(None, [warn(case) for warn in cautions]))
+    warnings = () if violations else tuple(filter(None, [warn(case) for warn in CAUTIONS]))
     return Review(violations, warnings, _audit(case, denied=bool(violations)))
 
 
@@ -158,9 +157,6 @@ CHECKS: Final = (
     OperationIdForged,
     RequesterForged,
 )
-# What a range within reach leaves to look for.
-_ON_REACH: Final = (StartBeforeLookback, EndBeforeLookback, StartInFuture, EndBeyondHorizon)
-NEAR_CHECKS: Final = tuple(check for check in CHECKS if check not in _ON_REACH)
 
 
 def _audit(case: Case, *, denied: bool) -> dict[str, str]:

@@ -2,16 +2,14 @@
 
 from typing import Any
 
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from summaryrule.case import Case
-from summaryrule.caution import CAUTIONS, NEAR_CAUTIONS
 from summaryrule.duration import Duration
-from summaryrule.instant import TICKS_PER_SECOND, Instant
+from summaryrule.instant import Instant
 from summaryrule.plain import is_plain
 from summaryrule.schema import schema
-from summaryrule.validation import CHECKS, NEAR_CHECKS
 from summaryrule.windows import count, tile
 from tests.domain.laws.strategies import (
     durations_and_near_misses,
@@ -52,9 +50,6 @@ PLACES = st.sampled_from([*PLAIN, "criteria", "ingestion_delay", "name", "other"
 NOW = Instant.parse("2026-11-24T06:00:00Z")
 
 
-near_now = st.integers(-31 * 86_400, 60).map(lambda seconds: NOW.plus(seconds * TICKS_PER_SECOND))
-
-
 def plain(spec: object) -> bool:
     return is_plain(Case({}, {"spec": spec}, "alice", NOW, lambda _: None))
 
@@ -81,18 +76,6 @@ def test_the_schema_has_nothing_against_what_is_plain(
 def test_the_schema_has_nothing_against_a_plain_backfill(changes: dict[str, Any]) -> None:
     spec = {**PLAIN, "backfill": {**BACKFILL, **changes}}
     assert has_nothing_against(spec) or not plain(spec)
-
-
-@given(near_now, near_now, intervals)
-def test_nothing_on_its_reach_is_found_in_a_range_within_reach(
-    start: Instant, end: Instant, interval: Duration
-) -> None:
-    backfill = {"start": str(start), "end": str(end)}
-    spec = {**PLAIN, "interval": str(interval), "backfill": backfill}
-    case = Case({}, {"spec": spec}, "alice", NOW, lambda _: None)
-    assume(case.is_within_reach)
-    for more, fewer in ((CHECKS, NEAR_CHECKS), (CAUTIONS, NEAR_CAUTIONS)):
-        assert {look for look in more if look(case)} == {look for look in fewer if look(case)}
 
 
 @given(instants, instants, intervals)
