@@ -57,7 +57,7 @@ def _print(verdicts: Sequence["Verdict"], output: str) -> None:
 
 
 def _serve(options: Namespace) -> int:
-    from webhook.serve import serve  # noqa: PLC0415
+    from webhook.app import serve  # noqa: PLC0415
 
     return serve(options)
 

@@ -21,7 +21,7 @@ from webhook.cluster import credentials
 from webhook.cluster.client import Client
 from webhook.errors import ClusterError, ConflictError, NotFoundError, UnusableCertificateError
 from webhook.metrics import Metrics
-from webhook.readiness import Readiness
+from webhook.probes import ReadinessGates
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
@@ -96,7 +96,7 @@ def keeper_on(client: Client, store: Store, configurations: Configurations) -> K
         serving=Serving(new_authority(NOW, DAY)),
         name=SERVICE,
         lifetimes=Lifetimes(leaf=DAY * 30, ca=DAY * 10, overlap=timedelta(seconds=0)),
-        readiness=Readiness({"certificate": "not yet"}),
+        readiness=ReadinessGates({"certificate": "not yet"}),
         metrics=Metrics(),
     )
 

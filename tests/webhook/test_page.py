@@ -69,7 +69,7 @@ def _finds(function: Callable[[Case], Any], case: Case) -> bool:
 
 def test_every_metric_is_listed() -> None:
     metrics = Metrics()
-    metrics.in_flight(int)
+    metrics.watch_in_flight(int)
     for name, value in vars(Metrics).items():
         if isinstance(value, cached_property):
             getattr(metrics, name)

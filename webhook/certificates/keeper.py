@@ -17,9 +17,9 @@ from webhook.certificates.injection import RESOURCES, Configuration, Configurati
 from webhook.certificates.names import ServiceName
 from webhook.certificates.rotation import Authorities, Lifetimes
 from webhook.certificates.store import Store
-from webhook.certificates.trust import TOPIC, distrust
+from webhook.certificates.trust import GATE, distrust
 from webhook.metrics import Metrics
-from webhook.readiness import Readiness
+from webhook.probes import ReadinessGates
 
 _RENEWAL: Final = (0.60, 0.73)
 """Share of its life after which a leaf is replaced: two thirds, spread over the replicas."""
@@ -34,7 +34,7 @@ class Keeper:
     serving: Serving
     name: ServiceName
     lifetimes: Lifetimes
-    readiness: Readiness
+    readiness: ReadinessGates
     metrics: Metrics
     _held: Authorities | None = None
     _signer: bytes = b""
@@ -99,9 +99,9 @@ class Keeper:
         reason = distrust(self.serving, live, self.name.dialled)
         self.metrics.bundle_in_sync.set(not reason)
         if reason:
-            self.readiness.wait_for(TOPIC, reason)
+            self.readiness.fail(GATE, reason)
         else:
-            self.readiness.settle(TOPIC)
+            self.readiness.pass_(GATE)
 
 
 def _is_published(live: list[Configuration], bundle: bytes) -> bool:

@@ -12,11 +12,11 @@ from contextlib import aclosing, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
-from webhook.certificates.trust import TOPIC
+from webhook.certificates.trust import GATE
 from webhook.cluster.client import Client
 from webhook.errors import ConflictError, WebhookError
 from webhook.metrics import Metrics
-from webhook.readiness import Readiness
+from webhook.probes import ReadinessGates
 
 LONGEST: Final = timedelta(seconds=60)
 """A pass is run at least this often, should a watch have missed something."""
@@ -37,7 +37,9 @@ class Kept(Protocol):
         """One pass; returns when the next is due."""
 
 
-async def keep(kept: Kept, client: Client | None, readiness: Readiness, metrics: Metrics) -> None:
+async def keep(
+    kept: Kept, client: Client | None, readiness: ReadinessGates, metrics: Metrics
+) -> None:
     """Run passes until cancelled."""
     poked = asyncio.Event()
     async with asyncio.TaskGroup() as group:
@@ -47,7 +49,9 @@ async def keep(kept: Kept, client: Client | None, readiness: Readiness, metrics:
         await _passes(kept, poked, readiness, metrics)
 
 
-async def _passes(kept: Kept, poked: asyncio.Event, readiness: Readiness, metrics: Metrics) -> None:
+async def _passes(
+    kept: Kept, poked: asyncio.Event, readiness: ReadinessGates, metrics: Metrics
+) -> None:
     failures = 0
     while True:
         poked.clear()
@@ -65,15 +69,15 @@ async def _passes(kept: Kept, poked: asyncio.Event, readiness: Readiness, metric
 
 
 def _after_failure(
-    error: WebhookError, failures: int, readiness: Readiness, metrics: Metrics
+    error: WebhookError, failures: int, readiness: ReadinessGates, metrics: Metrics
 ) -> float:
     """Seconds to wait.
 
     A replica that is ready stays so: what it serves is good while the API server is away.
     """
     metrics.certificate_failures.inc()
-    if TOPIC in readiness.missing:
-        readiness.wait_for(TOPIC, str(error))
+    if GATE in readiness.failures:
+        readiness.fail(GATE, str(error))
     if isinstance(error, ConflictError):
         return random.uniform(0, 2 * _SHORTEST)  # noqa: S311 - a spread, not a secret
     log.warning("certificate pass failed", extra={"fields": {"error": str(error)}})

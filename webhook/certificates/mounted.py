@@ -18,10 +18,10 @@ from webhook.certificates.bundle import certificates, is_same, joined
 from webhook.certificates.context import Pair, Serving
 from webhook.certificates.injection import Configuration, Configurations
 from webhook.certificates.names import ServiceName
-from webhook.certificates.trust import TOPIC, distrust
+from webhook.certificates.trust import GATE, distrust
 from webhook.errors import UnusableCertificateError
 from webhook.metrics import Metrics
-from webhook.readiness import Readiness
+from webhook.probes import ReadinessGates
 
 LOOK: Final = timedelta(seconds=5)
 """How often the folder is looked at; a kubelet renews a mounted Secret within a minute or two."""
@@ -44,7 +44,7 @@ class Mounted:
     configurations: Configurations | None
     serving: Serving
     name: ServiceName
-    readiness: Readiness
+    readiness: ReadinessGates
     metrics: Metrics
     _gone_since: dict[bytes, datetime] = field(default_factory=dict)
     _published_at: datetime = _LONG_AGO
@@ -70,9 +70,9 @@ class Mounted:
         reason = self._distrust(live, authority)
         self.metrics.bundle_in_sync.set(not reason)
         if reason:
-            self.readiness.wait_for(TOPIC, reason)
+            self.readiness.fail(GATE, reason)
         else:
-            self.readiness.settle(TOPIC)
+            self.readiness.pass_(GATE)
         return now + LOOK
 
     def _read(self) -> tuple[Pair, bytes]:

@@ -6,7 +6,7 @@ from webhook.certificates.context import Serving
 from webhook.certificates.injection import RESOURCES, Configuration
 from webhook.errors import UnusableCertificateError
 
-TOPIC = "certificate"
+GATE = "certificate"
 
 
 def distrust(serving: Serving, live: Sequence[Configuration], name: str) -> str:

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from webhook import clock, expression
 from webhook.admission import Policy, mutate, validate
 from webhook.arguments import WORKER
-from webhook.endpoint import Decide
 from webhook.review import Request
+from webhook.routes import Handler
 
 POLICY = Policy(WORKER, expression.problem)
 
@@ -74,7 +74,7 @@ async def answer_validate(review: AdmissionReview) -> dict[str, Any]:
     return _answer(review, validate)
 
 
-def _answer(review: AdmissionReview, decide: Decide) -> dict[str, Any]:
+def _answer(review: AdmissionReview, handler: Handler) -> dict[str, Any]:
     asked = review.request
     request = Request(
         api_version=review.api_version,
@@ -89,7 +89,7 @@ def _answer(review: AdmissionReview, decide: Decide) -> dict[str, Any]:
         object=asked.object,
         old=asked.old_object,
     )
-    answer, _ = decide(request, POLICY, clock.now())
+    answer, _ = handler(request, POLICY, clock.now())
     response: dict[str, Any] = {"uid": asked.uid, "allowed": answer.allowed}
     if answer.patch:
         patch = b64encode(msgspec.json.encode(answer.patch)).decode()

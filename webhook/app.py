@@ -10,7 +10,7 @@ from pathlib import Path
 
 import uvloop
 
-from webhook import callers, expression, logs
+from webhook import expression, logs
 from webhook.admission import Policy
 from webhook.certificates.authority import stopgap
 from webhook.certificates.context import Serving
@@ -21,15 +21,14 @@ from webhook.certificates.mounted import Mounted
 from webhook.certificates.names import ServiceName
 from webhook.certificates.rotation import Lifetimes
 from webhook.certificates.store import Store
-from webhook.certificates.trust import TOPIC
+from webhook.certificates.trust import GATE
 from webhook.cluster import credentials
 from webhook.cluster.client import Client
-from webhook.endpoint import endpoints
 from webhook.errors import ClusterError, WebhookError
 from webhook.metrics import Metrics
-from webhook.probes import create_app
-from webhook.readiness import Readiness
-from webhook.server import Server, create_server
+from webhook.probes import ReadinessGates, create_app
+from webhook.routes import Application, admission_routes
+from webhook.server import Server
 
 
 def serve(options: Namespace) -> int:
@@ -39,8 +38,8 @@ def serve(options: Namespace) -> int:
         WebhookError: when it cannot begin (no credentials, address in use).
     """
     logs.to_standard_error(options.log_level)
-    readiness, metrics = Readiness(), Metrics()
-    readiness.wait_for(TOPIC, "no certificate has been verified yet")
+    readiness, metrics = ReadinessGates(), Metrics()
+    readiness.fail(GATE, "no certificate has been verified yet")
     name = ServiceName(options.service, options.namespace)
     serving = Serving(stopgap(name.all, datetime.now(UTC)), _client_ca(options.client_ca))
     client = _client(options)
@@ -58,7 +57,7 @@ async def _run(
     async with asyncio.TaskGroup() as group:
         loop = group.create_task(keeping)
         asyncio.get_running_loop().call_later(1, _settle)
-        await server.serve(sockets=[listener])
+        await server.serve(listener)
         loop.cancel()
 
 
@@ -68,16 +67,21 @@ def _settle() -> None:
     gc.freeze()
 
 
-def _server(options: Namespace, serving: Serving, readiness: Readiness, metrics: Metrics) -> Server:
-    policy = Policy(options.worker_user, expression.problem)
-    return create_server(
+def _server(
+    options: Namespace, serving: Serving, readiness: ReadinessGates, metrics: Metrics
+) -> Server:
+    application = Application(
+        admission_routes(Policy(options.worker_user, expression.problem), metrics),
         create_app(readiness, metrics),
-        endpoints(policy, metrics),
+        client_names=options.client_name if options.client_ca else None,
+    )
+    metrics.watch_in_flight(lambda: application.in_flight)
+    return Server(
+        application,
         serving.outer,
-        readiness=readiness,
-        metrics=metrics,
+        gates=readiness,
         drain=options.drain.total_seconds(),
-        may_call=callers.may_call(options.client_name) if options.client_ca else None,
+        has_client_ca=options.client_ca is not None,
     )
 
 
@@ -112,7 +116,7 @@ def _kept(
     options: Namespace,
     client: Client | None,
     serving: Serving,
-    readiness: Readiness,
+    readiness: ReadinessGates,
     metrics: Metrics,
 ) -> Kept:
     name = ServiceName(options.service, options.namespace)

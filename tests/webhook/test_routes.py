@@ -1,4 +1,4 @@
-"""HTTP on one connection, byte by byte: the real protocol on a transport that records."""
+"""HTTP on one connection, byte by byte: uvicorn's protocol on a transport that records."""
 
 import asyncio
 import json
@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from summaryrule.instant import Instant
 from tests.webhook.reviews import NOW, WORKER, as_go_writes, review, rule
 from webhook.admission import Judgement, Policy, mutate, validate
-from webhook.endpoint import MOST_BYTES, Endpoint
 from webhook.expression import problem
 from webhook.metrics import Metrics
-from webhook.protocol import SLOWEST_BODY, AdmissionProtocol
 from webhook.review import Request
+from webhook.routes import BODY_TIMEOUT, MAX_BODY_BYTES, AdmissionRoute, Application
 
 GOOD = as_go_writes(review(rule()))
 JSON_TYPE = "Content-Type: application/json\r\n"
@@ -83,14 +83,10 @@ class Clock:
     def __init__(self) -> None:
         self.create_task = asyncio.get_running_loop().create_task
         self.timers: list[Timer] = []
-        self.reported: list[dict[str, Any]] = []
 
     def call_later(self, delay: float, act: Callable[..., object], *args: Any) -> Timer:
         self.timers.append(Timer(delay, partial(act, *args)))
         return self.timers[-1]
-
-    def call_exception_handler(self, context: dict[str, Any]) -> None:
-        self.reported.append(context)
 
     def pass_(self, seconds: float) -> None:
         """Let ``seconds`` pass since every timer that waits was set."""
@@ -100,24 +96,29 @@ class Clock:
 
 
 class Connection:
-    """One connection; the app answers ``slow`` when it is let go."""
+    """One connection; ``/slow`` is answered when it is let go."""
 
-    def __init__(self, **decisions: Callable[..., Judgement]) -> None:
+    def __init__(
+        self, *, body_timeout: float = BODY_TIMEOUT, **handlers: Callable[..., Judgement]
+    ) -> None:
         self.metrics, self.clock, self.transport = Metrics(), Clock(), Transport()
         self.let_go = asyncio.Event()
-        policy, decides = Policy(WORKER, problem), {"mutate": mutate, "validate": validate}
-        endpoints = {
-            f"/{name}".encode(): Endpoint(
-                f"/{name}",
-                decide=decide,
-                policy=policy,
-                metrics=self.metrics,
-                now=lambda: Instant.parse(NOW),
-            )
-            for name, decide in {**decides, **decisions}.items()
-        }
+        self.application = Application(
+            {
+                f"/{name}": AdmissionRoute(
+                    f"/{name}",
+                    handler=handler,
+                    config=Policy(WORKER, problem),
+                    metrics=self.metrics,
+                    now=lambda: Instant.parse(NOW),
+                )
+                for name, handler in {"mutate": mutate, "validate": validate, **handlers}.items()
+            },
+            self.probes,
+            body_timeout=body_timeout,
+        )
         config = uvicorn.Config(
-            self.app,
+            self.application,
             interface="asgi3",
             lifespan="off",
             ws="none",
@@ -126,25 +127,30 @@ class Connection:
         )
         self.state = ServerState()
         self.state.default_headers = [DATE]
-        self.protocol = AdmissionProtocol(
-            endpoints=endpoints,
+        self.protocol = HttpToolsProtocol(
             config=config,
             server_state=self.state,
             app_state={},
-            _loop=self.clock,
+            _loop=self.clock,  # type: ignore[arg-type]
         )
         self.protocol.connection_made(self.transport)
 
-    async def app(self, scope: Any, _receive: Any, send: Any) -> None:
+    async def probes(self, scope: Any, _receive: Any, send: Any) -> None:
         if scope["path"] == "/slow":
             await self.let_go.wait()
         headers = [(b"content-length", b"5")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"plain"})
 
-    def send(self, *texts: bytes) -> None:
+    async def send(self, *texts: bytes) -> None:
+        """Receive ``texts`` and do all that can be done about them now."""
         for text in texts:
             self.protocol.data_received(text)
+            await self.settle()
+
+    async def settle(self) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
 
     @property
     def answers(self) -> list[int]:
@@ -158,14 +164,9 @@ class Connection:
         return self.metrics.registry.get_sample_value(name, labels) or 0
 
 
-async def tasks_done(connection: Connection) -> None:
-    await asyncio.gather(*connection.state.tasks)
-
-
-async def test_an_answer_is_one_write_of_head_and_body() -> None:
-    connection, writes = Connection(), list[int]()
-    connection.transport.on_write = lambda: writes.append(1)
-    connection.send(request())
+async def test_an_answer_has_the_servers_headers_a_type_and_a_length() -> None:
+    connection = Connection()
+    await connection.send(request())
     head, _, body = bytes(connection.transport.written).partition(b"\r\n\r\n")
     assert head.split(b"\r\n") == [
         b"HTTP/1.1 200 OK",
@@ -174,107 +175,113 @@ async def test_an_answer_is_one_write_of_head_and_body() -> None:
         b"content-length: %d" % len(body),
     ]
     assert json.loads(body)["response"]["allowed"]
-    assert writes == [1]
     assert not connection.transport.is_closed
 
 
 async def test_a_request_byte_by_byte_is_one_request() -> None:
     connection = Connection()
-    connection.send(*(bytes([byte]) for byte in request() + request()))
+    await connection.send(*(bytes([byte]) for byte in request() + request()))
     assert connection.answers == [200, 200]
 
 
 async def test_chunks_make_up_one_body() -> None:
     connection = Connection()
-    connection.send(chunked(GOOD[:1], GOOD[1:900]), b"%x\r\n" % len(GOOD[900:]))
+    await connection.send(chunked(GOOD[:1], GOOD[1:900]), b"%x\r\n" % len(GOOD[900:]))
     assert connection.answers == []
-    connection.send(GOOD[900:] + b"\r\n0\r\n\r\n")
+    await connection.send(GOOD[900:] + b"\r\n0\r\n\r\n")
     assert connection.answers == [200]
 
 
 async def test_pipelined_reviews_are_answered_in_their_order() -> None:
     connection = Connection()
-    connection.send(request() + request(b"{}") + request(line="POST /mutate?timeout=5s"))
+    await connection.send(request() + request(b"{}") + request(line="POST /mutate?timeout=5s"))
     assert connection.answers == [200, 400, 200]
 
 
 async def test_a_probe_behind_a_review_is_answered_after_it() -> None:
     connection = Connection()
-    connection.send(request() + request(b"", line="GET /healthz") + b"")
-    await tasks_done(connection)
+    await connection.send(request() + request(b"", line="GET /healthz") + b"")
+    await connection.settle()
     assert connection.answers == [200, 200]
     assert connection.transport.written.endswith(b"plain")
 
 
-async def test_a_review_behind_an_unfinished_answer_is_left_to_be_sent_again() -> None:
+async def test_a_review_behind_an_unfinished_answer_waits_for_its_turn() -> None:
     connection = Connection()
-    connection.send(request(b"", line="GET /slow") + request() + request(b"", line="GET /slow"))
+    await connection.send(request(b"", line="GET /slow") + request() + request(b"{}"))
     assert connection.answers == []
+    assert not connection.transport.reads
     connection.let_go.set()
-    await tasks_done(connection)
-    assert connection.answers == [200]
-    assert b"connection: close" in connection.transport.written
-    assert connection.transport.is_closed
-    connection.send(request())
-    assert connection.answers == [200]
+    await connection.settle()
+    assert connection.answers == [200, 200, 400]
+    assert connection.transport.reads
+    assert not connection.transport.is_closed
 
 
 async def test_who_waits_for_100_is_told_to_go_on() -> None:
     connection = Connection()
     whole = request(head=JSON_TYPE + "Expect: 100-continue\r\n")
-    connection.send(whole[: -len(GOOD)])
+    await connection.send(whole[: -len(GOOD)])
     assert connection.answers == [100]
-    connection.send(GOOD)
+    await connection.send(GOOD)
     assert connection.answers == [100, 200]
 
 
 async def test_who_waits_for_100_is_refused_before_sending_the_body() -> None:
     connection = Connection()
-    connection.send(request(head="Expect: 100-continue\r\n")[: -len(GOOD)])
+    await connection.send(request(head="Expect: 100-continue\r\n")[: -len(GOOD)])
     assert connection.answers == [415]
     assert connection.transport.is_closed
 
 
 async def test_a_body_that_says_it_is_too_large_is_refused_at_once() -> None:
     connection = Connection()
-    connection.send(f"POST /validate HTTP/1.1\r\n{JSON_TYPE}Content-Length: {MOST_BYTES + 1}\r\n\r\n".encode())  # fmt: skip # noqa: E501
+    await connection.send(f"POST /validate HTTP/1.1\r\n{JSON_TYPE}Content-Length: {MAX_BODY_BYTES + 1}\r\n\r\n".encode())  # fmt: skip # noqa: E501
     assert connection.answers == [413]
     assert connection.transport.is_closed
     assert connection.refused(413) == 1
-    connection.send(b"x" * 1000)
+    await connection.send(b"x" * 1000)
     assert connection.answers == [413]
 
 
 async def test_chunks_beyond_the_limit_are_refused_once_and_kept_no_longer() -> None:
     connection = Connection()
-    connection.send(chunked(b" " * MOST_BYTES, b" ", b" " * 1000), b"0\r\n\r\n")
+    await connection.send(chunked(b" " * MAX_BODY_BYTES, b" ", b" " * 1000), b"0\r\n\r\n")
     assert connection.answers == [413]
     assert connection.transport.is_closed
 
 
 async def test_a_refused_request_is_read_to_its_end_and_the_next_is_answered() -> None:
     connection = Connection()
-    connection.send(request(head="")[:-20])
+    await connection.send(request(head="")[:-20])
     assert connection.answers == [415]
-    connection.send(request()[-20:] + request())
+    await connection.send(request()[-20:] + request())
     assert connection.answers == [415, 200]
 
 
 async def test_a_body_that_does_not_come_is_given_up() -> None:
-    connection = Connection()
-    connection.send(request()[:-20])
-    connection.clock.pass_(SLOWEST_BODY - 1)
+    connection = Connection(body_timeout=0.05)
+    await connection.send(request()[:-20])
     assert connection.answers == []
-    connection.clock.pass_(SLOWEST_BODY)
+    await asyncio.sleep(0.1)
     assert connection.answers == [408]
     assert connection.transport.is_closed
     assert connection.refused(408) == 1
 
 
+async def test_a_body_that_comes_piece_by_piece_has_one_deadline() -> None:
+    connection, body = Connection(body_timeout=0.1), request()
+    await connection.send(body[:-20])
+    for at in range(len(body) - 20, len(body) - 10):
+        await asyncio.sleep(0.02)
+        await connection.send(body[at : at + 1])
+    assert connection.answers == [408]
+
+
 async def test_an_answered_request_leaves_only_the_timer_of_an_idle_connection() -> None:
     connection = Connection()
-    connection.send(request()[:-20], request()[-20:])
-    connection.clock.pass_(SLOWEST_BODY)
+    await connection.send(request()[:-20], request()[-20:])
+    connection.clock.pass_(BODY_TIMEOUT)
     assert not connection.transport.is_closed
     connection.clock.pass_(connection.protocol.timeout_keep_alive)
     assert connection.answers == [200]
@@ -283,9 +290,10 @@ async def test_an_answered_request_leaves_only_the_timer_of_an_idle_connection()
 
 async def test_a_client_that_goes_away_in_a_body_is_counted() -> None:
     connection = Connection()
-    connection.send(request()[:-20])
+    await connection.send(request()[:-20])
     connection.transport.close()
     connection.protocol.connection_lost(None)
+    await connection.settle()
     assert connection.answers == []
     assert connection.refused(400) == 1
     connection.clock.pass_(1000)
@@ -295,50 +303,69 @@ async def test_a_client_that_goes_away_in_a_body_is_counted() -> None:
 async def test_nothing_is_read_from_a_peer_that_reads_no_answers() -> None:
     connection = Connection()
     connection.transport.on_write = connection.protocol.pause_writing
-    connection.send(request())
+    await connection.send(request(), request(), request())
+    assert len(connection.answers) <= 1
     assert not connection.transport.reads
+    connection.transport.on_write = lambda: None
     connection.protocol.resume_writing()
+    await connection.settle()
+    assert connection.answers == [200, 200, 200]
     assert connection.transport.reads
 
 
 @pytest.mark.parametrize("ends", ["HTTP/1.0\r\n", "HTTP/1.1\r\nConnection: close\r\n"])
 async def test_a_client_that_asks_to_close_is_answered_and_closed(ends: str) -> None:
     connection = Connection()
-    connection.send(request().replace(b"HTTP/1.1\r\n", ends.encode()))
-    connection.send(request())
+    await connection.send(request().replace(b"HTTP/1.1\r\n", ends.encode()))
+    await connection.send(request())
     assert connection.answers == [200]
     assert b"connection: close" in connection.transport.written
     assert connection.transport.is_closed
 
 
-async def test_a_draining_server_says_once_that_it_closes() -> None:
+@pytest.mark.parametrize("line", ["POST /validate", "GET /healthz"])
+async def test_a_draining_server_says_once_that_it_closes(line: str) -> None:
     connection = Connection()
-    connection.state.default_headers = [DATE, (b"connection", b"close")]
-    connection.send(request())
+    connection.application.is_draining = True
+    await connection.send(request(line=line))
+    assert connection.answers == [200]
     assert connection.transport.written.count(b"connection: close") == 1
     assert connection.transport.is_closed
 
 
+async def test_a_refusal_of_a_draining_server_says_once_that_it_closes() -> None:
+    connection = Connection()
+    connection.application.is_draining = True
+    await connection.send(chunked(b" " * MAX_BODY_BYTES, b" "))
+    assert connection.answers == [413]
+    assert connection.transport.written.count(b"connection: close") == 1
+
+
 async def test_a_server_that_stops_answers_the_review_whose_body_is_on_its_way() -> None:
     connection, idle = Connection(), Connection()
-    connection.send(request()[:-20])
+    await connection.send(request()[:-20])
+    assert (connection.application.in_flight, idle.application.in_flight) == (1, 0)
     for each in (connection, idle):
         each.protocol.shutdown()
     assert (connection.transport.is_closed, idle.transport.is_closed) == (False, True)
-    connection.send(request()[-20:])
+    await connection.send(request()[-20:])
     assert connection.answers == [200]
     assert connection.transport.is_closed
+    assert connection.application.in_flight == 0
 
 
-async def test_an_error_of_ours_is_told_to_the_loop_and_answered_500() -> None:
+async def test_an_error_of_ours_is_logged_and_answered_500(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     error = ZeroDivisionError()
 
-    def decide(_request: Request, _policy: Policy, _now: Instant) -> Judgement:
+    def handle(_request: Request, _config: Policy, _now: Instant) -> Judgement:
         raise error
 
-    connection = Connection(validate=decide)
-    connection.send(request())
+    connection = Connection(validate=handle)
+    await connection.send(request())
     assert connection.answers == [500]
+    assert b"an error of the webhook; see its log" in connection.transport.written
     assert connection.transport.is_closed
-    assert [context["exception"] for context in connection.clock.reported] == [error]
+    assert [record.exc_info[1] for record in caplog.records if record.exc_info] == [error]
     assert connection.refused(500) == 1
