@@ -11,7 +11,6 @@ from pathlib import Path
 import uvloop
 
 from webhook import expression, logs
-from webhook.admission import Policy
 from webhook.certificates.authority import stopgap
 from webhook.certificates.context import Serving
 from webhook.certificates.injection import Configurations
@@ -25,6 +24,7 @@ from webhook.certificates.trust import GATE
 from webhook.cluster import credentials
 from webhook.cluster.client import Client
 from webhook.errors import ClusterError, WebhookError
+from webhook.handlers import AdmissionConfig
 from webhook.metrics import Metrics
 from webhook.probes import ReadinessGates, create_app
 from webhook.routes import Application, admission_routes
@@ -71,7 +71,7 @@ def _server(
     options: Namespace, serving: Serving, readiness: ReadinessGates, metrics: Metrics
 ) -> Server:
     application = Application(
-        admission_routes(Policy(options.worker_user, expression.problem), metrics),
+        admission_routes(AdmissionConfig(options.worker_user, expression.problem), metrics),
         create_app(readiness, metrics),
         client_names=options.client_name if options.client_ca else None,
     )

@@ -16,13 +16,13 @@ import msgspec
 from summaryrule.instant import Instant
 from summaryrule.violation import Violation
 from webhook import clock
-from webhook.admission import Judgement, Policy, mutate, name_of, validate
+from webhook.admission_review import AdmissionRequest, decode, encode, name_of
 from webhook.errors import RefusedRequestError
+from webhook.handlers import AdmissionConfig, Result, mutate, validate
 from webhook.metrics import Metrics
 from webhook.probes import App, Message, Receive, Scope, Send
-from webhook.review import Request, decode, encode
 
-Handler = Callable[[Request, Policy, Instant], Judgement]
+Handler = Callable[[AdmissionRequest, AdmissionConfig, Instant], Result]
 
 MAX_BODY_BYTES: Final = 3 * 1024 * 1024
 """The API server's own limit for a request body (apiserver v0.37, MaxRequestBodyBytes)."""
@@ -51,7 +51,7 @@ class AdmissionRoute:
         path: str,
         *,
         handler: Handler,
-        config: Policy,
+        config: AdmissionConfig,
         metrics: Metrics,
         now: Callable[[], Instant] = clock.now,
     ) -> None:
@@ -78,7 +78,7 @@ class AdmissionRoute:
             self._log_denial(request, violations)
         return text
 
-    def _log_denial(self, request: Request, violations: Iterable[Violation]) -> None:
+    def _log_denial(self, request: AdmissionRequest, violations: Iterable[Violation]) -> None:
         """Count and log who was denied and why, without any text of the object."""
         for violation in violations:
             self.metrics.count_violation(violation)
@@ -93,7 +93,7 @@ class AdmissionRoute:
         log.info("denied", extra={"fields": fields})
 
 
-def admission_routes(config: Policy, metrics: Metrics) -> Mapping[str, AdmissionRoute]:
+def admission_routes(config: AdmissionConfig, metrics: Metrics) -> Mapping[str, AdmissionRoute]:
     """Return both admission routes by their path."""
     return {
         path: AdmissionRoute(path, handler=handler, config=config, metrics=metrics)

@@ -17,9 +17,9 @@ import yaml
 from summaryrule.instant import Instant
 from summaryrule.validation import review
 from tests.webhook.reviews import NOW, WORKER, Json, rule
-from webhook.admission import Policy
 from webhook.expression import problem
-from webhook.offline import Verdict, judge
+from webhook.handlers import AdmissionConfig
+from webhook.review_command import ReviewResult, review_manifest
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "webhook.md"
 REFUSED: Final = "<!-- refused -->"
@@ -28,7 +28,7 @@ _BLOCK: Final = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _NOW: Final = Instant.parse(NOW)
-_POLICY: Final = Policy(WORKER, problem)
+_CONFIG: Final = AdmissionConfig(WORKER, problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Example:
     @property
     def said(self) -> str:
         """What the code says: the refusal, else the warnings, a line each."""
-        verdict = judge(None, self.rule, user="alice", policy=_POLICY, now=_NOW)
+        verdict = review_manifest(None, self.rule, user="alice", config=_CONFIG, now=_NOW)
         if verdict.allowed and self.shown.startswith("The "):
             return _unmutated(self.rule)
         text = str(verdict)
@@ -75,7 +75,9 @@ def _unmutated(new: Json) -> str:
     found = review(None, new, user="alice", worker=WORKER, now=_NOW, parse_cel=problem)
     return _text(
         str(
-            Verdict(name="cpu", allowed=False, violations=found.violations, warnings=(), object=new)
+            ReviewResult(
+                name="cpu", allowed=False, violations=found.violations, warnings=(), object=new
+            )
         )
     )
 

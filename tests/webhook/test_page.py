@@ -15,10 +15,10 @@ from summaryrule.rules import Rule
 from summaryrule.validation import CHECKS
 from tests.webhook.page import PAGE, Example, examples
 from tests.webhook.reviews import NOW, WORKER, as_go_writes, review, rule
-from webhook.admission import Policy, mutate, validate
+from webhook.admission_review import decode
 from webhook.expression import problem
+from webhook.handlers import AdmissionConfig, mutate, validate
 from webhook.metrics import PREFIX, Metrics
-from webhook.review import decode
 
 TEXT = PAGE.read_text(encoding="utf-8")
 EXAMPLES = examples(TEXT)
@@ -82,13 +82,13 @@ def test_every_metric_is_listed() -> None:
 
 def test_every_audit_annotation_and_decision_is_listed() -> None:
     backfill = {"start": "2026-11-10T00:30:00Z", "end": "2026-11-11T00:00:00Z"}
-    policy = Policy(WORKER, problem)
+    config = AdmissionConfig(WORKER, problem)
     asked = [
         decode(as_go_writes(review(rule(**spec))))
         for spec in ({"backfill": backfill}, {"body": ".show tables"}, {})
     ]
     answers = [
-        decide(request, policy, Instant.parse(NOW))[0]
+        decide(request, config, Instant.parse(NOW))[0]
         for request in asked
         for decide in (mutate, validate)
     ]

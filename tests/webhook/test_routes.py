@@ -14,10 +14,10 @@ from uvicorn.server import ServerState
 
 from summaryrule.instant import Instant
 from tests.webhook.reviews import NOW, WORKER, as_go_writes, review, rule
-from webhook.admission import Judgement, Policy, mutate, validate
+from webhook.admission_review import AdmissionRequest
 from webhook.expression import problem
+from webhook.handlers import AdmissionConfig, Result, mutate, validate
 from webhook.metrics import Metrics
-from webhook.review import Request
 from webhook.routes import BODY_TIMEOUT, MAX_BODY_BYTES, AdmissionRoute, Application
 
 GOOD = as_go_writes(review(rule()))
@@ -99,7 +99,7 @@ class Connection:
     """One connection; ``/slow`` is answered when it is let go."""
 
     def __init__(
-        self, *, body_timeout: float = BODY_TIMEOUT, **handlers: Callable[..., Judgement]
+        self, *, body_timeout: float = BODY_TIMEOUT, **handlers: Callable[..., Result]
     ) -> None:
         self.metrics, self.clock, self.transport = Metrics(), Clock(), Transport()
         self.let_go = asyncio.Event()
@@ -108,7 +108,7 @@ class Connection:
                 f"/{name}": AdmissionRoute(
                     f"/{name}",
                     handler=handler,
-                    config=Policy(WORKER, problem),
+                    config=AdmissionConfig(WORKER, problem),
                     metrics=self.metrics,
                     now=lambda: Instant.parse(NOW),
                 )
@@ -359,7 +359,7 @@ async def test_an_error_of_ours_is_logged_and_answered_500(
 ) -> None:
     error = ZeroDivisionError()
 
-    def handle(_request: Request, _config: Policy, _now: Instant) -> Judgement:
+    def handle(_request: AdmissionRequest, _config: AdmissionConfig, _now: Instant) -> Result:
         raise error
 
     connection = Connection(validate=handle)

@@ -19,7 +19,7 @@ from tests.webhook.process import (
     write_pair,
 )
 from tests.webhook.reviews import UID, as_go_writes, review, rule
-from tests.webhook.test_review import HOSTILE
+from tests.webhook.test_admission_review import HOSTILE
 
 GOOD = as_go_writes(review(rule()))
 BAD = as_go_writes(review(rule(table="__x", body=".drop table Secrets")))

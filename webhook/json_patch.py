@@ -1,8 +1,7 @@
-"""RFC 6902: the shortest honest way from one JSON document to another.
+"""JSON Patch (RFC 6902): make a patch from two documents, and apply one.
 
-`diff` makes the patch that the mutating webhook answers with: it names only what differs, so it is
-empty for equal documents, and applying it gives exactly the second document. `apply` is the other
-half, for ``webhook review``, which has no API server to do it.
+`diff` names only what differs: it is empty for equal documents, and applying it to the first
+document gives exactly the second.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,35 +25,35 @@ class Operation(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 def diff(old: Json, new: Json, path: str = "") -> Iterator[Operation]:
     """Yield the operations that turn ``old`` into ``new``, both plain JSON values.
 
-    ``1``, ``1.0`` and ``true`` are three values. Parts that are the same object in memory are
-    equal without a look, so a defaulting function that copies only what it changes costs little.
+    ``1``, ``1.0`` and ``true`` are three values. Parts that are the same Python object are not
+    compared, so a document that shares what it did not change costs little.
     """
     if old is new:
         return
     if type(old) is not type(new):
         yield Operation("replace", path, new)
     elif type(old) is dict:
-        yield from _members(old, new, path)
+        yield from _diff_members(old, new, path)
     elif type(old) is list:
-        yield from _elements(old, new, path)
+        yield from _diff_elements(old, new, path)
     elif old != new:
         yield Operation("replace", path, new)
 
 
 def apply(document: Json, patch: Sequence[Operation]) -> Json:
-    """A copy of ``document`` with ``patch`` applied.
+    """Return a copy of ``document`` with ``patch`` applied.
 
     Raises:
-        LookupError: when an operation names a place that is not there.
+        LookupError: when an operation names a place that does not exist.
     """
     root = {"": deepcopy(document)}
     for operation in patch:
-        holder, key = _place(root, operation.path)
+        holder, key = _resolve(root, operation.path)
         _APPLY[operation.op](holder, key, deepcopy(operation.value))
     return root[""]
 
 
-def _members(old: dict[str, Json], new: dict[str, Json], path: str) -> Iterator[Operation]:
+def _diff_members(old: dict[str, Json], new: dict[str, Json], path: str) -> Iterator[Operation]:
     for key in old:
         if key not in new:
             yield Operation("remove", _child(path, key))
@@ -66,11 +65,11 @@ def _members(old: dict[str, Json], new: dict[str, Json], path: str) -> Iterator[
             yield Operation("add", _child(path, key), value)
 
 
-def _elements(old: list[Json], new: list[Json], path: str) -> Iterator[Operation]:
-    """Leave the equal ends alone; inside, change in place, then cut from the back or append."""
-    low = 0 if len(old) == len(new) else _equal_run(old, new)
+def _diff_elements(old: list[Json], new: list[Json], path: str) -> Iterator[Operation]:
+    """Keep equal ends; between them change in place, then remove from the back or append."""
+    low = 0 if len(old) == len(new) else _count_equal(old, new)
     limit = min(len(old), len(new)) - low
-    tail = 0 if len(old) == len(new) else min(_equal_run(old[::-1], new[::-1]), limit)
+    tail = 0 if len(old) == len(new) else min(_count_equal(old[::-1], new[::-1]), limit)
     for index in range(low, low + limit - tail):
         yield from diff(old[index], new[index], f"{path}/{index}")
     for index in range(len(old) - tail - 1, low + limit - tail - 1, -1):
@@ -79,8 +78,8 @@ def _elements(old: list[Json], new: list[Json], path: str) -> Iterator[Operation
         yield Operation("add", f"{path}/{index}", new[index])
 
 
-def _equal_run(old: list[Json], new: list[Json]) -> int:
-    """How many elements from the front are the same value in both."""
+def _count_equal(old: list[Json], new: list[Json]) -> int:
+    """Return how many elements from the front are equal in both."""
     count = 0
     for left, right in zip(old, new, strict=False):
         if any(True for _ in diff(left, right)):
@@ -95,8 +94,8 @@ def _child(path: str, key: str) -> str:
     return f"{path}/{key}"
 
 
-def _place(root: dict[str, Json], path: str) -> tuple[Json, Json]:
-    """The container and key that ``path`` points at; a list's key is an int."""
+def _resolve(root: dict[str, Json], path: str) -> tuple[Json, Json]:
+    """Return the container and key that ``path`` points at; a list's key is an int."""
     holder: Json = root
     *parents, last = path.split("/")
     for step in parents:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.patch import Json, Operation, apply, diff
+from webhook.json_patch import Json, Operation, apply, diff
 
 KEYS = st.text(st.sampled_from("ab~/0 é"), max_size=3)
 LEAVES = st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from([0.0, 1.0, 1.5, "", "a"])

@@ -1,6 +1,7 @@
 """The wire: what is read, what is refused before it is judged, what is written."""
 
 import json
+import unicodedata
 from base64 import b64decode
 
 import pytest
@@ -8,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.webhook.reviews import UID, as_go_writes, review, rule
+from webhook.admission_review import AdmissionResponse, decode, encode, format_warnings
 from webhook.errors import RefusedRequestError
-from webhook.patch import Operation
-from webhook.review import Answer, decode, encode
+from webhook.json_patch import Operation
 
 WELL_MADE = as_go_writes(review(rule()))
 HOSTILE = {
@@ -75,7 +76,7 @@ def test_another_spelling_of_the_same_json_is_read_alike() -> None:
 
 def test_the_answer_carries_uid_version_and_only_what_there_is_to_say() -> None:
     request = decode(WELL_MADE)
-    assert json.loads(encode(request, Answer(allowed=True, decision="allowed"))) == {
+    assert json.loads(encode(request, AdmissionResponse(allowed=True, decision="allowed"))) == {
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
         "response": {"uid": UID, "allowed": True},
@@ -83,7 +84,38 @@ def test_the_answer_carries_uid_version_and_only_what_there_is_to_say() -> None:
 
 
 def test_a_patch_is_base64_of_a_json_patch() -> None:
-    answer = Answer(allowed=True, decision="patched", patch=(Operation("add", "/a", 1),))
+    answer = AdmissionResponse(allowed=True, decision="patched", patch=(Operation("add", "/a", 1),))
     response = json.loads(encode(decode(WELL_MADE), answer))["response"]
     assert response["patchType"] == "JSONPatch"
     assert json.loads(b64decode(response["patch"])) == [{"op": "add", "path": "/a", "value": 1}]
+
+
+TEXTS = st.text(st.characters(), max_size=400) | st.text("ab\n\t\x85 ", max_size=600)
+
+
+@given(st.lists(TEXTS, max_size=60))
+def test_warnings_are_single_lines_short_distinct_and_within_the_servers_limit(
+    texts: list[str],
+) -> None:
+    lines = format_warnings(texts)
+    assert len(set(lines)) == len(lines)
+    assert sum(map(len, lines)) <= 4096
+    for line in lines:
+        assert 0 < len(line) <= 256
+        assert line.encode()
+        assert not any(unicodedata.category(character) == "Cc" for character in line)
+
+
+def test_a_long_warning_ends_in_an_ellipsis() -> None:
+    (line,) = format_warnings(["x" * 257])
+    assert line == "x" * 255 + "…"
+
+
+def test_what_does_not_fit_is_said() -> None:
+    lines = format_warnings([f"{number} {'x' * 250}" for number in range(40)])
+    assert lines[-1] == "more warnings were left out"
+    assert len(lines) == 17
+
+
+def test_order_is_kept_and_white_space_becomes_one_space() -> None:
+    assert format_warnings(["b\n\tc", "", "a", "b c"]) == ("b c", "a")

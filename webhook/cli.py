@@ -1,4 +1,4 @@
-"""The command line of ``python -m webhook``: what it takes and what its help teaches."""
+"""The command line of ``python -m webhook``."""
 
 import argparse
 from datetime import timedelta
@@ -40,7 +40,7 @@ exit code: 0 every object would be admitted, 1 one would be refused, 2 a file ca
 
 
 def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+    """Return the parser of all commands."""
     top = argparse.ArgumentParser(
         prog="python -m webhook",
         description="The webhook of SummaryRules: serve it, or judge files with no cluster.",

@@ -10,29 +10,29 @@ from hypothesis import strategies as st
 from summaryrule.instant import Instant
 from tests.webhook.documents import JSON, rules
 from tests.webhook.reviews import BODY, NOW, WORKER, Json, as_go_writes, review, rule
-from webhook.admission import Policy, mutate, validate
+from webhook.admission_review import AdmissionRequest, AdmissionResponse, decode
 from webhook.expression import problem
-from webhook.patch import apply
-from webhook.review import Answer, Request, decode
+from webhook.handlers import AdmissionConfig, mutate, validate
+from webhook.json_patch import apply
 
-POLICY = Policy(WORKER, problem)
+CONFIG = AdmissionConfig(WORKER, problem)
 AT = Instant.parse(NOW)
 ANNOTATION = "adx-mon.azure.com/backfill-requested-by"
 
 
-def request_for(new: object, old: object = None, **request: object) -> Request:
+def request_for(new: object, old: object = None, **request: object) -> AdmissionRequest:
     return decode(as_go_writes(review(new, old, **request)))
 
 
-def mutated(new: object, old: object = None, **request: object) -> Answer:
-    return mutate(request_for(new, old, **request), POLICY, AT)[0]
+def mutated(new: object, old: object = None, **request: object) -> AdmissionResponse:
+    return mutate(request_for(new, old, **request), CONFIG, AT)[0]
 
 
-def validated(new: object, old: object = None, **request: object) -> Answer:
-    return validate(request_for(new, old, **request), POLICY, AT)[0]
+def validated(new: object, old: object = None, **request: object) -> AdmissionResponse:
+    return validate(request_for(new, old, **request), CONFIG, AT)[0]
 
 
-def refusal(answer: Answer) -> Json:
+def refusal(answer: AdmissionResponse) -> Json:
     assert answer.status is not None
     return answer.status
 
@@ -72,8 +72,8 @@ def test_validate_answers_anything_with_causes_that_have_a_field(
 def test_a_decision_does_not_change_the_request(new: Json, old: Json | None) -> None:
     request = request_for(new, old)
     before = json.dumps([request.object, request.old])
-    mutate(request, POLICY, AT)
-    validate(request, POLICY, AT)
+    mutate(request, CONFIG, AT)
+    validate(request, CONFIG, AT)
     assert json.dumps([request.object, request.old]) == before
 
 
@@ -171,9 +171,9 @@ def test_another_version_of_the_protocol_is_answered_in_that_version() -> None:
         {**review(rule(ingestionDelay=None)), "apiVersion": "admission.k8s.io/v1beta1"}
     )
     request = decode(body)
-    let_through, _ = mutate(request, POLICY, AT)
+    let_through, _ = mutate(request, CONFIG, AT)
     assert (let_through.allowed, let_through.patch) == (True, ())
-    refused, _ = validate(request, POLICY, AT)
+    refused, _ = validate(request, CONFIG, AT)
     assert not refused.allowed
     assert refusal(refused)["code"] == 400
     assert "admissionReviewVersions: [v1]" in refusal(refused)["message"]
