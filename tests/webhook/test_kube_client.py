@@ -9,17 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.webhook.apiserver import MUTATING, NAME, VALIDATING, World, kubeconfig, serving
-from webhook.certificates.authority import new_authority
-from webhook.certificates.bundle import is_same
-from webhook.certificates.context import Serving
-from webhook.certificates.injection import Configurations
-from webhook.certificates.keeper import Keeper
-from webhook.certificates.names import ServiceName
-from webhook.certificates.rotation import Authorities, Lifetimes
-from webhook.certificates.store import Store
-from webhook.cluster import credentials
-from webhook.cluster.client import Client
+from webhook import kube_config
+from webhook.certificates.ca_bundle import WebhookConfigurations
+from webhook.certificates.ca_secret import CASecret, CAState, Lifetimes
+from webhook.certificates.pki import ServiceName, equal, new_ca
+from webhook.certificates.self_signed import SelfSignedCertificates
+from webhook.certificates.tls import ReloadableTLSContext
 from webhook.errors import ClusterError, ConflictError, NotFoundError, UnusableCertificateError
+from webhook.kube_client import Client
 from webhook.metrics import Metrics
 from webhook.probes import ReadinessGates
 
@@ -53,7 +50,7 @@ def real(api_server: Path) -> Path:
 )
 async def client(request: pytest.FixtureRequest) -> Client:
     path: Path = request.getfixturevalue(request.param)
-    to_it = Client(credentials.find({"KUBECONFIG": str(path)}, Path("/nonexistent")))
+    to_it = Client(kube_config.find_credentials({"KUBECONFIG": str(path)}, Path("/nonexistent")))
     if request.param == "real":
         await _empty_namespace(to_it)
     return to_it
@@ -74,7 +71,7 @@ def name(request: pytest.FixtureRequest) -> str:
     return "".join(c if c.isalnum() or c == "-" else "-" for c in text)[-50:].strip("-")
 
 
-async def configure(client: Client, name: str) -> Configurations:
+async def configure(client: Client, name: str) -> WebhookConfigurations:
     for path, kind in ((MUTATING, "Mutating"), (VALIDATING, "Validating")):
         await client.call(
             "POST",
@@ -86,17 +83,19 @@ async def configure(client: Client, name: str) -> Configurations:
                 "webhooks": [ENTRY],
             },
         )
-    return Configurations(client, name)
+    return WebhookConfigurations(client, name)
 
 
-def keeper_on(client: Client, store: Store, configurations: Configurations) -> Keeper:
-    return Keeper(
-        store=store,
+def certificates_on(
+    client: Client, secret: CASecret, configurations: WebhookConfigurations
+) -> SelfSignedCertificates:
+    return SelfSignedCertificates(
+        secret=secret,
         configurations=configurations,
-        serving=Serving(new_authority(NOW, DAY)),
+        tls=ReloadableTLSContext(new_ca(NOW, DAY)),
         name=SERVICE,
         lifetimes=Lifetimes(leaf=DAY * 30, ca=DAY * 10, overlap=timedelta(seconds=0)),
-        readiness=ReadinessGates({"certificate": "not yet"}),
+        gates=ReadinessGates({"certificate": "not yet"}),
         metrics=Metrics(),
     )
 
@@ -107,39 +106,39 @@ async def test_what_is_not_there_is_not_found(client: Client) -> None:
 
 
 async def test_a_secret_is_written_by_compare_and_swap(client: Client, name: str) -> None:
-    store = Store(client, NAMESPACE, name)
-    nothing = await store.read()
-    assert nothing.authorities is None
-    first, second = (Authorities(new_authority(NOW, DAY)) for _ in range(2))
-    await store.write(nothing, first)
+    secret = CASecret(client, NAMESPACE, name)
+    nothing = await secret.read()
+    assert nothing.state is None
+    first, second = (CAState(new_ca(NOW, DAY)) for _ in range(2))
+    await secret.write(nothing, first)
     with pytest.raises(ConflictError):
-        await store.write(nothing, second)
-    stored = await store.read()
-    assert stored.authorities == first
-    following = Authorities(
+        await secret.write(nothing, second)
+    stored = await secret.read()
+    assert stored.state == first
+    following = CAState(
         current=second.current,
         next=first.current,
         published_at=NOW,
         previous=first.current.chain,
         promoted_at=NOW,
     )
-    await store.write(stored, following)
+    await secret.write(stored, following)
     with pytest.raises(ConflictError):
-        await store.write(stored, first)
-    assert (await store.read()).authorities == following
+        await secret.write(stored, first)
+    assert (await secret.read()).state == following
 
 
 async def test_a_bundle_is_patched_on_the_version_that_was_read(client: Client, name: str) -> None:
     configurations = await configure(client, name)
     found = await configurations.read()
     assert [each.bundles for each in found] == [(b"",), (b"",)]
-    bundle = new_authority(NOW, DAY).chain
-    live = await configurations.publish(found, lambda _old: bundle)
+    bundle = new_ca(NOW, DAY).chain
+    live = await configurations.inject(found, lambda _old: bundle)
     assert [each.bundles for each in live] == [(bundle,), (bundle,)]
     assert await configurations.read() == live
-    assert await configurations.publish(live, lambda old: old) == live
+    assert await configurations.inject(live, lambda old: old) == live
     with pytest.raises(ConflictError):
-        await configurations.publish(found, lambda _old: bundle + bundle)
+        await configurations.inject(found, lambda _old: bundle + bundle)
     assert await configurations.read() == live
 
 
@@ -149,37 +148,37 @@ async def test_a_watch_begins_with_what_is_there_and_tells_of_a_change(
     configurations = await configure(client, name)
     async with asyncio.timeout(20), aclosing(client.changes(configurations.watch_paths[0])) as told:
         await anext(told)
-        bundle = new_authority(NOW, DAY).chain
-        await configurations.publish(await configurations.read(), lambda _old: bundle)
+        bundle = new_ca(NOW, DAY).chain
+        await configurations.inject(await configurations.read(), lambda _old: bundle)
         await anext(told)
 
 
 async def test_replicas_agree_and_a_ca_rotates_in_step(client: Client, name: str) -> None:
-    store, configurations = Store(client, NAMESPACE, name), await configure(client, name)
-    one, other = (keeper_on(client, store, configurations) for _ in range(2))
+    secret, configurations = CASecret(client, NAMESPACE, name), await configure(client, name)
+    one, other = (certificates_on(client, secret, configurations) for _ in range(2))
     week_ago = NOW - DAY * 7
     await one.run_once(week_ago)
     await other.run_once(week_ago)
-    assert one.readiness.is_ready
-    assert other.readiness.is_ready
-    before = (await store.read()).authorities
+    assert one.gates.is_ready
+    assert other.gates.is_ready
+    before = (await secret.read()).state
     assert before is not None
 
     await other.run_once(NOW)  # past two thirds: the next CA is published
-    published = (await store.read()).authorities
+    published = (await secret.read()).state
     assert published is not None
     assert (published.current, published.next is not None) == (before.current, True)
-    assert one.readiness.is_ready
+    assert one.gates.is_ready
 
     await one.run_once(NOW)  # and, the overlap being over, promoted
-    promoted = (await store.read()).authorities
+    promoted = (await secret.read()).state
     assert promoted is not None
     assert promoted.current == published.next
     live = await configurations.read()
-    assert all(is_same(each, promoted.bundle) for found in live for each in found.bundles)
+    assert all(equal(each, promoted.bundle) for found in live for each in found.bundles)
     assert (await other.run_once(NOW)) > NOW
-    assert one.readiness.is_ready
-    assert other.readiness.is_ready
+    assert one.gates.is_ready
+    assert other.gates.is_ready
 
 
 class TestCredentials:
@@ -188,10 +187,12 @@ class TestCredentials:
     def test_the_mounted_service_account_goes_first_and_its_token_is_read_anew(
         self, tmp_path: Path
     ) -> None:
-        (tmp_path / "ca.crt").write_bytes(new_authority(NOW, DAY).chain)
+        (tmp_path / "ca.crt").write_bytes(new_ca(NOW, DAY).chain)
         (tmp_path / "token").write_text("one\n")
         environment = {"KUBERNETES_SERVICE_HOST": "::1", "KUBERNETES_SERVICE_PORT": "6443"}
-        found = credentials.find({**environment, "KUBECONFIG": "/nonexistent"}, tmp_path)
+        found = kube_config.find_credentials(
+            {**environment, "KUBECONFIG": "/nonexistent"}, tmp_path
+        )
         assert (found.host, found.port, found.authorization()) == ("::1", 6443, "Bearer one")
         (tmp_path / "token").write_text("two\n")
         assert found.authorization() == "Bearer two"
@@ -210,11 +211,11 @@ class TestCredentials:
         path = tmp_path / "kubeconfig"
         path.write_text(text)
         with pytest.raises(ClusterError, match=said):
-            credentials.find({"KUBECONFIG": str(path)}, tmp_path)
+            kube_config.find_credentials({"KUBECONFIG": str(path)}, tmp_path)
 
     async def test_nobody_listening_is_one_sentence(self, tmp_path: Path) -> None:
         path = kubeconfig(tmp_path / "kubeconfig", 1)
-        nobody = Client(credentials.find({"KUBECONFIG": str(path)}, tmp_path))
+        nobody = Client(kube_config.find_credentials({"KUBECONFIG": str(path)}, tmp_path))
         with pytest.raises(ClusterError, match="no answer"):
             await nobody.call("GET", "/api")
 
@@ -223,7 +224,7 @@ async def test_garbage_in_the_secret_is_named(client: Client, name: str) -> None
     body = {"metadata": {"name": name, "namespace": NAMESPACE}, "data": {"ca.crt": "bWluZQ=="}}
     await client.call("POST", SECRETS, {"apiVersion": "v1", "kind": "Secret", **body})
     with pytest.raises(UnusableCertificateError, match="empty its data"):
-        await Store(client, NAMESPACE, name).read()
+        await CASecret(client, NAMESPACE, name).read()
 
 
 def test_both_configurations_have_the_charts_one_name() -> None:

@@ -1,7 +1,7 @@
-"""Where the API server is and who we are to it.
+"""The address of the API server and the credentials for it.
 
-The mounted ServiceAccount when there is one, else KUBECONFIG (or ``~/.kube/config``), as every
-Kubernetes tool decides. The token is read anew for each call, since the kubelet replaces it.
+The mounted ServiceAccount if there is one, else KUBECONFIG (or ``~/.kube/config``), as in every
+Kubernetes tool. The token is read for each call, since the kubelet replaces it.
 """
 
 import os
@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from webhook.certificates.context import Pair, load_pair
+from webhook.certificates.pki import KeyPair
+from webhook.certificates.tls import load_pair
 from webhook.errors import ClusterError
 
 MOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -22,7 +23,7 @@ _ENTRIES: Final = {"contexts": "context", "clusters": "cluster", "users": "user"
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """An address (``context`` is None for plain HTTP) and how to name ourselves there."""
+    """An address (``context`` is None for plain HTTP) and a token, if any."""
 
     host: str
     port: int
@@ -32,10 +33,10 @@ class Credentials:
     token_file: Path | None = None
 
     def authorization(self) -> str:
-        """The ``Authorization`` header's value for the next call, or nothing.
+        """Return the value of the ``Authorization`` header for the next call; may be empty.
 
         Raises:
-            ClusterError: when the token file is gone.
+            ClusterError: when the token file cannot be read.
         """
         if self.token_file is None:
             return f"Bearer {self.token}" if self.token else ""
@@ -45,11 +46,13 @@ class Credentials:
             raise ClusterError(f"the token cannot be read: {error}") from error
 
 
-def find(environment: Mapping[str, str] = os.environ, mount: Path = MOUNT) -> Credentials:
-    """Look for credentials.
+def find_credentials(
+    environment: Mapping[str, str] = os.environ, mount: Path = MOUNT
+) -> Credentials:
+    """Find credentials.
 
     Raises:
-        ClusterError: when there are none, or none that can be used.
+        ClusterError: when there are none that can be used.
     """
     if (mount / "token").exists() and "KUBERNETES_SERVICE_HOST" in environment:
         return _mounted(environment, mount)
@@ -109,12 +112,12 @@ def _context(cluster: Mapping[str, Any], user: Mapping[str, Any], folder: Path) 
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     chain, key = (_data(user, f"client-{what}", folder) for what in ("certificate", "key"))
     if chain and key:
-        load_pair(context, Pair(chain, key))
+        load_pair(context, KeyPair(chain, key))
     return context
 
 
 def _data(holder: Mapping[str, Any], key: str, folder: Path) -> bytes:
-    """A kubeconfig value given in place (``…-data``, base64) or as a file beside it."""
+    """Return a kubeconfig value: inline (``…-data``, base64) or a file relative to the folder."""
     if f"{key}-data" in holder:
         return b64decode(holder[f"{key}-data"])
     return (folder / holder[key]).read_bytes() if key in holder else b""

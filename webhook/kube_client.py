@@ -1,4 +1,9 @@
-"""HTTP/1.1 to the API server, a connection a call. Called by the certificate loop only."""
+"""A client of the API server for one Secret and two webhook configurations.
+
+HTTP/1.1 on asyncio streams and the HTTP parser of the server, one connection per call. The
+official client costs half a second of start-up and tens of megabytes
+(docs/decisions/0010-webhook-api-client.md).
+"""
 
 import asyncio
 import ssl
@@ -9,21 +14,21 @@ from typing import Any, Final, Literal
 import httptools
 import msgspec
 
-from webhook.cluster.credentials import Credentials
 from webhook.errors import ClusterError, ConflictError, NotFoundError
+from webhook.kube_config import Credentials
 
-SLOWEST: Final = 10.0
+CALL_TIMEOUT: Final = 10.0
 """Seconds in which a call must be answered."""
 JSON_PATCH: Final = "application/json-patch+json"
-_PIECE: Final = 65_536
-_FIRST_ERROR: Final = 400
-_KINDS: Final = {404: NotFoundError, 409: ConflictError}
+_PIECE_BYTES: Final = 65_536
+_FIRST_ERROR_STATUS: Final = 400
+_ERRORS: Final = {404: NotFoundError, 409: ConflictError}
 
 Object = dict[str, Any]
 
 
 class Client:
-    """Calls the API server that `credentials` names."""
+    """Calls the API server at ``credentials``."""
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
@@ -35,7 +40,7 @@ class Client:
         body: object = None,
         content_type: str = "application/json",
     ) -> Object:
-        """One request, one object back.
+        """Send one request and return the object in the response.
 
         Raises:
             ConflictError: 409. NotFoundError: 404. ClusterError: anything else, no answer in
@@ -43,7 +48,7 @@ class Client:
         """
         try:
             async with (
-                asyncio.timeout(SLOWEST),
+                asyncio.timeout(CALL_TIMEOUT),
                 aclosing(self._exchange(method, path, body, content_type)) as pieces,
             ):
                 text = b"".join([piece async for piece in pieces])
@@ -55,10 +60,10 @@ class Client:
         return answer
 
     async def changes(self, path: str) -> AsyncGenerator[None, None]:
-        """Yield once for every batch of watch events; ends when the server ends the watch.
+        """Yield once per batch of watch events, until the server ends the watch.
 
         Raises:
-            ClusterError: when the watch cannot be held.
+            ClusterError: when the watch breaks.
         """
         try:
             async with aclosing(self._exchange("GET", path, None, "")) as pieces:
@@ -119,21 +124,21 @@ class _Reply:
 
 
 async def _reply(reader: asyncio.StreamReader, what: str) -> AsyncGenerator[bytes, None]:
-    """Yield the body piece by piece; an error status is raised once its whole text is there."""
+    """Yield the body piece by piece; raise for an error status once the body is complete."""
     reply = _Reply()
     parser = httptools.HttpResponseParser(reply)
     failure = b""
     while not reply.is_complete:
-        piece = await reader.read(_PIECE)
+        piece = await reader.read(_PIECE_BYTES)
         if not piece:
             raise EOFError("the connection ended inside the answer")
         parser.feed_data(piece)
         text, reply.body = b"".join(reply.body), []
-        if parser.get_status_code() >= _FIRST_ERROR:
+        if parser.get_status_code() >= _FIRST_ERROR_STATUS:
             failure += text
         elif text:
             yield text
-    if parser.get_status_code() >= _FIRST_ERROR:
+    if parser.get_status_code() >= _FIRST_ERROR_STATUS:
         raise _error(parser.get_status_code(), what, failure)
 
 
@@ -142,4 +147,4 @@ def _error(status: int, what: str, text: bytes) -> ClusterError:
         message = msgspec.json.decode(text)["message"]
     except (msgspec.DecodeError, TypeError, KeyError):
         message = text[:200].decode(errors="replace")
-    return _KINDS.get(status, ClusterError)(f"{what}: HTTP {status}: {message}")
+    return _ERRORS.get(status, ClusterError)(f"{what}: HTTP {status}: {message}")

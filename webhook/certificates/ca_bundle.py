@@ -1,24 +1,27 @@
-"""The caBundle in both webhook configurations: read, compared, patched.
+"""The caBundle in both webhook configurations: read, patch, verify.
 
-Helm, GitOps tools and ``kubectl replace`` may wipe it at any time; the loop watches and patches
-it again. A patch names the resourceVersion that it was decided on.
+Helm, GitOps tools and ``kubectl replace`` may remove it at any time. A patch names the
+resourceVersion that it was decided on.
 """
 
 import binascii
 from base64 import b64decode, b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from webhook.cluster.client import JSON_PATCH, Client
-from webhook.errors import NotFoundError
+from webhook.certificates.tls import ReloadableTLSContext
+from webhook.errors import NotFoundError, UnusableCertificateError
+from webhook.kube_client import JSON_PATCH, Client
 
 _GROUP: Final = "/apis/admissionregistration.k8s.io/v1"
+GATE: Final = "certificate"
+"""Readiness gate: the API server would trust the served certificate."""
 RESOURCES: Final = ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
 
 
 @dataclass(frozen=True, slots=True)
-class Configuration:
+class WebhookConfiguration:
     """One configuration: the caBundle (PEM) of each of its entries, in order."""
 
     path: str
@@ -26,7 +29,7 @@ class Configuration:
     bundles: tuple[bytes, ...]
 
 
-class Configurations:
+class WebhookConfigurations:
     """The mutating and the validating configuration called ``name``."""
 
     def __init__(self, client: Client, name: str) -> None:
@@ -35,12 +38,12 @@ class Configurations:
 
     @property
     def watch_paths(self) -> tuple[str, ...]:
-        """What to watch to hear of a change."""
+        """The paths of watches on both."""
         query = f"watch=1&timeoutSeconds=300&fieldSelector=metadata.name%3D{self._name}"
         return tuple(f"{_GROUP}/{resource}?{query}" for resource in RESOURCES)
 
-    async def read(self) -> list[Configuration]:
-        """Those of the two that exist, mutating first."""
+    async def read(self) -> list[WebhookConfiguration]:
+        """Read those that exist, mutating first."""
         found = []
         for resource in RESOURCES:
             try:
@@ -50,19 +53,21 @@ class Configurations:
             found.append(_configuration(f"{_GROUP}/{resource}/{self._name}", answer))
         return found
 
-    async def publish(
-        self, found: list[Configuration], wanted: Callable[[bytes], bytes]
-    ) -> list[Configuration]:
-        """Give each entry the bundle ``wanted`` makes of its present one; return what is live then.
+    async def inject(
+        self, found: list[WebhookConfiguration], wanted: Callable[[bytes], bytes]
+    ) -> list[WebhookConfiguration]:
+        """Write ``wanted(caBundle)`` into each entry; return the configurations as they are then.
+
+        ``wanted`` returns its argument where nothing is to change.
 
         Raises:
             ConflictError: when a configuration changed since it was read.
         """
-        return [await self._publish(each, wanted) for each in found]
+        return [await self._inject(each, wanted) for each in found]
 
-    async def _publish(
-        self, found: Configuration, wanted: Callable[[bytes], bytes]
-    ) -> Configuration:
+    async def _inject(
+        self, found: WebhookConfiguration, wanted: Callable[[bytes], bytes]
+    ) -> WebhookConfiguration:
         steps: list[dict[str, Any]] = [
             {
                 "op": "add",
@@ -80,9 +85,25 @@ class Configurations:
         return _configuration(found.path, answer)
 
 
-def _configuration(path: str, answer: dict[str, Any]) -> Configuration:
+def verification_error(
+    tls: ReloadableTLSContext, live: Sequence[WebhookConfiguration], name: str
+) -> str:
+    """Return why the API server would not trust ``tls`` as ``name``; empty when it would."""
+    for resource in RESOURCES:
+        found = next((each for each in live if f"/{resource}/" in each.path), None)
+        if found is None:
+            return f"there is no {resource[:-1]} of the given name"
+        for bundle in dict.fromkeys(found.bundles):
+            try:
+                tls.verify(bundle, name)
+            except UnusableCertificateError as error:
+                return f"by the caBundle of the {resource[:-1]} the served certificate is {error}"
+    return ""
+
+
+def _configuration(path: str, answer: dict[str, Any]) -> WebhookConfiguration:
     bundles = tuple(_bundle(entry) for entry in answer.get("webhooks") or ())
-    return Configuration(path, answer["metadata"]["resourceVersion"], bundles)
+    return WebhookConfiguration(path, answer["metadata"]["resourceVersion"], bundles)
 
 
 def _bundle(entry: dict[str, Any]) -> bytes:

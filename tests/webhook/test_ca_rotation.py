@@ -10,10 +10,19 @@ from cryptography import x509
 from cryptography.x509 import DNSName
 from cryptography.x509.verification import PolicyBuilder, Store
 
-from webhook.certificates.authority import new_authority, new_leaf, stopgap, validity
-from webhook.certificates.bundle import certificates, is_same, joined
-from webhook.certificates.context import Pair, Serving
-from webhook.certificates.rotation import Authorities, Lifetimes, advance, next_step, renewal
+from webhook.certificates.ca_secret import CAState, Lifetimes, advance, next_step
+from webhook.certificates.pki import (
+    KeyPair,
+    certificates,
+    equal,
+    merge,
+    new_ca,
+    new_leaf,
+    placeholder,
+    renewal,
+    validity,
+)
+from webhook.certificates.tls import ReloadableTLSContext
 from webhook.errors import UnusableCertificateError
 
 START = datetime(2026, 11, 24, 6, tzinfo=UTC)
@@ -22,12 +31,14 @@ LIFETIMES = Lifetimes(leaf=10 * HOUR, ca=100 * HOUR, overlap=HOUR)
 NAMES = ("w.ns.svc",)
 
 
-def step(held: Authorities | None, now: datetime, *, is_published: bool = True) -> Authorities:
-    mint: Callable[[], Pair] = partial(new_authority, now, LIFETIMES.ca)
-    return advance(held, now=now, lifetimes=LIFETIMES, is_published=is_published, mint=mint)
+def step(held: CAState | None, now: datetime, *, is_published: bool = True) -> CAState:
+    create_ca: Callable[[], KeyPair] = partial(new_ca, now, LIFETIMES.ca)
+    return advance(
+        held, now=now, lifetimes=LIFETIMES, is_published=is_published, create_ca=create_ca
+    )
 
 
-def is_trusted(leaf: Pair, bundle: bytes, now: datetime) -> bool:
+def is_trusted(leaf: KeyPair, bundle: bytes, now: datetime) -> bool:
     store = Store(x509.load_pem_x509_certificates(bundle))
     verifier = PolicyBuilder().store(store).time(now).build_server_verifier(DNSName(NAMES[0]))
     verifier.verify(x509.load_pem_x509_certificate(leaf.chain), [])
@@ -37,7 +48,7 @@ def is_trusted(leaf: Pair, bundle: bytes, now: datetime) -> bool:
 def test_the_first_replica_makes_the_ca_and_the_others_take_it() -> None:
     held = step(None, START)
     assert step(held, START + HOUR) is held
-    assert is_same(held.bundle, held.current.chain)
+    assert equal(held.bundle, held.current.chain)
 
 
 def test_a_ca_is_followed_published_promoted_and_dropped_in_that_order() -> None:
@@ -61,7 +72,7 @@ def test_a_ca_is_followed_published_promoted_and_dropped_in_that_order() -> None
     promoted = step(published, settled)
     assert promoted.current == published.next
     assert promoted.previous == first.current.chain
-    assert is_same(promoted.bundle, published.bundle)
+    assert equal(promoted.bundle, published.bundle)
 
     gone = next_step(promoted, LIFETIMES)
     assert gone == settled + LIFETIMES.leaf
@@ -76,7 +87,7 @@ def test_every_leaf_verifies_by_every_bundle_that_is_live_during_its_life() -> N
     """
     held = step(None, START)
     bundles: list[bytes] = [held.bundle]
-    leaves: list[tuple[int, Pair]] = []
+    leaves: list[tuple[int, KeyPair]] = []
     for hour in range(400):
         now = START + hour * HOUR
         held = step(held, now)
@@ -95,7 +106,7 @@ def test_an_expired_ca_is_replaced_at_once() -> None:
 
 
 def test_a_leaf_never_outlives_its_ca() -> None:
-    authority = new_authority(START, HOUR)
+    authority = new_ca(START, HOUR)
     leaf = new_leaf(authority, NAMES, START, 10 * HOUR)
     assert validity(leaf.chain)[1] == validity(authority.chain)[1]
     assert validity(leaf.chain)[0] < START < renewal(leaf.chain) < validity(leaf.chain)[1]
@@ -103,14 +114,14 @@ def test_a_leaf_never_outlives_its_ca() -> None:
 
 @pytest.mark.parametrize("lifetime", [timedelta(seconds=30), HOUR, timedelta(days=7)])
 def test_a_leaf_is_renewed_when_two_thirds_of_its_life_are_over(lifetime: timedelta) -> None:
-    leaf = new_leaf(new_authority(START, 1000 * HOUR), NAMES, START, lifetime)
+    leaf = new_leaf(new_ca(START, 1000 * HOUR), NAMES, START, lifetime)
     assert 0.64 < (renewal(leaf.chain) - START) / lifetime < 0.67
 
 
 def test_bundles_are_compared_as_sets_of_certificates() -> None:
-    one, two = (new_authority(START, HOUR).chain for _ in range(2))
-    assert is_same(one + two, b"text\r\n" + two.replace(b"\n", b"\r\n") + one + one)
-    assert joined((one, two, one)) == one + two
+    one, two = (new_ca(START, HOUR).chain for _ in range(2))
+    assert equal(one + two, b"text\r\n" + two.replace(b"\n", b"\r\n") + one + one)
+    assert merge((one, two, one)) == one + two
     assert not certificates(b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----")
 
 
@@ -118,14 +129,14 @@ class TestSwap:
     """A swap happens whole or not at all."""
 
     now = datetime.now(UTC)
-    authority = new_authority(now, HOUR)
+    authority = new_ca(now, HOUR)
     leaf = new_leaf(authority, NAMES, now, HOUR)
 
     @pytest.mark.parametrize(
         ("pair", "bundle", "said"),
         [
-            (Pair(leaf.chain, authority.key), authority.chain, "do not match"),
-            (leaf, new_authority(now, HOUR).chain, "unable to get local issuer"),
+            (KeyPair(leaf.chain, authority.key), authority.chain, "do not match"),
+            (leaf, new_ca(now, HOUR).chain, "unable to get local issuer"),
             (leaf, b"", "unable to get local issuer"),
             (leaf, b"junk", "not trusted"),
             (new_leaf(authority, ("other.svc",), now, HOUR), authority.chain, "mismatch"),
@@ -135,15 +146,15 @@ class TestSwap:
         ],
     )
     def test_what_a_client_would_refuse_is_not_taken(
-        self, pair: Pair, bundle: bytes, said: str
+        self, pair: KeyPair, bundle: bytes, said: str
     ) -> None:
-        serving = Serving(self.leaf)
+        serving = ReloadableTLSContext(self.leaf)
         with pytest.raises(UnusableCertificateError, match=said):
-            serving.swap(pair, bundle, NAMES[0])
+            serving.replace(pair, bundle, NAMES[0])
         assert serving.pair == self.leaf
         serving.verify(self.authority.chain, NAMES[0])
 
     def test_what_a_client_would_take_is_presented(self) -> None:
-        serving = Serving(stopgap(NAMES, self.now))
-        serving.swap(self.leaf, self.authority.chain, NAMES[0])
+        serving = ReloadableTLSContext(placeholder(NAMES, self.now))
+        serving.replace(self.leaf, self.authority.chain, NAMES[0])
         serving.verify(self.authority.chain, NAMES[0])

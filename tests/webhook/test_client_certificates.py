@@ -18,13 +18,13 @@ from cryptography.x509.oid import NameOID
 
 from tests.webhook.load import GOOD
 from tests.webhook.process import JSON_TYPE, Client, Webhook, webhook, write_pair
-from webhook.certificates.authority import new_authority
-from webhook.certificates.context import Pair, load_pair
+from webhook.certificates.pki import KeyPair, new_ca
+from webhook.certificates.tls import load_pair
 
 DAY = timedelta(days=1)
 
 
-def client_pair(authority: Pair, name: str) -> Pair:
+def client_pair(authority: KeyPair, name: str) -> KeyPair:
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     signer = load_pem_private_key(authority.key, None)
     assert isinstance(signer, ec.EllipticCurvePrivateKey)
@@ -39,16 +39,16 @@ def client_pair(authority: Pair, name: str) -> Pair:
         .sign(signer, hashes.SHA256())
     )
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return Pair(certificate.public_bytes(Encoding.PEM), text)
+    return KeyPair(certificate.public_bytes(Encoding.PEM), text)
 
 
 @pytest.fixture(scope="module")
-def client_ca() -> Pair:
-    return new_authority(datetime.now(UTC), DAY)
+def client_ca() -> KeyPair:
+    return new_ca(datetime.now(UTC), DAY)
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, client_ca: Pair) -> Iterator[Webhook]:
+def served(tmp_path_factory: pytest.TempPathFactory, client_ca: KeyPair) -> Iterator[Webhook]:
     folder = tmp_path_factory.mktemp("served")
     authority = write_pair(folder / "certs")
     (folder / "clients.crt").write_bytes(client_ca.chain)
@@ -58,28 +58,28 @@ def served(tmp_path_factory: pytest.TempPathFactory, client_ca: Pair) -> Iterato
         yield running
 
 
-def client_as(served: Webhook, pair: Pair | None) -> Client:
+def client_as(served: Webhook, pair: KeyPair | None) -> Client:
     context = ssl.create_default_context(cadata=served.bundle())
     if pair is not None:
         load_pair(context, pair)
     return Client(served.port, context)
 
 
-def test_the_api_server_may_ask(served: Webhook, client_ca: Pair) -> None:
+def test_the_api_server_may_ask(served: Webhook, client_ca: KeyPair) -> None:
     with client_as(served, client_pair(client_ca, "kube-apiserver")) as client:
         assert client.post("/mutate", GOOD)["allowed"]
         assert client.post("/validate", GOOD)["allowed"]
 
 
 @pytest.mark.parametrize("who", [None, "mallory"])
-def test_nobody_else_may(served: Webhook, client_ca: Pair, who: str | None) -> None:
+def test_nobody_else_may(served: Webhook, client_ca: KeyPair, who: str | None) -> None:
     with client_as(served, client_pair(client_ca, who) if who else None) as client:
         assert client.ask("POST", "/validate", GOOD, JSON_TYPE)[0] == 403
         assert client.ask("GET", "/healthz")[0] == 200
 
 
 def test_a_certificate_of_another_ca_gets_no_connection(served: Webhook) -> None:
-    stranger = new_authority(datetime.now(UTC), DAY)
+    stranger = new_ca(datetime.now(UTC), DAY)
     with (
         client_as(served, client_pair(stranger, "kube-apiserver")) as client,
         pytest.raises((ssl.SSLError, ConnectionError)),
