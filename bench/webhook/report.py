@@ -30,11 +30,9 @@ class Goal:
 
 
 GOALS: Final = (
-    Goal("CPU a request", "controller-runtime", at_most=0.5),
-    Goal("CPU a request", "Go net/http", at_most=1.0),
-    Goal("requests/s", "uvicorn echo", at_least=0.6),
-    Goal("requests/s", "Kopf", at_least=6),
-    Goal("requests/s", "plain FastAPI", at_least=5),
+    Goal("CPU a request", "controller-runtime", at_most=0.7),
+    Goal("CPU a request", "Kopf", at_most=0.22),
+    Goal("requests/s", "Kopf", at_least=4.5),
     Goal("cold start", "Kopf", at_most=0.6),
     Goal("RSS", "Kopf", at_most=0.9),
 )
