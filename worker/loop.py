@@ -63,7 +63,7 @@ async def _worker(queue: Queue[Key], reconciler: Reconciler, metrics: Metrics) -
 
 async def _once(key: Key, queue: Queue[Key], reconciler: Reconciler, metrics: Metrics) -> None:
     try:
-        again = await reconciler.reconcile(key)
+        again = (await reconciler.reconcile(key)).requeue_after
     except LeaseLost:
         raise
     except NotFound:

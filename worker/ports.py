@@ -6,15 +6,13 @@
 """
 
 from collections.abc import Iterable
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Literal, Protocol
 
-from summaryrule.planner.field_ownership import WORKER_MANAGER
 from summaryrule.planner.types import Operation
 
 Rule = dict[str, Any]
 """A SummaryRule as the API server's JSON has it, metadata and managedFields included."""
 
-FIELD_MANAGER: Final = WORKER_MANAGER
 EventType = Literal["Normal", "Warning"]
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import httpx
 
 from devstack.stack import Stack
+from summaryrule.api.constants import FIELD_MANAGER
 from summaryrule.api.instant import Instant
-from summaryrule.planner.field_ownership import WORKER_MANAGER, without_range_ownership
+from summaryrule.planner.field_ownership import without_range_ownership
 from tests.e2e.admin import way_to
 from tests.e2e.kubectl import WORKER
 
@@ -53,7 +54,7 @@ class Hand:
         self._client.patch(
             f"{_ALL}/{name}{subresource}",
             json=change,
-            params={"fieldManager": WORKER_MANAGER},
+            params={"fieldManager": FIELD_MANAGER},
             headers=_MERGE,
         ).raise_for_status()
 

@@ -1,4 +1,4 @@
-"""CEL in the CRD and the Python of `summaryrule.api.schema_validation` are one reading of the same rules.
+"""CEL in the CRD and `summaryrule.api.schema_validation` in Python read the same rules alike.
 
 Generated specs are created on a real API server, as dry runs with no webhook in the way, and judged
 in Python: the verdict must be the same and the words too. `make prove-agreement` asks for more.

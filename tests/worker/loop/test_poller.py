@@ -8,8 +8,7 @@ import pytest
 
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
-from summaryrule.planner.plan import RunningOperation
-from summaryrule.planner.types import Operation
+from summaryrule.planner.types import Operation, RunningOperation
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
 from worker.errors import Throttled, Unreachable, WorkerError
 from worker.kube.store import Key

@@ -7,12 +7,13 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from summaryrule.api.constants import FIELD_MANAGER
 from tests.worker.simulation.cluster import Cluster, Item
 from tests.worker.simulation.fates import Fates
 from worker.errors import Ambiguous, Conflict
 from worker.kube.merge_patch import difference
 from worker.kube.store import Store, key_of
-from worker.ports import FIELD_MANAGER, EventType, Rule
+from worker.ports import EventType, Rule
 
 
 class MemoryRules:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from summaryrule import kql
 from summaryrule.api.backfill_request import spec_hash
-from summaryrule.api.unstructured import MalformedError, parse_rule
+from summaryrule.api.schema_validation import MalformedError, parse_rule
 from summaryrule.api.v1 import SummaryRuleStatus, WindowStatus
 from summaryrule.planner.types import Effect, Observations, Operation, RecordStatus, Submit
 from tests.worker.simulation.fleet import Parts

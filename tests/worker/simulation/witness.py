@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import msgspec
 
+from summaryrule.api.constants import RETRY_ANNOTATION, SKIP_ANNOTATION
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
-from summaryrule.api.v1 import RETRY_ANNOTATION, SKIP_ANNOTATION
 from summaryrule.planner.types import PlannerSettings
 from worker.kube.store import Store
 from worker.ports import Clock
