@@ -12,7 +12,7 @@ from worker.ports import Rule
 
 
 class Mirror(Protocol):
-    """The rules as last seen (``worker.slices.Slice``)."""
+    """The rules as last seen (``worker.kube.store.Store``)."""
 
     def get(self, key: Key) -> Rule | None:
         """The rule, or None; do not write into it."""

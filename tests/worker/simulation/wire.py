@@ -150,9 +150,6 @@ class WiredLeases:
     async def read(self, name: str, *, within: float) -> dict[str, Any] | None:
         return await self._wire.call(self._leases.read(name, within=within))
 
-    async def read_all(self, *, within: float) -> dict[str, dict[str, Any]]:
-        return await self._wire.call(self._leases.read_all(within=within))
-
     async def create(self, name: str, spec: dict[str, Any], *, within: float) -> dict[str, Any]:
         return await self._wire.call(self._leases.create(name, spec, within=within))
 
