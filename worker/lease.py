@@ -11,7 +11,7 @@ The rules:
 3.  At the renew deadline the work is cancelled, and awaited. Until it has ended this process does
     not campaign again.
 4.  Cancelling needs the event loop, which stands still while the process is stopped (SIGSTOP, a
-    frozen VM). So each side effect first asks ``Leadership.ensure``, which only reads the clock.
+    frozen VM). So each side effect first calls ``Leadership.check``, which only reads the clock.
 5.  Writes carry the resourceVersion: of two candidates one gets a ``Conflict`` and looks again.
 6.  A clean end gives the Lease up, after the work has ended, so that the next leader need not wait.
 """
@@ -70,7 +70,7 @@ class Timing:
 
 
 class Leadership:
-    """What the work holds: whether it may still act."""
+    """One term as leader, until its renew deadline. Implements ``worker.ports.Fence``."""
 
     def __init__(self, clock: Clock, until: float) -> None:
         self._clock = clock
@@ -81,7 +81,7 @@ class Leadership:
         """Seconds until the renew deadline, 0 or less when it has passed."""
         return self._until - self._clock.monotonic()
 
-    def ensure(self) -> None:
+    def check(self) -> None:
         """Call before each side effect.
 
         Raises:

@@ -19,16 +19,15 @@ from tests.worker.simulation.witness import Witness, WorkerView
 from worker.backoff import Backoff
 from worker.berths import Berths, share
 from worker.errors import LeaseLost
-from worker.execute import Executor, Permission
+from worker.execute import Executor
 from worker.expression import evaluate
 from worker.kube.store import Key, Store, key_of
 from worker.lease import Elector, Leadership, Timing
 from worker.ledger import Ledger
 from worker.loop import work
 from worker.metrics import Metrics
-from worker.mirror import Mirror
 from worker.poller import Poller
-from worker.ports import Clock, Events, Kusto, Rule, Rules
+from worker.ports import Clock, Events, Fence, Kusto, Rule, Rules
 from worker.queue import Queue
 from worker.reader import Reader
 from worker.reconcile import Reconciler
@@ -60,11 +59,11 @@ class Town:
 class Parts:
     """What a mutation may put in the place of the real parts."""
 
-    executor: Callable[[Rules, Mirror, Kusto, Events, Ledger, Permission], Executor] = Executor
+    executor: Callable[[Rules, Store, Kusto, Events, Ledger, Fence], Executor] = Executor
     rules: Callable[[Rules], Rules] = lambda rules: rules
     kusto: Callable[[Kusto], Kusto] = lambda kusto: kusto
     shown: Callable[[Rule], Rule] = lambda rule: rule
-    permission: Callable[[Permission], Permission] = lambda permission: permission
+    fence: Callable[[Fence], Fence] = lambda fence: fence
 
 
 class CountingTally(Tally):
@@ -150,8 +149,8 @@ class Worker:
         kusto: Kusto = WiredKusto(parts.kusto(town.kusto), self.wire, town.witness, view)
         events = WiredEvents(town.events, self.wire)
         poller = Poller(kusto, ledger, self._clock, queue.add)
-        permission = parts.permission(leadership)
-        executor = parts.executor(rules, self._store, kusto, events, ledger, permission)
+        fence = parts.fence(leadership)
+        executor = parts.executor(rules, self._store, kusto, events, ledger, fence)
         reconciler = Reconciler(
             rules,
             self._store,
