@@ -166,14 +166,6 @@ prove-reapply: binaries | .venv ## Apply a running backfill's manifest 200 times
 prove-kills: binaries | .venv ## Kill -9 the worker twenty times at random moments, 1 and 8 in flight
 	$(PROOF) tests/e2e/proofs/test_kills.py
 
-.PHONY: simulate-shards
-simulate-shards: | .venv ## Run workers that share the rules through two thousand random schedules
-	$(RUN) python -m tests.worker.simulation --shared --schedules 2000
-
-.PHONY: prove-shards
-prove-shards: binaries | .venv ## Share the rules among three workers; kill, stop and replace them
-	$(PROOF) tests/e2e/shards
-
 .PHONY: fuzz
 fuzz: | .venv ## Throw a million generated reviews at the webhook's application
 	$(RUN) python -m tests.webhook.fuzz --count 1000000

@@ -25,9 +25,8 @@ from summaryrule.planner.types import (
 from worker.berths import Berths
 from worker.errors import Ambiguous, Conflict, NotFound, Temporary
 from worker.execute import Executor
-from worker.kube.store import Key, key_of, version_of
+from worker.kube.store import Key, Store, key_of, version_of
 from worker.ledger import Ledger
-from worker.mirror import Mirror
 from worker.poller import Poller
 from worker.ports import Clock, Rule, Rules
 from worker.reader import Reader
@@ -51,7 +50,7 @@ class Reconciler:
     """The parts that one reconcile needs."""
 
     rules: Rules
-    store: Mirror
+    store: Store
     ledger: Ledger
     poller: Poller
     executor: Executor

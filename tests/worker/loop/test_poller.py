@@ -1,7 +1,7 @@
 """How often a database is polled when it does not answer, in virtual time."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 import pytest
@@ -28,7 +28,7 @@ class Failing:
     def endpoint(self, database: str) -> str | None:
         return f"https://{database}"
 
-    async def submit(self, database: str, command: str) -> str:
+    async def submit(self, database: str, command: str, *, before_send: Callable[[], None]) -> str:
         raise NotImplementedError
 
     async def cancel(self, database: str, operation: str) -> bool:

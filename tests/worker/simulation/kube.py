@@ -97,10 +97,6 @@ class MemoryLeases:
         async with _deadline(within):
             return await self._fates.meet(lambda: self._leases.get(name), writes=False)
 
-    async def read_all(self, *, within: float) -> dict[str, Item]:
-        async with _deadline(within):
-            return await self._fates.meet(lambda: dict(self._leases), writes=False)
-
     async def create(self, name: str, spec: dict[str, Any], *, within: float) -> Item:
         async with _deadline(within):
             return await self._fates.meet(lambda: self._create(name, spec), writes=True)

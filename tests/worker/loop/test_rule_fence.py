@@ -1,5 +1,6 @@
 """What was decided on a rule stands only while nothing newer is known of it, in virtual time."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,12 +13,10 @@ from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.kube import MemoryEvents, MemoryRules
 from tests.worker.simulation.kusto import MemoryKusto, World
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
-from worker import permit
 from worker.errors import Conflict
-from worker.execute import Executor
+from worker.execute import Executor, RuleFence
 from worker.kube.store import Store, key_of
 from worker.ledger import Ledger
-from worker.mirror import require_current
 
 KEY = ("n", "up-01")
 
@@ -35,7 +34,7 @@ class Place:
     def refuses(self) -> bool:
         self.store.replace({key_of(item): item for item in self.cluster})
         try:
-            require_current(self.store, self.planned_on)
+            RuleFence(Yes(), self.store, self.planned_on).check()
         except Conflict:
             return True
         return False
@@ -66,11 +65,12 @@ def test_a_submit_that_waited_while_its_rule_was_deleted_never_leaves() -> None:
     """At the adapter, too, whose call may wait for a connection."""
 
     class Waits(MemoryKusto):
-        async def submit(self, database: str, command: str) -> str:
+        async def submit(
+            self, database: str, command: str, *, before_send: Callable[[], None]
+        ) -> str:
             place.cluster.delete(*KEY)
             place.store.put(place.cluster.get(*KEY))
-            permit.ensure()
-            return await super().submit(database, command)
+            return await super().submit(database, command, before_send=before_send)
 
     place = Place()
     world = World(VirtualClock(), databases=frozenset({"Up"}))
