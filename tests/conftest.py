@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from devstack.order import CONTROL_PLANE_ONLY
+from devstack.config import CONTROL_PLANE_ONLY
 from devstack.stack import Stack
 
 SHARED = {"stack", "api_server"}

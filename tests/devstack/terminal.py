@@ -1,4 +1,4 @@
-"""Types `python -m devstack …` as a person would, and looks at what runs."""
+"""Runs `python -m devstack …` as a user does, and lists the processes of a stack."""
 
 import json
 import os
@@ -11,11 +11,11 @@ from typing import Any
 
 import psutil
 
-PATIENCE = 120.0
+TIMEOUT = 120.0
 
 
 class Terminal:
-    """Commands about the stack in `state`."""
+    """Runs commands on the stack in `state`."""
 
     def __init__(self, state: Path) -> None:
         self.state = state
@@ -30,7 +30,7 @@ class Terminal:
             self.argv(command, *options),
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
             env=os.environ | (env or {}),
             check=False,
         )
@@ -56,7 +56,7 @@ class Terminal:
 
 
 def processes_of(state: Path) -> list[str]:
-    """Give the command lines of live processes that name the folder `state`."""
+    """Return the command lines of running processes that contain the path `state`."""
     found = []
     for process in psutil.process_iter(["cmdline", "status"]):
         line = " ".join(process.info["cmdline"] or [])
@@ -65,9 +65,9 @@ def processes_of(state: Path) -> list[str]:
     return found
 
 
-def eventually(holds: Callable[[], bool], what: str) -> None:
-    """Wait until `holds`, two minutes at most."""
-    last = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < last, f"waited two minutes for {what}"
+def eventually(condition: Callable[[], bool], what: str) -> None:
+    """Wait until `condition` is true, at most two minutes."""
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        assert time.monotonic() < deadline, f"waited two minutes for {what}"
         time.sleep(0.02)

@@ -1,7 +1,4 @@
-"""What is asked of a new stack: plain data that the caller hands to the supervisor's process.
-
-Built by `__main__` (`up`) and `stack.py`, read by `host.py`.
-"""
+"""The configuration of a stack. It is passed to the supervisor process as JSON."""
 
 import json
 import sys
@@ -11,24 +8,24 @@ from pathlib import Path
 
 from devstack.errors import DevstackError
 
+CHECKOUT = Path(__file__).resolve().parent.parent
+
 OPTIONAL = ("kusto", "chart", "webhook", "worker")
-"""What a stack may do without. Without `chart`, nothing is installed on the API server."""
+"""What a stack can run without. Without `chart`, nothing is installed on the API server."""
 
 CONTROL_PLANE_ONLY = frozenset({"kusto", "chart"})
 
-DETACH = b"detach\n"
-"""What a launcher says to a supervisor that is to outlive it."""
-
-PORTS = ("etcd", "kube-apiserver", "kusto")
-"""Whose port can be chosen; the others get free ones always."""
+CONFIGURABLE_PORTS = ("etcd", "kube-apiserver", "kusto")
+"""The processes whose port can be chosen. The others always get free ports."""
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """A stack in `root` (absolute) made of `binaries`, with some ports wanted.
+class StackConfig:
+    """A stack in the directory `root` (absolute) that runs `binaries`.
 
-    `python` runs the chart's containers, as the image's own would: its environment is what they
-    can import. `gates` are the API server's feature gates, such as `WatchList=false`.
+    `ports` maps process names to ports; a process that is not named gets a free port. `python`
+    runs the chart's containers, so its environment is what they can import. `feature_gates` are
+    those of the API server, such as `WatchList=false`.
     """
 
     root: Path
@@ -36,10 +33,10 @@ class Order:
     without: frozenset[str] = frozenset()
     ports: Mapping[str, int] = field(default_factory=dict)
     python: str = sys.executable
-    gates: tuple[str, ...] = ()
+    feature_gates: tuple[str, ...] = ()
 
     def to_json(self) -> str:
-        """Give the order as text."""
+        """Return the configuration as JSON text."""
         return json.dumps(
             {
                 "root": str(self.root),
@@ -47,12 +44,12 @@ class Order:
                 "without": sorted(self.without),
                 "ports": dict(self.ports),
                 "python": self.python,
-                "gates": self.gates,
+                "feature_gates": self.feature_gates,
             }
         )
 
     @classmethod
-    def from_json(cls, text: str) -> "Order":
+    def from_json(cls, text: str) -> "StackConfig":
         """Read what `to_json` wrote."""
         data = json.loads(text)
         return cls(
@@ -61,36 +58,41 @@ class Order:
             without=frozenset(data["without"]),
             ports=data["ports"],
             python=data["python"],
-            gates=tuple(data["gates"]),
+            feature_gates=tuple(data["feature_gates"]),
         )
 
 
-def check_without(names: Collection[str]) -> frozenset[str]:
-    """Give `names` as a set.
+def parse_without(names: Collection[str]) -> frozenset[str]:
+    """Return `names` as a set.
 
     Raises:
-        DevstackError: one is not a thing a stack may do without.
+        DevstackError: a name is not in `OPTIONAL`.
     """
     for name in names:
         if name not in OPTIONAL:
             raise DevstackError(
-                f"--without {name}: a stack can do without {', '.join(OPTIONAL)} only"
+                f"--without {name}: a stack can run without {', '.join(OPTIONAL)} only"
             )
     return frozenset(names)
 
 
-def check_ports(pairs: Collection[str]) -> dict[str, int]:
+def parse_ports(pairs: Collection[str]) -> dict[str, int]:
     """Read `NAME=N` pairs.
 
     Raises:
-        DevstackError: a name has no port to choose, or N is no port.
+        DevstackError: NAME is not in `CONFIGURABLE_PORTS`, or N is not a port number.
     """
     ports = {}
     for pair in pairs:
         name, _, number = pair.partition("=")
-        if name not in PORTS or not number.isdecimal() or not 0 < int(number) < 1 << 16:
+        if (
+            name not in CONFIGURABLE_PORTS
+            or not number.isdecimal()
+            or not 0 < int(number) < 1 << 16
+        ):
             raise DevstackError(
-                f"--port {pair}: write NAME=N, NAME one of {', '.join(PORTS)}, N 1 to 65535"
+                f"--port {pair}: write NAME=N, NAME one of {', '.join(CONFIGURABLE_PORTS)}, "
+                "N 1 to 65535"
             )
         ports[name] = int(number)
     return ports

@@ -1,8 +1,8 @@
-"""The state folder of one stack: what lies where, who may use it, what others may read.
+"""The state directory of one stack: its layout, its lock and its record.
 
-Everything a stack writes is below one folder (`.devstack/` in the checkout unless `--state` says
-otherwise), and `down` removes it. A lock that the supervisor holds tells a running stack from
-the remains of a crash: the kernel drops it with the process.
+Everything that a stack writes is below this directory (`.devstack/` in the checkout unless
+`--state` names another), and `down` removes it. The supervisor holds a lock on it. The kernel drops
+that lock with the process, so the lock tells a running stack from the remains of a crash.
 """
 
 import contextlib
@@ -15,32 +15,33 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from devstack.config import CHECKOUT
 from devstack.errors import DevstackError
 
-DEFAULT = Path(__file__).resolve().parent.parent / ".devstack"
-MARK = "summaryrule-devstack"
-LOCK_TRIES = 6
+DEFAULT = CHECKOUT / ".devstack"
+MARKER = "summaryrule-devstack"
+LOCK_ATTEMPTS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
-    """The state folder at `root` (absolute)."""
+class StateDir:
+    """The state directory at `root` (absolute)."""
 
     root: Path
 
     @property
-    def lock(self) -> Path:
-        """Held by the supervisor while it lives."""
+    def lock_file(self) -> Path:
+        """Locked by the supervisor while it runs."""
         return self.root / "lock"
 
     @property
     def record(self) -> Path:
-        """What the supervisor says of itself and its children, as JSON."""
+        """The supervisor's status and that of its processes, as JSON."""
         return self.root / "state.json"
 
     @property
     def logs(self) -> Path:
-        """One log a child, `<name>.log`, and the supervisor's own."""
+        """One log per process, `<name>.log`, and the supervisor's own."""
         return self.root / "logs"
 
     @property
@@ -59,44 +60,44 @@ class Folder:
         return self.root / "bin"
 
     def log(self, name: str) -> Path:
-        """Give the log of the child `name`."""
+        """Return the log file of the process `name`."""
         return self.logs / f"{name}.log"
 
     @contextlib.contextmanager
-    def claim(self) -> Iterator[None]:
-        """Hold the lock for a `with` block, the folder emptied of a crashed stack's remains.
+    def lock(self) -> Iterator[None]:
+        """Hold the lock for a `with` block. Remove the remains of a crashed stack first.
 
         Raises:
-            DevstackError: a stack runs here, the folder holds what is not ours, or it cannot be
+            DevstackError: a stack runs here, the directory holds other files, or it cannot be
                 written.
         """
         with contextlib.ExitStack() as held:
             try:
-                self._check_ours()
+                self._require_own()
                 self.root.mkdir(parents=True, exist_ok=True)
-                lock = held.enter_context(self.lock.open("wb"))
-                self._lock(lock.fileno())
-                self._lay()
+                file = held.enter_context(self.lock_file.open("wb"))
+                self._acquire(file.fileno())
+                self._create_layout()
             except OSError as error:
                 raise DevstackError(
-                    f"the state folder {self.root} cannot be written ({error.strerror}): "
+                    f"the state directory {self.root} cannot be written ({error.strerror}): "
                     "name another with --state DIR"
                 ) from None
             yield
 
-    def is_held(self) -> bool:
-        """Whether a supervisor lives in this folder."""
+    def is_locked(self) -> bool:
+        """Whether a supervisor runs in this directory."""
         try:
-            with self.lock.open("rb") as lock:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            with self.lock_file.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except FileNotFoundError:
             return False
         except BlockingIOError:
             return True
         return False
 
-    def empty(self, keep: Collection[str] = ()) -> None:
-        """Remove what is in the folder but for the names in `keep`."""
+    def clear(self, keep: Collection[str] = ()) -> None:
+        """Remove the contents of the directory except for the names in `keep`."""
         for entry in self.root.iterdir():
             if entry.name in keep:
                 continue
@@ -106,49 +107,49 @@ class Folder:
                 entry.unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """Remove the folder and all in it, if it is there.
+        """Remove the directory and its contents, if it exists.
 
         Raises:
-            DevstackError: it holds what no stack has made.
+            DevstackError: the directory holds files that no stack has written.
         """
         if self.root.exists():
-            self._check_ours()
+            self._require_own()
             shutil.rmtree(self.root, ignore_errors=True)
 
-    def _check_ours(self) -> None:
+    def _require_own(self) -> None:
         names = {entry.name for entry in self.root.iterdir()} if self.root.exists() else set()
-        if names - {self.lock.name} and MARK not in names:
+        if names - {self.lock_file.name} and MARKER not in names:
             raise DevstackError(
-                f"{self.root} holds files that are not a stack's: name an empty or a new folder "
+                f"{self.root} holds files that are not a stack's: name an empty or a new directory "
                 "with --state DIR"
             )
 
-    def _lock(self, lock: int) -> None:
-        for attempt in range(LOCK_TRIES):
+    def _acquire(self, file: int) -> None:
+        for attempt in range(LOCK_ATTEMPTS):
             try:
-                return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:  # a supervisor, or somebody who asks `is_held` just now
+                return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:  # a supervisor, or an `is_locked` call at this moment
                 time.sleep(0.02 * attempt)
         raise DevstackError(
             f"a stack runs in {self.root} already: "
             "`python -m devstack down` stops it, --state DIR starts another beside it"
         )
 
-    def _lay(self) -> None:
-        self.empty(keep={self.lock.name})
+    def _create_layout(self) -> None:
+        self.clear(keep={self.lock_file.name})
         self.root.chmod(0o700)
-        (self.root / MARK).write_text("made by python -m devstack; `down` removes it\n")
+        (self.root / MARKER).write_text("made by python -m devstack; `down` removes it\n")
         for part in (self.logs, self.pki, self.bin):
             part.mkdir()
 
     def write_record(self, record: dict[str, object]) -> None:
-        """Replace the record in one step: a reader sees the old one or the new one."""
+        """Replace the record atomically: a reader sees the old one or the new one."""
         draft = self.record.with_suffix(".draft")
         draft.write_text(json.dumps(record, indent=1))
         os.replace(draft, self.record)  # noqa: PTH105 - its atomicity is the point
 
     def read_record(self) -> dict[str, object]:
-        """Give the record that was written last, empty when there is none."""
+        """Return the last record, empty when there is none."""
         try:
             record: dict[str, object] = json.loads(self.record.read_text())
         except FileNotFoundError:
