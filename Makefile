@@ -17,9 +17,9 @@ tool = $$($(RUN) python -m devstack binaries | awk '$$1 == "$(1)" { print $$2 }'
 # The chart of the last release, as helm packaged it: what an upgrade starts from.
 RELEASED := hack/released/summaryrule-operator-0.1.0.tgz
 
-# The first time, downloading takes half a minute: uv shows it. Later, `--locked` keeps it in step.
 .venv:
-	$(UV) sync --locked
+	@echo "Installing the packages of uv.lock into .venv (about half a minute)" >&2
+	@$(UV) sync --locked --quiet
 
 .PHONY: help
 help: ## List the targets
@@ -37,13 +37,15 @@ up: | .venv ## Start a stack: API server, Kusto endpoint, webhook, worker
 down: | .venv ## Stop it and remove what it wrote
 	@$(RUN) python -m devstack down
 
+# Whatever fails here, the shell that evaluates the output must not keep another cluster.
 .PHONY: env
-env: | .venv ## Print export lines that make kubectl and helm this stack's
-	@$(RUN) python -m devstack env
+env: ## Print export lines for a shell: kubectl, helm and python of this stack
+	@$(RUN) python -m devstack env || \
+	    printf '%s\n' "export KUBECONFIG='$(CURDIR)/devstack/no-stack.kubeconfig'" false
 
 .PHONY: status
 status: | .venv ## List its processes: pid, health, address, log
-	@$(RUN) python -m devstack status
+	@$(RUN) python -m devstack status --allow-stopped
 
 .PHONY: binaries
 binaries: | .venv ## Find or build etcd, kube-apiserver, kubectl, helm and the chart's checkers (once; minutes)
@@ -119,6 +121,12 @@ prove-rbac: binaries | .venv ## Take each verb from the chart's roles and print 
 .PHONY: docs
 docs: | .venv ## Build the documentation, strictly
 	NO_MKDOCS_2_WARNING=1 $(RUN) --group docs mkdocs build --strict
+	@echo "The site is in $(CURDIR)/site: open index.html there, or run make docs-serve (search needs a server)"
+
+DOCS_ADDRESS := 127.0.0.1:8000
+.PHONY: docs-serve
+docs-serve: | .venv ## Serve the documentation on loopback, rebuilt on changes: make docs-serve DOCS_ADDRESS=…
+	NO_MKDOCS_2_WARNING=1 $(RUN) --group docs mkdocs serve --dev-addr $(DOCS_ADDRESS)
 
 .PHONY: bench
 bench: | .venv ## Measure crdgen against controller-gen, on this machine, interleaved

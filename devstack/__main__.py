@@ -8,20 +8,33 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from devstack import binaries
-from devstack.config import CONFIGURABLE_PORTS, OPTIONAL, StackConfig, parse_ports, parse_without
+from devstack.config import (
+    CHECKOUT,
+    CONFIGURABLE_PORTS,
+    OPTIONAL,
+    StackConfig,
+    parse_ports,
+    parse_without,
+)
 from devstack.errors import DevstackError
 from devstack.lifecycle import (
     SupervisorHandle,
     find_running,
     format_status,
-    require_running,
+    require_ready,
     stop_stack,
 )
 from devstack.state_dir import DEFAULT, StateDir
+
+NO_STACK = CHECKOUT / "devstack" / "no-stack.kubeconfig"
+"""A kubeconfig without clusters."""
+
+VARIABLES = ("KUBECONFIG", "KUSTO_ENDPOINT", "KUSTO_DATABASE")
+"""What `env` exports, except for PATH."""
 
 EXAMPLES = """\
 examples:
@@ -89,6 +102,9 @@ def parser() -> argparse.ArgumentParser:
     env_parser.set_defaults(command=env)
     status_parser = commands.add_parser("status", parents=[state], help="list its processes")
     status_parser.add_argument("-o", "--output", choices=["text", "json"], default="text")
+    status_parser.add_argument(
+        "--allow-stopped", action="store_true", help="exit with 0 when no stack runs"
+    )
     status_parser.set_defaults(command=status)
     demo_parser = commands.add_parser(
         "demo", parents=[state], help="run a backfill from start to end and check it"
@@ -113,10 +129,7 @@ def up(arguments: argparse.Namespace) -> int:
     without = parse_without([name for name in arguments.without.split(",") if name])
     ports = parse_ports(arguments.port)
     if state_dir.is_locked():
-        raise DevstackError(
-            f"a stack runs in {state_dir.root} already: `status` shows it, `down` stops it, "
-            "--state DIR starts another beside it"
-        )
+        raise state_dir.already_running()
     supervisor = SupervisorHandle(
         StackConfig(state_dir.root, binaries.resolve(_report), without, ports)
     )
@@ -126,9 +139,8 @@ def up(arguments: argparse.Namespace) -> int:
         supervisor.stop()
         raise
     supervisor.detach()
-    option = "" if state_dir.root == DEFAULT else f" --state {shlex.quote(str(state_dir.root))}"
     print(f"The stack is up ({time.monotonic() - started:.1f} s). Next:")
-    print(f'  eval "$(uv run python -m devstack env{option})"')
+    print(f"  {state_dir.eval_line()}")
     return 0
 
 
@@ -136,20 +148,33 @@ def down(arguments: argparse.Namespace) -> int:
     """Stop the stack and remove its directory."""
     state_dir = _state_dir(arguments)
     stopped = stop_stack(state_dir)
-    print(
-        f"The stack in {state_dir.root} is down."
-        if stopped
-        else f"No stack ran in {state_dir.root}."
-    )
+    root = state_dir.root
+    print(f"The stack in {root} is down." if stopped else f"No stack ran in {root}.")
+    if stopped or os.environ.get("KUBECONFIG") in {str(state_dir.kubeconfig), str(NO_STACK)}:
+        print("To use your own kubeconfig again in a shell that used this stack:")
+        print(f"  unset {' '.join(VARIABLES)}")
     return 0
 
 
 def env(arguments: argparse.Namespace) -> int:
-    """Print export lines for a shell."""
-    for name, value in require_running(_state_dir(arguments)).environment.items():
+    """Print export lines for a shell; without a stack, lines that let kubectl reach no cluster."""
+    try:
+        environment = require_ready(_state_dir(arguments)).environment
+    except DevstackError as error:
+        _print_exports({"KUBECONFIG": str(NO_STACK)})
+        print("false")  # the exit code of the eval
+        raise DevstackError(f"{error}; until then kubectl and helm reach no cluster") from None
+    _print_exports(environment)
+    return 0
+
+
+def _print_exports(environment: Mapping[str, str]) -> None:
+    for name in VARIABLES:
+        if name not in environment:
+            print(f"unset {name}")
+    for name, value in environment.items():
         rest = ':"$PATH"' if name == "PATH" else ""
         print(f"export {name}={shlex.quote(value)}{rest}")
-    return 0
 
 
 def status(arguments: argparse.Namespace) -> int:
@@ -160,9 +185,11 @@ def status(arguments: argparse.Namespace) -> int:
     if arguments.output == "json":
         print(json.dumps([process.as_json() for process in processes], indent=2))
     elif running is None:
-        print(f"No stack runs in {state_dir.root}.")
+        print(f"No stack runs in {state_dir.root}: `{state_dir.command('up')}` starts one.")
     else:
-        print(format_status(running))
+        print(format_status(running, state_dir))
+    if running is None and arguments.allow_stopped:
+        return 0
     return 0 if processes and all(process.healthy for process in processes) else 1
 
 

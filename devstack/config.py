@@ -13,7 +13,11 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 OPTIONAL = ("kusto", "chart", "webhook", "worker")
 """What a stack can run without. Without `chart`, nothing is installed on the API server."""
 
+CONTROL_PLANE = ("etcd", "kube-apiserver")
+"""The processes that are not restarted when they end."""
+
 CONTROL_PLANE_ONLY = frozenset({"kusto", "chart"})
+"""The `without` of a stack that has nothing but the control plane."""
 
 CONFIGURABLE_PORTS = ("etcd", "kube-apiserver", "kusto")
 """The processes whose port can be chosen. The others always get free ports."""

@@ -1,4 +1,7 @@
-"""The process specification of the local Kusto endpoint."""
+"""The process specification of the local Kusto endpoint.
+
+All tables and operations are in a file of the state directory, so a restart keeps them.
+"""
 
 import sys
 

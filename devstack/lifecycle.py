@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import psutil
 
-from devstack.config import CHECKOUT, StackConfig
+from devstack.config import CHECKOUT, CONTROL_PLANE, StackConfig
 from devstack.errors import DevstackError
 from devstack.process_spec import ProcessStatus
 from devstack.state_dir import StateDir
@@ -110,8 +110,22 @@ def require_running(state_dir: StateDir) -> RunningStack:
     running = find_running(state_dir)
     if running is None:
         raise DevstackError(
-            f"no stack runs in {state_dir.root}: `python -m devstack up` starts one, "
+            f"no stack runs in {state_dir.root}: `{state_dir.command('up')}` starts one, "
             "--state DIR names another directory"
+        )
+    return running
+
+
+def require_ready(state_dir: StateDir) -> RunningStack:
+    """Return the stack that runs in `state_dir`.
+
+    Raises:
+        DevstackError: no stack runs there, or it is starting or stopping.
+    """
+    running = require_running(state_dir)
+    if running.phase != "ready":
+        raise DevstackError(
+            f"the stack in {state_dir.root} is {running.phase}: run this again when it is ready"
         )
     return running
 
@@ -135,7 +149,7 @@ def _terminate(supervisor: psutil.Process) -> None:
         supervisor.wait(STOP_TIMEOUT)
 
 
-def format_status(running: RunningStack) -> str:
+def format_status(running: RunningStack, state_dir: StateDir) -> str:
     """Format the processes as a table, followed by one sentence per unhealthy process."""
     head = ("NAME", "PID", "HEALTHY", "RESTARTS", "ADDRESS", "LOG")
     rows = [head, *(_row(process) for process in running.processes)]
@@ -144,7 +158,8 @@ def format_status(running: RunningStack) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    return "\n".join([*lines, *(_problem(p) for p in running.processes if not p.healthy)])
+    unhealthy = [process for process in running.processes if not process.healthy]
+    return "\n".join([*lines, *(_problem(process, state_dir) for process in unhealthy)])
 
 
 def _row(process: ProcessStatus) -> tuple[str, ...]:
@@ -158,10 +173,12 @@ def _row(process: ProcessStatus) -> tuple[str, ...]:
     )
 
 
-def _problem(process: ProcessStatus) -> str:
+def _problem(process: ProcessStatus, state_dir: StateDir) -> str:
     if process.pid is not None:
         return f"{process.name} is not ready: its log says why"
+    if process.name not in CONTROL_PLANE:
+        return f"{process.name} has ended and will be restarted: its log says why"
     return (
-        f"{process.name} has ended: its log says why; `python -m devstack down`, then `up`, "
-        "starts a new stack"
+        f"{process.name} has ended: its log says why. The objects of this cluster are lost. "
+        f"`{state_dir.command('down')}`, then `{state_dir.command('up')}` starts a new stack"
     )

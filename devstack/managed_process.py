@@ -60,6 +60,10 @@ class ManagedProcess:
         self.spec = replace(self.spec, name=name)
         self._on_change()
 
+    def enable_restart(self) -> None:
+        """Restart the process from now on whenever it ends."""
+        self.spec = replace(self.spec, restart=True)
+
     async def start(self) -> None:
         """Start the process and the two tasks; return before the process is healthy."""
         await self._launch()

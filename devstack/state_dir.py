@@ -9,7 +9,9 @@ import contextlib
 import fcntl
 import json
 import os
+import shlex
 import shutil
+import sys
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -62,6 +64,26 @@ class StateDir:
     def log(self, name: str) -> Path:
         """Return the log file of the process `name`."""
         return self.logs / f"{name}.log"
+
+    def command(self, name: str) -> str:
+        """Return the command line for the command `name`: a make target for the default stack."""
+        if self.root == DEFAULT:
+            return f"make {name}"
+        return f"python -m devstack {name} --state {shlex.quote(str(self.root))}"
+
+    def eval_line(self) -> str:
+        """Return the line that sets up a shell; it needs no uv and no activated environment."""
+        if self.root == DEFAULT:
+            return 'eval "$(make -s env)"'
+        python, root = shlex.quote(sys.executable), shlex.quote(str(self.root))
+        return f'eval "$({python} -m devstack env --state {root})"'
+
+    def already_running(self) -> DevstackError:
+        """Return the error of a second start in this directory."""
+        return DevstackError(
+            f"a stack runs in {self.root} already: `{self.command('status')}` shows it, "
+            f"`{self.command('down')}` stops it, `python -m devstack up --state DIR` starts another"
+        )
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -130,10 +152,7 @@ class StateDir:
                 return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:  # a supervisor, or an `is_locked` call at this moment
                 time.sleep(0.02 * attempt)
-        raise DevstackError(
-            f"a stack runs in {self.root} already: "
-            "`python -m devstack down` stops it, --state DIR starts another beside it"
-        )
+        raise self.already_running()
 
     def _create_layout(self) -> None:
         self.clear(keep={self.lock_file.name})

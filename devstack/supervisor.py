@@ -79,6 +79,10 @@ class Supervisor:
         await self.start(spec)
         await self.wait_until_healthy(spec.name, seconds)
 
+    def enable_restart(self, name: str) -> None:
+        """Restart a child from now on whenever it ends."""
+        self._children[name].enable_restart()
+
     async def restart(self, name: str) -> None:
         """Stop a child gracefully and start it again at once."""
         await self._children[name].restart()

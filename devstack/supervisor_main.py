@@ -116,6 +116,7 @@ class SupervisorProcess:
         spec = kusto.make_spec(self._state_dir, port)
         self._environment |= {"KUSTO_ENDPOINT": spec.address, "KUSTO_DATABASE": kusto.DATABASE}
         await self._supervisor.start_and_wait(spec)
+        self._supervisor.enable_restart(spec.name)  # not before: a failed start is reported at once
 
     def _chart_config(self) -> ChartConfig:
         return ChartConfig(
@@ -130,7 +131,10 @@ class SupervisorProcess:
             (self._state_dir.bin / name).symlink_to(target)
         for plugin in ("kubectl-summaryrule", "kubectl_complete-summaryrule"):
             (self._state_dir.bin / plugin).symlink_to(Path(sys.executable).with_name(plugin))
-        self._environment["PATH"] = str(self._state_dir.bin)
+        # After these comes the directory of our Python, as in an activated virtual environment.
+        self._environment["PATH"] = os.pathsep.join(
+            [str(self._state_dir.bin), str(Path(sys.executable).parent)]
+        )
 
     def _write_record(self) -> None:
         self._state_dir.write_record(

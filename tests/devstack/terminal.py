@@ -19,6 +19,7 @@ class Terminal:
 
     def __init__(self, state: Path) -> None:
         self.state = state
+        self.printed = ""
 
     def argv(self, command: str, *options: str) -> list[str]:
         return [sys.executable, "-m", "devstack", command, "--state", str(self.state), *options]
@@ -43,9 +44,11 @@ class Terminal:
             text=True,
         )
 
-    def up(self, *options: str) -> None:
-        done = self.run("up", "--without", "kusto,chart", *options)
+    def up(self, without: str = "kusto,chart") -> None:
+        """Start a stack; `printed` is then what `up` printed."""
+        done = self.run("up", "--without", without)
         assert done.returncode == 0, done.stderr
+        self.printed = done.stdout
 
     def status(self) -> dict[str, dict[str, Any]]:
         listed = json.loads(self.run("status", "-o", "json").stdout)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from azure.kusto.data import KustoClient
 
 from tests.devstack.terminal import Terminal, eventually, processes_of
 
@@ -148,7 +149,24 @@ def test_a_killed_child_is_reported_with_what_to_do(terminal: Terminal) -> None:
         output = terminal.run("status")
         assert output.returncode == 1
         assert f"{name} has ended" in output.stdout
-        assert "`python -m devstack down`" in output.stdout
+        assert "The objects of this cluster are lost." in output.stdout
+        assert f"`python -m devstack down --state {terminal.state}`" in output.stdout
+
+
+def test_a_killed_kusto_endpoint_is_restarted_with_its_data(terminal: Terminal) -> None:
+    terminal.up(without="chart")
+    before = terminal.status()["kusto"]
+    with KustoClient(before["address"]) as client:
+        client.execute_mgmt("Telemetry", ".create table T (Value: long)")
+        client.execute_mgmt("Telemetry", ".ingest inline into table T <| 7")
+    psutil.Process(before["pid"]).kill()
+    eventually(lambda: terminal.status()["kusto"]["restarts"] == 1, "a restart of kusto")
+    eventually(lambda: bool(terminal.status()["kusto"]["healthy"]), "a healthy kusto")
+    after = terminal.status()["kusto"]
+    assert after["pid"] != before["pid"]
+    with KustoClient(after["address"]) as client:
+        rows = client.execute("Telemetry", "T").primary_results[0]
+    assert [row["Value"] for row in rows] == [7]
 
 
 def test_a_busy_port_is_named_with_what_to_do(terminal: Terminal) -> None:

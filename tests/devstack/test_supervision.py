@@ -74,6 +74,22 @@ async def test_a_child_to_restart_comes_back_with_a_new_pid_and_is_counted(
     assert pid_of(supervisor, "worker") != first
 
 
+async def test_a_child_is_restarted_only_after_restart_is_enabled(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    for name in ("etcd", "kusto"):
+        await supervisor.start_and_wait(ProcessSpec(name, SLEEP, tmp_path / name))
+    supervisor.enable_restart("kusto")
+    killed = {name: pid_of(supervisor, name) for name in ("etcd", "kusto")}
+    for pid in killed.values():
+        os.kill(pid, signal.SIGKILL)
+    await until(lambda: supervisor.processes()[1].restarts == 1)
+    assert pid_of(supervisor, "kusto") != killed["kusto"]
+    etcd = supervisor.process("etcd")
+    assert etcd is not None
+    assert (etcd.pid, etcd.healthy, etcd.restarts) == (None, False, 0)
+
+
 async def test_a_child_that_keeps_failing_is_restarted_with_growing_delays(
     supervisor: Supervisor, tmp_path: Path
 ) -> None:
