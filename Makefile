@@ -12,7 +12,7 @@ MODEL := summaryrule.v1:SummaryRule
 REFERENCE := docs/reference/api.md
 CHART := charts/summaryrule-operator
 DIST := dist
-# $(call tool,NAME) is the path of a program that `make binaries` finds or builds.
+# $(call tool,NAME) is the path of a binary that `make binaries` finds or builds.
 tool = $$($(RUN) python -m devstack binaries | awk '$$1 == "$(1)" { print $$2 }')
 # The chart of the last release, as helm packaged it: what an upgrade starts from.
 RELEASED := hack/released/summaryrule-operator-0.1.0.tgz
@@ -26,7 +26,7 @@ help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | expand -t 20
 
 .PHONY: demo
-demo: | .venv ## Show the whole path on real parts and check every row (half a minute once binaries are cached)
+demo: | .venv ## Run a backfill from start to end on real components and check every row (half a minute once binaries are cached)
 	@$(RUN) python -m devstack demo
 
 .PHONY: up
@@ -34,7 +34,7 @@ up: | .venv ## Start a stack: API server, Kusto endpoint, webhook, worker
 	@$(RUN) python -m devstack up
 
 .PHONY: down
-down: | .venv ## Stop it and remove what it wrote
+down: | .venv ## Stop the stack and remove its files
 	@$(RUN) python -m devstack down
 
 # Whatever fails here, the shell that evaluates the output must not keep another cluster.
@@ -44,11 +44,11 @@ env: ## Print export lines for a shell: kubectl, helm and python of this stack
 	    printf '%s\n' "export KUBECONFIG='$(CURDIR)/devstack/no-stack.kubeconfig'" false
 
 .PHONY: status
-status: | .venv ## List its processes: pid, health, address, log
+status: | .venv ## List the processes of the stack: pid, health, address, log
 	@$(RUN) python -m devstack status --allow-stopped
 
 .PHONY: binaries
-binaries: | .venv ## Find or build etcd, kube-apiserver, kubectl, helm and the chart's checkers (once; minutes)
+binaries: | .venv ## Find or build etcd, kube-apiserver, kubectl, helm and the chart's checkers (minutes, the first time only)
 	@$(RUN) python -m devstack binaries --for-tests
 
 .PHONY: test

@@ -13,7 +13,7 @@ from summaryrule.windows import Tiles, floor, tile
 NAME: Final = "api-requests-hourly"
 SUMMARY: Final = "ApiserverRequestsHourly"
 HOUR: Final = Duration(3_600_000_000_000)
-_17_MINUTES: Final = 17 * 60 * 10_000_000
+_OFFSET_TICKS: Final = 17 * 60 * 10_000_000
 _AGGREGATION: Final = """\
 | extend Verb = tostring(Labels.verb), Resource = tostring(Labels.resource)
 | extend Code = tostring(Labels.code)
@@ -31,7 +31,7 @@ def valid(now: Instant) -> dict[str, Any]:
 
     It ends before the schedule's first window, so that no window is computed twice.
     """
-    start = floor(now, HOUR).plus(-75 * HOUR.ticks + _17_MINUTES)
+    start = floor(now, HOUR).plus(-75 * HOUR.ticks + _OFFSET_TICKS)
     return _rule(NAME, "1h", {"start": str(start), "end": str(start.plus(72 * HOUR.ticks))})
 
 
