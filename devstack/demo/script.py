@@ -14,8 +14,8 @@ from devstack.demo.comparison import compare
 from devstack.demo.terminal import ProgressBar, Terminal
 from devstack.stack import Stack
 from devstack.state_dir import StateDir
-from summaryrule.instant import Instant
-from summaryrule.windows import Tiles, Window, floor, tile
+from summaryrule.api.instant import Instant
+from summaryrule.api.windows import Window, WindowSequence, floor, windows_between
 
 _TIMEOUT: Final = 180.0
 _POLL_INTERVAL: Final = 0.2
@@ -112,7 +112,7 @@ class Demo:
         if "Warning: spec.backfill.start: aligned" not in answer.output:
             raise DemoError("admission did not warn that it aligned the range")
 
-    def _run_backfill(self, rule: dict[str, Any], windows: Tiles) -> None:
+    def _run_backfill(self, rule: dict[str, Any], windows: WindowSequence) -> None:
         total = len(windows)
         self.terminal.step(
             "Watch its windows complete; re-apply the manifest and kill the worker meanwhile"
@@ -172,7 +172,7 @@ class Demo:
         pid = self.stack.kill("worker")
         self.terminal.line(f"kill -9 {pid} (the worker); its Pod restarts it")
 
-    def _compare(self, windows: Tiles) -> str:
+    def _compare(self, windows: WindowSequence) -> str:
         self.terminal.step("Compare the summary with a direct query over the raw table, row by row")
         scheduled = self._scheduled_windows()
         result = compare(self.kusto, self.database, [*windows, *scheduled])
@@ -191,7 +191,7 @@ class Demo:
             schedule = self.cluster.rule().get("status", {}).get("schedule", {})
             if "lastDone" in schedule and "inFlight" not in schedule:
                 first = _hour(self.started, -1)
-                return list(tile(first, Instant.parse(schedule["lastDone"]), rules.HOUR))
+                return list(windows_between(first, Instant.parse(schedule["lastDone"]), rules.HOUR))
             time.sleep(_POLL_INTERVAL)
         raise DemoError(f"the schedule did not run its window within {_TIMEOUT:.0f} s")
 

@@ -17,9 +17,9 @@ from typing import Any
 from azure.kusto.data import KustoClient
 
 from devstack.stack import Stack
-from summaryrule.duration import Duration
-from summaryrule.instant import TICKS_PER_SECOND, Instant
-from summaryrule.windows import floor, tile
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
+from summaryrule.api.windows import floor, windows_between
 from tests.e2e.api import RULES, Api
 
 HOUR = Duration.parse("1h")
@@ -151,7 +151,7 @@ class Sandbox:
     def count_differences(self, start: Instant, end: Instant) -> tuple[int, int]:
         """Return the number of missing rows and of surplus rows of the summary table."""
         stored, expected = self.summary(), self.direct(start, end)
-        assert len(expected) == len(tile(start, end, HOUR))
+        assert len(expected) == len(windows_between(start, end, HOUR))
         return (expected - stored).total(), (stored - expected).total()
 
     def assert_exactly_once(self, start: Instant, end: Instant) -> None:
