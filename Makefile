@@ -12,21 +12,21 @@ MODEL := summaryrule.api.v1:SummaryRule
 REFERENCE := docs/reference/api.md
 CHART := charts/summaryrule-operator
 DIST := dist
-# $(call tool,NAME) is the path of a program that `make binaries` finds or builds.
+# $(call tool,NAME) is the path of a binary that `make binaries` finds or builds.
 tool = $$($(RUN) python -m devstack binaries | awk '$$1 == "$(1)" { print $$2 }')
 # The chart of the last release, as helm packaged it: what an upgrade starts from.
 RELEASED := hack/released/summaryrule-operator-0.1.0.tgz
 
-# The first time, downloading takes half a minute: uv shows it. Later, `--locked` keeps it in step.
 .venv:
-	$(UV) sync --locked
+	@echo "Installing the packages of uv.lock into .venv (about half a minute)" >&2
+	@$(UV) sync --locked --quiet
 
 .PHONY: help
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | expand -t 20
 
 .PHONY: demo
-demo: | .venv ## Show the whole path on real parts and check every row (half a minute once binaries are cached)
+demo: | .venv ## Run a backfill from start to end on real components and check every row (half a minute once binaries are cached)
 	@$(RUN) python -m devstack demo
 
 .PHONY: up
@@ -34,19 +34,21 @@ up: | .venv ## Start a stack: API server, Kusto endpoint, webhook, worker
 	@$(RUN) python -m devstack up
 
 .PHONY: down
-down: | .venv ## Stop it and remove what it wrote
+down: | .venv ## Stop the stack and remove its files
 	@$(RUN) python -m devstack down
 
+# Whatever fails here, the shell that evaluates the output must not keep another cluster.
 .PHONY: env
-env: | .venv ## Print export lines that make kubectl and helm this stack's
-	@$(RUN) python -m devstack env
+env: ## Print export lines for a shell: kubectl, helm and python of this stack
+	@$(RUN) python -m devstack env || \
+	    printf '%s\n' "export KUBECONFIG='$(CURDIR)/devstack/no-stack.kubeconfig'" false
 
 .PHONY: status
-status: | .venv ## List its processes: pid, health, address, log
-	@$(RUN) python -m devstack status
+status: | .venv ## List the processes of the stack: pid, health, address, log
+	@$(RUN) python -m devstack status --allow-stopped
 
 .PHONY: binaries
-binaries: | .venv ## Find or build etcd, kube-apiserver, kubectl, helm and the chart's checkers (once; minutes)
+binaries: | .venv ## Find or build etcd, kube-apiserver, kubectl, helm and the chart's checkers (minutes, the first time only)
 	@$(RUN) python -m devstack binaries --for-tests
 
 .PHONY: test
@@ -119,6 +121,12 @@ prove-rbac: binaries | .venv ## Take each verb from the chart's roles and print 
 .PHONY: docs
 docs: | .venv ## Build the documentation, strictly
 	NO_MKDOCS_2_WARNING=1 $(RUN) --group docs mkdocs build --strict
+	@echo "The site is in $(CURDIR)/site: open index.html there, or run make docs-serve (search needs a server)"
+
+DOCS_ADDRESS := 127.0.0.1:8000
+.PHONY: docs-serve
+docs-serve: | .venv ## Serve the documentation on loopback, rebuilt on changes: make docs-serve DOCS_ADDRESS=…
+	NO_MKDOCS_2_WARNING=1 $(RUN) --group docs mkdocs serve --dev-addr $(DOCS_ADDRESS)
 
 .PHONY: bench
 bench: | .venv ## Measure crdgen against controller-gen, on this machine, interleaved

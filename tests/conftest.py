@@ -14,7 +14,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from devstack.order import CONTROL_PLANE_ONLY
+from devstack.config import CONTROL_PLANE_ONLY
 from devstack.stack import Stack
 
 # A slow machine is not a failure: hypothesis may take as long as the test itself.

@@ -79,7 +79,7 @@ async def measure(rig: Rig, count: int, seconds: float) -> Figures:
     """Start a worker on rules that are there, and watch it for so many seconds."""
     rig.slow_operations(0)
     rig.stack.kill("worker")
-    rig.stack.until_healthy("worker", 60)
+    rig.stack.wait_until_healthy("worker", 60)
 
     async def planned() -> dict[str, float] | None:
         found = rig.metrics()

@@ -123,7 +123,7 @@ def test_webhook_and_worker_do_their_work_from_it_and_write_nothing(
     before = listing(image.venv)
     for name in ("webhook", "worker"):
         running.kill(name)
-        pid = running.until_healthy(name).pid
+        pid = running.wait_until_healthy(name).pid
         started = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         assert started[:3] == [b"python", b"-m", name.encode()]
         mapped = Path(f"/proc/{pid}/maps").read_text()

@@ -1,4 +1,4 @@
-"""How the devstack reads what the chart declares: containers, volumes, rolling updates, probes."""
+"""How the kubelet reads what the chart declares: containers, volumes, rolling updates, probes."""
 
 import asyncio
 from pathlib import Path
@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from devstack.errors import DevstackError
-from devstack.kubelet import container, mounts, podstatus, rollout
+from devstack.kubelet import container, mounts, pod_status, rollout
 from devstack.kubelet.api import Object
-from devstack.kubelet.jobs import finished
+from devstack.kubelet.jobs import final_status
 from devstack.kubelet.probing import Probe
 
-PLACE = container.Place({"/run/summaryrule": "/state/scratch", "/etc/x": "/state/x"}, {9443: 41000})
+MAPPING = container.LocalMapping(
+    {"/run/summaryrule": "/state/scratch", "/etc/x": "/state/x"}, {9443: 41000}
+)
 POD: Object = {
     "metadata": {
         "name": "webhook-abc",
@@ -45,7 +47,7 @@ POD: Object = {
 def test_ports_folders_and_listening_addresses_become_local_and_nothing_else(
     written: str, local: str
 ) -> None:
-    assert PLACE.localise(written) == local
+    assert MAPPING.localize(written) == local
 
 
 def test_a_variable_of_the_container_is_put_into_its_arguments() -> None:
@@ -55,8 +57,8 @@ def test_a_variable_of_the_container_is_put_into_its_arguments() -> None:
         "args": ["--identity=$(POD_NAME)", "--price=$$(POD_NAME)", "--other=$(UNKNOWN)"],
         "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
     }
-    env = container.variables(declared, POD)
-    assert container.command(declared, env, PLACE)[3:] == [
+    env = container.env_variables(declared, POD)
+    assert container.command(declared, env, MAPPING)[3:] == [
         "--identity=webhook-abc",
         "--price=$(POD_NAME)",
         "--other=$(UNKNOWN)",
@@ -65,20 +67,20 @@ def test_a_variable_of_the_container_is_put_into_its_arguments() -> None:
 
 def test_a_container_without_a_command_is_refused_because_no_image_says_what_to_run() -> None:
     with pytest.raises(DevstackError, match="has no command: write it in the chart"):
-        container.command({"name": "x", "args": ["serve"]}, {}, PLACE)
+        container.command({"name": "x", "args": ["serve"]}, {}, MAPPING)
 
 
-def test_a_variable_from_a_place_that_is_not_played_is_refused_by_name() -> None:
+def test_a_variable_from_an_unsupported_source_is_refused_by_name() -> None:
     source = {"secretKeyRef": {"name": "s", "key": "k"}}
     with pytest.raises(DevstackError, match="env PASSWORD has a source"):
-        container.variables({"env": [{"name": "PASSWORD", "valueFrom": source}]}, POD)
+        container.env_variables({"env": [{"name": "PASSWORD", "valueFrom": source}]}, POD)
 
 
 def test_nothing_of_this_shells_environment_reaches_a_container(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("KUSTO_ENDPOINT", "http://elsewhere")
-    env = container.environment({}, PLACE, container.image_environment("/venv/bin/python", "/h"))
+    env = container.environment({}, MAPPING, container.image_environment("/venv/bin/python", "/h"))
     assert env.keys() - {name for name in env if name.startswith("COVERAGE_")} == {
         "PATH",
         "HOME",
@@ -118,7 +120,9 @@ def pods(*ready: bool) -> list[Object]:
         pytest.param(2, [True], [True, True], 0, 1, id="then ends one of the old"),
         pytest.param(2, [True], [True], 1, 0, id="and starts the next"),
         pytest.param(2, [True, True], [True], 0, 1, id="until none of the old is left"),
-        pytest.param(1, [False], [False], 0, 1, id="an old one that is not ready is no loss"),
+        pytest.param(
+            1, [False], [False], 0, 1, id="an old one that is not ready is deleted at once"
+        ),
         pytest.param(1, [True, True], [], 0, 1, id="scaling down ends what is too many"),
         pytest.param(0, [True], [True], 0, 2, id="scaling to none ends all"),
     ],
@@ -126,8 +130,8 @@ def pods(*ready: bool) -> list[Object]:
 def test_a_rolling_update_keeps_as_many_ready_as_wanted(
     wanted: int, new: list[bool], old: list[bool], create: int, delete: int
 ) -> None:
-    moves = rollout.moves(wanted, pods(*new), pods(*old))
-    assert (moves.create, len(moves.delete)) == (create, delete)
+    step = rollout.next_step(wanted, pods(*new), pods(*old))
+    assert (step.create, len(step.delete)) == (create, delete)
 
 
 def test_the_same_template_has_the_same_replica_set_and_another_template_another() -> None:
@@ -141,38 +145,38 @@ def test_the_same_template_has_the_same_replica_set_and_another_template_another
     assert named("x:1", 1) != named("x:2", 1)
 
 
-def test_a_status_is_written_only_when_it_says_something_new() -> None:
+def test_a_status_is_written_only_when_it_differs() -> None:
     wanted = {"replicas": 1, "unavailableReplicas": 0, "conditions": [{"type": "A", "status": "T"}]}
     stored = {"replicas": 1, "conditions": [{"type": "A", "status": "T", "lastUpdateTime": "x"}]}
-    assert not rollout.differs(wanted, stored)
-    assert rollout.differs({**wanted, "replicas": 2}, stored)
+    assert not rollout.status_differs(wanted, stored)
+    assert rollout.status_differs({**wanted, "replicas": 2}, stored)
 
 
-async def test_a_probe_turns_after_the_answers_that_it_declares() -> None:
-    answers = iter([True, True, False, False])
+async def test_a_probe_changes_after_the_outcomes_that_it_declares() -> None:
+    outcomes = iter([True, True, False, False])
 
-    async def ask() -> bool:
-        return next(answers)
+    async def check() -> bool:
+        return next(outcomes)
 
-    probe = Probe({"periodSeconds": 0.1, "failureThreshold": 1, "successThreshold": 2}, ask)
-    verdicts = []
+    probe = Probe({"periodSeconds": 0.1, "failureThreshold": 1, "successThreshold": 2}, check)
+    results = []
     for pause in (0.0, 0.0, 0.11, 0.11):
         await asyncio.sleep(pause)
-        await probe.beat()
-        verdicts.append((probe.passing, probe.failed_out))
-    assert verdicts == [(False, False), (True, False), (False, True), (False, True)]
+        await probe.tick()
+        results.append((probe.passing, probe.failed))
+    assert results == [(False, False), (True, False), (False, True), (False, True)]
 
 
-def test_a_pod_that_ran_once_tells_how_it_ended_and_what_it_said() -> None:
-    status = podstatus.over(POD, 1, 3, "x" * 9000 + "the end")
+def test_a_finished_pod_has_its_exit_code_and_output() -> None:
+    status = pod_status.terminated(POD, 1, 3, "x" * 9000 + "the end")
     (shown,) = status["containerStatuses"]
     assert status["phase"] == "Failed"
     assert shown["state"]["terminated"]["exitCode"] == 3
-    assert len(shown["state"]["terminated"]["message"]) == podstatus.LONGEST_MESSAGE
+    assert len(shown["state"]["terminated"]["message"]) == pod_status.MAX_MESSAGE_BYTES
     assert shown["state"]["terminated"]["message"].endswith("the end")
 
 
 def test_a_job_is_complete_when_one_of_its_pods_succeeded() -> None:
-    status = finished(["Failed", "Succeeded"], "t0", "t1")
+    status = final_status(["Failed", "Succeeded"], "t0", "t1")
     assert [each["type"] for each in status["conditions"]] == ["SuccessCriteriaMet", "Complete"]
     assert (status["succeeded"], status["failed"]) == (1, 1)

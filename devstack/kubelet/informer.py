@@ -1,68 +1,70 @@
-"""A local copy of one kind of object, kept fresh by list and watch.
+"""A cache of one kind of object, kept current by list and watch.
 
-`node.py` has one for each kind that it acts on. A copy may lag; whoever acts on it must find no
-harm in doing a thing twice. `is_complete` turns true with the first list.
+The cache may lag behind the server, so actions based on it must be safe to repeat.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
 
-from devstack.kubelet.api import UNREACHABLE, Api, ApiError, Object
+from devstack.kubelet.api import API_ERRORS, ApiClient, ApiError, Object
 
-PAUSE = 0.5
+RELIST_DELAY = 0.5
 
 _log = logging.getLogger(__name__)
 
 
-class Mirror:
-    """The objects under `path` by name; `changed` is called after each event."""
+class Informer:
+    """The objects under `path` by name. `on_change` is called after each event.
 
-    def __init__(self, api: Api, path: str, changed: Callable[[], None]) -> None:
+    `has_synced` is true after the first list.
+    """
+
+    def __init__(self, api: ApiClient, path: str, on_change: Callable[[], None]) -> None:
         self.path = path
         self._api = api
-        self._changed = changed
+        self._on_change = on_change
         self._objects: dict[str, Object] = {}
-        self.is_complete = False
+        self.has_synced = False
 
     def __iter__(self) -> Iterator[Object]:
         return iter(list(self._objects.values()))
 
     def get(self, name: str) -> Object | None:
-        """Give the object of this name, if there is one."""
+        """Return the object of this name, None when there is none."""
         return self._objects.get(name)
 
     def put(self, item: Object) -> None:
-        """Take in what the server has answered to our own write, ahead of the watch."""
+        """Store the server's answer to our own write, before the watch delivers it."""
         name = item["metadata"]["name"]
-        known = self._objects.get(name)
-        if known is None or _version(known) <= _version(item):
+        stored = self._objects.get(name)
+        if stored is None or _version(stored) <= _version(item):
             self._objects[name] = item
 
     async def run(self) -> None:
-        """List and watch until cancelled; a broken watch lists again."""
+        """List and watch until cancelled; list again when the watch breaks."""
         while True:
             try:
-                await self._follow(await self._list())
-            except UNREACHABLE as error:
+                await self._watch(await self._list())
+            except API_ERRORS as error:
                 _log.info("%s: %s; listing again", self.path, error)
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(RELIST_DELAY)
 
     async def _list(self) -> str:
         found = await self._api.get(self.path) or {"items": [], "metadata": {}}
         self._objects = {item["metadata"]["name"]: item for item in found["items"]}
-        self.is_complete = True
-        self._changed()
+        self.has_synced = True
+        self._on_change()
         return str(found["metadata"].get("resourceVersion", ""))
 
-    async def _follow(self, version: str) -> None:
+    async def _watch(self, version: str) -> None:
         async for event in self._api.watch(self.path, version):
             if event["type"] == "ERROR":
                 raise ApiError(event["object"].get("code", 500), str(event["object"]))
-            self._take(event["type"], event["object"])
-            self._changed()
+            self._apply(event["type"], event["object"])
+            self._on_change()
 
-    def _take(self, kind: str, item: Object) -> None:
+    def _apply(self, kind: str, item: Object) -> None:
         if kind == "DELETED":
             self._objects.pop(item["metadata"]["name"], None)
         else:

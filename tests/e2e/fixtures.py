@@ -1,7 +1,7 @@
-"""A table of raw samples, rules on it, and what the stack makes of them.
+"""The sandbox of a test: a table of raw samples, a rule on it, and its summary table.
 
-Each test takes a lab of its own: its tables and rules have names that no other test uses, so all
-share one stack. All acts go through the real kubectl and the official Kusto client.
+The names of a sandbox's tables and rule are unique, so all tests share one stack. Every action uses
+the real kubectl and the official Kusto client.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from summaryrule.api.windows import floor, windows_between
 from tests.e2e.api import RULES, Api
 
 HOUR = Duration.parse("1h")
-SAMPLES_AN_HOUR = 4
+SAMPLES_PER_HOUR = 4
 
 
 def now() -> Instant:
@@ -35,7 +35,7 @@ def hours_ago(hours: int) -> Instant:
 
 
 @dataclass
-class Lab:
+class Sandbox:
     stack: Stack
     kusto: KustoClient
     name: str
@@ -44,7 +44,7 @@ class Lab:
 
     @property
     def raw(self) -> str:
-        """The table of samples: its own, or the `source` that it shares with others."""
+        """The table of samples: its own, or `source`, which other sandboxes share."""
         return self.source or "Raw_" + self.name.replace("-", "_")
 
     @property
@@ -52,11 +52,11 @@ class Lab:
         return "Summary_" + self.name.replace("-", "_")
 
     def load(self, start: Instant, end: Instant) -> None:
-        """Samples in [start, end): four an hour, each worth its distance from the first."""
+        """Ingest samples in [start, end): four per hour, numbered from 0."""
         self.kusto.execute_mgmt(
             self.database, f".create table {self.raw} (Timestamp:datetime, Value:long)"
         )
-        step = 3600 // SAMPLES_AN_HOUR * TICKS_PER_SECOND
+        step = 3600 // SAMPLES_PER_HOUR * TICKS_PER_SECOND
         rows = [
             f"{Instant(ticks)},{number}"
             for number, ticks in enumerate(range(start.ticks, end.ticks, step))
@@ -84,11 +84,13 @@ class Lab:
             },
         }
 
-    def kubectl(self, *arguments: str, feed: str | None = None) -> subprocess.CompletedProcess[str]:
+    def kubectl(
+        self, *arguments: str, stdin: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [self.stack.kubectl, *arguments],
             env=self.stack.env(),
-            input=feed,
+            input=stdin,
             capture_output=True,
             text=True,
             check=False,
@@ -96,7 +98,7 @@ class Lab:
         )
 
     def apply(self, rule: Mapping[str, Any], *flags: str) -> subprocess.CompletedProcess[str]:
-        return self.kubectl("apply", *flags, "-f", "-", feed=json.dumps(rule))
+        return self.kubectl("apply", *flags, "-f", "-", stdin=json.dumps(rule))
 
     def admit(self, rule: Mapping[str, Any], *flags: str) -> str:
         done = self.apply(rule, *flags)
@@ -105,23 +107,23 @@ class Lab:
 
     @cached_property
     def api(self) -> Api:
-        """For looks, many a second."""
+        """The API server without kubectl, for polling."""
         return Api(self.stack)
 
     def get(self) -> dict[str, Any]:
         return self.api.get(f"{RULES}/{self.name}")
 
     def until(
-        self, holds: Callable[[dict[str, Any]], bool], what: str, deadline: float = 60.0
+        self, condition: Callable[[dict[str, Any]], bool], what: str, deadline: float = 60.0
     ) -> dict[str, Any]:
-        """Give the rule once it is so; a field that it has not yet is one to wait for."""
-        last = time.monotonic() + deadline
+        """Return the rule once `condition` holds; a KeyError of `condition` counts as False."""
+        give_up_at = time.monotonic() + deadline
         while True:
             rule = self.get()
             with contextlib.suppress(KeyError):
-                if holds(rule):
+                if condition(rule):
                     return rule
-            assert time.monotonic() < last, f"waited {deadline:.0f} s for {what}: {rule}"
+            assert time.monotonic() < give_up_at, f"waited {deadline:.0f} s for {what}: {rule}"
             time.sleep(0.05)
 
     def until_cleared(self, deadline: float = 90.0) -> dict[str, Any]:
@@ -146,20 +148,20 @@ class Lab:
             )
         )
 
-    def off(self, start: Instant, end: Instant) -> tuple[int, int]:
-        """How many windows' rows are missing, and how many are there too often."""
+    def count_differences(self, start: Instant, end: Instant) -> tuple[int, int]:
+        """Return the number of missing rows and of surplus rows of the summary table."""
         stored, expected = self.summary(), self.direct(start, end)
         assert len(expected) == len(windows_between(start, end, HOUR))
         return (expected - stored).total(), (stored - expected).total()
 
     def assert_exactly_once(self, start: Instant, end: Instant) -> None:
-        missing, doubled = self.off(start, end)
+        missing, doubled = self.count_differences(start, end)
         assert missing == 0, "windows are missing"
         assert doubled == 0, "windows are doubled"
 
 
-LabMaker = Callable[[str], Lab]
-"""Makes a lab for one more rule of a kind."""
+SandboxMaker = Callable[[str], Sandbox]
+"""Makes a sandbox for one more rule of a kind."""
 
 
 def backfill(start: Instant, end: Instant, **more: Any) -> dict[str, Any]:

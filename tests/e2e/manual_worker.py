@@ -1,7 +1,7 @@
-"""The worker's hand on a rule that the worker itself leaves alone.
+"""Writes a backfill's progress in place of the worker, on a rule that the worker ignores.
 
-Writes a backfill's progress as the worker does, in the same order and under the same field
-manager, so that a test finds a rule at the very moment that it is about.
+The writes, their order and the field manager are those of the worker, so a test can set a rule to
+an exact moment of a backfill.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,27 +14,27 @@ from devstack.stack import Stack
 from summaryrule.api.constants import FIELD_MANAGER
 from summaryrule.api.instant import Instant
 from summaryrule.planner.field_ownership import without_range_ownership
-from tests.e2e.admin import way_to
+from tests.e2e.admin import admin_connection
 from tests.e2e.kubectl import WORKER
 
-_ALL = "/apis/adx-mon.azure.com/v1/namespaces/default/summaryrules"
+_RULES = "/apis/adx-mon.azure.com/v1/namespaces/default/summaryrules"
 _MERGE = {"Content-Type": "application/merge-patch+json", "Impersonate-User": WORKER}
 
 
-class Hand:
+class ManualWorker:
     """Writes as the worker's ServiceAccount, by merge patches."""
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
 
     def get(self, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = self._client.get(f"{_ALL}/{name}").raise_for_status().json()
+        found: dict[str, Any] = self._client.get(f"{_RULES}/{name}").raise_for_status().json()
         return found
 
     def advance(self, name: str, start: Instant, operation: str | None) -> None:
-        """Move the cursor and give the fields up; `operation` is what flies then, if anything.
+        """Set the cursor and the running operation, if any, and release the field ownership.
 
-        Nobody else may write meanwhile: a conflict is raised, not tried again.
+        A conflict with another writer is raised and not retried.
         """
         self._write(name, {"spec": {"backfill": {"start": str(start), "operationId": operation}}})
         metadata = self.get(name)["metadata"]
@@ -43,16 +43,16 @@ class Hand:
         self._write(name, {"metadata": {"managedFields": entries, "resourceVersion": version}})
 
     def remove(self, name: str) -> None:
-        """Take the backfill away, as when it is done."""
+        """Remove spec.backfill, as the worker does when the backfill is complete."""
         self._write(name, {"spec": {"backfill": None}})
 
     def report(self, name: str, status: Mapping[str, Any]) -> None:
-        """Write status."""
+        """Write the status."""
         self._write(name, {"status": status}, "/status")
 
     def _write(self, name: str, change: Mapping[str, Any], subresource: str = "") -> None:
         self._client.patch(
-            f"{_ALL}/{name}{subresource}",
+            f"{_RULES}/{name}{subresource}",
             json=change,
             params={"fieldManager": FIELD_MANAGER},
             headers=_MERGE,
@@ -60,7 +60,7 @@ class Hand:
 
 
 @contextmanager
-def hand_on(stack: Stack) -> Iterator[Hand]:
-    url, context = way_to(stack.kubeconfig)
+def manual_worker(stack: Stack) -> Iterator[ManualWorker]:
+    url, context = admin_connection(stack.kubeconfig)
     with httpx.Client(base_url=url, verify=context, timeout=30) as client:
-        yield Hand(client)
+        yield ManualWorker(client)

@@ -1,30 +1,30 @@
-"""What a Pod's status says at each stage of its run. Pure. Used by `run.py`."""
+"""The status of a Pod at each stage. Pure functions."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 from devstack.kubelet.api import Object
 
-LONGEST_MESSAGE = 4096
-"""Bytes of a container's output that its status keeps, as the kubelet does."""
+MAX_MESSAGE_BYTES = 4096
+"""Length of the output that a status keeps, as with the kubelet."""
 
 
-def waiting(pod: Object, why: str) -> Object:
-    """The container cannot be started yet."""
-    state = {"waiting": {"reason": "CreateContainerConfigError", "message": why}}
+def waiting(pod: Object, reason: str) -> Object:
+    """Return the status of a Pod whose container cannot be started yet."""
+    state = {"waiting": {"reason": "CreateContainerConfigError", "message": reason}}
     return _status(pod, "Pending", _container(pod, state, ready=False))
 
 
 def running(pod: Object, number: int, ready: bool, restarts: int) -> Object:  # noqa: FBT001 - a reading
-    """The container runs; `ready` is what its probe says."""
+    """Return the status of a running Pod; `ready` is the result of its readiness probe."""
     state = {"running": {"startedAt": _now()}}
     container = _container(pod, state, ready=ready, restarts=restarts)
     return {**_status(pod, "Running", container, ready=ready), **_address(number)}
 
 
-def over(pod: Object, number: int, code: int, said: str) -> Object:
-    """The container has run once and ended with `code`."""
-    ended = {"exitCode": code, "finishedAt": _now(), "message": said[-LONGEST_MESSAGE:]}
+def terminated(pod: Object, number: int, code: int, output: str) -> Object:
+    """Return the status of a Pod that ran once and ended with exit code `code`."""
+    ended = {"exitCode": code, "finishedAt": _now(), "message": output[-MAX_MESSAGE_BYTES:]}
     reason = "Error" if code else "Completed"
     container = _container(
         pod, {"terminated": {**ended, "reason": reason}, "running": None}, ready=False
@@ -40,8 +40,8 @@ def _status(pod: Object, phase: str, container: Object, *, ready: bool = False) 
         "observedGeneration": pod["metadata"].get("generation", 1),
         "startTime": since,
         "conditions": [
-            {"type": kind, "status": str(holds), "lastTransitionTime": _now()}
-            for kind, holds in kinds.items()
+            {"type": kind, "status": str(value), "lastTransitionTime": _now()}
+            for kind, value in kinds.items()
         ],
         "containerStatuses": [container],
     }
@@ -61,7 +61,7 @@ def _container(pod: Object, state: Object, *, ready: bool, restarts: int = 0) ->
 
 
 def _address(number: int) -> Object:
-    """NB: made up, from RFC 2544's range: an EndpointSlice may not hold a loopback address."""
+    """NB: an address of RFC 2544's range, as an EndpointSlice must not hold a loopback address."""
     address = f"198.18.{number // 250}.{number % 250 + 1}"
     return {"podIP": address, "podIPs": [{"ip": address}], "hostIP": "198.18.255.254"}
 
