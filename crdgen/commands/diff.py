@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from crdgen.compare.change import Change
+    from crdgen.compatibility.change import Change
 
 _EXAMPLE = """\
 example:
@@ -42,12 +42,12 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare; 0 when nothing breaks, 1 when something does."""
-    from crdgen.compare import compared, waivers  # noqa: PLC0415 - commands import lazily
-    from crdgen.definition import read_one  # noqa: PLC0415
+    from crdgen.compatibility import compare, waivers  # noqa: PLC0415 - commands import lazily
+    from crdgen.definition import read_definition  # noqa: PLC0415
 
-    known = waivers.read(arguments.waivers) if arguments.waivers else []
-    found = compared(read_one(arguments.old), read_one(arguments.new))
-    changes, unused = waivers.applied(found, known)
+    known = waivers.read_waivers(arguments.waivers) if arguments.waivers else []
+    found = compare(read_definition(arguments.old), read_definition(arguments.new))
+    changes, unused = waivers.apply_waivers(found, known)
     writers = {"text": _text, "json": _json, "markdown": _markdown}
     sys.stdout.write(writers[arguments.output](changes))
     for each in unused:
