@@ -1,8 +1,6 @@
 """Reads a Pydantic model as JSON schema, with what Kubernetes cannot hold marked, not guessed.
 
-`assemble` calls `read` once a model; the passes then turn the result into a structural schema.
-It is pydantic's own generator with the few types changed that mean something else to the API
-server.
+The generator is pydantic's own; the few types that mean something else to the API server differ.
 """
 
 from typing import Any, Final

@@ -1,7 +1,7 @@
 """Validates a value against a schema in the server's words (kube-openapi's validator).
 
-`problems` is called on creation, `changed` on update: there a value that the update leaves as it
-was is not held against the user (ratcheting, since Kubernetes 1.33).
+`problems` is for a creation, `update_problems` for an update. A value that an update leaves as it
+was is not reported (ratcheting, since Kubernetes 1.33).
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,6 @@
 """Type-checks an expression against a schema and resolves its overloads.
 
-Follows cel-spec's gradual type checking with Kubernetes' choice of
-libraries.
+Follows cel-spec's gradual type checking with Kubernetes' choice of libraries.
 """
 
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Runs a checked expression on values. `admit.transition` calls it once a rule.
+"""Runs a checked expression on values.
 
 `&&`, `||` and the macros absorb errors as cel-spec says: the result wins over an error when
 either side decides it alone.

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 _EXAMPLE = """\
 example:
-  python -m crdgen check widgets.yaml
-  python -m crdgen check --costs -o json config/crd/*.yaml
+  crdgen check widgets.yaml
+  crdgen check --costs -o json config/crd/*.yaml
 
 Answers as kube-apiserver 1.37 does for kubectl apply, without a cluster: unknown fields, names,
 structural schemas, defaults, columns, and CEL rules with their estimated cost, which the server

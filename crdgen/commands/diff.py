@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 _EXAMPLE = """\
 example:
-  python -m crdgen diff released.yaml widgets.yaml
-  python -m crdgen diff -o markdown --waivers waivers.yaml released.yaml widgets.yaml
+  crdgen diff released.yaml widgets.yaml
+  crdgen diff -o markdown --waivers waivers.yaml released.yaml widgets.yaml
 
 breaking   a stored object, a client or a manifest stops working, or data is stored otherwise
 ratcheted  new or changed values are refused; stored ones that stay as they are keep working

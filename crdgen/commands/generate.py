@@ -16,7 +16,7 @@ example:
           "x-kubernetes-crd": {"group": "example.com", "version": "v1"}})
       spec: WidgetSpec
 
-  python -m crdgen generate myapp.v1:Widget -o widgets.yaml
+  crdgen generate myapp.v1:Widget -o widgets.yaml
 
 Name several models of one kind to get one definition with several versions.
 --reference writes the fields as Markdown too, as `crdgen reference` does, in the same run.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 _EXAMPLE = """\
 example:
-  python -m crdgen reference widgets.yaml -o docs/reference/api.md
+  crdgen reference widgets.yaml -o docs/reference/api.md
 
 Every field with its path, type, default, bounds and description, in Markdown.
 """

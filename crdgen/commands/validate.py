@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 _EXAMPLE = """\
 example:
-  python -m crdgen validate widgets.yaml my-widget.yaml
-  python -m crdgen validate widgets.yaml changed.yaml --old stored.yaml
+  crdgen validate widgets.yaml my-widget.yaml
+  crdgen validate widgets.yaml changed.yaml --old stored.yaml
 
 With --old the object is an update: transition rules run, and what the update leaves as it was is
 not held against it. -o json also gives the object as it would be stored.

@@ -1,8 +1,7 @@
 """From pydantic's JSON schema to a structural one: small passes, one idea each, in one order.
 
-Each pass takes a schema node and its path and gives the node back
-changed; `walk.rewrite` applies it to every node, children first. A place that no pass could make
-structural is refused by the last one with its path, never emitted.
+Each pass takes a schema node and its path and returns the changed node; `walk.rewrite` applies it
+to every node, children first. The last pass refuses what is not structural, with its path.
 """
 
 from functools import partial
