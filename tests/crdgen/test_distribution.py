@@ -2,7 +2,6 @@
 
 import subprocess
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,7 +26,7 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def environment(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def environment(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a virtual environment with crdgen's wheel and what it needs, away from the checkout."""
     folder = tmp_path_factory.mktemp("empty")
     (wheel,) = dist.glob("crdgen-*.whl")
