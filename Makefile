@@ -194,7 +194,7 @@ e2e-rotation: binaries | .venv ## Restart replicas, rotate leaves and the CA und
 prove-rotation: e2e-rotation
 
 .PHONY: release
-release: dist-chart sbom ## Write dist/: the chart, its CRD, manifests for kustomize, bill of materials, checksums
+release: dist-chart dist-python sbom ## Write dist/: the chart, its CRD, manifests for kustomize, wheels, bill of materials, checksums
 	cd $(DIST) && find . -type f ! -name SHA256SUMS -printf '%P\n' | LC_ALL=C sort | xargs sha256sum > SHA256SUMS
 	@cd $(DIST) && sha256sum --quiet --check SHA256SUMS && wc -l SHA256SUMS
 
@@ -208,3 +208,8 @@ dist-chart: | .venv
 	helm=$(call tool,helm); $$helm package $(CHART) --destination $(DIST); \
 	$$helm template summaryrule-operator $(CHART) --namespace summaryrule-system \
 	    --no-hooks --set crds.enabled=false > $(DIST)/kustomize/operator.yaml
+
+.PHONY: dist-python
+dist-python: ## Build two wheels into dist/: the operator's and crdgen's
+	rm -f $(DIST)/*.whl
+	$(UV) build --quiet --all-packages --wheel --no-create-gitignore --out-dir $(DIST)
