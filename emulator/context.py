@@ -8,19 +8,19 @@ from uuid import UUID
 
 from emulator.catalog import Catalog
 from emulator.faults import Faults
-from emulator.frames import Table
 from emulator.kql import Scope
-from emulator.runner import Runner
-from emulator.store import PATIENCE, Store
+from emulator.operation_runner import OperationRunner
+from emulator.responses import Table
+from emulator.store import QUERY_TIMEOUT, Store
 
 
 @dataclass(frozen=True)
-class Services:
+class CommandContext:
     """The endpoint's parts, wired in `emulator.__main__`."""
 
     store: Store
     faults: Faults
-    runner: Runner
+    runner: OperationRunner
     clock: Callable[[], datetime]
 
 
@@ -30,15 +30,15 @@ class Request:
 
     database: str
     text: str
-    moment: datetime
+    now: datetime
     activity: UUID
     parameters: Mapping[str, Any]
-    patience: timedelta = PATIENCE
+    time_limit: timedelta = QUERY_TIMEOUT
 
     def scope(self, catalog: Catalog) -> Scope:
-        """What a query of this request runs against; raises DatabaseNotFound."""
+        """What a query of this request runs against; raises DatabaseNotFoundError."""
         catalog.tables(self.database)
-        return Scope(catalog, self.database, self.moment, self.parameters)
+        return Scope(catalog, self.database, self.now, self.parameters)
 
 
 class Command(Protocol):
@@ -49,6 +49,6 @@ class Command(Protocol):
         """Kusto's name for its kind, as `TableSetOrAppend`."""
         ...
 
-    async def run(self, services: Services, request: Request) -> Table:
-        """Carry it out; raises Refusal."""
+    async def run(self, context: CommandContext, request: Request) -> Table:
+        """Carry it out; raises KustoError."""
         ...

@@ -11,43 +11,45 @@ from duckdb import DuckDBPyConnection
 from emulator import catalog as catalogs
 from emulator import tables
 from emulator.catalog import Catalog
-from emulator.commands.show import constant, typed
-from emulator.errors import Refusal, SemanticRefusal
-from emulator.frames import Column, Table
+from emulator.command_scanner import Scanner
+from emulator.commands.show import constant_rows, typed_columns
+from emulator.context import Command, CommandContext, Request
+from emulator.errors import KustoError, KustoSemanticError
 from emulator.kql import Statement, run
 from emulator.properties import Properties
 from emulator.properties import read as read_properties
+from emulator.responses import Column, Table
 from emulator.scalar import named
-from emulator.scanner import Scanner
-from emulator.services import Command, Request, Services
 
-Work = Callable[[DuckDBPyConnection, Catalog, tables.Place], None]
+Work = Callable[[DuckDBPyConnection, Catalog, tables.TableKey], None]
 
 
 @dataclass(frozen=True)
-class Change:
+class TableChange:
     """A command that changes one table and shows how it is now."""
 
     operation: str
     table: str
     work: Work
 
-    async def run(self, services: Services, request: Request) -> Table:
+    async def run(self, context: CommandContext, request: Request) -> Table:
         """The table's schema after the change, or no row when it is gone."""
-        place = (request.database, self.table)
+        table_key = (request.database, self.table)
 
         def work(cursor: DuckDBPyConnection) -> Table:
             before = catalogs.read(cursor)
             before.tables(request.database)
-            self.work(cursor, before, place)
+            self.work(cursor, before, table_key)
             after = catalogs.read(cursor).tables(request.database).get(self.table)
-            return _shown(cursor, place, after)
+            return _shown(cursor, table_key, after)
 
-        return await services.store.write(work)
+        return await context.store.write(work)
 
 
-def _shown(cursor: DuckDBPyConnection, place: tables.Place, columns: list[Column] | None) -> Table:
-    names = typed(
+def _shown(
+    cursor: DuckDBPyConnection, table_key: tables.TableKey, columns: list[Column] | None
+) -> Table:
+    names = typed_columns(
         TableName="string",
         Schema="string",
         DatabaseName="string",
@@ -55,14 +57,14 @@ def _shown(cursor: DuckDBPyConnection, place: tables.Place, columns: list[Column
         DocString="string",
     )
     if columns is None:
-        return run(cursor, Statement(constant(names, []).sql, {}))
+        return run(cursor, Statement(constant_rows(names, []).sql, {}))
     schema = ",".join(f"{column.name}:{column.scalar.name}" for column in columns)
-    row = (place[1], schema, place[0], "", "")
-    return run(cursor, Statement(constant(names, [row]).sql, {}))
+    row = (table_key[1], schema, table_key[0], "", "")
+    return run(cursor, Statement(constant_rows(names, [row]).sql, {}))
 
 
-def read(scanner: Scanner) -> Command | None:
-    """The command of this family that stands here."""
+def parse(scanner: Scanner) -> Command | None:
+    """The command of this family at the scanner's position."""
     if scanner.accept(".create", "table"):
         return _create(scanner, "TableCreate", merge=False)
     if scanner.accept(".create-merge", "table"):
@@ -97,7 +99,7 @@ def _missing(existing: list[Column], declared: list[Column], table: str) -> list
     for column in declared:
         found = types.get(column.name)
         if found is not None and found != column.scalar:
-            raise SemanticRefusal(
+            raise KustoSemanticError(
                 f"column '{column.name}' of table '{table}' is {found.name} and cannot become "
                 f"{column.scalar.name}"
             )
@@ -107,31 +109,31 @@ def _missing(existing: list[Column], declared: list[Column], table: str) -> list
 def _create(scanner: Scanner, operation: str, *, merge: bool) -> Command:
     table, columns, properties = _declared(scanner)
 
-    def work(cursor: DuckDBPyConnection, catalog: Catalog, place: tables.Place) -> None:
-        existing = catalog.tables(place[0]).get(table)
+    def work(cursor: DuckDBPyConnection, catalog: Catalog, table_key: tables.TableKey) -> None:
+        existing = catalog.tables(table_key[0]).get(table)
         if existing is None:
-            tables.create(cursor, catalog, place, columns)
+            tables.create(cursor, catalog, table_key, columns)
         elif merge:
-            tables.extend(cursor, catalog, place, _missing(existing, columns, table))
+            tables.extend(cursor, catalog, table_key, _missing(existing, columns, table))
         elif existing != columns:
-            raise Refusal(
+            raise KustoError(
                 f"Entity '{table}' of kind 'Table' already exists with another schema; "
                 "use .create-merge table to add columns."
             )
-        tables.describe(cursor, place, properties.folder, properties.docstring)
+        tables.describe(cursor, table_key, properties.folder, properties.docstring)
 
-    return Change(operation, table, work)
+    return TableChange(operation, table, work)
 
 
 def _alter_merge(scanner: Scanner) -> Command:
     table, columns, properties = _declared(scanner)
 
-    def work(cursor: DuckDBPyConnection, catalog: Catalog, place: tables.Place) -> None:
-        missing = _missing(catalog.columns(*place), columns, table)
-        tables.extend(cursor, catalog, place, missing)
-        tables.describe(cursor, place, properties.folder, properties.docstring)
+    def work(cursor: DuckDBPyConnection, catalog: Catalog, table_key: tables.TableKey) -> None:
+        missing = _missing(catalog.columns(*table_key), columns, table)
+        tables.extend(cursor, catalog, table_key, missing)
+        tables.describe(cursor, table_key, properties.folder, properties.docstring)
 
-    return Change("TableAlterMerge", table, work)
+    return TableChange("TableAlterMerge", table, work)
 
 
 def _drop(scanner: Scanner) -> Command:
@@ -139,23 +141,23 @@ def _drop(scanner: Scanner) -> Command:
     if_exists = scanner.accept("ifexists")
     scanner.end()
 
-    def work(cursor: DuckDBPyConnection, catalog: Catalog, place: tables.Place) -> None:
-        if if_exists and table not in catalog.tables(place[0]):
+    def work(cursor: DuckDBPyConnection, catalog: Catalog, table_key: tables.TableKey) -> None:
+        if if_exists and table not in catalog.tables(table_key[0]):
             return
-        catalog.columns(*place)
-        tables.drop(cursor, place)
+        catalog.columns(*table_key)
+        tables.drop(cursor, table_key)
 
-    return Change("TableDrop", table, work)
+    return TableChange("TableDrop", table, work)
 
 
 def _clear(scanner: Scanner) -> Command:
     table = scanner.name("table")
     if not scanner.accept("data"):
-        raise scanner.refuse("'data'")
+        raise scanner.error("'data'")
     scanner.end()
 
-    def work(cursor: DuckDBPyConnection, catalog: Catalog, place: tables.Place) -> None:
-        catalog.columns(*place)
-        tables.clear(cursor, place)
+    def work(cursor: DuckDBPyConnection, catalog: Catalog, table_key: tables.TableKey) -> None:
+        catalog.columns(*table_key)
+        tables.clear(cursor, table_key)
 
-    return Change("TableClear", table, work)
+    return TableChange("TableClear", table, work)

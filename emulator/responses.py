@@ -1,6 +1,6 @@
 """Result tables in the two reply formats that Kusto clients read.
 
-`emulator.app` calls one of these for each answered request. Sources: Kusto docs, "Query V1 HTTP
+Sources: Kusto docs, "Query V1 HTTP
 response" and "Query V2 HTTP response"; azure-kusto-data 6.0.4 `response.py`.
 """
 
@@ -11,7 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from emulator.scalar import Scalar
-from emulator.wire import Value, datetime_text, encode
+from emulator.value_encoding import Value, datetime_text, encode
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Table:
         return encode(self.rows, [column.scalar.name for column in self.columns])
 
 
-def v1(table: Table) -> dict[str, Any]:
+def v1_response(table: Table) -> dict[str, Any]:
     """The reply to `/v1/rest/mgmt` and `/v1/rest/query`: one table."""
     columns = [
         {
@@ -47,7 +47,7 @@ def v1(table: Table) -> dict[str, Any]:
     return {"Tables": [{"TableName": "Table_0", "Columns": columns, "Rows": table.encoded()}]}
 
 
-def v2(table: Table, activity: UUID, moment: datetime) -> list[dict[str, Any]]:
+def v2_response(table: Table, activity: UUID, now: datetime) -> list[dict[str, Any]]:
     """The reply to `/v2/rest/query`: header, properties, rows, completion information, end."""
     columns = [
         {"ColumnName": column.name, "ColumnType": column.scalar.name} for column in table.columns
@@ -56,7 +56,7 @@ def v2(table: Table, activity: UUID, moment: datetime) -> list[dict[str, Any]]:
         _HEADER,
         _data(0, "QueryProperties", "@ExtendedProperties", _PROPERTIES, [_CHART]),
         _data(1, "PrimaryResult", "PrimaryResult", columns, table.encoded()),
-        _data(2, _COMPLETION, _COMPLETION, _STATUS, [_completed(activity, moment)]),
+        _data(2, _COMPLETION, _COMPLETION, _STATUS, [_completed(activity, now)]),
         {"FrameType": "DataSetCompletion", "HasErrors": False, "Cancelled": False},
     ]
 
@@ -98,8 +98,8 @@ _STATUS: Final = _columns(
 )
 
 
-def _completed(activity: UUID, moment: datetime) -> list[Value]:
-    told = json.dumps({"Count": 1, "Text": "Query completed successfully"})
+def _completed(activity: UUID, now: datetime) -> list[Value]:
+    payload = json.dumps({"Count": 1, "Text": "Query completed successfully"})
     ids = [str(activity)] * 4
-    outcome = [4, "Info", 0, "S_OK (0)", 4, "QueryInfo", told]
-    return [datetime_text(moment), *ids, *outcome]
+    outcome = [4, "Info", 0, "S_OK (0)", 4, "QueryInfo", payload]
+    return [datetime_text(now), *ids, *outcome]

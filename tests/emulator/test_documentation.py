@@ -9,7 +9,7 @@ from typing import get_args
 import httpx
 
 from emulator.faults import Kind
-from tests.emulator.driver import Kusto
+from tests.emulator.client import Kusto
 
 PAGE = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text()
 

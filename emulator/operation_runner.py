@@ -16,20 +16,20 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from emulator import catalog, operations
-from emulator.appends import Append, Appended, check, perform
-from emulator.diagnosis import engine_refusal
-from emulator.errors import Refusal
+from emulator.appends import Append, AppendResult, execute, validate
+from emulator.error_mapping import map_duckdb_error
+from emulator.errors import KustoError
 from emulator.faults import Faults
 from emulator.kql import Scope
 from emulator.operations import Operation, Outcome, State
 from emulator.store import Store
 
-_PULSE: Final = 0.02
+_INTERRUPT_INTERVAL: Final = 0.02
 """Seconds between two attempts to interrupt a running query."""
 
 
 @dataclass(frozen=True)
-class Submission:
+class AppendJob:
     """An append with what its request brought along."""
 
     append: Append
@@ -39,12 +39,12 @@ class Submission:
 
     def scope(self, cursor: DuckDBPyConnection) -> Scope:
         """What the query runs against, as this transaction sees it; `now()` is the submit."""
-        database = self.append.place[0]
-        moment = self.operation.started_on
-        return Scope(catalog.read(cursor), database, moment, self.parameters)
+        database = self.append.table_key[0]
+        now = self.operation.started_on
+        return Scope(catalog.read(cursor), database, now, self.parameters)
 
 
-class Runner:
+class OperationRunner:
     """Owns the background tasks; `clock` gives naive UTC."""
 
     def __init__(self, store: Store, faults: Faults, clock: Callable[[], datetime]) -> None:
@@ -54,12 +54,12 @@ class Runner:
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
         self._writing: UUID | None = None
 
-    async def now(self, submission: Submission) -> Appended:
-        """Append and record it, in one transaction; raises Refusal."""
+    async def run(self, job: AppendJob) -> AppendResult:
+        """Append and record it, in one transaction; raises KustoError."""
 
-        def work(cursor: DuckDBPyConnection) -> Appended:
-            operations.begin(cursor, submission.operation)
-            return self._append(cursor, submission, Outcome(State.COMPLETED))
+        def work(cursor: DuckDBPyConnection) -> AppendResult:
+            operations.begin(cursor, job.operation)
+            return self._append(cursor, job, Outcome(State.COMPLETED))
 
         while True:
             try:
@@ -67,12 +67,12 @@ class Runner:
             except duckdb.InterruptException:
                 continue  # another operation's cancel hit this one
 
-    async def later(self, submission: Submission) -> UUID:
+    async def submit(self, job: AppendJob) -> UUID:
         """Record the operation, start it in the background, and answer its id."""
-        await self._store.read(lambda cursor: check(submission.append, submission.scope(cursor)))
-        await self._store.write(lambda cursor: operations.begin(cursor, submission.operation))
-        operation_id = submission.operation.id
-        task = asyncio.create_task(self._run(submission))
+        await self._store.read(lambda cursor: validate(job.append, job.scope(cursor)))
+        await self._store.write(lambda cursor: operations.begin(cursor, job.operation))
+        operation_id = job.operation.id
+        task = asyncio.create_task(self._run_in_background(job))
         self._tasks[operation_id] = task
         task.add_done_callback(lambda _: self._tasks.pop(operation_id, None))
         return operation_id
@@ -86,7 +86,7 @@ class Runner:
         while not finishing.done():
             if self._writing == operation_id:  # again and again: it may be between statements
                 self._store.interrupt_writer()
-            await asyncio.wait({finishing}, timeout=_PULSE)
+            await asyncio.wait({finishing}, timeout=_INTERRUPT_INTERVAL)
         return finishing.result()
 
     async def close(self) -> None:
@@ -96,9 +96,9 @@ class Runner:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run(self, submission: Submission) -> None:
-        operation = submission.operation
-        about = (operation.database, submission.text)
+    async def _run_in_background(self, job: AppendJob) -> None:
+        operation = job.operation
+        about = (operation.database, job.text)
         if delay := self._faults.take("operation-latency", *about):
             await asyncio.sleep(delay.seconds)
         if self._faults.take("operation-stuck", *about):
@@ -110,54 +110,52 @@ class Runner:
             if not end.commits:
                 await self._finish(operation.id, outcome)
                 return
-        await self._commit(submission, outcome)
+        await self._commit(job, outcome)
 
-    async def _commit(self, submission: Submission, outcome: Outcome) -> None:
+    async def _commit(self, job: AppendJob, outcome: Outcome) -> None:
         def work(cursor: DuckDBPyConnection) -> None:
-            if operations.in_progress(cursor, submission.operation.id):
-                self._append(cursor, submission, outcome)
+            if operations.in_progress(cursor, job.operation.id):
+                self._append(cursor, job, outcome)
 
         try:
             await self._store.write(work)
         except duckdb.InterruptException:
-            await self._commit(submission, outcome)  # another operation's cancel hit this one
-        except Refusal as refusal:
-            failed = Outcome(State.FAILED, refusal.message, not refusal.permanent)
-            await self._finish(submission.operation.id, failed)
+            await self._commit(job, outcome)  # another operation's cancel hit this one
+        except KustoError as error:
+            failed = Outcome(State.FAILED, error.message, not error.permanent)
+            await self._finish(job.operation.id, failed)
         except duckdb.Error as error:  # at the commit: the disk, not the query
             failed = Outcome(State.FAILED, str(error), should_retry=True)
-            await self._finish(submission.operation.id, failed)
+            await self._finish(job.operation.id, failed)
 
-    def _append(
-        self, cursor: DuckDBPyConnection, submission: Submission, outcome: Outcome
-    ) -> Appended:
-        operation_id = submission.operation.id
+    def _append(self, cursor: DuckDBPyConnection, job: AppendJob, outcome: Outcome) -> AppendResult:
+        operation_id = job.operation.id
         self._writing = operation_id
         try:
-            appended = perform(cursor, submission.append, submission.scope(cursor))
+            appended = execute(cursor, job.append, job.scope(cursor))
         except duckdb.InterruptException:
             raise
         except duckdb.Error as error:
-            raise engine_refusal(error) from error
+            raise map_duckdb_error(error) from error
         finally:
             self._writing = None
         if appended.duplicate is not None:
-            outcome = self._duplicate(submission, appended.duplicate)
+            outcome = self._duplicate(job, appended.duplicate)
         operations.finish(cursor, operation_id, outcome, self._clock())
         return appended
 
-    def _duplicate(self, submission: Submission, tag: str) -> Outcome:
-        fault = self._faults.take("duplicate", submission.operation.database, submission.text)
+    def _duplicate(self, job: AppendJob, tag: str) -> Outcome:
+        fault = self._faults.take("duplicate", job.operation.database, job.text)
         state = fault.state if fault is not None and fault.state else State.COMPLETED
         return Outcome(state, f"Nothing was ingested: the table already has data tagged '{tag}'.")
 
     async def _finish(self, operation_id: UUID, outcome: Outcome) -> bool:
-        moment = self._clock()
+        now = self._clock()
         return await self._store.write(
-            lambda cursor: operations.finish(cursor, operation_id, outcome, moment)
+            lambda cursor: operations.finish(cursor, operation_id, outcome, now)
         )
 
 
-def operation(kind: str, database: str, activity: UUID, moment: datetime) -> Operation:
+def new_operation(kind: str, database: str, activity: UUID, now: datetime) -> Operation:
     """A new operation that starts now."""
-    return Operation(uuid4(), kind, database, activity, moment)
+    return Operation(uuid4(), kind, database, activity, now)

@@ -1,13 +1,13 @@
 """Reads the words of a management command.
 
 Commands have no published grammar file, so each family (`emulator.commands`) reads its own with
-this: names, literals, punctuation, and what is left. Every refusal names line and position.
+this: names, literals, punctuation, and what is left. Every error names line and position.
 """
 
 import re
 from typing import Final
 
-from emulator.errors import SyntaxRefusal
+from emulator.errors import KustoSyntaxError
 
 _BLANK: Final = re.compile(r"(?:\s+|//[^\n]*(?:\n|\Z))+")
 _WORD: Final = re.compile(r"\.?[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z]+)*")
@@ -56,13 +56,13 @@ class Scanner:
         found = _BLANK.match(self.text, self.at)
         self.at = found.end() if found else self.at
 
-    def refuse(self, expected: str) -> SyntaxRefusal:
+    def error(self, expected: str) -> KustoSyntaxError:
         """The error for what stands here, with what belongs here instead."""
         before = self.text[: self.at]
         line = before.count("\n") + 1
         position = self.at - (before.rfind("\n") + 1)
         here = self.rest.split("\n", 1)[0][:40] or "the end of the command"
-        return SyntaxRefusal(f"expected {expected}, found {here!r}.", line, position)
+        return KustoSyntaxError(f"expected {expected}, found {here!r}.", line, position)
 
     def _take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         found = pattern.match(self.text, self.at)
@@ -86,9 +86,9 @@ class Scanner:
         return self._take(re.compile(re.escape(mark))) is not None
 
     def expect(self, mark: str) -> None:
-        """Read `mark` or refuse."""
+        """Read `mark`; raises KustoSyntaxError for anything else."""
         if not self.punctuation(mark):
-            raise self.refuse(f"'{mark}'")
+            raise self.error(f"'{mark}'")
 
     def string(self) -> str | None:
         """A string literal's value: plain, verbatim `@'…'` or hidden `h'…'`."""
@@ -100,15 +100,15 @@ class Scanner:
         if self.punctuation("["):
             name = self.string()
             if name is None:
-                raise self.refuse(f"a quoted {what} name")
+                raise self.error(f"a quoted {what} name")
             self.expect("]")
         else:
             found = self._take(_NAME)
             if found is None:
-                raise self.refuse(f"a {what} name")
+                raise self.error(f"a {what} name")
             name = found.group()
         if not _ENTITY.fullmatch(name) or name != name.strip() or name.startswith("__"):
-            raise self.refuse(f"a {what} name of letters, digits, '_', '.', '-' and inner spaces")
+            raise self.error(f"a {what} name of letters, digits, '_', '.', '-' and inner spaces")
         return name
 
     def value(self, what: str) -> str:
@@ -121,13 +121,13 @@ class Scanner:
             return found.group(1).strip().strip("'\"")
         found = self._take(_BARE)
         if found is None:
-            raise self.refuse(what)
+            raise self.error(what)
         return found.group()
 
     def end(self) -> None:
         """Refuse whatever is left."""
         if not self.done:
-            raise self.refuse("the end of the command")
+            raise self.error("the end of the command")
 
 
 def _decode(literal: str) -> str:

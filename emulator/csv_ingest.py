@@ -12,8 +12,8 @@ from typing import Final
 
 from duckdb_kql.timespans import ticks
 
-from emulator.errors import Refusal, Unsupported
-from emulator.frames import Column
+from emulator.errors import KustoError, UnsupportedError
+from emulator.responses import Column
 
 _DELIMITERS: Final = {"csv": ",", "tsv": "\t", "psv": "|"}
 _CAST: Final = {
@@ -30,22 +30,22 @@ _CAST: Final = {
 }
 
 
-def fields(data: str, form: str, *, skip_first: bool) -> list[list[str]]:
+def parse_records(data: str, form: str, *, skip_first: bool) -> list[list[str]]:
     """The records of `data`, which is in `form`; blank lines are none."""
     delimiter = _DELIMITERS.get(form.lower())
     if delimiter is None:
-        raise Unsupported(f"inline data in format '{form}'", "write csv, tsv or psv")
+        raise UnsupportedError(f"inline data in format '{form}'", "write csv, tsv or psv")
     csv.field_size_limit(2**31 - 1)
     records = [record for record in csv.reader(io.StringIO(data), delimiter=delimiter) if record]
     return records[1:] if skip_first else records
 
 
-def by_column(records: list[list[str]], columns: Sequence[Column]) -> list[list[str]]:
-    """`records` turned into one list a column; raises Refusal for a record of another width."""
+def to_columns(records: list[list[str]], columns: Sequence[Column]) -> list[list[str]]:
+    """`records` turned into one list a column; raises KustoError for a record of another width."""
     width = len(columns)
     for number, record in enumerate(records, 1):
         if len(record) != width:
-            raise Refusal(
+            raise KustoError(
                 f"record {number} of the inline data has {len(record)} fields and the table has "
                 f"{width} columns."
             )
@@ -64,7 +64,7 @@ def _microseconds(text: str) -> str:
         return ""
 
 
-def source(columns: Sequence[Column]) -> str:
+def select_sql(columns: Sequence[Column]) -> str:
     """SQL for the rows, with one list placeholder a column."""
     unnested = ", ".join(f"unnest(${number + 1}) AS c{number}" for number in range(len(columns)))
     cast = ", ".join(

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from azure.kusto.data.exceptions import KustoApiError
 
-from tests.emulator.driver import Kusto
+from tests.emulator.client import Kusto
 
 METRICS = ".create table Metrics (Timestamp:datetime, SeriesId:long, Labels:dynamic, Value:real)"
 

@@ -13,9 +13,9 @@ from uuid import UUID
 import msgspec
 from duckdb_kql.timespans import ticks
 
-from emulator.errors import Transport
-from emulator.services import Request
-from emulator.store import PATIENCE
+from emulator.context import Request
+from emulator.errors import BadRequestError
+from emulator.store import QUERY_TIMEOUT
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -26,7 +26,7 @@ _UNNAMED: Final = ("", "NetDefaultDB")
 
 
 @dataclass(frozen=True)
-class Call:
+class HttpRequest:
     """One HTTP request, read to its end."""
 
     method: str
@@ -47,53 +47,55 @@ class _Properties(msgspec.Struct):
     options: dict[str, Any] = msgspec.field(name="Options", default_factory=dict)
 
 
-async def body_of(receive: Receive) -> bytes:
-    """The request's body; raises Transport 413 past 64 MiB."""
+async def read_body(receive: Receive) -> bytes:
+    """The request's body; raises BadRequestError 413 past 64 MiB."""
     chunks, size = [], 0
     while True:
         event = await receive()
         chunk = event.get("body", b"")
         size += len(chunk)
         if size > MAX_BODY:
-            raise Transport(413, f"The request is over {MAX_BODY // 2**20} MiB; send it in parts.")
+            raise BadRequestError(
+                413, f"The request is over {MAX_BODY // 2**20} MiB; send it in parts."
+            )
         chunks.append(chunk)
         if not event.get("more_body", False):
             return b"".join(chunks)
 
 
-def request_of(call: Call, moment: datetime) -> Request:
-    """The Kusto request in `call`; raises Transport 400 for what is none."""
+def parse_request(call: HttpRequest, now: datetime) -> Request:
+    """The Kusto request in `call`; raises BadRequestError 400 for what is none."""
     try:
         body = msgspec.json.decode(call.body, type=_Body)
         properties = _properties(body.properties)
     except msgspec.DecodeError as error:
-        raise Transport(
+        raise BadRequestError(
             400, f"The body must be JSON as {{db, csl, properties}}: {error}."
         ) from error
     if not body.csl.strip():
-        raise Transport(400, "'csl' is empty; write a query or a command.")
+        raise BadRequestError(400, "'csl' is empty; write a query or a command.")
     database = body.db or ""
     database = DEFAULT_DATABASE if database in _UNNAMED else database
     return Request(
         database,
         body.csl.strip(),
-        moment,
+        now,
         call.activity,
         properties.parameters,
-        _patience(properties.options.get("servertimeout")),
+        _timeout(properties.options.get("servertimeout")),
     )
 
 
-def _patience(given: object) -> timedelta:
+def _timeout(given: object) -> timedelta:
     """The option `servertimeout`, which clients write as a timespan."""
     if given is None:
-        return PATIENCE
+        return QUERY_TIMEOUT
     try:
         found = timedelta(microseconds=ticks(str(given)) // 10)
     except ValueError:
         found = timedelta(0)
     if not timedelta(0) < found <= _LONGEST:
-        raise Transport(400, f"servertimeout takes a timespan up to 1h, and got {given!r}.")
+        raise BadRequestError(400, f"servertimeout takes a timespan up to 1h, and got {given!r}.")
     return found
 
 

@@ -13,12 +13,12 @@ import httpx
 from azure.kusto.data import KustoClient
 
 Row = dict[str, Any]
-PATIENCE = 30.0
+QUERY_TIMEOUT = 30.0
 
 
 def until(holds: Callable[[], bool], what: str) -> None:
-    """Wait for `holds`, at most PATIENCE seconds."""
-    deadline = time.monotonic() + PATIENCE
+    """Wait for `holds`, at most QUERY_TIMEOUT seconds."""
+    deadline = time.monotonic() + QUERY_TIMEOUT
     while not holds():
         if time.monotonic() > deadline:
             raise TimeoutError(what)
@@ -45,11 +45,11 @@ class Process:
 
     def stop(self) -> int:
         self.popen.terminate()
-        return self.popen.wait(PATIENCE)
+        return self.popen.wait(QUERY_TIMEOUT)
 
     def kill(self) -> None:
         self.popen.kill()
-        self.popen.wait(PATIENCE)
+        self.popen.wait(QUERY_TIMEOUT)
 
 
 @dataclass
