@@ -5,7 +5,7 @@ times in what it shows stand for any time.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from summaryrule.duration import Duration
 from summaryrule.instant import Instant
@@ -29,7 +29,7 @@ def moved(now: Instant) -> Callable[[str], str]:
     return lambda text: re.sub(TIME, move, text)
 
 
-def pattern(shown: list[str]) -> re.Pattern[str]:
+def pattern(shown: Sequence[str]) -> re.Pattern[str]:
     """What output the page's lines stand for.
 
     `…` is any text, alone on a line any lines; a time is any time; spaces are any spaces.
