@@ -3,7 +3,7 @@
 The language of a block says what it is:
 
 - ``bash``: commands that a test runs, without a prompt, so that a reader can copy the whole block.
-- ``text`` with only blank lines between it and a ``bash`` block: the output of that block.
+- ``text`` right after a ``bash`` block, or after the one line "The output …:": its output.
 - ``text`` elsewhere: a message or a query that nobody runs.
 - ``sh``: targets and modules that take minutes; a test checks that they exist.
 - ``yaml``: a rule, a part of a rule, chart values, or another object.
@@ -38,6 +38,7 @@ _FENCE = re.compile(
     r"(?P<text>.*?)^(?P=indent)```$",
     re.MULTILINE | re.DOTALL,
 )
+_LEADS_TO_OUTPUT = re.compile(r"The output[^\n]*:")
 _INDENTED = re.compile(r"(?:^|\n)\n((?:    \S[^\n]*\n)+)")
 
 
@@ -119,11 +120,13 @@ def _inner(found: re.Match[str]) -> str:
 
 
 def _output(one: re.Match[str], after: re.Match[str] | None, text: str) -> tuple[str, ...]:
-    """The lines of the ``text`` block that stands right after a ``bash`` block."""
+    """The lines of the ``text`` block that shows what a ``bash`` block prints."""
     if after is None or (one["language"], after["language"]) != ("bash", "text"):
         return ()
-    between = text[one.end() : after.start()]
-    return () if between.strip() else tuple(_inner(after).splitlines())
+    between = text[one.end() : after.start()].strip()
+    if between and not _LEADS_TO_OUTPUT.fullmatch(between):
+        return ()
+    return tuple(_inner(after).splitlines())
 
 
 def indented(page: str) -> list[str]:

@@ -12,9 +12,9 @@ from tests.docs.shell import ROOT
 
 INDEX = (DOCS / "index.md").read_text(encoding="utf-8")
 QUESTIONS = {
-    "How do I backfill last week?": "backfill.md#last-week",
+    "How do I backfill last week?": "backfill.md#backfill-last-week",
     "Why was my rule refused?": "troubleshooting.md#a-rule-is-refused",
-    "How do I stop a backfill?": "backfill.md#stop-it",
+    "How do I stop a backfill?": "backfill.md#stop-a-backfill",
     "What happens on upgrade?": "upgrade.md#what-happens-on-upgrade",
 }
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
