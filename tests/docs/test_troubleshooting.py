@@ -93,7 +93,7 @@ def reasons_of_conditions() -> set[str]:
 def test_every_reason_of_a_condition_or_hold_has_its_line() -> None:
     spoken = reasons_of_conditions() | given_to(HOLDS) | in_pairs()
     assert {"SpecChanged", "NoEndpoint", "Idle", "Superseding", "Canceled"} <= spoken
-    assert spoken - listed("Conditions") - listed("Held by the plan") == set()
+    assert spoken - listed("Conditions") - listed("Reasons why a rule is held") == set()
 
 
 def told_of_holds() -> set[str]:
@@ -113,7 +113,7 @@ def test_every_event_has_its_line() -> None:
 
 def test_the_page_lists_nothing_that_the_code_does_not_say() -> None:
     said = {word for tree in trees() for word in words(tree)} | set(RENAMED.values())
-    assert (listed("Conditions") | listed("Held by the plan")) - said == set()
+    assert (listed("Conditions") | listed("Reasons why a rule is held")) - said == set()
 
 
 def test_rooms_are_where_the_code_is() -> None:
