@@ -1,17 +1,17 @@
 """From an admission request to an answer: the two paths of design section 5, without I/O.
 
 `webhook.app` calls `mutate` and `validate` with the time; the rules themselves are in
-`summaryrule.defaulting` and `summaryrule.validation`. What is decided here is only whether a
+`summaryrule.admission.defaulting` and `summaryrule.admission.validation`. What is decided here is only whether a
 request is ours to judge at all, and how the protocol says what the rules found.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from summaryrule.defaulting import default
-from summaryrule.instant import Instant
-from summaryrule.validation import review
-from summaryrule.violation import Violation
+from summaryrule.admission.defaulting import apply_defaults
+from summaryrule.admission.validation import review
+from summaryrule.api.field_errors import FieldError
+from summaryrule.api.instant import Instant
 from webhook.patch import diff
 from webhook.refusal import invalid, unknown_version
 from webhook.review import API_VERSION, Answer, Request
@@ -22,7 +22,7 @@ KIND = "SummaryRule"
 
 PASSED = Answer(allowed=True, decision="passed")
 UNCHANGED = Answer(allowed=True, decision="unchanged")
-Judgement = tuple[Answer, tuple[Violation, ...]]
+Judgement = tuple[Answer, tuple[FieldError, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def mutate(request: Request, policy: Policy, now: Instant) -> Judgement:
     """Default the object. Always allowed: what cannot be read is for the next stages to refuse."""
     if request.api_version != API_VERSION or request.object is None or not _is_ours(request):
         return _passed(request), ()
-    defaulted = default(
+    defaulted = apply_defaults(
         request.old, request.object, user=request.user, worker=policy.worker, now=now
     )
     patch = tuple(diff(request.object, defaulted.object))

@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
-from summaryrule.instant import Instant
-from summaryrule.violation import Violation
+from summaryrule.api.field_errors import FieldError
+from summaryrule.api.instant import Instant
 from webhook import clock
 from webhook.admission import Judgement, Policy, mutate, name_of, validate
 from webhook.errors import RefusedRequestError
@@ -77,7 +77,7 @@ class Endpoint:
         """Count a request that gets ``status`` instead of a decision."""
         self.metrics.refused(self.path, status)
 
-    def _tell(self, request: Request, violations: Iterable[Violation]) -> None:
+    def _tell(self, request: Request, violations: Iterable[FieldError]) -> None:
         """Count and log a denied review: who and why, never the object's own text."""
         for violation in violations:
             self.metrics.violated(violation)

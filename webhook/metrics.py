@@ -18,7 +18,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from summaryrule.violation import Violation
+from summaryrule.api.field_errors import FieldError
 from webhook.tally import Tally
 
 PREFIX: Final = "summaryrule_webhook"
@@ -43,7 +43,7 @@ class Metrics:
         )
         self._gauge("build_info", "Always 1.", version=_version(), python=python_version()).set(1)
 
-    def violated(self, violation: Violation) -> None:
+    def violated(self, violation: FieldError) -> None:
         """Count a violation by its field without map keys, so that the series stay few."""
         key = (violation.field.partition("[")[0], violation.reason)
         child = self._violations.get(key)

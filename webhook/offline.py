@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from summaryrule.instant import Instant
-from summaryrule.validation import schema
-from summaryrule.violation import Violation
+from summaryrule.admission.validation import schema
+from summaryrule.api.field_errors import FieldError
+from summaryrule.api.instant import Instant
 from webhook.admission import GROUP, KIND, Policy, mutate, validate
 from webhook.patch import apply
 from webhook.review import API_VERSION, Request
@@ -25,7 +25,7 @@ class Verdict:
 
     name: str
     allowed: bool
-    violations: tuple[Violation, ...]
+    violations: tuple[FieldError, ...]
     warnings: tuple[str, ...]
     object: Rule
 

@@ -8,11 +8,11 @@ shape is apimachinery's ``errors.NewInvalid`` (v0.37): kubectl prints the causes
 from collections.abc import Sequence
 from typing import Any
 
-from summaryrule.violation import Violation
+from summaryrule.api.field_errors import FieldError
 from webhook.review import API_VERSION, Request
 
 
-def invalid(request: Request, name: str, violations: Sequence[Violation]) -> dict[str, Any]:
+def invalid(request: Request, name: str, violations: Sequence[FieldError]) -> dict[str, Any]:
     """``metav1.Status`` 422 Invalid with a cause for each violation, in their order."""
     return {
         "status": "Failure",
@@ -31,7 +31,7 @@ def invalid(request: Request, name: str, violations: Sequence[Violation]) -> dic
     }
 
 
-def together(violations: Sequence[Violation]) -> str:
+def together(violations: Sequence[FieldError]) -> str:
     """All violations in one line: the bare text of one, else ``[a, b]`` without repeats."""
     texts = dict.fromkeys(f"{each.field}: {each.message}" for each in violations)
     return next(iter(texts)) if len(texts) == 1 else f"[{', '.join(texts)}]"

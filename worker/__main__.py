@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from summaryrule.instant import Instant
-from summaryrule.settings import Settings
+from summaryrule.api.instant import Instant
+from summaryrule.planner.types import PlannerSettings
 from worker.clock import SystemClock
 from worker.errors import WorkerError
 from worker.options import labels, parser
@@ -52,7 +52,7 @@ def _plan(options: argparse.Namespace) -> int:
 
     now = options.now or Instant(SystemClock().now())
     endpoints = parse_endpoints(options.kusto_endpoint, allow_plain_http=True)
-    settings = Settings(
+    settings = PlannerSettings(
         endpoints=endpoints,
         labels=labels(options.cluster_label, "--cluster-label"),
         adopt_unowned=options.adopt_unowned,

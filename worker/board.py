@@ -9,8 +9,16 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 from urllib.parse import parse_qs
 
-from summaryrule.glance import Glance, as_json, glance, is_troubled, part, phase, text
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
+from summaryrule.api.summary import (
+    RuleSummary,
+    as_json,
+    as_str,
+    backfill_phase,
+    has_problem,
+    nested_dict,
+    summarize,
+)
 from worker.ports import Clock, Rule
 
 ROWS: Final = 50
@@ -62,7 +70,7 @@ class View:
     troubled: int
     matched: int
     pages: int
-    rows: tuple[Glance, ...]
+    rows: tuple[RuleSummary, ...]
     endpoints: Mapping[str, str | None]
 
     def as_json(self) -> dict[str, Any]:
@@ -98,8 +106,8 @@ class Board:
         """What to show for a query; a page beyond the last is the last."""
         now = Instant(self.clock.now())
         every = list(self.rules)
-        troubled = {id(rule) for rule in every if is_troubled(rule)}
-        active = {id(rule) for rule in every if phase(rule) in ACTIVE}
+        troubled = {id(rule) for rule in every if has_problem(rule)}
+        active = {id(rule) for rule in every if backfill_phase(rule) in ACTIVE}
         chosen = {"all": None, "backfill": active, "problem": troubled}[query.show]
         matching = [
             (key, rule)
@@ -119,11 +127,13 @@ class Board:
             troubled=len(troubled),
             matched=len(matching),
             pages=pages,
-            rows=tuple(glance(rule, now) for _, rule in matching[(page - 1) * ROWS : page * ROWS]),
+            rows=tuple(
+                summarize(rule, now) for _, rule in matching[(page - 1) * ROWS : page * ROWS]
+            ),
             endpoints=self.endpoints(),
         )
 
 
 def _key(rule: Rule) -> str:
-    metadata = part(rule, "metadata")
-    return f"{text(metadata.get('namespace'))}/{text(metadata.get('name'))}"
+    metadata = nested_dict(rule, "metadata")
+    return f"{as_str(metadata.get('namespace'))}/{as_str(metadata.get('name'))}"

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from summaryrule.actions import (
-    Action,
-    AdvanceSpec,
-    Announce,
+from summaryrule.planner.types import (
     Cancel,
-    LookUpTag,
+    CheckIngestTag,
+    Effect,
+    EmitEvent,
+    Observations,
     RecordStatus,
     Submit,
+    UpdateSpecCursor,
 )
-from summaryrule.observed import Observed
 from worker import permit
 from worker.errors import Conflict, Refused, Temporary, Throttled, WorkerError
 from worker.kube.store import Key, key_of
@@ -52,7 +52,7 @@ class Executor:
     ledger: Ledger
     permission: Permission
 
-    async def perform(self, rule: Rule, actions: Sequence[Action], seen: Observed) -> Rule:
+    async def perform(self, rule: Rule, actions: Sequence[Effect], seen: Observations) -> Rule:
         """Carry out ``actions`` on ``rule``; the object as last stored.
 
         Raises:
@@ -66,14 +66,14 @@ class Executor:
         await self._submit_all(rule, submits)
         return rule
 
-    async def _perform(self, rule: Rule, action: Action, seen: Observed) -> Rule:
+    async def _perform(self, rule: Rule, action: Effect, seen: Observations) -> Rule:
         key = key_of(rule)
-        if isinstance(action, Announce):
+        if isinstance(action, EmitEvent):
             log.info("%s: %s", action.reason, action.message)
             await self.events.emit(rule, action.type, action.reason, action.message)
         elif isinstance(action, Cancel):
             await self._cancel(key, action)
-        elif isinstance(action, LookUpTag):
+        elif isinstance(action, CheckIngestTag):
             tag = f"ingest-by:{action.token}"
             found = await self.kusto.has_tag(action.database, action.table, tag)
             self.ledger.tagged(key, action.token, found=found)
@@ -81,7 +81,7 @@ class Executor:
             stored = await record(self.rules, rule, action)
             if isinstance(action, RecordStatus):
                 self.ledger.recorded(key, seen)
-            elif isinstance(action, AdvanceSpec):
+            elif isinstance(action, UpdateSpecCursor):
                 self.ledger.shown(key, action.at, stored["metadata"].get("generation", 0))
             return stored
         return rule

@@ -23,7 +23,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 from worker.backoff import Backoff
 from worker.errors import Ambiguous, Conflict, LeaseLost, WorkerError
 from worker.ports import Clock

@@ -7,8 +7,8 @@ token (design, section 7).
 from dataclasses import dataclass, field
 from typing import Final
 
-from summaryrule.instant import Instant
-from summaryrule.observed import Observed, Operation
+from summaryrule.api.instant import Instant
+from summaryrule.planner.types import Observations, Operation
 from worker.kube.store import Key
 
 _WORTH_SAYING: Final = 3
@@ -17,17 +17,17 @@ _WORTH_SAYING: Final = 3
 @dataclass(slots=True)
 class _Page:
     submitted: dict[str, str] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
-    tagged: dict[str, bool] = field(default_factory=dict)
+    rejected: dict[str, str] = field(default_factory=dict)
+    tag_found: dict[str, bool] = field(default_factory=dict)
     canceled: set[str] = field(default_factory=set)
     operations: dict[str, Operation] = field(default_factory=dict)
     failures: int = 0
-    unanswered: str = ""
-    shown: tuple[Instant, int] | None = None
+    endpoint_error: str = ""
+    cursor_sync: tuple[Instant, int] | None = None
     complaint: str = ""
 
     def answered(self) -> None:
-        self.failures, self.unanswered = 0, ""
+        self.failures, self.endpoint_error = 0, ""
 
 
 class Ledger:
@@ -36,19 +36,19 @@ class Ledger:
     def __init__(self) -> None:
         self._pages: dict[Key, _Page] = {}
 
-    def observed(self, key: Key) -> Observed:
+    def observed(self, key: Key) -> Observations:
         """All answers about the rule, as the plan takes them."""
         page = self._page(key)
-        at, generation = page.shown or (None, None)
-        return Observed(
+        at, generation = page.cursor_sync or (None, None)
+        return Observations(
             operations=dict(page.operations),
             submitted=dict(page.submitted),
-            refused=dict(page.refused),
-            tagged=dict(page.tagged),
+            rejected=dict(page.rejected),
+            tag_found=dict(page.tag_found),
             canceled=frozenset(page.canceled),
-            unanswered=page.unanswered,
-            shown=at,
-            shown_generation=generation,
+            endpoint_error=page.endpoint_error,
+            cursor_synced_at=at,
+            cursor_sync_generation=generation,
         )
 
     def submitted(self, key: Key, token: str, operation_id: str) -> None:
@@ -58,7 +58,7 @@ class Ledger:
 
     def refused(self, key: Key, token: str, why: str) -> None:
         """A submit was refused for good."""
-        self._page(key).refused[token] = why
+        self._page(key).rejected[token] = why
         self._page(key).answered()
 
     def unanswered(self, key: Key, why: str) -> None:
@@ -66,11 +66,11 @@ class Ledger:
         page = self._page(key)
         page.failures += 1
         if page.failures >= _WORTH_SAYING:
-            page.unanswered = page.unanswered or why
+            page.endpoint_error = page.endpoint_error or why
 
     def tagged(self, key: Key, token: str, *, found: bool) -> None:
         """Whether the table has an extent with the token's tag."""
-        self._page(key).tagged[token] = found
+        self._page(key).tag_found[token] = found
 
     def canceled(self, key: Key, operation_id: str) -> None:
         """The operation's cancellation was asked for."""
@@ -82,10 +82,10 @@ class Ledger:
         self._page(key).operations[operation.id] = operation
         return before is None or before.state != operation.state
 
-    def recorded(self, key: Key, seen: Observed) -> None:
+    def recorded(self, key: Key, seen: Observations) -> None:
         """Status now holds what ``seen`` said: those answers are done with."""
         page = self._page(key)
-        for name in ("submitted", "refused", "tagged", "operations"):
+        for name in ("submitted", "rejected", "tag_found", "operations"):
             answers, told = getattr(page, name), getattr(seen, name)
             for each, answer in told.items():
                 if answers.get(each) == answer:
@@ -93,7 +93,7 @@ class Ledger:
 
     def shown(self, key: Key, at: Instant, generation: int) -> None:
         """The rule's cursor was shown in spec, which made this generation of it."""
-        self._page(key).shown = at, generation
+        self._page(key).cursor_sync = at, generation
 
     def is_news(self, key: Key, complaint: str) -> bool:
         """Whether it was not what was last complained of about the rule; it is from now on."""

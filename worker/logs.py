@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal, TextIO
 
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 from worker.kusto.sentences import redacted
 
 Format = Literal["json", "logfmt"]

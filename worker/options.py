@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Iterable
 from typing import Final
 
-from summaryrule.criteria import label_problem
-from summaryrule.instant import Instant, InvalidInstantError
+from summaryrule.api.instant import Instant, InvalidInstantError
+from summaryrule.planner.criteria import label_error
 from summaryrule.shards import MOST_SHARDS
 
 _RUN_EXAMPLE: Final = """\
@@ -65,7 +65,7 @@ def labels(pairs: Iterable[str], option: str) -> dict[str, str]:
         if key in found:
             raise ValueError(f"{option} names the label {key!r} twice")
         found[key] = value
-    problem = label_problem(found)
+    problem = label_error(found)
     if problem is not None:
         raise ValueError(f"{option}: {problem}")
     return found

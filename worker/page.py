@@ -12,8 +12,8 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlencode
 
-from summaryrule.glance import Glance, Past, length
-from summaryrule.instant import TICKS_PER_SECOND, Instant
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
+from summaryrule.api.summary import BackfillSummary, RuleSummary, format_duration
 from worker.board import Board, Query, View
 from worker.health import Page, Reply
 
@@ -129,8 +129,8 @@ def _table(view: View) -> Iterator[str]:
     yield "</tbody></table></div>"
 
 
-def _row(row: Glance, now: Instant) -> str:
-    cells = (_last(row), _backfill(row.past, now), _problems(row))
+def _row(row: RuleSummary, now: Instant) -> str:
+    cells = (_last(row), _backfill(row.backfill, now), _problems(row))
     return (
         f'<tr><th scope="row">{escape(row.namespace)}/{escape(row.name)}'
         f"<small>{escape(row.database)}.{escape(row.table)}, every {escape(row.interval)}</small>"
@@ -138,14 +138,14 @@ def _row(row: Glance, now: Instant) -> str:
     )
 
 
-def _last(row: Glance) -> str:
-    ago = "" if row.lag is None else f"{length(row.lag)} ago, "
-    behind = f"{row.behind} due, " if row.behind else ""
+def _last(row: RuleSummary) -> str:
+    ago = "" if row.lag is None else f"{format_duration(row.lag)} ago, "
+    behind = f"{row.overdue_windows} due, " if row.overdue_windows else ""
     sent = f"; sent until {row.cursor}" if row.cursor not in {None, row.last} else ""
     return f"{row.last or 'none yet'}<small>{ago}{behind}{row.in_flight} in flight{sent}</small>"
 
 
-def _backfill(past: Past | None, now: Instant) -> str:
+def _backfill(past: BackfillSummary | None, now: Instant) -> str:
     if past is None:
         return "none"
     kind = {"Completed": "good", "Failed": "bad", "Running": "busy"}.get(past.phase, "")
@@ -153,7 +153,7 @@ def _backfill(past: Past | None, now: Instant) -> str:
     bar = f'<progress max="100" value="{percent}" aria-label="progress">{percent}%</progress>'
     left = ""
     if past.phase == "Running" and past.eta is not None and past.eta > now:
-        left = f", about {length((past.eta.ticks - now.ticks) // TICKS_PER_SECOND)} left"
+        left = f", about {format_duration((past.eta.ticks - now.ticks) // TICKS_PER_SECOND)} left"
     error = f"<small>last error: {_cut(past.error)}</small>" if past.error else ""
     return (
         f'<span class="{kind}">{escape(past.phase)}</span> {bar} {past.done}/{past.total}'
@@ -162,10 +162,10 @@ def _backfill(past: Past | None, now: Instant) -> str:
     )
 
 
-def _problems(row: Glance) -> str:
+def _problems(row: RuleSummary) -> str:
     held = ["<small>interval runs are suspended</small>"] if row.suspended else []
     told = (
-        f'<span class="bad">{_cut(each.message or each.reason)}</span>' for each in row.troubles
+        f'<span class="bad">{_cut(each.message or each.reason)}</span>' for each in row.problems
     )
     return "<br>".join([*told, *held])
 

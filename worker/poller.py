@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from summaryrule.instant import TICKS_PER_SECOND, Instant
-from summaryrule.observed import Operation
-from summaryrule.plan import Flying
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
+from summaryrule.planner.plan import RunningOperation
+from summaryrule.planner.types import Operation
 from worker.errors import Temporary, Throttled, WorkerError
 from worker.kube.store import Key
 from worker.ledger import Ledger
@@ -58,12 +58,12 @@ class Poller:
         self._clock = clock
         self._notify = notify
         self._pace = pace or Pace()
-        self._waits: dict[Key, tuple[Flying, ...]] = {}
+        self._waits: dict[Key, tuple[RunningOperation, ...]] = {}
         self._polled: set[str] = set()
         self._changed = asyncio.Event()
         self._news: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
-    def track(self, key: Key, flying: tuple[Flying, ...]) -> None:
+    def track(self, key: Key, flying: tuple[RunningOperation, ...]) -> None:
         """The rule waits for these operations now, and for no others."""
         if flying == self._waits.get(key, ()):
             return
@@ -111,12 +111,12 @@ class Poller:
             except TimeoutError:
                 return
 
-    def _delay(self, flying: Iterable[Flying]) -> float:
+    def _delay(self, flying: Iterable[RunningOperation]) -> float:
         now = Instant(self._clock.now())
         soonest = min(_wait(each, now) for each in flying)
         return min(max(soonest, self._pace.shortest), self._pace.longest)
 
-    def _waiting(self, database: str) -> dict[str, tuple[Key, Flying]]:
+    def _waiting(self, database: str) -> dict[str, tuple[Key, RunningOperation]]:
         return {
             flying.operation_id: (key, flying)
             for key, waits in self._waits.items()
@@ -124,7 +124,7 @@ class Poller:
             if flying.database == database
         }
 
-    async def _poll(self, database: str, waits: dict[str, tuple[Key, Flying]]) -> float:
+    async def _poll(self, database: str, waits: dict[str, tuple[Key, RunningOperation]]) -> float:
         """The seconds to wait at least before the next one."""
         if not waits:
             return 0.0
@@ -148,7 +148,7 @@ class Poller:
         longest = _LONGEST_PAUSE if isinstance(error, Throttled) else self._pace.longest
         return min(error.delay, longest) if isinstance(error, Temporary) else self._pace.longest
 
-    async def _ask(self, database: str, waits: dict[str, Flying]) -> dict[str, Operation]:
+    async def _ask(self, database: str, waits: dict[str, RunningOperation]) -> dict[str, Operation]:
         now = Instant(self._clock.now())
         recent = [i for i, flying in waits.items() if _age(flying, now) < _LATEST_FORM_SECONDS]
         answers = await self._kusto.operations(database, recent) if recent else {}
@@ -158,15 +158,15 @@ class Poller:
         return answers
 
 
-def _wait(flying: Flying, now: Instant) -> float:
+def _wait(flying: RunningOperation, now: Instant) -> float:
     """Seconds until the operation is worth a look; a tenth of its age where nothing is known."""
     age = _age(flying, now)
-    if flying.usual is None:
+    if flying.average_duration is None:
         return max(age * _SHARE_OF_AGE, _UNKNOWN)
-    due = flying.usual.ticks / TICKS_PER_SECOND * _EARLY
+    due = flying.average_duration.ticks / TICKS_PER_SECOND * _EARLY
     return max(due - age, age * _SHARE_WHEN_DUE)
 
 
-def _age(flying: Flying, now: Instant) -> float:
+def _age(flying: RunningOperation, now: Instant) -> float:
     since = flying.submitted_at
     return (now.ticks - since.ticks) / TICKS_PER_SECOND if since is not None else 0.0

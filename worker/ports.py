@@ -8,8 +8,8 @@
 from collections.abc import Iterable
 from typing import Any, Final, Literal, Protocol
 
-from summaryrule.observed import Operation
-from summaryrule.ownership import WORKER_MANAGER
+from summaryrule.planner.field_ownership import WORKER_MANAGER
+from summaryrule.planner.types import Operation
 
 Rule = dict[str, Any]
 """A SummaryRule as the API server's JSON has it, metadata and managedFields included."""

@@ -7,8 +7,8 @@ before; reading takes longer than deciding.
 from collections import OrderedDict
 from typing import Final
 
-from summaryrule.plan import MalformedError, read
-from summaryrule.v1 import SummaryRule, SummaryRuleStatus
+from summaryrule.api.v1 import SummaryRule, SummaryRuleStatus
+from summaryrule.planner.plan import MalformedError, parse_rule
 from worker.ports import Rule
 
 _REMEMBERED: Final = 64
@@ -42,7 +42,7 @@ class Reader:
         return (known and known.status) or SummaryRuleStatus()
 
     def _remember(self, rule: Rule) -> SummaryRule:
-        answer = read(rule)
+        answer = parse_rule(rule)
         self._known[id(rule)] = (rule, answer)
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)

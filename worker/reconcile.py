@@ -7,23 +7,23 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
-from summaryrule.actions import (
-    Action,
-    Announce,
+from summaryrule.admission.defaulting import read_status
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
+from summaryrule.api.v1 import FINALIZER
+from summaryrule.planner.conditions import SCHEDULE_CONDITION, DesiredCondition, merge_conditions
+from summaryrule.planner.criteria import Evaluate
+from summaryrule.planner.plan import MalformedError, Plan, plan
+from summaryrule.planner.types import (
     Cancel,
-    LookUpTag,
+    CheckIngestTag,
+    Effect,
+    EmitEvent,
+    Observations,
+    PlannerSettings,
     RecordStatus,
     SetFinalizer,
     Submit,
 )
-from summaryrule.conditions import OWNER, Wanted, merge
-from summaryrule.criteria import Evaluate
-from summaryrule.defaulting import read_status
-from summaryrule.instant import TICKS_PER_SECOND, Instant
-from summaryrule.observed import Observed
-from summaryrule.plan import MalformedError, Plan, plan
-from summaryrule.settings import Settings
-from summaryrule.v1 import FINALIZER
 from worker.berths import Berths
 from worker.errors import Ambiguous, Conflict, NotFound, Temporary
 from worker.execute import Executor
@@ -51,7 +51,7 @@ class Reconciler:
     poller: Poller
     executor: Executor
     clock: Clock
-    settings: Settings
+    settings: PlannerSettings
     evaluate: Evaluate
     tally: Tally
     reader: Reader
@@ -73,30 +73,30 @@ class Reconciler:
                 return None
             seen, now = self.ledger.observed(key), Instant(self.clock.now())
             planned = self._plan(rule, seen, now)
-            self.poller.track(key, planned.in_flight)
+            self.poller.track(key, planned.running_operations)
             self.tally.looked(rule, now)
             if not planned.actions:
-                return _seconds(planned.wake, now)
+                return _seconds(planned.requeue_at, now)
             with self.berths.at(self._endpoint(planned.actions), key) as has_berth:
                 if not has_berth:
                     return None
                 await self._attempt(key, rule, planned, seen)
         return 0.0
 
-    async def _attempt(self, key: Key, rule: Rule, planned: Plan, seen: Observed) -> None:
+    async def _attempt(self, key: Key, rule: Rule, planned: Plan, seen: Observations) -> None:
         """Carry the plan out; what comes of it, its time for a next look stands."""
         try:
             await self._carry_out(key, rule, planned.actions, seen)
         except Temporary as error:
-            error.deadline = _seconds(planned.wake, Instant(self.clock.now()))
+            error.deadline = _seconds(planned.requeue_at, Instant(self.clock.now()))
             raise
 
-    def _endpoint(self, actions: tuple[Action, ...]) -> str | None:
+    def _endpoint(self, actions: tuple[Effect, ...]) -> str | None:
         """Where the actions lead, if to Kusto."""
-        to_kusto = (each for each in actions if isinstance(each, Submit | LookUpTag | Cancel))
+        to_kusto = (each for each in actions if isinstance(each, Submit | CheckIngestTag | Cancel))
         return next((self.settings.endpoints.get(each.database) for each in to_kusto), None)
 
-    def _plan(self, rule: Rule, seen: Observed, now: Instant) -> Plan:
+    def _plan(self, rule: Rule, seen: Observations, now: Instant) -> Plan:
         try:
             return plan(self.reader.read(rule), seen, now, self.settings, self.evaluate)
         except MalformedError as error:
@@ -105,7 +105,7 @@ class Reconciler:
             return Plan(actions=_complaint(rule, why, now, is_news=is_news))
 
     async def _carry_out(
-        self, key: Key, rule: Rule, actions: tuple[Action, ...], seen: Observed
+        self, key: Key, rule: Rule, actions: tuple[Effect, ...], seen: Observations
     ) -> None:
         """Perform them and keep what was stored; a lost race is answered by reading again."""
         try:
@@ -128,7 +128,7 @@ class Reconciler:
         self.tally.forget(key)
 
 
-def _complaint(rule: Rule, why: str, now: Instant, *, is_news: bool) -> tuple[Action, ...]:
+def _complaint(rule: Rule, why: str, now: Instant, *, is_news: bool) -> tuple[Effect, ...]:
     """Say on the object that it cannot be read, once; nothing else of it is touched.
 
     The Event comes first: a field of the wrong type makes the API server (1.37) refuse every
@@ -140,15 +140,15 @@ def _complaint(rule: Rule, why: str, now: Instant, *, is_news: bool) -> tuple[Ac
         held = FINALIZER in metadata.get("finalizers", ())
         return (SetFinalizer(present=False),) if held else ()
     status = read_status(rule)
-    said = any(c.type == OWNER and c.message == why for c in status.conditions)
+    said = any(c.type == SCHEDULE_CONDITION and c.message == why for c in status.conditions)
     if said:
         return ()
-    event = (Announce("Warning", "Malformed", why),) if is_news else ()
+    event = (EmitEvent("Warning", "Malformed", why),) if is_news else ()
     if rule.get("status") and status == type(status)():
         return event
-    wanted = Wanted(OWNER, False, "Malformed", why)  # noqa: FBT003
+    wanted = DesiredCondition(SCHEDULE_CONDITION, False, "Malformed", why)  # noqa: FBT003
     generation = int(metadata.get("generation", 0))
-    merged = merge(status.conditions, [wanted], generation=generation, now=now)
+    merged = merge_conditions(status.conditions, [wanted], generation=generation, now=now)
     return (*event, RecordStatus(status.model_copy(update={"conditions": merged})))
 
 

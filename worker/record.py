@@ -6,19 +6,26 @@ caller's to answer by reading again.
 
 from typing import Any
 
-from summaryrule.actions import (
-    AdvanceSpec,
-    DropActs,
+from summaryrule.api.v1 import FINALIZER, dump
+from summaryrule.planner.field_ownership import without_range_ownership
+from summaryrule.planner.types import (
     RecordStatus,
+    ReleaseFieldOwnership,
+    RemoveAnnotations,
     RemoveBackfill,
     SetFinalizer,
-    YieldOwnership,
+    UpdateSpecCursor,
 )
-from summaryrule.ownership import yielded
-from summaryrule.v1 import FINALIZER, dump
 from worker.ports import Rule, Rules
 
-Write = RecordStatus | AdvanceSpec | YieldOwnership | RemoveBackfill | SetFinalizer | DropActs
+Write = (
+    RecordStatus
+    | UpdateSpecCursor
+    | ReleaseFieldOwnership
+    | RemoveBackfill
+    | SetFinalizer
+    | RemoveAnnotations
+)
 
 
 async def record(rules: Rules, rule: Rule, action: Write) -> Rule:
@@ -31,18 +38,22 @@ async def record(rules: Rules, rule: Rule, action: Write) -> Rule:
 def patch(rule: Rule, action: Write) -> dict[str, Any]:
     """The merge patch of a write to the main resource (RFC 7386: null removes)."""
     match action:
-        case AdvanceSpec():
+        case UpdateSpecCursor():
             cursor = {"start": str(action.start), "operationId": action.operation_id}
             return {"spec": {"backfill": cursor}}
         case RemoveBackfill():
             return {"spec": {"backfill": None}, **_finalizers(rule, present=False)}
         case SetFinalizer():
             return _finalizers(rule, present=action.present)
-        case DropActs():
+        case RemoveAnnotations():
             return {"metadata": {"annotations": dict.fromkeys(action.names)}}
-        case YieldOwnership():
+        case ReleaseFieldOwnership():
             return {
-                "metadata": {"managedFields": yielded(rule["metadata"].get("managedFields", []))}
+                "metadata": {
+                    "managedFields": without_range_ownership(
+                        rule["metadata"].get("managedFields", [])
+                    )
+                }
             }
     raise TypeError(f"no patch for {type(action).__name__}")
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from kubernetes.aio.client.api_client import ApiClient
 
-from summaryrule.settings import Settings
+from summaryrule.planner.types import PlannerSettings
 from worker.berths import Berths, share
 from worker.board import Board
 from worker.clock import SystemClock
@@ -62,7 +62,7 @@ async def run(options: argparse.Namespace, environ: Mapping[str, str]) -> None:
         ValueError: options that cannot be used; the message says what to write.
         Refused: no API server, or no credential, is configured.
     """
-    settings = Settings(
+    settings = PlannerSettings(
         endpoints=parse_endpoints(
             options.kusto_endpoint, allow_plain_http=options.allow_plain_http
         ),
@@ -85,7 +85,7 @@ class _Worker:
     def __init__(
         self,
         options: argparse.Namespace,
-        settings: Settings,
+        settings: PlannerSettings,
         api: Api,
         kusto: KustoCommands,
         *,
@@ -193,7 +193,7 @@ async def _connected(environ: Mapping[str, str]) -> AsyncIterator[ApiClient]:
 async def _kusto(
     options: argparse.Namespace,
     environ: Mapping[str, str],
-    settings: Settings,
+    settings: PlannerSettings,
     clock: Clock,
     metrics: Metrics,
 ) -> AsyncIterator[KustoCommands]:

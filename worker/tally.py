@@ -6,16 +6,16 @@ counted when it is recorded, not when it is hoped for.
 
 from collections.abc import Iterable
 
-from summaryrule.instant import TICKS_PER_SECOND, Instant
-from summaryrule.request import is_active
-from summaryrule.v1 import (
+from summaryrule.api.backfill_request import is_active
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
+from summaryrule.api.v1 import (
     BackfillStatus,
     ScheduleStatus,
     SummaryRule,
     SummaryRuleStatus,
     WindowStatus,
 )
-from summaryrule.windows import count, floor
+from summaryrule.api.windows import count_windows, floor
 from worker.kube.store import Key, key_of
 from worker.metrics import Metrics
 from worker.ports import Rule
@@ -107,7 +107,7 @@ def _remaining(rule: SummaryRule, now: Instant) -> int | None:
     interval = rule.spec.interval
     due_until = floor(now.plus(-rule.spec.ingestion_delay.ticks), interval)
     begins = max(due_until, floor(backfill.requested_start, interval))
-    return max(left - count(begins, backfill.requested_end, interval), 0)
+    return max(left - count_windows(begins, backfill.requested_end, interval), 0)
 
 
 def _seconds(ticks: int) -> float:

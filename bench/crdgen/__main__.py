@@ -24,7 +24,7 @@ from crdgen.load import model
 from crdgen.reading import documents
 
 HERE = Path(__file__).parent
-MODEL = "summaryrule.v1:SummaryRule"
+MODEL = "summaryrule.api.v1:SummaryRule"
 
 
 @dataclass(frozen=True, slots=True)

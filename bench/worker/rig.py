@@ -19,7 +19,7 @@ from azure.kusto.data import KustoClient, KustoConnectionStringBuilder
 from prometheus_client.parser import text_string_to_metric_families
 
 from devstack.stack import Stack
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 from worker.kube.api import Api
 from worker.kube.connection import connect
 from worker.kube.resource import SUMMARY_RULES

@@ -8,8 +8,8 @@ from typing import Any, Final
 from azure.kusto.data import KustoClient
 
 from devstack.demo.rules import HOUR, SUMMARY, direct_query
-from summaryrule.instant import Instant
-from summaryrule.windows import Window, floor
+from summaryrule.api.instant import Instant
+from summaryrule.api.windows import Window, floor
 
 _COLUMNS: Final = ("Timestamp", "Verb", "Resource", "Code", "Samples", "Requests")
 Row = tuple[Any, ...]

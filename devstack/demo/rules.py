@@ -6,9 +6,9 @@ from typing import Any, Final
 import yaml
 
 from devstack.demo.telemetry import TABLE
-from summaryrule.duration import Duration
-from summaryrule.instant import TICKS_PER_DAY, Instant
-from summaryrule.windows import Tiles, floor, tile
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import TICKS_PER_DAY, Instant
+from summaryrule.api.windows import WindowSequence, floor, windows_between
 
 NAME: Final = "api-requests-hourly"
 SUMMARY: Final = "ApiserverRequestsHourly"
@@ -35,10 +35,10 @@ def good(now: Instant) -> dict[str, Any]:
     return _rule(NAME, "1h", {"start": str(start), "end": str(start.plus(72 * HOUR.ticks))})
 
 
-def windows(rule: dict[str, Any]) -> Tiles:
+def windows(rule: dict[str, Any]) -> WindowSequence:
     """The windows that the rule's backfill asks for."""
     backfill = rule["spec"]["backfill"]
-    return tile(Instant.parse(backfill["start"]), Instant.parse(backfill["end"]), HOUR)
+    return windows_between(Instant.parse(backfill["start"]), Instant.parse(backfill["end"]), HOUR)
 
 
 def backwards(now: Instant) -> dict[str, Any]:

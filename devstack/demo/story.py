@@ -14,8 +14,8 @@ from devstack.demo.comparison import compare
 from devstack.demo.screen import Bar, Screen
 from devstack.folder import Folder
 from devstack.stack import Stack
-from summaryrule.instant import Instant
-from summaryrule.windows import Tiles, Window, floor, tile
+from summaryrule.api.instant import Instant
+from summaryrule.api.windows import Window, WindowSequence, floor, windows_between
 
 _DEADLINE: Final = 180.0
 _BEAT: Final = 0.2
@@ -109,7 +109,7 @@ class _Story:
         if "Warning: spec.backfill.start: aligned" not in answer.output:
             raise DemoError("admission did not say that it aligned the range")
 
-    def _run_backfill(self, rule: dict[str, Any], windows: Tiles) -> None:
+    def _run_backfill(self, rule: dict[str, Any], windows: WindowSequence) -> None:
         total = len(windows)
         self.screen.step(
             "Watch its windows complete; re-apply the manifest and kill the worker on the way"
@@ -167,7 +167,7 @@ class _Story:
         pid = self.stack.kill("worker")
         self.screen.say(f"kill -9 {pid} (the worker); its pod starts it again")
 
-    def _check(self, windows: Tiles) -> str:
+    def _check(self, windows: WindowSequence) -> str:
         self.screen.step("Compare the summary with a direct query over the raw table, row by row")
         scheduled = self._scheduled()
         result = compare(self.kusto, self.database, [*windows, *scheduled])
@@ -186,7 +186,7 @@ class _Story:
             schedule = self.cluster.rule().get("status", {}).get("schedule", {})
             if "lastDone" in schedule and "inFlight" not in schedule:
                 first = _hour(self.began, -1)
-                return list(tile(first, Instant.parse(schedule["lastDone"]), rules.HOUR))
+                return list(windows_between(first, Instant.parse(schedule["lastDone"]), rules.HOUR))
             time.sleep(_BEAT)
         raise DemoError(f"the schedule did not run its window in {_DEADLINE:.0f} s")
 

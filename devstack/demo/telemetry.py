@@ -18,7 +18,7 @@ from typing import Final
 from azure.kusto.data import KustoClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from summaryrule.instant import TICKS_PER_SECOND, Instant
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 
 METRIC: Final = "apiserver_request_total"
 TABLE: Final = "ApiserverRequestTotal"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from summaryrule.violation import invalid
+from summaryrule.api.field_errors import invalid
 from tests.chart.helm import CHART, Helm, Object, only
 from webhook import metrics as webhook_metrics
 from worker import metrics as worker_metrics

@@ -17,7 +17,7 @@ import pytest
 from azure.kusto.data import KustoClient, KustoConnectionStringBuilder
 
 from devstack.stack import Stack
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 from tests.chart.admission import steady_admission
 from tests.chart.helm import CHART, RELEASE, Checker, Helm, laptop
 from tests.chart.remains import remains

@@ -7,9 +7,9 @@ times in what it shows stand for any time.
 import re
 from collections.abc import Callable, Sequence
 
-from summaryrule.duration import Duration
-from summaryrule.instant import Instant
-from summaryrule.windows import floor
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import Instant
+from summaryrule.api.windows import floor
 
 TOLD = Instant.parse("2026-11-24T06:00:00Z")
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,7})?Z"

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 from tests.docs.blocks import ELSEWHERE, Block, blocks, pages
 from tests.docs.clock import moved
 

@@ -13,7 +13,7 @@ import pytest
 from azure.kusto.data import KustoClient, KustoConnectionStringBuilder
 
 from devstack.stack import Stack
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 from tests.docs import sample
 from tests.docs.blocks import ELSEWHERE, Block, blocks, indented, pages
 from tests.docs.clock import moved

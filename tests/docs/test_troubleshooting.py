@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import get_args
 
-from summaryrule.v1 import Phase
+from summaryrule.api.v1 import Phase
 from tests.docs.shell import ROOT
 
 PAGE = ROOT / "docs" / "troubleshooting.md"
@@ -19,7 +19,7 @@ _WORD = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z]+)*")
 # Which argument of each is a reason.
 CONDITIONS = {"Wanted": 2, "Condition": 2}
 HOLDS = {"Held": 0}
-EVENTS = {"Announce": 1}
+EVENTS = {"EmitEvent": 1}
 # What `holds` calls it on the way to the condition.
 RENAMED = {"CriteriaNotMatched": "CriteriaNotMet"}
 TYPES = {"Normal", "Warning"}  # of Events

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 
 from devstack.stack import Stack
-from summaryrule.instant import Instant
-from summaryrule.ownership import WORKER_MANAGER, yielded
+from summaryrule.api.instant import Instant
+from summaryrule.planner.field_ownership import WORKER_MANAGER, without_range_ownership
 from tests.e2e.admin import way_to
 from tests.e2e.kubectl import WORKER
 
@@ -37,7 +37,7 @@ class Hand:
         """
         self._write(name, {"spec": {"backfill": {"start": str(start), "operationId": operation}}})
         metadata = self.get(name)["metadata"]
-        entries = yielded(metadata["managedFields"])
+        entries = without_range_ownership(metadata["managedFields"])
         version = metadata["resourceVersion"]
         self._write(name, {"metadata": {"managedFields": entries, "resourceVersion": version}})
 

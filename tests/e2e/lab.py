@@ -17,9 +17,9 @@ from typing import Any
 from azure.kusto.data import KustoClient
 
 from devstack.stack import Stack
-from summaryrule.duration import Duration
-from summaryrule.instant import TICKS_PER_SECOND, Instant
-from summaryrule.windows import floor, tile
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
+from summaryrule.api.windows import floor, windows_between
 from tests.e2e.api import RULES, Api
 
 HOUR = Duration.parse("1h")
@@ -149,7 +149,7 @@ class Lab:
     def off(self, start: Instant, end: Instant) -> tuple[int, int]:
         """How many windows' rows are missing, and how many are there too often."""
         stored, expected = self.summary(), self.direct(start, end)
-        assert len(expected) == len(tile(start, end, HOUR))
+        assert len(expected) == len(windows_between(start, end, HOUR))
         return (expected - stored).total(), (stored - expected).total()
 
     def assert_exactly_once(self, start: Instant, end: Instant) -> None:

@@ -17,7 +17,7 @@ import pytest
 from devstack import binaries
 from devstack.binaries import CHECKERS
 from devstack.stack import Stack
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 from tests.chart.helm import Helm
 from tests.e2e.hand import Hand, hand_on
 from tests.e2e.kubectl import RESOURCE, Kubectl, Said, at_path, side_by_side

@@ -1,4 +1,4 @@
-"""CEL in the CRD and the Python of `summaryrule.schema` are one reading of the same rules.
+"""CEL in the CRD and the Python of `summaryrule.api.schema_validation` are one reading of the same rules.
 
 Generated specs are created on a real API server, as dry runs with no webhook in the way, and judged
 in Python: the verdict must be the same and the words too. `make prove-agreement` asks for more.
@@ -18,7 +18,7 @@ import yaml
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from summaryrule.schema import schema
+from summaryrule.api.schema_validation import validate_schema
 from tests.crdgen.differential.server import Answer, Server
 from tests.domain.laws.strategies import (
     durations_and_near_misses,
@@ -136,7 +136,7 @@ def server(client: Server, crd: Json) -> tuple[Server, str]:
 
 def differing(answer: Answer, manifest: Json, old: Json | None) -> str:
     """How the server and Python differ on an object, if they do."""
-    ours = sorted(map(str, schema(manifest, old)))
+    ours = sorted(map(str, validate_schema(manifest, old)))
     if answer.accepted:
         return f"only Python refuses: {ours}" if ours else ""
     theirs = sorted(cause for cause in answer.causes if not cause.startswith(NOWHERE))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 from tests.e2e.faults import Faults, fault
 from tests.e2e.kills import survive
 from tests.e2e.lab import Lab, backfill, hours_ago

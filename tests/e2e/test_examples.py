@@ -17,9 +17,9 @@ import yaml
 from azure.kusto.data import KustoClient
 
 from devstack.stack import Stack
-from summaryrule.duration import Duration
-from summaryrule.instant import Instant
-from summaryrule.windows import floor
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import Instant
+from summaryrule.api.windows import floor
 from tests.chart.helm import CHART, RELEASE, Helm
 from tests.docs import sample
 from tests.docs.sample import DAY, HOUR, Rows

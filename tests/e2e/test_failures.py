@@ -11,15 +11,15 @@ import pytest
 from azure.kusto.data import KustoClient, KustoConnectionStringBuilder
 
 from devstack.stack import Stack
-from summaryrule.instant import TICKS_PER_SECOND, Instant
-from summaryrule.windows import tile
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
+from summaryrule.api.windows import windows_between
 from tests.e2e.api import RULES, Etcd
 from tests.e2e.faults import Faults, fault, faults_at
 from tests.e2e.lab import HOUR, Lab, backfill, hours_ago, now
 from tests.e2e.scene import Scene
 
 START, END = hours_ago(5), hours_ago(2)
-WINDOWS = len(tile(START, END, HOUR))
+WINDOWS = len(windows_between(START, END, HOUR))
 FIRST = f"{START}"
 LONG = 6.0
 """Seconds of an operation that is to be in flight while a person acts."""

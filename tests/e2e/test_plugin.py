@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 from tests.e2e.lab import Lab, hours_ago
 
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import yaml
 
-from summaryrule.instant import Instant
-from summaryrule.validation import review
+from summaryrule.admission.validation import review
+from summaryrule.api.instant import Instant
 from tests.webhook.reviews import NOW, WORKER, Json, rule
 from webhook.admission import Policy
 from webhook.expression import problem

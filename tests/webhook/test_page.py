@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from summaryrule import rules
-from summaryrule.case import Case
-from summaryrule.caution import CAUTIONS
-from summaryrule.defaulting import default
-from summaryrule.instant import Instant
-from summaryrule.rules import Rule
-from summaryrule.validation import CHECKS
+from summaryrule.admission.context import AdmissionContext
+from summaryrule.admission.defaulting import apply_defaults
+from summaryrule.admission.validation import CHECKS
+from summaryrule.admission.warnings import CAUTIONS
+from summaryrule.api import validation_rules
+from summaryrule.api.instant import Instant
+from summaryrule.api.validation_rules import ValidationRule
 from tests.webhook.page import PAGE, Example, examples
 from tests.webhook.reviews import NOW, WORKER, as_go_writes, review, rule
 from webhook.admission import Policy, mutate, validate
@@ -41,7 +41,9 @@ def test_the_page_shows_what_is_said(example: Example) -> None:
 
 
 @pytest.mark.parametrize("functions", [CHECKS, CAUTIONS], ids=["checks", "cautions"])
-def test_every_check_and_caution_has_an_example(functions: Sequence[Callable[[Case], Any]]) -> None:
+def test_every_check_and_caution_has_an_example(
+    functions: Sequence[Callable[[AdmissionContext], Any]],
+) -> None:
     cases = [_case(example) for example in EXAMPLES]
     shown = {each.__name__ for each in functions for case in cases if _finds(each, case)}
     assert shown == {each.__name__ for each in functions} - OF_STORED_RULES
@@ -49,20 +51,22 @@ def test_every_check_and_caution_has_an_example(functions: Sequence[Callable[[Ca
 
 def test_every_rule_of_the_schema_has_an_example() -> None:
     shown = "\n".join(example.shown for example in EXAMPLES)
-    names = {name for name, value in vars(rules).items() if isinstance(value, Rule)}
+    names = {
+        name for name, value in vars(validation_rules).items() if isinstance(value, ValidationRule)
+    }
     assert names == SENTENCES.keys()
     assert [name for name, words in SENTENCES.items() if words not in shown] == []
 
 
-def _case(example: Example) -> Case:
+def _case(example: Example) -> AdmissionContext:
     """As `/validate` gets it: as defaulted, but where the page says that nobody did that."""
     made, now = example.rule, Instant.parse(NOW)
     if not example.shown.startswith("The ") or example.is_refused:
-        made = default(None, made, user="alice", worker=WORKER, now=now).object
-    return Case({}, made, "alice", now, problem)
+        made = apply_defaults(None, made, user="alice", worker=WORKER, now=now).object
+    return AdmissionContext({}, made, "alice", now, problem)
 
 
-def _finds(function: Callable[[Case], Any], case: Case) -> bool:
+def _finds(function: Callable[[AdmissionContext], Any], case: AdmissionContext) -> bool:
     found = function(case)
     return bool(list(found) if isinstance(found, Iterator) else found)
 

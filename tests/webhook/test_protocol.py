@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 from tests.webhook.reviews import NOW, WORKER, as_go_writes, review, rule
 from webhook.admission import Judgement, Policy, mutate, validate
 from webhook.endpoint import MOST_BYTES, Endpoint

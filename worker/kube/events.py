@@ -11,7 +11,7 @@ import logging
 from collections import OrderedDict
 from typing import Any, Final
 
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 from worker.errors import Conflict, NotFound, WorkerError
 from worker.kube.api import MERGE_PATCH, Api
 from worker.kube.resource import EVENTS

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
-from summaryrule.kql import quote
-from summaryrule.observed import Operation
+from summaryrule.kql import quote_name
+from summaryrule.planner.types import Operation
 from worker.errors import Ambiguous, Refused
 from worker.kusto.records import operation
 from worker.kusto.service import Row, Service
@@ -66,7 +66,7 @@ class KustoCommands:
     async def has_tag(self, database: str, table: str, tag: str) -> bool:
         """Whether any extent of ``table`` carries ``tag``, whole."""
         literal = tag.replace("\\", "\\\\").replace("'", "\\'")
-        text = f".show table {quote(table)} extents where tags has '{literal}'"
+        text = f".show table {quote_name(table)} extents where tags has '{literal}'"
         rows = await self._or_nothing("tags", database, text)
         return any(tag in _tags(row.get("Tags")) for row in rows)
 

@@ -3,9 +3,9 @@
 import re
 from typing import Any, Final
 
-from summaryrule.duration import Duration
-from summaryrule.instant import Instant, InvalidInstantError
-from summaryrule.observed import Operation
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import Instant, InvalidInstantError
+from summaryrule.planner.types import Operation
 from worker.kusto.sentences import sentence
 
 _TIMESPAN: Final = re.compile(r"(?:(\d+)\.)?(\d+):(\d\d):(\d\d)(?:\.(\d{1,7}))?")

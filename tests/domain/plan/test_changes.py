@@ -2,9 +2,9 @@
 
 import pytest
 
-from summaryrule import flight
-from summaryrule.instant import Instant
-from summaryrule.v1 import REQUESTED_BY
+from summaryrule.api.instant import Instant
+from summaryrule.api.v1 import REQUESTED_BY_ANNOTATION
+from summaryrule.planner import window_execution
 from tests.domain.manifests import Json, rule, span, stored
 from tests.domain.plan.world import FIRST, HOUR, World, backfilling, hours
 
@@ -364,9 +364,9 @@ def test_an_unanswered_submit_keeps_its_bounds_however_the_interval_is_edited_la
     world.edit(**CHANGES["body"])
     world.settle()
     (lost,) = world.backfill.failed
-    assert lost.error == flight.UNANSWERED
+    assert lost.error == window_execution.OUTCOME_UNKNOWN
     assert (world.backfill.phase, world.backfill.reason) == ("Failed", "SpecChanged")
-    assert world.backfill.last_error == flight.UNANSWERED
+    assert world.backfill.last_error == window_execution.OUTCOME_UNKNOWN
     world.edit(interval="30m")
     world.settle()
     world.annotate(backfill_retry="all")
@@ -405,7 +405,7 @@ def test_a_text_that_is_put_back_leaves_no_window_without_a_word() -> None:
     world.edit(**CHANGES["body"])
     world.settle()
     assert world.backfill.in_flight
-    assert [window.error for window in world.backfill.failed] == [flight.UNANSWERED]
+    assert [window.error for window in world.backfill.failed] == [window_execution.OUTCOME_UNKNOWN]
     world.edit(body=before)
     world.settle()
     assert (world.backfill.phase, world.backfill.reason) == ("Failed", "WindowFailed")
@@ -457,7 +457,7 @@ def test_a_retry_of_one_of_several_windows_after_an_edit_sends_that_one_alone() 
     world.settle()
     assert [each.start for each in world.kusto.submits[3:]] == hours(1)
     assert [str(window.start) for window in world.backfill.failed] == [hours(2)[1]]
-    assert world.raw["metadata"]["annotations"].keys() == {REQUESTED_BY}
+    assert world.raw["metadata"]["annotations"].keys() == {REQUESTED_BY_ANNOTATION}
     world.annotate(backfill_retry="all")
     _go(world)
     assert world.kusto.starts == hours(6)
@@ -473,7 +473,7 @@ def test_a_retry_after_an_edit_that_names_no_window_is_taken_away_and_told_of() 
     world.annotate(backfill_retry="2026-11-20T09:00:00Z")
     world.settle()
     assert world.events[-1] == "ActIgnored"
-    assert world.raw["metadata"]["annotations"].keys() == {REQUESTED_BY}
+    assert world.raw["metadata"]["annotations"].keys() == {REQUESTED_BY_ANNOTATION}
 
 
 def test_a_retry_that_waits_for_the_backfill_sends_no_refused_window_over_and_over() -> None:

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from summaryrule.duration import Duration
-from summaryrule.instant import Instant
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import Instant
 from tests.domain.manifests import Json, rule, span, stored
 from tests.domain.plan.world import FIRST, HOUR, SETTINGS, World, hours
 
@@ -180,8 +180,8 @@ def test_a_window_is_asked_about_in_the_database_that_it_was_sent_to() -> None:
     world.kusto.is_slow = True
     world.settle()
     world.edit(database="Other")
-    [flying] = world.settle().in_flight
+    [flying] = world.settle().running_operations
     assert flying.database == "Telemetry"
     world.settings = replace(SETTINGS, endpoints={"Other": "http://k", "Elsewhere": "http://e"})
-    [flying] = world.settle().in_flight
+    [flying] = world.settle().running_operations
     assert flying.database == "Other"

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from summaryrule.instant import Instant
-from summaryrule.v1 import SKIPPED_LIMIT
+from summaryrule.api.instant import Instant
+from summaryrule.api.v1 import SKIPPED_LIMIT
 from tests.domain.manifests import rule, span, stored
 from tests.domain.plan.effort import calls
 from tests.domain.plan.world import World, backfilling, hours
@@ -47,7 +47,7 @@ def test_a_year_of_minutes_to_catch_up_costs_no_more_than_an_hour() -> None:
         world.kusto.is_slow = True
         world.settle()
         assert len(world.kusto.in_progress) == world.settings.interval_in_flight
-        due = world.plan().due
+        due = world.plan().due_windows
         assert due is not None
         assert due.start == Instant.parse(cursor).plus(4 * 600_000_000)
     assert cost[0] <= cost[1] * 1.05

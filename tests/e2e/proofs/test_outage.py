@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from devstack.stack import Stack
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 from tests.e2e.api import RULES
 from tests.e2e.candidates import Candidate, candidates
 from tests.e2e.faults import Faults, fault

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import pytest
 
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 from tests.e2e.faults import Faults, fault
 from tests.e2e.lab import Lab, backfill, hours_ago
 from tests.e2e.proofs.say import say

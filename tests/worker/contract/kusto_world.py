@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import httpx
 
-from summaryrule.kql import quote
+from summaryrule.kql import quote_name
 from tests.worker.simulation.fates import Fates
 from tests.worker.simulation.kusto import MemoryKusto, Outcome, World
 from tests.worker.simulation.virtual import VirtualClock
@@ -20,7 +20,7 @@ NO_ROWS = "print Value = 1 | where Value == 2"
 
 def append(table: str, token: str, query: str = "print Value = 1") -> str:
     return (
-        f".set-or-append async {quote(table)} with (extend_schema=true, "
+        f".set-or-append async {quote_name(table)} with (extend_schema=true, "
         f"""tags='["ingest-by:{token}"]', ingestIfNotExists='["{token}"]', """
         f"creationTime='2026-01-01T00:00:00Z') <| {query}"
     )
@@ -79,7 +79,7 @@ class EmulatorWorld:
         self.kusto = kusto
 
     async def rows(self, table: str) -> int:
-        text = f".show table {quote(table)} extents"
+        text = f".show table {quote_name(table)} extents"
         rows = await self._service.call("test", DATABASE, text)
         return sum(row["RowCount"] for row in rows)
 

@@ -3,7 +3,7 @@
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 from worker.metrics import Metrics
 from worker.reader import Reader
 from worker.tally import Tally

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from summaryrule.settings import Settings
+from summaryrule.planner.types import PlannerSettings
 from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.kube import MemoryEvents, MemoryRules, MemoryWatch
 from tests.worker.simulation.kusto import MemoryKusto, World
@@ -60,7 +60,7 @@ async def windows_after(seconds: float, endpoints: dict[str, str]) -> int:
     store, ledger, reader = Store(queue.add), Ledger(), Reader()
     kusto, rules = HalfHung(world), MemoryRules(cluster)
     poller = Poller(kusto, ledger, clock, queue.add)
-    settings = Settings(endpoints=endpoints)
+    settings = PlannerSettings(endpoints=endpoints)
     reconciler = Reconciler(
         rules,
         store,

@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from summaryrule.actions import Submit
-from summaryrule.observed import Observed
-from summaryrule.v1 import WindowStatus
+from summaryrule.api.v1 import WindowStatus
+from summaryrule.planner.types import Observations, Submit
 from tests.domain.manifests import NOW
 from tests.worker.loop.test_a_hung_endpoint import Yes, rule
 from tests.worker.simulation.cluster import Cluster
@@ -85,8 +84,8 @@ def test_a_submit_that_waited_while_its_rule_was_deleted_never_leaves() -> None:
         for _ in range(5):
             place.store.replace({KEY: place.planned_on})
             with pytest.raises(Conflict, match="edited or deleted"):
-                await executor.perform(place.planned_on, [submit], Observed())
+                await executor.perform(place.planned_on, [submit], Observations())
 
     run_virtually(story())
     assert world.submitted == []
-    assert ledger.observed(KEY).unanswered == ""
+    assert ledger.observed(KEY).endpoint_error == ""

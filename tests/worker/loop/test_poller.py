@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import pytest
 
-from summaryrule.duration import Duration
-from summaryrule.instant import Instant
-from summaryrule.observed import Operation
-from summaryrule.plan import Flying
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import Instant
+from summaryrule.planner.plan import RunningOperation
+from summaryrule.planner.types import Operation
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
 from worker.errors import Throttled, Unreachable, WorkerError
 from worker.kube.store import Key
@@ -63,7 +63,7 @@ def told_after(error: WorkerError, until: float) -> float:
             told.set()
 
         poller = Poller(Failing(error, until), Ledger(), clock, notify)
-        poller.track(KEY, (Flying("Down", "op", Instant(clock.now())),))
+        poller.track(KEY, (RunningOperation("Down", "op", Instant(clock.now())),))
         running = asyncio.create_task(poller.run())
         await told.wait()
         running.cancel()
@@ -93,7 +93,7 @@ def polls_of(seconds: float, usual: str | None, *, until: float) -> list[float]:
         kusto = Failing(Throttled("", 0.0), 0.0, ends=seconds)
         poller = Poller(kusto, Ledger(), clock, lambda _key: None)
         known = None if usual is None else Duration.parse(usual)
-        poller.track(KEY, (Flying("Down", "op", Instant(clock.now()), known),))
+        poller.track(KEY, (RunningOperation("Down", "op", Instant(clock.now()), known),))
         running = asyncio.create_task(poller.run())
         await asyncio.sleep(until)
         running.cancel()
@@ -130,10 +130,10 @@ def test_a_short_operation_is_not_kept_waiting_by_a_long_one_of_its_database() -
         kusto = Failing(Throttled("", 0.0), 0.0, ends=1e9)
         poller = Poller(kusto, Ledger(), clock, lambda _key: None)
         long, short = Duration.parse("1h"), Duration.parse("1s")
-        poller.track(KEY, (Flying("Down", "long", Instant(clock.now()), long),))
+        poller.track(KEY, (RunningOperation("Down", "long", Instant(clock.now()), long),))
         running = asyncio.create_task(poller.run())
         await asyncio.sleep(1)
-        poller.track(("n", "s"), (Flying("Down", "short", Instant(clock.now()), short),))
+        poller.track(("n", "s"), (RunningOperation("Down", "short", Instant(clock.now()), short),))
         await asyncio.sleep(2)
         running.cancel()
         return kusto.asked

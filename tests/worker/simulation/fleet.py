@@ -10,7 +10,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from summaryrule.settings import Settings
+from summaryrule.planner.types import PlannerSettings
 from summaryrule.shards import shard_of
 from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.kube import MemoryLeases, MemoryWatch
@@ -52,7 +52,7 @@ class Town:
     leases: MemoryLeases
     rules: Rules
     kusto: Kusto
-    settings: Settings
+    settings: PlannerSettings
     witness: Witness
     metrics: Metrics
     lag: Callable[[], float]

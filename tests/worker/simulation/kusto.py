@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
 
-from summaryrule.duration import Duration
-from summaryrule.instant import TICKS_PER_SECOND, Instant
-from summaryrule.observed import Operation
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
+from summaryrule.planner.types import Operation
 from tests.worker.simulation.fates import Fates
 from worker.errors import Refused
 from worker.ports import Clock

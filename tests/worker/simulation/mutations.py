@@ -10,11 +10,10 @@ from dataclasses import replace
 from typing import Any, Final
 
 from summaryrule import kql
-from summaryrule.actions import Action, RecordStatus, Submit
-from summaryrule.identity import spec_hash
-from summaryrule.observed import Observed, Operation
-from summaryrule.reading import MalformedError, read
-from summaryrule.v1 import SummaryRuleStatus, WindowStatus
+from summaryrule.api.backfill_request import spec_hash
+from summaryrule.api.unstructured import MalformedError, parse_rule
+from summaryrule.api.v1 import SummaryRuleStatus, WindowStatus
+from summaryrule.planner.types import Effect, Observations, Operation, RecordStatus, Submit
 from tests.worker.simulation.fleet import Parts
 from worker.execute import Executor, Permission
 from worker.ports import Kusto, Rule
@@ -25,7 +24,7 @@ _TAGS: Final = re.compile(r""", tags='\[.*?\]', ingestIfNotExists='\[.*?\]'""")
 class SubmitsFirst(Executor):
     """Without the intent: a window is submitted first, and recorded with its answer."""
 
-    async def perform(self, rule: Rule, actions: Sequence[Action], seen: Observed) -> Rule:
+    async def perform(self, rule: Rule, actions: Sequence[Effect], seen: Observations) -> Rule:
         early = []
         for action in actions:
             if isinstance(action, RecordStatus):
@@ -35,14 +34,14 @@ class SubmitsFirst(Executor):
 
     @staticmethod
     def _submit_of(rule: Rule, window: WindowStatus) -> Submit:
-        spec = read(rule).spec
+        spec = parse_rule(rule).spec
         return Submit(
-            window, spec.database, kql.command(spec, window.window, {}, token=window.token)
+            window, spec.database, kql.append_command(spec, window.window, {}, token=window.token)
         )
 
 
 def _new_intents(rule: Rule, status: SummaryRuleStatus) -> list[WindowStatus]:
-    before = {window.token for window in _flying(read(rule).status or SummaryRuleStatus())}
+    before = {window.token for window in _flying(parse_rule(rule).status or SummaryRuleStatus())}
     return [window for window in _flying(status) if window.token not in before]
 
 
@@ -91,7 +90,7 @@ def without_hash(rule: Rule) -> Rule:
     if past is None:
         return rule
     try:
-        return _with_backfill(rule, {**past, "specHash": spec_hash(read(rule).spec)})
+        return _with_backfill(rule, {**past, "specHash": spec_hash(parse_rule(rule).spec)})
     except MalformedError:
         return rule
 

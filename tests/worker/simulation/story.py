@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-from summaryrule.instant import Instant
-from summaryrule.settings import Settings
+from summaryrule.api.instant import Instant
+from summaryrule.planner.types import PlannerSettings
 from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.fates import Fates
 from tests.worker.simulation.fleet import Parts, Town, Worker
@@ -30,7 +30,7 @@ _QUIET: Final = 600.0
 _PATIENCE: Final = 300.0
 _RESTLESS: Final = 0.15
 """The chance, each time, that a worker of a shared schedule goes for good: its shards move."""
-_SETTINGS: Final = Settings(endpoints={DATABASE: "http://127.0.0.1:8080"})
+_SETTINGS: Final = PlannerSettings(endpoints={DATABASE: "http://127.0.0.1:8080"})
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from summaryrule.instant import TICKS_PER_SECOND
+from summaryrule.api.instant import TICKS_PER_SECOND
 from tests.worker.contract.kusto_world import DATABASE, append
 from tests.worker.contract.rules_world import NAMESPACE, rule
 from tests.worker.simulation.cluster import Cluster

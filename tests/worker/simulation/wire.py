@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Iterable
 from random import Random
 from typing import Any, TypeVar
 
-from summaryrule.observed import Operation
+from summaryrule.planner.types import Operation
 from tests.worker.simulation.processes import Process, outside
 from tests.worker.simulation.witness import Witness, WorkerView
 from worker.errors import Unreachable

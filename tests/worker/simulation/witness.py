@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import msgspec
 
-from summaryrule.instant import TICKS_PER_SECOND, Instant
-from summaryrule.settings import Settings
-from summaryrule.v1 import RETRY, SKIP
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
+from summaryrule.api.v1 import RETRY_ANNOTATION, SKIP_ANNOTATION
+from summaryrule.planner.types import PlannerSettings
 from worker.kube.store import Store
 from worker.ports import Clock
 
@@ -88,7 +88,7 @@ class Runs:
 class Witness:
     """One a story."""
 
-    def __init__(self, clock: Clock, settings: Settings) -> None:
+    def __init__(self, clock: Clock, settings: PlannerSettings) -> None:
         self._clock = clock
         self._settings = settings
         self.violations: list[str] = []
@@ -153,7 +153,7 @@ class Witness:
         else:
             self._removed.pop(uid, None)
             self._bounds[uid] = max(self._bounds.get(uid, 1), backfill.get("maxInFlight", 1))
-        skip = item["metadata"].get("annotations", {}).get(SKIP, "")
+        skip = item["metadata"].get("annotations", {}).get(SKIP_ANNOTATION, "")
         named = self._named.setdefault(uid, set())
         named.update(ticks(word) for word in skip.split(",") if word)
 
@@ -167,7 +167,7 @@ class Witness:
         is_other = self._current.get(uid) != key
         opens = (is_other or request.phase not in _ACTIVE) and status["phase"] in _ACTIVE
         self._current[uid] = key
-        if opens or RETRY in annotations:
+        if opens or RETRY_ANNOTATION in annotations:
             request.bodies.add(item["spec"]["body"])
         request.mark, request.end = max(mark, request.mark), ticks(status["requestedEnd"])
         request.phase, request.failed = status["phase"], len(status.get("failed", ()))
