@@ -77,3 +77,10 @@ def test_the_readme_names_targets_that_there_are() -> None:
     named = {line.split()[1] for line in indented("README.md") if line.startswith("make ")}
     assert named
     assert named - targets() == set()
+
+
+def test_contributing_names_targets_that_there_are() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:^ *|`)make ([a-z][a-z-]*)", text, re.MULTILINE))
+    assert {"test", "lint", "docs", "release"} <= named
+    assert named - targets() == set()
