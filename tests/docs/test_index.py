@@ -19,7 +19,7 @@ QUESTIONS = {
 }
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _SCREENFUL = 60
-UNDER_GUIDES = "---\nsearch:\n  boost: 0.2\n---\n"
+UNDER_GUIDES = "---\nsearch:\n  boost: 0.0001\n---\n"
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
