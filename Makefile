@@ -117,8 +117,13 @@ prove-rbac: binaries | .venv ## Take each verb from the chart's roles and print 
 	$(RUN) pytest -m proof tests/chart/rbac
 
 .PHONY: docs
-docs: | .venv ## Build the documentation, strictly
+docs: | .venv ## Build the documentation into site/, strictly
 	NO_MKDOCS_2_WARNING=1 $(RUN) --group docs mkdocs build --strict
+	@echo "Open site/index.html, or run 'make docs-serve': the search needs a server."
+
+.PHONY: docs-serve
+docs-serve: | .venv ## Show the documentation on http://127.0.0.1:8000 and build it again after each change
+	NO_MKDOCS_2_WARNING=1 $(RUN) --group docs mkdocs serve
 
 .PHONY: bench
 bench: | .venv ## Measure crdgen against controller-gen, on this machine, interleaved
