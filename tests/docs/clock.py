@@ -5,7 +5,7 @@ times in what it shows stand for any time.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
 from summaryrule.api.duration import Duration
@@ -46,7 +46,7 @@ def moved(now: Instant, told: Instant = TOLD) -> Callable[[str], str]:
     return lambda text: _DATE.sub(move, text)
 
 
-def pattern(shown: list[str]) -> re.Pattern[str]:
+def pattern(shown: Sequence[str]) -> re.Pattern[str]:
     """What output the page's lines stand for.
 
     `…` is any text, alone on a line any lines; a time is any time; spaces are any spaces.

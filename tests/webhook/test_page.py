@@ -99,7 +99,7 @@ def test_every_audit_annotation_and_decision_is_listed() -> None:
         for request in asked
         for decide in (mutate, validate)
     ]
-    section = TEXT.partition("\n## Where it is said\n")[2].partition("\n## ")[0]
+    section = TEXT.partition("\n## Where refusals are reported\n")[2].partition("\n## ")[0]
     names = {name for answer in answers for name in answer.audit}
     assert names == {"decision", "requested-range", "windows"}
     decisions = {answer.decision for answer in answers} | {"passed"}
