@@ -13,7 +13,7 @@ from summaryrule.planner.types import PlannerSettings
 from worker.clock import SystemClock
 from worker.errors import WorkerError
 from worker.options import labels, parser
-from worker.ports import Rule
+from worker.ports import RawRule
 
 _FAILED, _USAGE = 1, 2
 
@@ -68,7 +68,7 @@ def _rules(options: argparse.Namespace) -> list[Mapping[str, Any]]:
     from worker.preview import in_file, is_file  # noqa: PLC0415 - as above
 
     names = [word for word in options.rules if not is_file(word)]
-    found: dict[str, Rule] = {}
+    found: dict[str, RawRule] = {}
     if names:
         from worker.lookup import in_cluster  # noqa: PLC0415 - as above
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from worker.kube.store import Key
 
 
-def share(workers: int, endpoints: Mapping[str, str]) -> int:
+def slots_per_endpoint(workers: int, endpoints: Mapping[str, str]) -> int:
     """The rules that may be at one endpoint: half of those looked at at once, all if it is alone.
 
     Args:
@@ -25,21 +25,21 @@ def share(workers: int, endpoints: Mapping[str, str]) -> int:
 
 
 @dataclass(slots=True)
-class _Quay:
+class _Endpoint:
     taken: int = 0
     waiting: dict[Key, None] = field(default_factory=dict)
 
 
-class Berths:
+class EndpointLimiter:
     """One for all looks of a worker."""
 
     def __init__(self, each: int, notify: Callable[[Key], None]) -> None:
         """``each`` endpoint has so many; ``notify`` is told of a rule that need not wait on."""
         self._each, self._notify = each, notify
-        self._quays: defaultdict[str, _Quay] = defaultdict(_Quay)
+        self._endpoints: defaultdict[str, _Endpoint] = defaultdict(_Endpoint)
 
     @contextlib.contextmanager
-    def at(self, endpoint: str | None, key: Key) -> Iterator[bool]:
+    def slot(self, endpoint: str | None, key: Key) -> Iterator[bool]:
         """Whether the rule has a berth, for the time of the block; None needs none.
 
         Without one it waits in line, once however often it asks.
@@ -47,7 +47,7 @@ class Berths:
         if endpoint is None:
             yield True
             return
-        quay = self._quays[endpoint]
+        quay = self._endpoints[endpoint]
         if quay.taken >= self._each:
             quay.waiting[key] = None
             yield False
@@ -58,9 +58,9 @@ class Berths:
             yield True
         finally:
             quay.taken -= 1
-            self._call_next(quay)
+            self._wake_next(quay)
 
-    def _call_next(self, quay: _Quay) -> None:
+    def _wake_next(self, quay: _Endpoint) -> None:
         if quay.waiting:
             key = next(iter(quay.waiting))
             del quay.waiting[key]

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 from summaryrule.api.instant import Instant
 from summaryrule.api.summary import RuleSummary, as_json, backfill_phase, has_problem, summarize
 from summaryrule.api.unstructured import as_str, nested_dict
-from worker.ports import Clock, Rule
+from worker.ports import Clock, RawRule
 
 ROWS: Final = 50
 """Rules on a page."""
@@ -25,7 +25,7 @@ SHOWS: Final[tuple[Show, ...]] = ("all", "backfill", "problem")
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class PageQuery:
     """Which rules to show: those whose ``namespace/name`` contains ``search``, page from 1."""
 
     search: str = ""
@@ -34,7 +34,7 @@ class Query:
     refresh: bool = True
 
     @classmethod
-    def parse(cls, raw: str) -> "Query":
+    def parse(cls, raw: str) -> "PageQuery":
         """Read a URL's query; what makes no sense is left out."""
         try:
             fields = parse_qs(raw, max_num_fields=8)
@@ -51,13 +51,13 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class PageData:
     """One answer: the counts are of all rules, ``matched`` of those that the query chose."""
 
     at: Instant
     identity: str
     leads: bool
-    query: Query
+    query: PageQuery
     total: int
     backfills: int
     troubled: int
@@ -86,16 +86,16 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class StatusPage:
     """The sources: the mirror of rules, the clock, this process and its endpoints."""
 
-    rules: Iterable[Rule]
+    rules: Iterable[RawRule]
     clock: Clock
     identity: str
     leads: Callable[[], bool]
     endpoints: Callable[[], Mapping[str, str | None]]
 
-    def view(self, query: Query) -> View:
+    def data(self, query: PageQuery) -> PageData:
         """What to show for a query; a page beyond the last is the last."""
         now = Instant(self.clock.now())
         every = list(self.rules)
@@ -110,11 +110,11 @@ class Board:
         matching.sort(key=lambda pair: pair[0])
         pages = max(1, -(-len(matching) // ROWS))
         page = min(max(query.page, 1), pages)
-        return View(
+        return PageData(
             at=now,
             identity=self.identity,
             leads=self.leads(),
-            query=Query(query.search, query.show, page, query.refresh),
+            query=PageQuery(query.search, query.show, page, query.refresh),
             total=len(every),
             backfills=len(active),
             troubled=len(troubled),
@@ -127,6 +127,6 @@ class Board:
         )
 
 
-def _key(rule: Rule) -> str:
+def _key(rule: RawRule) -> str:
     metadata = nested_dict(rule, "metadata")
     return f"{as_str(metadata.get('namespace'))}/{as_str(metadata.get('name'))}"

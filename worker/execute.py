@@ -21,10 +21,10 @@ from summaryrule.planner.types import (
 )
 from worker.errors import Conflict, Refused, Temporary, Throttled, WorkerError
 from worker.kube.store import Key, Store, key_of
-from worker.ledger import Ledger
+from worker.ledger import ObservationStore
 from worker.logs import about
-from worker.ports import Events, Fence, Kusto, Rule, Rules
-from worker.record import record
+from worker.ports import EventRecorder, Fence, KustoClient, RawRule, RuleClient
+from worker.record import write
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class RuleFence:
 
     lease: Fence
     store: Store
-    rule: Rule
+    rule: RawRule
 
     def check(self) -> None:
         """Raise ``LeaseLost``, or ``Conflict`` if the store says that the rule has changed.
@@ -55,14 +55,16 @@ class RuleFence:
 class Executor:
     """Side effects on the API server and on Kusto."""
 
-    rules: Rules
+    rules: RuleClient
     store: Store
-    kusto: Kusto
-    events: Events
-    ledger: Ledger
+    kusto: KustoClient
+    events: EventRecorder
+    ledger: ObservationStore
     fence: Fence
 
-    async def perform(self, rule: Rule, actions: Sequence[Effect], seen: Observations) -> Rule:
+    async def execute(
+        self, rule: RawRule, actions: Sequence[Effect], seen: Observations
+    ) -> RawRule:
         """Carry out ``actions`` on ``rule``; the object as last stored.
 
         Raises:
@@ -72,11 +74,11 @@ class Executor:
         for action in actions:
             if not isinstance(action, Submit):
                 self.fence.check()
-                rule = await self._perform(rule, action, seen)
+                rule = await self._execute(rule, action, seen)
         await self._submit_all(rule, submits)
         return rule
 
-    async def _perform(self, rule: Rule, action: Effect, seen: Observations) -> Rule:
+    async def _execute(self, rule: RawRule, action: Effect, seen: Observations) -> RawRule:
         key = key_of(rule)
         if isinstance(action, EmitEvent):
             log.info("%s: %s", action.reason, action.message)
@@ -86,13 +88,13 @@ class Executor:
         elif isinstance(action, CheckIngestTag):
             tag = f"ingest-by:{action.token}"
             found = await self.kusto.has_tag(action.database, action.table, tag)
-            self.ledger.tagged(key, action.token, found=found)
+            self.ledger.add_tag(key, action.token, found=found)
         elif not isinstance(action, Submit):
-            stored = await record(self.rules, rule, action)
+            stored = await write(self.rules, rule, action)
             if isinstance(action, RecordStatus):
-                self.ledger.recorded(key, seen)
+                self.ledger.discard_recorded(key, seen)
             elif isinstance(action, UpdateSpecCursor):
-                self.ledger.shown(key, action.at, stored["metadata"].get("generation", 0))
+                self.ledger.add_cursor_sync(key, action.at, stored["metadata"].get("generation", 0))
             return stored
         return rule
 
@@ -102,9 +104,9 @@ class Executor:
             log.info("operation %s was asked to cancel: %s", action.operation_id, done)
         except Refused as error:
             log.info("operation %s was not cancelled: %s", action.operation_id, error)
-        self.ledger.canceled(key, action.operation_id)
+        self.ledger.add_canceled(key, action.operation_id)
 
-    async def _submit_all(self, rule: Rule, submits: Iterable[Submit]) -> None:
+    async def _submit_all(self, rule: RawRule, submits: Iterable[Submit]) -> None:
         """Send recorded intents side by side; an answer to any is worth recording first."""
         answers = await asyncio.gather(
             *(self._submit(rule, submit) for submit in submits), return_exceptions=True
@@ -117,7 +119,7 @@ class Executor:
                 raise failure
             log.warning("a window was not submitted and waits: %s", failure)
 
-    async def _submit(self, rule: Rule, submit: Submit) -> None:
+    async def _submit(self, rule: RawRule, submit: Submit) -> None:
         key, window = key_of(rule), submit.window
         fence = RuleFence(self.fence, self.store, rule)
         with about(window=str(window.window)):
@@ -127,11 +129,11 @@ class Executor:
                 )
             except Refused as error:
                 log.warning("Kusto refused the window: %s", error)
-                self.ledger.refused(key, window.token, str(error))
+                self.ledger.add_rejected(key, window.token, str(error))
                 return
             except Temporary as error:
                 if not isinstance(error, Throttled | Conflict):
-                    self.ledger.unanswered(key, str(error))
+                    self.ledger.add_no_reply(key, str(error))
                 raise
             log.debug("submitted as operation %s", operation_id)
-            self.ledger.submitted(key, window.token, operation_id)
+            self.ledger.add_submitted(key, window.token, operation_id)

@@ -19,11 +19,11 @@ _HEAD_WITHIN: Final = 5.0
 _MOST_CONNECTIONS: Final = 64
 _TEXT: Final = "text/plain; charset=utf-8"
 Reply = tuple[HTTPStatus, str, bytes]
-Page = Callable[[str], Reply]
+Handler = Callable[[str], Reply]
 """Answers a GET, given the query of its URL."""
 
 
-class Health:
+class HealthServer:
     """The server; ``async with`` listens and, at the end, closes."""
 
     def __init__(
@@ -34,16 +34,16 @@ class Health:
         live: Check,
         ready: Check,
         metrics: Callable[[], bytes],
-        pages: Mapping[str, Page] | None = None,
+        pages: Mapping[str, Handler] | None = None,
     ) -> None:
         """``port`` 0 takes a free one, which ``port`` then tells; ``pages`` are more, by path."""
         self.port = port
         self._host = host
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
-        self._pages: Mapping[str, Page] = {
-            "/healthz": lambda _: _verdict(live()),
-            "/readyz": lambda _: _verdict(ready()),
+        self._pages: Mapping[str, Handler] = {
+            "/healthz": lambda _: _probe_response(live()),
+            "/readyz": lambda _: _probe_response(ready()),
             "/metrics": lambda _: (HTTPStatus.OK, CONTENT_TYPE, metrics()),
             **(pages or {}),
         }
@@ -100,7 +100,7 @@ async def _head(reader: asyncio.StreamReader) -> bytes:
         return b""
 
 
-def _verdict(problem: str | None) -> Reply:
+def _probe_response(problem: str | None) -> Reply:
     if problem is None:
         return HTTPStatus.OK, _TEXT, b"ok\n"
     return HTTPStatus.SERVICE_UNAVAILABLE, _TEXT, f"{problem}\n".encode()

@@ -30,7 +30,7 @@ from worker.ports import Clock
 
 log = logging.getLogger(__name__)
 
-_RELEASES: Final = 5
+_RELEASE_ATTEMPTS: Final = 5
 
 
 class Leases(Protocol):
@@ -102,7 +102,7 @@ class Leadership:
 Work = Callable[[Leadership], Awaitable[None]]
 
 
-class Elector:
+class LeaderElector:
     """One candidate for one Lease.
 
     ``identity`` must differ between any two processes that can be alive at once: a Lease that
@@ -142,19 +142,19 @@ class Elector:
                 to campaign again.
             BaseException: whatever ``work`` raised; the Lease was given up first.
         """
-        leadership = await self._attempt()
+        leadership = await self._try_acquire()
         while leadership is None:
             await asyncio.sleep(self._backoff.next())
-            leadership = await self._attempt()
+            leadership = await self._try_acquire()
         self._backoff.reset()
         log.info("leading: %s holds the Lease %s", self._identity, self._name)
         try:
-            await self._lead(work, leadership)
+            await self._run_as_leader(work, leadership)
         finally:
-            await self._give_up(leadership)
+            await self._release(leadership)
             self._leadership = None
 
-    async def _attempt(self) -> Leadership | None:
+    async def _try_acquire(self) -> Leadership | None:
         """Take the Lease if it is free."""
         began = self._clock.monotonic()
         try:
@@ -185,7 +185,7 @@ class Elector:
         duration = max(float(spec.get("leaseDurationSeconds") or 0), self._timing.duration)
         return now - self._seen[1] >= duration
 
-    async def _lead(self, work: Work, leadership: Leadership) -> None:
+    async def _run_as_leader(self, work: Work, leadership: Leadership) -> None:
         """Work and renewal side by side; whichever ends first ends the other."""
         renewing = asyncio.create_task(self._renew(leadership), name="renew-lease")
         working = asyncio.ensure_future(work(leadership))
@@ -194,13 +194,13 @@ class Elector:
             lost = renewing.done() and not working.done()
         finally:
             try:
-                await _cancelled(working)
+                await _cancel_and_wait(working)
             finally:
-                await _cancelled(renewing)
+                await _cancel_and_wait(renewing)
         if lost:
             renewing.result()
             raise LeaseLost(f"the Lease {self._name} was lost; the work has been stopped")
-        with _ungrouped():
+        with _unwrap_group():
             await working
 
     async def _take(self, lease: dict[str, Any] | None) -> dict[str, Any]:
@@ -226,7 +226,7 @@ class Elector:
             try:
                 await self._write_renewal(leadership)
             except (Conflict, Ambiguous):
-                await self._look_again(leadership)
+                await self._refresh(leadership)
                 if leadership.remaining > 0:
                     await self._write_renewal(leadership)
         except WorkerError as error:
@@ -239,7 +239,7 @@ class Elector:
         )
         leadership.extend(began + self._timing.renew_deadline)
 
-    async def _look_again(self, leadership: Leadership) -> None:
+    async def _refresh(self, leadership: Leadership) -> None:
         """Our own write whose reply was lost, or somebody else's."""
         lease = await self._leases.read(self._name, within=self._timing.request)
         if lease is None or (lease.get("spec") or {}).get("holderIdentity") != self._identity:
@@ -248,19 +248,19 @@ class Elector:
             # Not extended: when that write was stored is not known. The next renewal does it.
             self._held = lease
 
-    async def _give_up(self, leadership: Leadership) -> None:
+    async def _release(self, leadership: Leadership) -> None:
         if leadership.remaining <= 0 or self._held is None:
             return
         leadership.revoke()
         try:
-            await self._release(self._held)
+            await self._write_release(self._held)
         except WorkerError as error:
             log.warning("the Lease %s was not given up, so it has to expire: %s", self._name, error)
 
-    async def _release(self, held: dict[str, Any]) -> None:
+    async def _write_release(self, held: dict[str, Any]) -> None:
         """Again while a renewal comes in between, our own that was cut off for one."""
         lease: dict[str, Any] | None = held
-        for _ in range(_RELEASES):
+        for _ in range(_RELEASE_ATTEMPTS):
             if lease is None or lease["spec"].get("holderIdentity") != self._identity:
                 return
             try:
@@ -286,7 +286,7 @@ class Elector:
 
 
 @contextlib.contextmanager
-def _ungrouped() -> Iterator[None]:
+def _unwrap_group() -> Iterator[None]:
     """Work in a task group says ``LeaseLost`` inside an exception group."""
     try:
         yield
@@ -297,7 +297,7 @@ def _ungrouped() -> Iterator[None]:
         raise LeaseLost("the work saw that the Lease was lost, and stopped") from group
 
 
-async def _cancelled(task: "asyncio.Future[None]") -> None:
+async def _cancel_and_wait(task: "asyncio.Future[None]") -> None:
     """Cancel and wait to the end, however long it takes, even if this is cancelled meanwhile."""
     task.cancel()
     interrupted: asyncio.CancelledError | None = None

@@ -11,33 +11,37 @@ from worker.errors import LeaseLost, NotFound, Temporary, WorkerError
 from worker.kube.store import Key
 from worker.logs import about
 from worker.metrics import Metrics
-from worker.queue import Queue
+from worker.queue import WorkQueue
 from worker.reconcile import Reconciler
 
 log = logging.getLogger(__name__)
 
-_LONGEST_SLEEP: Final = 3600.0
+_MAX_REQUEUE_SECONDS: Final = 3600.0
 """Seconds after which a rule is looked at again even if nothing asks for it."""
 
 
-async def work(queue: Queue[Key], reconciler: Reconciler, metrics: Metrics, workers: int) -> None:
+async def run_workers(
+    queue: WorkQueue[Key], reconciler: Reconciler, metrics: Metrics, workers: int
+) -> None:
     """Reconcile what the queue gives, ``workers`` rules at a time, until cancelled."""
     async with asyncio.TaskGroup() as tasks:
         for number in range(workers):
-            tasks.create_task(_worker(queue, reconciler, metrics), name=f"reconcile-{number}")
+            tasks.create_task(_run_worker(queue, reconciler, metrics), name=f"reconcile-{number}")
 
 
-async def _worker(queue: Queue[Key], reconciler: Reconciler, metrics: Metrics) -> None:
+async def _run_worker(queue: WorkQueue[Key], reconciler: Reconciler, metrics: Metrics) -> None:
     while True:
         key = await queue.get()
         try:
             with about(rule="/".join(key)):
-                await _once(key, queue, reconciler, metrics)
+                await _reconcile_once(key, queue, reconciler, metrics)
         finally:
             queue.done(key)
 
 
-async def _once(key: Key, queue: Queue[Key], reconciler: Reconciler, metrics: Metrics) -> None:
+async def _reconcile_once(
+    key: Key, queue: WorkQueue[Key], reconciler: Reconciler, metrics: Metrics
+) -> None:
     try:
         again = (await reconciler.reconcile(key)).requeue_after
     except LeaseLost:
@@ -47,8 +51,8 @@ async def _once(key: Key, queue: Queue[Key], reconciler: Reconciler, metrics: Me
     except WorkerError as error:
         at_least = error.delay if isinstance(error, Temporary) else 0.0
         delay = queue.retry(key, at_least)
-        if isinstance(error, Temporary) and error.deadline is not None:
-            queue.add(key, error.deadline)
+        if isinstance(error, Temporary) and error.requeue_after is not None:
+            queue.add(key, error.requeue_after)
         metrics.reconciled(type(error).__name__)
         log.warning("looking again in %.1f s: %s", delay, error)
     except Exception:  # the bulkhead: a defect that one rule meets must not stop the others
@@ -58,4 +62,4 @@ async def _once(key: Key, queue: Queue[Key], reconciler: Reconciler, metrics: Me
     else:
         metrics.reconciled("ok")
         queue.forget(key)
-        queue.add(key, _LONGEST_SLEEP if again is None else min(again, _LONGEST_SLEEP))
+        queue.add(key, _MAX_REQUEUE_SECONDS if again is None else min(again, _MAX_REQUEUE_SECONDS))

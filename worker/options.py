@@ -40,9 +40,13 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="run | plan")
     raw = argparse.RawDescriptionHelpFormatter
     text = "work until told to stop"
-    _run(commands.add_parser("run", help=text, epilog=_RUN_EXAMPLE, formatter_class=raw))
+    _add_run_options(
+        commands.add_parser("run", help=text, epilog=_RUN_EXAMPLE, formatter_class=raw)
+    )
     text = "print what a run would do"
-    _plan(commands.add_parser("plan", help=text, epilog=_PLAN_EXAMPLE, formatter_class=raw))
+    _add_plan_options(
+        commands.add_parser("plan", help=text, epilog=_PLAN_EXAMPLE, formatter_class=raw)
+    )
     return top
 
 
@@ -66,7 +70,7 @@ def labels(pairs: Iterable[str], option: str) -> dict[str, str]:
     return found
 
 
-def _decisive(command: argparse.ArgumentParser, *also: str) -> None:
+def _add_planner_options(command: argparse.ArgumentParser, *also: str) -> None:
     """The options that decisions depend on, of a run and of a plan alike."""
     add = command.add_argument
     add(
@@ -98,8 +102,8 @@ def _decisive(command: argparse.ArgumentParser, *also: str) -> None:
     )
 
 
-def _run(run: argparse.ArgumentParser) -> None:
-    _decisive(run)
+def _add_run_options(run: argparse.ArgumentParser) -> None:
+    _add_planner_options(run)
     add = run.add_argument
     add(
         "--kusto-credential",
@@ -162,7 +166,7 @@ def _run(run: argparse.ArgumentParser) -> None:
     )
 
 
-def _plan(plan: argparse.ArgumentParser) -> None:
+def _add_plan_options(plan: argparse.ArgumentParser) -> None:
     add = plan.add_argument
     add(
         "rules",
@@ -182,7 +186,7 @@ def _plan(plan: argparse.ArgumentParser) -> None:
         metavar="T",
         help="plan for this time, RFC 3339 (default: the clock)",
     )
-    _decisive(plan, "--label")
+    _add_planner_options(plan, "--label")
     add(
         "-o",
         "--output",

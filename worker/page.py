@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.api.summary import BackfillSummary, RuleSummary, format_duration
-from worker.board import Board, Query, View
-from worker.health import Page, Reply
+from worker.board import PageData, PageQuery, StatusPage
+from worker.health import Handler, Reply
 
 _HTML: Final = "text/html; charset=utf-8"
 _JSON: Final = "application/json"
@@ -47,24 +47,24 @@ footer { margin-top: 2rem; color: GrayText; }
 """
 
 
-def pages(board: Board) -> Mapping[str, Page]:
+def routes(board: StatusPage) -> Mapping[str, Handler]:
     """What to answer, by path."""
 
     def html(query: str) -> Reply:
-        return HTTPStatus.OK, _HTML, "".join(document(_view(board, query))).encode()
+        return HTTPStatus.OK, _HTML, "".join(render_page(_page_data(board, query))).encode()
 
     def data(query: str) -> Reply:
-        told = json.dumps(_view(board, query).as_json(), ensure_ascii=False)
+        told = json.dumps(_page_data(board, query).as_json(), ensure_ascii=False)
         return HTTPStatus.OK, _JSON, told.encode()
 
     return {"/": html, "/status.json": data}
 
 
-def _view(board: Board, query: str) -> View:
-    return board.view(Query.parse(query))
+def _page_data(board: StatusPage, query: str) -> PageData:
+    return board.data(PageQuery.parse(query))
 
 
-def document(view: View) -> Iterator[str]:
+def render_page(view: PageData) -> Iterator[str]:
     """The page, piece by piece."""
     reload = f'<meta http-equiv="refresh" content="{_REFRESH}">' if view.query.refresh else ""
     yield (
@@ -74,16 +74,16 @@ def document(view: View) -> Iterator[str]:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"{reload}<title>SummaryRules</title><style>{_STYLE}</style></head><body>"
     )
-    yield from _head(view)
-    yield from _endpoints(view.endpoints)
-    yield _search(view.query)
-    yield from _table(view)
-    yield _turning(view)
-    yield from _foot(view)
+    yield from _render_head(view)
+    yield from _render_endpoints(view.endpoints)
+    yield _render_search(view.query)
+    yield from _render_table(view)
+    yield _render_pagination(view)
+    yield from _render_footer(view)
     yield "</body></html>\n"
 
 
-def _head(view: View) -> Iterator[str]:
+def _render_head(view: PageData) -> Iterator[str]:
     role = '<span class="good">leads</span>' if view.leads else "stands by"
     yield f"<header><h1>SummaryRules</h1><span>{view.total} rules</span>"
     yield f"<span>{view.backfills} backfills under way</span>"
@@ -92,16 +92,16 @@ def _head(view: View) -> Iterator[str]:
     yield f"<span>{escape(view.identity)} {role}</span></header>"
 
 
-def _endpoints(endpoints: Mapping[str, str | None]) -> Iterator[str]:
+def _render_endpoints(endpoints: Mapping[str, str | None]) -> Iterator[str]:
     for url, trouble in sorted(endpoints.items()):
         if trouble is None:
             yield f'<p><span class="good">●</span> {escape(url)} answers</p>'
         else:
             told = trouble if trouble.startswith(url) else f"{url}: {trouble}"
-            yield f'<p><span class="bad">▲ {_cut(told)}</span></p>'
+            yield f'<p><span class="bad">▲ {_shorten(told)}</span></p>'
 
 
-def _search(query: Query) -> str:
+def _render_search(query: PageQuery) -> str:
     names = {"all": "all rules", "backfill": "with a backfill", "problem": "with a problem"}
     choices = "".join(
         f'<option value="{value}"{" selected" if value == query.show else ""}>{name}</option>'
@@ -116,7 +116,7 @@ def _search(query: Query) -> str:
     )
 
 
-def _table(view: View) -> Iterator[str]:
+def _render_table(view: PageData) -> Iterator[str]:
     if not view.rows:
         yield "<p>No rule matches.</p>" if view.total else "<p>There are no rules yet.</p>"
         return
@@ -125,12 +125,12 @@ def _table(view: View) -> Iterator[str]:
         yield f'<th scope="col">{head}</th>'
     yield "</tr></thead><tbody>"
     for row in view.rows:
-        yield _row(row, view.at)
+        yield _render_row(row, view.at)
     yield "</tbody></table></div>"
 
 
-def _row(row: RuleSummary, now: Instant) -> str:
-    cells = (_last(row), _backfill(row.backfill, now), _problems(row))
+def _render_row(row: RuleSummary, now: Instant) -> str:
+    cells = (_render_last(row), _render_backfill(row.backfill, now), _render_problems(row))
     return (
         f'<tr><th scope="row">{escape(row.namespace)}/{escape(row.name)}'
         f"<small>{escape(row.database)}.{escape(row.table)}, every {escape(row.interval)}</small>"
@@ -138,14 +138,14 @@ def _row(row: RuleSummary, now: Instant) -> str:
     )
 
 
-def _last(row: RuleSummary) -> str:
+def _render_last(row: RuleSummary) -> str:
     ago = "" if row.lag is None else f"{format_duration(row.lag)} ago, "
     behind = f"{row.overdue_windows} due, " if row.overdue_windows else ""
     sent = f"; sent until {row.cursor}" if row.cursor not in {None, row.last} else ""
     return f"{row.last or 'none yet'}<small>{ago}{behind}{row.in_flight} in flight{sent}</small>"
 
 
-def _backfill(past: BackfillSummary | None, now: Instant) -> str:
+def _render_backfill(past: BackfillSummary | None, now: Instant) -> str:
     if past is None:
         return "none"
     kind = {"Completed": "good", "Failed": "bad", "Running": "busy"}.get(past.phase, "")
@@ -154,7 +154,7 @@ def _backfill(past: BackfillSummary | None, now: Instant) -> str:
     left = ""
     if past.phase == "Running" and past.eta is not None and past.eta > now:
         left = f", about {format_duration((past.eta.ticks - now.ticks) // TICKS_PER_SECOND)} left"
-    error = f"<small>last error: {_cut(past.error)}</small>" if past.error else ""
+    error = f"<small>last error: {_shorten(past.error)}</small>" if past.error else ""
     return (
         f'<span class="{kind}">{escape(past.phase)}</span> {bar} {past.done}/{past.total}'
         f"<small>[{past.start or '?'}, {past.end or '?'}), {past.in_flight} in flight{left}</small>"
@@ -162,15 +162,15 @@ def _backfill(past: BackfillSummary | None, now: Instant) -> str:
     )
 
 
-def _problems(row: RuleSummary) -> str:
+def _render_problems(row: RuleSummary) -> str:
     held = ["<small>interval runs are suspended</small>"] if row.suspended else []
     told = (
-        f'<span class="bad">{_cut(each.message or each.reason)}</span>' for each in row.problems
+        f'<span class="bad">{_shorten(each.message or each.reason)}</span>' for each in row.problems
     )
     return "<br>".join([*told, *held])
 
 
-def _turning(view: View) -> str:
+def _render_pagination(view: PageData) -> str:
     query, links = view.query, []
     if query.page > 1:
         links.append(f'<a rel="prev" href="{_link(query, page=query.page - 1)}">previous</a>')
@@ -180,7 +180,7 @@ def _turning(view: View) -> str:
     return f'<nav aria-label="pages">{" ".join(links)}</nav>'
 
 
-def _foot(view: View) -> Iterator[str]:
+def _render_footer(view: PageData) -> Iterator[str]:
     query = view.query
     yield f"<footer>As of {view.at.to_seconds()}. "
     if query.refresh:
@@ -191,14 +191,14 @@ def _foot(view: View) -> Iterator[str]:
     yield f'The same <a href="status.json{_link(query, page=query.page)}">as JSON</a>.</footer>'
 
 
-def _link(query: Query, *, page: int, refresh: str | None = None) -> str:
+def _link(query: PageQuery, *, page: int, refresh: str | None = None) -> str:
     """The query of this page with another page number; attribute-safe."""
     kept = refresh or ("on" if query.refresh else "off")
     fields = {"search": query.search, "show": query.show, "page": page, "refresh": kept}
     return escape("?" + urlencode(fields))
 
 
-def _cut(message: str) -> str:
+def _shorten(message: str) -> str:
     """A message of bounded length, escaped."""
     short = message[:_LONGEST_MESSAGE]
     return escape(short if short == message else f"{short}…")

@@ -17,8 +17,8 @@ from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.planner.types import Operation, RunningOperation
 from worker.errors import Temporary, Throttled, WorkerError
 from worker.kube.store import Key
-from worker.ledger import Ledger
-from worker.ports import Clock, Kusto
+from worker.ledger import ObservationStore
+from worker.ports import Clock, KustoClient
 
 log = logging.getLogger(__name__)
 
@@ -33,34 +33,34 @@ _UNKNOWN: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class PollInterval:
     """The shortest and longest time between two polls of a database, in seconds."""
 
     shortest: float = 0.05
     longest: float = 5.0
 
 
-class Poller:
+class OperationPoller:
     """Runs as one task under the Lease."""
 
     def __init__(
         self,
-        kusto: Kusto,
-        ledger: Ledger,
+        kusto: KustoClient,
+        ledger: ObservationStore,
         clock: Clock,
         notify: Callable[[Key], None],
-        pace: Pace | None = None,
+        pace: PollInterval | None = None,
     ) -> None:
         """``notify`` is called with a rule's key when one of its operations has news."""
         self._kusto = kusto
         self._ledger = ledger
         self._clock = clock
         self._notify = notify
-        self._pace = pace or Pace()
+        self._pace = pace or PollInterval()
         self._waits: dict[Key, tuple[RunningOperation, ...]] = {}
         self._polled: set[str] = set()
         self._changed = asyncio.Event()
-        self._news: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._wakeups: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     def track(self, key: Key, flying: tuple[RunningOperation, ...]) -> None:
         """The rule waits for these operations now, and for no others."""
@@ -70,7 +70,7 @@ class Poller:
             self._waits[key] = flying
             self._changed.set()
             for each in flying:
-                self._news[each.database].set()
+                self._wakeups[each.database].set()
         else:
             self._waits.pop(key, None)
 
@@ -97,7 +97,7 @@ class Poller:
 
     async def _until_due(self, database: str, earliest: float) -> None:
         """Wait for the next tick; an operation that comes meanwhile may make it sooner."""
-        at, news = float("inf"), self._news[database]
+        at, news = float("inf"), self._wakeups[database]
         while True:
             news.clear()
             now, waits = self._clock.monotonic(), self._waiting(database).values()
@@ -135,7 +135,7 @@ class Poller:
         for operation_id, (key, _) in waits.items():
             found = answers.get(operation_id) or Operation(operation_id, "NotFound")
             # NotFound is looked at each time: when it counts depends on the time passed.
-            if self._ledger.polled(key, found) or found.state == "NotFound":
+            if self._ledger.add_operation(key, found) or found.state == "NotFound":
                 self._notify(key)
         return 0.0
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 
 from summaryrule.planner.types import Operation
 
-Rule = dict[str, Any]
+RawRule = dict[str, Any]
 """A SummaryRule as the API server's JSON has it, metadata and managedFields included."""
 
 EventType = Literal["Normal", "Warning"]
@@ -33,7 +33,7 @@ class Fence(Protocol):
         ...
 
 
-class Rules(Protocol):
+class RuleClient(Protocol):
     """Reads and writes of SummaryRules.
 
     Writes are compare-and-swap on ``rule["metadata"]["resourceVersion"]`` and return the object
@@ -42,18 +42,18 @@ class Rules(Protocol):
     lost (read again before anything else), ``Temporary`` otherwise.
     """
 
-    async def get(self, namespace: str, name: str) -> Rule:
+    async def get(self, namespace: str, name: str) -> RawRule:
         """The object as the server has it now."""
         ...
 
-    async def patch_status(self, rule: Rule, status: dict[str, Any]) -> Rule:
+    async def patch_status(self, rule: RawRule, status: dict[str, Any]) -> RawRule:
         """Make the status read ``status``: fields that it lacks are removed.
 
         A status that already reads so costs no call, and ``rule`` itself is returned.
         """
         ...
 
-    async def patch(self, rule: Rule, body: dict[str, Any]) -> Rule:
+    async def patch(self, rule: RawRule, body: dict[str, Any]) -> RawRule:
         """Merge ``body`` (RFC 7386: null removes) into the main resource, never into status.
 
         Used for spec, annotations, finalizers and ``metadata.managedFields``.
@@ -61,7 +61,7 @@ class Rules(Protocol):
         ...
 
 
-class Kusto(Protocol):
+class KustoClient(Protocol):
     """Commands of the worker to the endpoint that serves a database.
 
     All raise ``Throttled``, ``Refused``, or ``Temporary`` (``Refused`` with code ``NoEndpoint``
@@ -106,10 +106,10 @@ class Kusto(Protocol):
         ...
 
 
-class Events(Protocol):
+class EventRecorder(Protocol):
     """Kubernetes Events about a rule. Best effort: nothing is raised when one is lost."""
 
-    async def emit(self, rule: Rule, kind: EventType, reason: str, message: str) -> None:
+    async def emit(self, rule: RawRule, kind: EventType, reason: str, message: str) -> None:
         """Say it once; saying the same again raises the count of the same Event."""
         ...
 

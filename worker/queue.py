@@ -19,7 +19,7 @@ def _default_backoff() -> Backoff:
     return Backoff(1.0, 300.0)
 
 
-class Queue(Generic[K]):
+class WorkQueue(Generic[K]):
     """Keys with due times, in seconds of ``clock.monotonic()``. The earliest due comes first."""
 
     def __init__(self, clock: Clock, backoff: Callable[[], Backoff] = _default_backoff) -> None:

@@ -22,15 +22,15 @@ from summaryrule.planner.types import (
     PlannerSettings,
     Submit,
 )
-from worker.berths import Berths
+from worker.berths import EndpointLimiter
 from worker.errors import Ambiguous, Conflict, NotFound, Temporary
 from worker.execute import Executor
 from worker.kube.store import Key, Store, key_of, version_of
-from worker.ledger import Ledger
-from worker.poller import Poller
-from worker.ports import Clock, Rule, Rules
-from worker.reader import Reader
-from worker.tally import Tally
+from worker.ledger import ObservationStore
+from worker.poller import OperationPoller
+from worker.ports import Clock, RawRule, RuleClient
+from worker.reader import ModelCache
+from worker.tally import StatusMetrics
 
 log = logging.getLogger(__name__)
 
@@ -49,17 +49,17 @@ class Result:
 class Reconciler:
     """The parts that one reconcile needs."""
 
-    rules: Rules
+    rule_client: RuleClient
     store: Store
-    ledger: Ledger
-    poller: Poller
+    observations: ObservationStore
+    poller: OperationPoller
     executor: Executor
     clock: Clock
     settings: PlannerSettings
     evaluate: Evaluate
-    tally: Tally
-    reader: Reader
-    berths: Berths
+    status_metrics: StatusMetrics
+    models: ModelCache
+    limiter: EndpointLimiter
 
     async def reconcile(self, key: Key) -> Result:
         """Do all that can be done for the rule now.
@@ -77,15 +77,15 @@ class Reconciler:
                 return result
         return Result(0.0)
 
-    async def _run_pass(self, key: Key, rule: Rule) -> Result | None:
+    async def _run_pass(self, key: Key, rule: RawRule) -> Result | None:
         """Decide, store the decision, then do what follows from it; None: another pass."""
-        seen, now = self.ledger.observed(key), Instant(self.clock.now())
+        seen, now = self.observations.observations(key), Instant(self.clock.now())
         plan = self._decide(rule, seen, now)
         self.poller.track(key, plan.running_operations)
-        self.tally.looked(rule, now)
+        self.status_metrics.observe_rule(rule, now)
         current = rule
         if plan.writes:
-            with self.berths.at(self._endpoint(plan.writes), key) as has_slot:
+            with self.limiter.slot(self._endpoint(plan.writes), key) as has_slot:
                 if not has_slot:
                     return Result()
                 stored = await self._execute(key, rule, plan.writes, plan, seen)
@@ -95,27 +95,27 @@ class Reconciler:
         following = effects(plan.context) if plan.context is not None else ()
         if not following:
             return None if plan.writes else Result(_seconds_until(plan.requeue_at, now))
-        with self.berths.at(self._endpoint(following), key) as has_slot:
+        with self.limiter.slot(self._endpoint(following), key) as has_slot:
             if not has_slot:
                 return Result()
             await self._execute(key, current, following, plan, seen)
         return None
 
-    def _decide(self, rule: Rule, seen: Observations, now: Instant) -> Plan:
+    def _decide(self, rule: RawRule, seen: Observations, now: Instant) -> Plan:
         try:
-            return decide(self.reader.read(rule), seen, now, self.settings, self.evaluate)
+            return decide(self.models.parse(rule), seen, now, self.settings, self.evaluate)
         except MalformedError as error:
-            is_new = self.ledger.is_news(key_of(rule), str(error))
+            is_new = self.observations.is_new_message(key_of(rule), str(error))
             return plan_unreadable(rule, str(error), now, is_new=is_new)
 
-    def _with_stored(self, key: Key, stored: Rule, plan: Plan) -> Plan:
+    def _with_stored(self, key: Key, stored: RawRule, plan: Plan) -> Plan:
         """The plan with the rule as just stored, as input of its effects."""
         if plan.context is None:
             return plan
         context = replace(
             plan.context,
-            rule=self.reader.read(stored),
-            observed=self.ledger.observed(key),
+            rule=self.models.parse(stored),
+            observed=self.observations.observations(key),
             now=Instant(self.clock.now()),
         )
         return replace(plan, context=context)
@@ -126,8 +126,8 @@ class Reconciler:
         return next((self.settings.endpoints.get(each.database) for each in to_kusto), None)
 
     async def _execute(
-        self, key: Key, rule: Rule, listed: tuple[Effect, ...], plan: Plan, seen: Observations
-    ) -> Rule | None:
+        self, key: Key, rule: RawRule, listed: tuple[Effect, ...], plan: Plan, seen: Observations
+    ) -> RawRule | None:
         """The rule as stored after the effects; None where it changed meanwhile: decide again.
 
         Raises:
@@ -136,35 +136,35 @@ class Reconciler:
         try:
             return await self._execute_or_reread(key, rule, listed, seen)
         except Temporary as error:
-            error.deadline = _seconds_until(plan.requeue_at, Instant(self.clock.now()))
+            error.requeue_after = _seconds_until(plan.requeue_at, Instant(self.clock.now()))
             raise
 
     async def _execute_or_reread(
-        self, key: Key, rule: Rule, listed: tuple[Effect, ...], seen: Observations
-    ) -> Rule | None:
+        self, key: Key, rule: RawRule, listed: tuple[Effect, ...], seen: Observations
+    ) -> RawRule | None:
         try:
-            stored = await self.executor.perform(rule, listed, seen)
+            stored = await self.executor.execute(rule, listed, seen)
         except (Conflict, Ambiguous) as error:
             log.debug("the rule changed, reading it again: %s", error)
-            self._take(key, rule, await self.rules.get(*key))
+            self._take(key, rule, await self.rule_client.get(*key))
             return None
         except NotFound:
             self.store.remove(rule)
             return None
         return self._take(key, rule, stored)
 
-    def _take(self, key: Key, before: Rule, stored: Rule) -> Rule | None:
+    def _take(self, key: Key, before: RawRule, stored: RawRule) -> RawRule | None:
         """Put the object into the cache; None where the cache already holds a newer one."""
-        self.tally.wrote(before, stored)
+        self.status_metrics.observe_write(before, stored)
         self.store.put(stored)
         current = self.store.get(key)
         is_current = current is not None and version_of(current) == version_of(stored)
         return current if is_current else None
 
     def _forget(self, key: Key) -> None:
-        self.ledger.forget(key)
+        self.observations.forget(key)
         self.poller.track(key, ())
-        self.tally.forget(key)
+        self.status_metrics.forget(key)
 
 
 def _seconds_until(at: Instant | None, now: Instant) -> float | None:

@@ -17,7 +17,7 @@ from summaryrule.planner.types import (
     SetFinalizer,
     UpdateSpecCursor,
 )
-from worker.ports import Rule, Rules
+from worker.ports import RawRule, RuleClient
 
 Write = (
     RecordStatus
@@ -29,14 +29,14 @@ Write = (
 )
 
 
-async def record(rules: Rules, rule: Rule, action: Write) -> Rule:
+async def write(rules: RuleClient, rule: RawRule, action: Write) -> RawRule:
     """Carry out one write and return the object as stored."""
     if isinstance(action, RecordStatus):
         return await rules.patch_status(rule, dump(action.status))
-    return await rules.patch(rule, patch(rule, action))
+    return await rules.patch(rule, to_patch(rule, action))
 
 
-def patch(rule: Rule, action: Write) -> dict[str, Any]:
+def to_patch(rule: RawRule, action: Write) -> dict[str, Any]:
     """The merge patch of a write to the main resource (RFC 7386: null removes)."""
     match action:
         case UpdateSpecCursor():
@@ -59,7 +59,7 @@ def patch(rule: Rule, action: Write) -> dict[str, Any]:
     raise TypeError(f"no patch for {type(action).__name__}")
 
 
-def _finalizers(rule: Rule, *, present: bool) -> dict[str, Any]:
+def _finalizers(rule: RawRule, *, present: bool) -> dict[str, Any]:
     others = [each for each in rule["metadata"].get("finalizers", []) if each != FINALIZER]
     wanted = [*others, FINALIZER] if present else others
     return {"metadata": {"finalizers": wanted or None}}

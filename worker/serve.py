@@ -16,37 +16,37 @@ from typing import Any, Final
 from kubernetes.aio.client.api_client import ApiClient
 
 from summaryrule.planner.types import PlannerSettings
-from worker.berths import Berths, share
-from worker.board import Board
+from worker.berths import EndpointLimiter, slots_per_endpoint
+from worker.board import StatusPage
 from worker.clock import SystemClock
 from worker.errors import LeaseLost
 from worker.execute import Executor
 from worker.expression import evaluate
-from worker.health import Health
-from worker.kube.api import Api
+from worker.health import HealthServer
+from worker.kube.api import KubeClient
 from worker.kube.connection import connect
-from worker.kube.events import KubeEvents
-from worker.kube.leases import KubeLeases
+from worker.kube.events import KubeEventRecorder
+from worker.kube.leases import LeaseClient
 from worker.kube.reflector import Reflector
 from worker.kube.resource import SUMMARY_RULES
-from worker.kube.rules import KubeRules
+from worker.kube.rules import SummaryRuleClient
 from worker.kube.store import Key, Store, key_of
 from worker.kusto.commands import KustoCommands
-from worker.kusto.credentials import credential, require_trusted
+from worker.kusto.credentials import create_credential, require_trusted
 from worker.kusto.endpoints import is_loopback, parse_endpoints
-from worker.kusto.service import Service
-from worker.lease import Elector, Leadership
-from worker.ledger import Ledger
-from worker.loop import work
+from worker.kusto.service import EndpointClient
+from worker.lease import LeaderElector, Leadership
+from worker.ledger import ObservationStore
+from worker.loop import run_workers
 from worker.metrics import Metrics
 from worker.options import labels
-from worker.page import pages
-from worker.poller import Poller
+from worker.page import routes
+from worker.poller import OperationPoller
 from worker.ports import Clock
-from worker.queue import Queue
-from worker.reader import Reader
+from worker.queue import WorkQueue
+from worker.reader import ModelCache
 from worker.reconcile import Reconciler
-from worker.tally import Tally
+from worker.tally import StatusMetrics
 
 log = logging.getLogger(__name__)
 
@@ -73,18 +73,18 @@ async def run(options: argparse.Namespace, environ: Mapping[str, str]) -> None:
         _connected(environ) as client,
         _kusto(options, environ, settings, clock, metrics) as kusto,
     ):
-        api = Api(client, observe=metrics.api_request)
-        await _Worker(options, settings, api, kusto, clock=clock, metrics=metrics).run()
+        api = KubeClient(client, observe=metrics.api_request)
+        await WorkerApp(options, settings, api, kusto, clock=clock, metrics=metrics).run()
 
 
-class _Worker:
+class WorkerApp:
     """The parts that live as long as the process."""
 
     def __init__(
         self,
         options: argparse.Namespace,
         settings: PlannerSettings,
-        api: Api,
+        api: KubeClient,
         kusto: KustoCommands,
         *,
         clock: Clock,
@@ -93,14 +93,14 @@ class _Worker:
         self._options, self._settings = options, settings
         self._api, self._kusto = api, kusto
         self._clock, self._metrics = clock, metrics
-        self._reader = Reader()
-        self._tally = Tally(metrics, self._reader)
-        self._queue: Queue[Key] | None = None
+        self._reader = ModelCache()
+        self._tally = StatusMetrics(metrics, self._reader)
+        self._queue: WorkQueue[Key] | None = None
         self._store = Store(self._enqueue)
         self._reflector = Reflector(api, SUMMARY_RULES.collection(), self._store)
         self._identity = options.identity or f"{socket.gethostname()}_{uuid.uuid4()}"
-        leases = KubeLeases(api, options.namespace)
-        self._elector = Elector(leases, options.lease, self._identity, clock)
+        leases = LeaseClient(api, options.namespace)
+        self._elector = LeaderElector(leases, options.lease, self._identity, clock)
 
     async def run(self) -> None:
         """Mirror, answer probes, and work whenever the Lease can be had."""
@@ -108,54 +108,54 @@ class _Worker:
         metrics.queue_depth(lambda: 0 if self._queue is None else self._queue.depth)
         metrics.rules(lambda: len(self._store))
         metrics.leader(lambda: self._elector.is_leader)
-        health = Health(
+        health = HealthServer(
             self._options.host,
             self._options.port,
             live=lambda: None,
             ready=self._not_ready,
             metrics=metrics.exposition,
-            pages=pages(self._board()),
+            pages=routes(self._status_page()),
         )
         async with health, _background(self._reflector.run()):
             log.info("serving probes and metrics on %s:%s", self._options.host, health.port)
             with _stopping() as stop:
-                await _until(stop, self._campaign())
+                await _until(stop, self._run_leader_election())
 
-    def _board(self) -> Board:
-        return Board(
+    def _status_page(self) -> StatusPage:
+        return StatusPage(
             self._store,
             self._clock,
             self._identity,
             lambda: self._elector.is_leader,
-            self._kusto.troubles,
+            self._kusto.endpoint_errors,
         )
 
     def _not_ready(self) -> str | None:
         return None if self._reflector.synced.is_set() else "the rules are not listed yet"
 
-    async def _campaign(self) -> None:
+    async def _run_leader_election(self) -> None:
         # A leader that has seen no rules yet would do nothing for them, and keep others from it.
         await self._reflector.synced.wait()
         while True:
             try:
-                await self._elector.run(self._work)
+                await self._elector.run(self._run_as_leader)
             except LeaseLost as error:
                 log.warning("%s", error)
 
-    async def _work(self, leadership: Leadership) -> None:
+    async def _run_as_leader(self, leadership: Leadership) -> None:
         with self._queued() as queue:
             reconciler = self._reconciler(leadership, queue)
             async with _background(reconciler.poller.run()):
-                await work(queue, reconciler, self._metrics, self._options.workers)
+                await run_workers(queue, reconciler, self._metrics, self._options.workers)
 
     @contextlib.contextmanager
-    def _queued(self) -> Iterator[Queue[Key]]:
+    def _queued(self) -> Iterator[WorkQueue[Key]]:
         """A queue with every rule, which gets each change; at its end their series are removed.
 
         All rules: those reconciled when this process led before may have changed since. The next
         leader exports the series of each rule; Prometheus would believe those of two processes.
         """
-        queue = self._queue = Queue(self._clock)
+        queue = self._queue = WorkQueue(self._clock)
         for rule in self._store:
             queue.add(key_of(rule))
         try:
@@ -169,21 +169,23 @@ class _Worker:
         if self._queue is not None:
             self._queue.add(key)
 
-    def _reconciler(self, leadership: Leadership, queue: Queue[Key]) -> Reconciler:
-        rules, events = KubeRules(self._api), KubeEvents(self._api, self._clock)
-        ledger = Ledger()
+    def _reconciler(self, leadership: Leadership, queue: WorkQueue[Key]) -> Reconciler:
+        rules, events = SummaryRuleClient(self._api), KubeEventRecorder(self._api, self._clock)
+        ledger = ObservationStore()
         return Reconciler(
             rules,
             self._store,
             ledger,
-            Poller(self._kusto, ledger, self._clock, queue.add),
+            OperationPoller(self._kusto, ledger, self._clock, queue.add),
             Executor(rules, self._store, self._kusto, events, ledger, leadership),
             self._clock,
             self._settings,
             evaluate,
             self._tally,
             self._reader,
-            Berths(share(self._options.workers, self._settings.endpoints), queue.add),
+            EndpointLimiter(
+                slots_per_endpoint(self._options.workers, self._settings.endpoints), queue.add
+            ),
         )
 
 
@@ -207,11 +209,11 @@ async def _kusto(
     """One service an endpoint, with a login unless it is this machine's."""
     urls = set(settings.endpoints.values())
     remote = [url for url in urls if not is_loopback(url)]
-    login = credential(options.kusto_credential, environ) if remote else None
+    login = create_credential(options.kusto_credential, environ) if remote else None
     for url in remote:
         require_trusted(url, environ)
     services = {
-        url: Service(
+        url: EndpointClient(
             url,
             clock,
             credential=login if url in remote else None,

@@ -18,27 +18,27 @@ from summaryrule.api.v1 import (
 from summaryrule.api.windows import count_windows, floor
 from worker.kube.store import Key, key_of
 from worker.metrics import Metrics
-from worker.ports import Rule
-from worker.reader import Reader
+from worker.ports import RawRule
+from worker.reader import ModelCache
 
 
-class Tally:
+class StatusMetrics:
     """Feeds ``Metrics``; one a worker."""
 
-    def __init__(self, metrics: Metrics, reader: Reader) -> None:
+    def __init__(self, metrics: Metrics, reader: ModelCache) -> None:
         self._metrics, self._reader = metrics, reader
-        self._flying: dict[Key, tuple[int, int]] = {}
+        self._in_flight: dict[Key, tuple[int, int]] = {}
         self._sums = (0, 0)
 
-    def looked(self, rule: Rule, now: Instant) -> None:
+    def observe_rule(self, rule: RawRule, now: Instant) -> None:
         """A rule was looked at: its interval and lag, and what is left of its backfill."""
-        key, known = key_of(rule), self._reader.readable(rule)
+        key, known = key_of(rule), self._reader.parse_or_none(rule)
         self._metrics.rule_interval(*key, None if known is None else _interval(known))
         self._metrics.rule_lag(*key, None if known is None else _lag(known, now))
         self._metrics.backfill_remaining(*key, None if known is None else _remaining(known, now))
-        self._fly(key, self._reader.status(rule))
+        self._set_in_flight(key, self._reader.status(rule))
 
-    def wrote(self, before: Rule, after: Rule) -> None:
+    def observe_write(self, before: RawRule, after: RawRule) -> None:
         """A rule was written: count the windows that came to something."""
         old, new = self._reader.status(before), self._reader.status(after)
         self._count_schedule(old.schedule or ScheduleStatus(), new.schedule or ScheduleStatus())
@@ -48,7 +48,7 @@ class Tally:
     def forget(self, key: Key) -> None:
         """The rule is gone."""
         self._metrics.forget_rule(*key)
-        self._change(self._flying.pop(key, (0, 0)), (0, 0))
+        self._change(self._in_flight.pop(key, (0, 0)), (0, 0))
 
     def _count_schedule(self, old: ScheduleStatus, new: ScheduleStatus) -> None:
         left = {w.token for w in old.in_flight} - {w.token for w in new.in_flight}
@@ -67,11 +67,11 @@ class Tally:
         if failed > 0:
             self._metrics.window("backfill", "failed", failed)
 
-    def _fly(self, key: Key, status: SummaryRuleStatus) -> None:
+    def _set_in_flight(self, key: Key, status: SummaryRuleStatus) -> None:
         runs = _submitted(status.schedule.in_flight) if status.schedule is not None else 0
         past = _submitted(status.backfill.in_flight) if status.backfill is not None else 0
-        self._change(self._flying.get(key, (0, 0)), (runs, past))
-        self._flying[key] = (runs, past)
+        self._change(self._in_flight.get(key, (0, 0)), (runs, past))
+        self._in_flight[key] = (runs, past)
 
     def _change(self, before: tuple[int, int], after: tuple[int, int]) -> None:
         """Sums are carried on: adding all rules up at each look is too slow for thousands."""

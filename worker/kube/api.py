@@ -14,7 +14,7 @@ import msgspec
 from kubernetes.aio.client.api_client import ApiClient
 
 from worker.errors import Ambiguous, Temporary, Unreachable, WorkerError
-from worker.kube.failures import failure
+from worker.kube.failures import error_for_status
 
 MERGE_PATCH: Final = "application/merge-patch+json"
 JSON: Final = "application/json"
@@ -27,7 +27,7 @@ def _ignore(_verb: str, _result: str, _seconds: float) -> None:
     """Nobody counts."""
 
 
-class Api:
+class KubeClient:
     """The API server behind one configured client."""
 
     def __init__(self, client: ApiClient, *, observe: Observe = _ignore) -> None:
@@ -51,7 +51,7 @@ class Api:
                 was lost, or that took longer than ``timeout`` seconds.
         """
         limits = aiohttp.ClientTimeout(total=timeout)
-        with self._counted(method), _transport(f"{method} {path}"):
+        with self._counted(method), _mapped_errors(f"{method} {path}"):
             response = await self._send(
                 method, path, query or {}, limits, body=body, content_type=content_type
             )
@@ -71,12 +71,12 @@ class Api:
                 byte comes for ``silence`` seconds (a hung connection looks like a quiet one).
         """
         limits = aiohttp.ClientTimeout(total=None, sock_connect=silence, sock_read=silence)
-        with self._counted("WATCH"), _transport(f"GET {path}"):
+        with self._counted("WATCH"), _mapped_errors(f"GET {path}"):
             response = await self._send("GET", path, query, limits)
             if response.status != 200:  # noqa: PLR2004 - OK
                 async with response:
                     _require_success("GET", path, response, await response.read())
-        with _transport(f"GET {path}"):
+        with _mapped_errors(f"GET {path}"):
             try:
                 yield response.content.iter_any()
             finally:
@@ -120,32 +120,32 @@ class Api:
 
 def _require_success(method: str, path: str, response: aiohttp.ClientResponse, data: bytes) -> None:
     if not 200 <= response.status < 300:  # noqa: PLR2004 - HTTP's successes
-        raise failure(f"{method} {path}", response.status, data, response.headers)
+        raise error_for_status(f"{method} {path}", response.status, data, response.headers)
 
 
 def _decode(what: str, data: bytes) -> dict[str, Any]:
     try:
         decoded = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _lost(what, "the reply is no JSON") from error
+        raise _no_reply(what, "the reply is no JSON") from error
     if not isinstance(decoded, dict):
-        raise _lost(what, "the reply is no JSON object")
+        raise _no_reply(what, "the reply is no JSON object")
     return decoded
 
 
 @contextlib.contextmanager
-def _transport(what: str) -> Iterator[None]:
+def _mapped_errors(what: str) -> Iterator[None]:
     """Turn failures of the connection into the worker's own."""
     try:
         yield
     except aiohttp.ClientConnectorError as error:
         raise Unreachable(f"cannot reach the API server: {error}") from error
     except TimeoutError as error:
-        raise _lost(what, "no answer in time") from error
+        raise _no_reply(what, "no answer in time") from error
     except (aiohttp.ClientError, OSError) as error:
-        raise _lost(what, f"the connection broke ({type(error).__name__})") from error
+        raise _no_reply(what, f"the connection broke ({type(error).__name__})") from error
 
 
-def _lost(what: str, why: str) -> Temporary:
+def _no_reply(what: str, why: str) -> Temporary:
     kind = Unreachable if what.startswith("GET") else Ambiguous
     return kind(f"{what} to the API server: {why}")

@@ -23,7 +23,9 @@ _THROTTLED_FOR = 1.0
 _TOKEN_RELOAD = 10.0  # a rotated ServiceAccount token is read again within a minute
 
 
-def failure(what: str, status: int, body: bytes, headers: Mapping[str, str]) -> WorkerError:
+def error_for_status(
+    what: str, status: int, body: bytes, headers: Mapping[str, str]
+) -> WorkerError:
     """The error for a reply that is no success.
 
     ``what`` is the request in words (``PATCH summaryrules/x``). A write answered by a 5xx is

@@ -3,14 +3,14 @@
 from typing import Any
 
 from worker.errors import NotFound
-from worker.kube.api import Api
+from worker.kube.api import KubeClient
 from worker.kube.resource import LEASES
 
 
-class KubeLeases:
+class LeaseClient:
     """Leases of one namespace. Writes carry a resourceVersion, so a lost race is a ``Conflict``."""
 
-    def __init__(self, api: Api, namespace: str) -> None:
+    def __init__(self, api: KubeClient, namespace: str) -> None:
         self._api = api
         self._namespace = namespace
 

@@ -2,14 +2,14 @@
 
 from typing import Any, Final
 
-from worker.kube.api import Api
+from worker.kube.api import KubeClient
 from worker.kube.store import Key, key_of
 
 _PAGE: Final = "500"
 _PAGE_TIMEOUT: Final = 60.0
 
 
-async def paged_list(api: Api, path: str) -> tuple[dict[Key, dict[str, Any]], str]:
+async def paged_list(api: KubeClient, path: str) -> tuple[dict[Key, dict[str, Any]], str]:
     """Every object of the collection, and the resourceVersion to watch from.
 
     Raises:

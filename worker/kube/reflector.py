@@ -21,10 +21,10 @@ from typing import Final
 
 from worker.backoff import Backoff
 from worker.errors import Gone, Refused, Temporary, Unreachable, WorkerError
-from worker.kube.api import Api
+from worker.kube.api import KubeClient
 from worker.kube.listing import paged_list
 from worker.kube.store import Key, Store, key_of
-from worker.kube.watch import WatchEvent, events
+from worker.kube.watch import WatchEvent, parse_events
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Reflector:
 
     def __init__(
         self,
-        api: Api,
+        api: KubeClient,
         path: str,
         store: Store,
         *,
@@ -101,7 +101,7 @@ class Reflector:
         heard = False
         try:
             async with self._api.stream(self._path, self._query(), silence=self._silence) as chunks:
-                async for event in events(chunks):
+                async for event in parse_events(chunks):
                     heard = True
                     pending = self._take(event, pending)
         except Unreachable as error:

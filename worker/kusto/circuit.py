@@ -12,7 +12,7 @@ from worker.errors import Ambiguous, Conflict, LeaseLost, Unreachable, WorkerErr
 from worker.ports import Clock
 
 
-class Circuit:
+class CircuitBreaker:
     """Closed: calls pass. Open: they fail at once, until one probe after a jittered delay."""
 
     def __init__(self, clock: Clock, backoff: Backoff, *, threshold: int = 3) -> None:
@@ -31,18 +31,18 @@ class Circuit:
         return self._failures >= self._threshold
 
     @property
-    def trouble(self) -> str | None:
+    def open_reason(self) -> str | None:
         """Why calls are being kept away; None while they pass."""
         return self._why if self.is_open else None
 
     @contextlib.contextmanager
-    def guard(self) -> Iterator[None]:
+    def protect(self) -> Iterator[None]:
         """Around one call: refuse it while open, and learn from how it ends.
 
         Raises:
             Unreachable: the circuit is open; ``delay`` is the seconds until its next probe.
         """
-        probing = self._admit()
+        probing = self._before_call()
         try:
             yield
         except (Unreachable, Ambiguous) as error:
@@ -59,7 +59,7 @@ class Circuit:
             if probing:
                 self._probing = False
 
-    def _admit(self) -> bool:
+    def _before_call(self) -> bool:
         """Let one call pass; whether it is the probe of an open circuit."""
         if not self.is_open:
             return False

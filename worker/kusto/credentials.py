@@ -11,7 +11,7 @@ _WORKLOAD: Final = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN
 _MANAGED: Final = ("IDENTITY_ENDPOINT", "MSI_ENDPOINT", "AZURE_CLIENT_ID")
 
 
-def chosen_kind(kind: str, environ: Mapping[str, str]) -> str:
+def choose_kind(kind: str, environ: Mapping[str, str]) -> str:
     """What ``auto`` comes to: the first of the list that the environment speaks of.
 
     azure-identity's DefaultAzureCredential is not used: it tries one source after another at run
@@ -28,7 +28,7 @@ def chosen_kind(kind: str, environ: Mapping[str, str]) -> str:
     return "az-login"
 
 
-def credential(kind: str, environ: Mapping[str, str]) -> Any:  # noqa: ANN401 - azure's protocol
+def create_credential(kind: str, environ: Mapping[str, str]) -> Any:  # noqa: ANN401 - azure's protocol
     """An asynchronous azure-identity credential of this kind; close it with ``await close()``.
 
     Raises:
@@ -38,7 +38,7 @@ def credential(kind: str, environ: Mapping[str, str]) -> Any:  # noqa: ANN401 - 
     # Imported here: only an https endpoint needs them, and they cost a quarter second.
     from azure.identity import aio  # noqa: PLC0415
 
-    chosen = chosen_kind(kind, environ)
+    chosen = choose_kind(kind, environ)
     if chosen == "workload-identity":
         _require(chosen, _WORKLOAD, environ)
         tenant, client, token_file = (environ[name] for name in _WORKLOAD)

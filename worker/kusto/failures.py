@@ -26,18 +26,18 @@ from azure.kusto.data.exceptions import (
 )
 
 from worker.errors import Ambiguous, Refused, Temporary, Throttled, Unreachable, WorkerError
-from worker.kusto.sentences import code_in, explained, sentence
+from worker.kusto.sentences import code_in, format_error, with_code
 
 _THROTTLED_FOR = 10.0
 _RIGHTS_RETRY = 60.0
 """Missing rights, a wrong URL and a missing login are put right by people, not by hammering."""
-Lost = type[Ambiguous] | type[Unreachable]
+NoReplyError = type[Ambiguous] | type[Unreachable]
 """What a missing answer means for the call at hand."""
 _CLIENT_BUGS = (KeyError, TypeError, ValueError, AttributeError, IndexError, LookupError)
 
 
 @contextlib.contextmanager
-def translated(endpoint: str, *, submits: bool) -> Iterator[None]:
+def mapped_errors(endpoint: str, *, submits: bool) -> Iterator[None]:
     """Let one call's failures leave as the worker's own.
 
     ``submits`` says that the call changes something, so that a missing reply is ``Ambiguous``.
@@ -45,27 +45,29 @@ def translated(endpoint: str, *, submits: bool) -> Iterator[None]:
     try:
         yield
     except TimeoutError as error:
-        raise _unanswered(endpoint, "no answer in time", _lost_for(submits=submits)) from error
+        raise _no_usable_answer(
+            endpoint, "no answer in time", _no_reply_type(submits=submits)
+        ) from error
     except (KustoError, aiohttp.ClientError, OSError, *_CLIENT_BUGS) as error:
-        raise translate(error, endpoint, submits=submits) from error
+        raise map_error(error, endpoint, submits=submits) from error
 
 
-def translate(error: Exception, endpoint: str, *, submits: bool) -> WorkerError:
+def map_error(error: Exception, endpoint: str, *, submits: bool) -> WorkerError:
     """The worker's error for one of the client's."""
     for kind, answer in _BY_KIND:
         if isinstance(error, kind):
-            return answer(error, endpoint, _lost_for(submits=submits))
+            return answer(error, endpoint, _no_reply_type(submits=submits))
     status = _status(error)
     if status in _AT_FAULT and not _names_the_command(error):
         return Temporary(_AT_FAULT[status].format(endpoint=endpoint), _RIGHTS_RETRY)
     if isinstance(error, KustoApiError) and status < 500:  # noqa: PLR2004 - HTTP
         return _api(error, endpoint)
-    return _unanswered(endpoint, _what_came(error, status), _lost_for(submits=submits))
+    return _no_usable_answer(endpoint, _what_came(error, status), _no_reply_type(submits=submits))
 
 
 def no_token(error: Exception, endpoint: str) -> Temporary:
     """The worker's error for a credential that gives no access token."""
-    why = sentence(str(error).split("\n", maxsplit=1)[0])
+    why = format_error(str(error).split("\n", maxsplit=1)[0])
     return Temporary(f"no token for {endpoint}: {type(error).__name__}: {why}", _RIGHTS_RETRY)
 
 
@@ -76,7 +78,7 @@ _AT_FAULT = {
 }
 
 
-def _throttled(error: KustoThrottlingError, endpoint: str, _lost: Lost) -> Throttled:
+def _throttled(error: KustoThrottlingError, endpoint: str, _lost: NoReplyError) -> Throttled:
     response = error.args[1] if len(error.args) > 1 else None
     delay = _retry_after(getattr(response, "headers", {}))
     return Throttled(f"{endpoint} asks for fewer calls; the next one is in {delay:g} s", delay)
@@ -88,21 +90,21 @@ def _retry_after(headers: Mapping[str, str]) -> float:
     return _THROTTLED_FOR
 
 
-def _network(error: KustoNetworkError, endpoint: str, lost: Lost) -> Temporary:
+def _network(error: KustoNetworkError, endpoint: str, lost: NoReplyError) -> Temporary:
     cause = error.__cause__
     if isinstance(cause, aiohttp.ClientConnectorError):
-        return Unreachable(f"cannot connect to {endpoint}: {sentence(str(cause.os_error))}")
+        return Unreachable(f"cannot connect to {endpoint}: {format_error(str(cause.os_error))}")
     if isinstance(cause, TimeoutError):
-        return _unanswered(endpoint, "no answer in time", lost)
+        return _no_usable_answer(endpoint, "no answer in time", lost)
     why = f"the connection broke ({type(cause).__name__})"
-    return _unanswered(endpoint, why, lost)
+    return _no_usable_answer(endpoint, why, lost)
 
 
-def _lost_for(*, submits: bool) -> Lost:
+def _no_reply_type(*, submits: bool) -> NoReplyError:
     return Ambiguous if submits else Unreachable
 
 
-def _unanswered(endpoint: str, why: str, lost: Lost) -> Temporary:
+def _no_usable_answer(endpoint: str, why: str, lost: NoReplyError) -> Temporary:
     return lost(f"{endpoint} gave no usable answer: {why}")
 
 
@@ -111,18 +113,18 @@ def _api(error: KustoApiError, endpoint: str) -> WorkerError:
     text = str(api.description or api.message or "")
     code = code_in(text) or str(api.code or "")
     if api.permanent is False:
-        return Temporary(f"{endpoint} could not do it now: {explained(code, text)}")
-    return Refused(explained(code, text), code)
+        return Temporary(f"{endpoint} could not do it now: {with_code(code, text)}")
+    return Refused(with_code(code, text), code)
 
 
-def _multiple(error: KustoMultiApiError, endpoint: str, lost: Lost) -> WorkerError:
+def _multiple(error: KustoMultiApiError, endpoint: str, lost: NoReplyError) -> WorkerError:
     """Errors inside a 200: rows may have been made before them."""
     first = error.get_api_errors()[0] if error.get_api_errors() else None
     text = str(first.description or first.message) if first else "no reason was given"
-    return _unanswered(endpoint, sentence(text), lost)
+    return _no_usable_answer(endpoint, format_error(text), lost)
 
 
-_BY_KIND: tuple[tuple[type[Exception], Callable[[Any, str, Lost], WorkerError]], ...] = (
+_BY_KIND: tuple[tuple[type[Exception], Callable[[Any, str, NoReplyError], WorkerError]], ...] = (
     (KustoThrottlingError, _throttled),
     (KustoNetworkError, _network),
     (KustoMultiApiError, _multiple),
@@ -136,7 +138,7 @@ def _names_the_command(error: Exception) -> bool:
 
 def _what_came(error: Exception, status: int) -> str:
     if isinstance(error, KustoServiceError):
-        return f"{status or 'something'}: {sentence(error.message_text)[:120]}"
+        return f"{status or 'something'}: {format_error(error.message_text)[:120]}"
     return f"{status or 'something'} that is no Kusto reply"
 
 

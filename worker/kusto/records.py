@@ -6,17 +6,17 @@ from typing import Any, Final
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant, InvalidInstantError
 from summaryrule.planner.types import Operation
-from worker.kusto.sentences import sentence
+from worker.kusto.sentences import format_error
 
 _TIMESPAN: Final = re.compile(r"(?:(\d+)\.)?(\d+):(\d\d):(\d\d)(?:\.(\d{1,7}))?")
 
 
-def operation(row: dict[str, Any]) -> Operation:
+def parse_operation(row: dict[str, Any]) -> Operation:
     """The record; a time that is absent or unreadable is None, for it decides nothing."""
     return Operation(
         id=str(row["OperationId"]),
         state=str(row.get("State") or ""),
-        status=sentence(str(row.get("Status") or "")),
+        status=format_error(str(row.get("Status") or "")),
         should_retry=_truth(row.get("ShouldRetry")),
         started=_instant(row.get("StartedOn")),
         updated=_instant(row.get("LastUpdatedOn")),

@@ -33,18 +33,18 @@ _MARKUP: Final = r"<(?:script|style)\b.*?</(?:script|style)>|<[^>]*>"
 _TAG: Final = re.compile(_MARKUP, re.DOTALL | re.IGNORECASE)
 
 
-def sentence(text: str) -> str:
+def format_error(text: str) -> str:
     """``text`` on one line, its noise and secrets removed, at most ``LONGEST`` characters."""
     if "<html" in text[:1000].lower() or "<!doctype" in text[:1000].lower():
         text = _TAG.sub(" ", text)
-    clean = redacted(" ".join(text.split()))
+    clean = redact(" ".join(text.split()))
     for noise in _NOISE:
         clean = noise.sub("", clean)
     clean = clean.strip()
     return clean if len(clean) <= LONGEST else clean[: LONGEST - 1].rstrip() + "…"
 
 
-def redacted(text: str) -> str:
+def redact(text: str) -> str:
     """``text`` with what looks like a token, a key or a password replaced by ``***``."""
     clean = _SECRETS[0].sub(r"\1 ***", text)
     clean = _SECRETS[1].sub("***", clean)
@@ -65,9 +65,9 @@ def position_in(text: str) -> tuple[int, int] | None:
     return None
 
 
-def explained(code: str, text: str) -> str:
+def with_code(code: str, text: str) -> str:
     """One sentence with the code in front, and the position where the message has one."""
-    clean = sentence(text) or "no reason was given"
+    clean = format_error(text) or "no reason was given"
     position = position_in(text)
     if position is not None and f"{position[0]}" not in clean:
         clean = f"{clean} (line {position[0]}, position {position[1]})"

@@ -11,8 +11,8 @@ from azure.kusto.data.aio import KustoClient
 
 from worker.backoff import Backoff
 from worker.errors import Temporary, Throttled, WorkerError
-from worker.kusto.circuit import Circuit
-from worker.kusto.failures import no_token, translated
+from worker.kusto.circuit import CircuitBreaker
+from worker.kusto.failures import mapped_errors, no_token
 from worker.ports import Clock
 
 Row = dict[str, Any]
@@ -29,7 +29,7 @@ def _ignore(_call: str, _result: str, _seconds: float) -> None:
     """Nobody counts."""
 
 
-class Service:
+class EndpointClient:
     """Bounded calls to one endpoint: in number, in time, and not at all while it is down."""
 
     def __init__(
@@ -50,7 +50,7 @@ class Service:
         self._within = within
         self._observe = observe
         self._places = asyncio.Semaphore(concurrency)
-        self._circuit = Circuit(clock, backoff or Backoff(1.0, 60.0))
+        self._circuit = CircuitBreaker(clock, backoff or Backoff(1.0, 60.0))
         self._throttles = 0
         self._no_submits_until = 0.0
         self._client: KustoClient | None = None
@@ -78,7 +78,7 @@ class Service:
             async with self._places:
                 if submits:
                     self._require_no_pause()
-                with self._circuit.guard(), translated(self.url, submits=submits):
+                with self._circuit.protect(), mapped_errors(self.url, submits=submits):
                     rows = await self._run(database, text, before_send)
         except WorkerError as error:
             result = type(error).__name__
@@ -93,9 +93,9 @@ class Service:
             self._observe(name, result, time.perf_counter() - began)
 
     @property
-    def trouble(self) -> str | None:
+    def error(self) -> str | None:
         """Why the endpoint is left alone for now; None while it answers."""
-        return self._circuit.trouble
+        return self._circuit.open_reason
 
     async def close(self) -> None:
         """End its connections."""

@@ -11,8 +11,8 @@ from summaryrule.kql import quote_name
 from tests.worker.simulation.fates import Fates
 from tests.worker.simulation.kusto import MemoryKusto, Outcome, World
 from tests.worker.simulation.virtual import VirtualClock
-from worker.kusto.service import Service
-from worker.ports import Kusto
+from worker.kusto.service import EndpointClient
+from worker.ports import KustoClient
 
 DATABASE = "Telemetry"
 NO_ROWS = "print Value = 1 | where Value == 2"
@@ -27,7 +27,7 @@ def append(table: str, token: str, query: str = "print Value = 1") -> str:
 
 
 class KustoWorld(Protocol):
-    kusto: Kusto
+    kusto: KustoClient
 
     async def rows(self, table: str) -> int: ...
     def fault(self, kind: str, **details: Any) -> AbstractAsyncContextManager[None]: ...
@@ -39,7 +39,7 @@ class MemoryWorld:
     def __init__(self) -> None:
         self._fates = Fates()
         self._world = World(VirtualClock(), outcome=lambda _: Outcome(0.05), rows=_rows)
-        self.kusto: Kusto = MemoryKusto(self._world, self._fates)
+        self.kusto: KustoClient = MemoryKusto(self._world, self._fates)
 
     async def rows(self, table: str) -> int:
         self._world.settle()
@@ -73,7 +73,7 @@ class MemoryWorld:
 
 
 class EmulatorWorld:
-    def __init__(self, url: str, kusto: Kusto, service: Service) -> None:
+    def __init__(self, url: str, kusto: KustoClient, service: EndpointClient) -> None:
         self._url = url
         self._service = service
         self.kusto = kusto

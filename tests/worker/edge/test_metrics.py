@@ -5,8 +5,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from summaryrule.api.instant import Instant
 from worker.metrics import Metrics
-from worker.reader import Reader
-from worker.tally import Tally
+from worker.reader import ModelCache
+from worker.tally import StatusMetrics
 
 
 def series(metrics: Metrics) -> dict[str, float]:
@@ -47,7 +47,7 @@ def test_a_backfill_that_has_ended_leaves_no_series() -> None:
 
 def test_a_looked_at_rule_shows_its_lag_beside_its_interval() -> None:
     metrics = Metrics()
-    tally = Tally(metrics, Reader())
+    tally = StatusMetrics(metrics, ModelCache())
     ahead = {"start": "2026-11-20T02:00:00Z", "end": "2026-11-20T03:00:00Z", "token": "u"}
     sent = {"start": "2026-11-20T01:00:00Z", "end": "2026-11-20T02:00:00Z", "token": "t"}
     flying = [{**sent, "operationId": "o"}, ahead]
@@ -56,7 +56,7 @@ def test_a_looked_at_rule_shows_its_lag_beside_its_interval() -> None:
         "spec": {"database": "D", "table": "T", "body": "T", "interval": "1h"},
         "status": {"schedule": {"lastDone": "2026-11-20T01:00:00Z", "inFlight": flying}},
     }
-    tally.looked(rule, Instant.parse("2026-11-20T02:30:00Z"))
+    tally.observe_rule(rule, Instant.parse("2026-11-20T02:30:00Z"))
     found = series(metrics)
     assert found["summaryrule_worker_rule_interval_seconds['n', 'r']"] == 3600
     assert found["summaryrule_worker_rule_lag_seconds['n', 'r']"] == 5400
@@ -87,11 +87,13 @@ def stored(spec: dict[str, object], **status: object) -> dict[str, object]:
 
 def test_a_schedule_that_is_suspended_has_no_lag() -> None:
     metrics = Metrics()
-    tally = Tally(metrics, Reader())
+    tally = StatusMetrics(metrics, ModelCache())
     done = {"lastDone": "2026-11-20T01:00:00Z"}
-    tally.looked(stored({}, schedule=done), Instant.parse("2026-11-20T02:30:00Z"))
+    tally.observe_rule(stored({}, schedule=done), Instant.parse("2026-11-20T02:30:00Z"))
     assert "summaryrule_worker_rule_lag_seconds['n', 'r']" in series(metrics)
-    tally.looked(stored({"suspend": True}, schedule=done), Instant.parse("2026-11-20T03:00:00Z"))
+    tally.observe_rule(
+        stored({"suspend": True}, schedule=done), Instant.parse("2026-11-20T03:00:00Z")
+    )
     assert "summaryrule_worker_rule_lag_seconds['n', 'r']" not in series(metrics)
 
 
@@ -118,6 +120,8 @@ def test_what_remains_of_a_backfill_are_its_due_windows(
         "windowsDone": 1 if now > "2026-11-20" else 0,
         "phase": phase,
     }
-    Tally(metrics, Reader()).looked(stored({}, backfill=backfill), Instant.parse(now))
+    StatusMetrics(metrics, ModelCache()).observe_rule(
+        stored({}, backfill=backfill), Instant.parse(now)
+    )
     found = series(metrics)
     assert found.get("summaryrule_worker_backfill_windows_remaining['n', 'r']") == remaining

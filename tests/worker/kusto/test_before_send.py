@@ -10,7 +10,7 @@ from tests.worker.eventually import eventually
 from tests.worker.misbehaving import Misbehaving, hang, reply
 from worker.clock import SystemClock
 from worker.errors import LeaseLost, WorkerError
-from worker.kusto.service import Service
+from worker.kusto.service import EndpointClient
 
 COMMAND = ".set-or-append async T <| print 1"
 
@@ -45,7 +45,7 @@ class Term:
 
 async def test_a_submit_whose_lease_is_lost_is_not_sent() -> None:
     async with Misbehaving(reply(200, b"{}")) as server:
-        service = Service(server.url, SystemClock())
+        service = EndpointClient(server.url, SystemClock())
         with pytest.raises(LeaseLost):
             await service.call("submit", "Telemetry", COMMAND, before_send=lost)
         assert server.requests == []
@@ -54,7 +54,7 @@ async def test_a_submit_whose_lease_is_lost_is_not_sent() -> None:
 
 async def test_a_connection_of_the_pool_is_not_written_to_either() -> None:
     async with Misbehaving(reply(200, b"{}")) as server:
-        service = Service(server.url, SystemClock())
+        service = EndpointClient(server.url, SystemClock())
         steps: list[tuple[Callable[[], None], type[WorkerError]]] = [
             (lambda: None, WorkerError),
             (lost, LeaseLost),
@@ -70,7 +70,7 @@ async def test_a_connection_of_the_pool_is_not_written_to_either() -> None:
 async def test_a_submit_whose_lease_is_lost_while_it_waits_for_its_token_is_not_sent() -> None:
     async with Misbehaving(reply(200, b"{}")) as server:
         credential, term = SlowCredential(), Term()
-        service = Service(server.url, SystemClock(), credential=credential)
+        service = EndpointClient(server.url, SystemClock(), credential=credential)
         call = service.call("submit", "Telemetry", COMMAND, before_send=term.check)
         submit = asyncio.create_task(call)
         await credential.asked.wait()
@@ -86,7 +86,7 @@ async def test_a_submit_whose_lease_is_lost_while_it_waits_for_its_token_is_not_
 async def test_a_submit_whose_lease_is_lost_while_it_waits_for_a_slot_is_not_sent() -> None:
     async with Misbehaving(hang) as server:
         term = Term()
-        service = Service(server.url, SystemClock(), concurrency=1)
+        service = EndpointClient(server.url, SystemClock(), concurrency=1)
         poll = asyncio.create_task(service.call("poll", "Telemetry", ".show operations"))
         await eventually(lambda: len(server.requests) == 1)
         call = service.call("submit", "Telemetry", COMMAND, before_send=term.check)
@@ -104,17 +104,17 @@ async def test_a_submit_whose_lease_is_lost_while_it_waits_for_a_slot_is_not_sen
 async def test_a_stopped_submit_says_nothing_about_the_endpoint() -> None:
     """It neither opens the circuit nor closes it."""
     async with Misbehaving(reply(200, b"{}")) as server:
-        service = Service(server.url, SystemClock())
+        service = EndpointClient(server.url, SystemClock())
         for _ in range(5):
             with pytest.raises(LeaseLost):
                 await service.call("submit", "Telemetry", COMMAND, before_send=lost)
-        assert service.trouble is None
+        assert service.error is None
         await service.close()
 
 
 async def test_a_read_asks_no_fence() -> None:
     async with Misbehaving(reply(200, b"{}")) as server:
-        service = Service(server.url, SystemClock())
+        service = EndpointClient(server.url, SystemClock())
         with pytest.raises(WorkerError):
             await service.call("poll", "Telemetry", ".show operations")
         assert len(server.requests) == 1

@@ -14,7 +14,7 @@ from worker.backoff import Backoff
 from worker.clock import SystemClock
 from worker.errors import Ambiguous, Permanent, Refused, Temporary, Throttled, Unreachable
 from worker.kusto.commands import KustoCommands
-from worker.kusto.service import Service
+from worker.kusto.service import EndpointClient
 
 HTML = b"<html><head><style>b{}</style></head><body>502 Bad Gateway</body></html>"
 OPERATION = "11111111-2222-4333-8444-555555555555"
@@ -35,9 +35,9 @@ def table(*rows: list[Any], column: str = "OperationId") -> Script:
     return json_reply(200, body)
 
 
-def commands(server: Misbehaving, **options: Any) -> tuple[KustoCommands, Service]:
+def commands(server: Misbehaving, **options: Any) -> tuple[KustoCommands, EndpointClient]:
     options = dict[str, Any](within=0.4, backoff=Backoff(30, 30)) | options
-    service = Service(server.url, SystemClock(), **options)
+    service = EndpointClient(server.url, SystemClock(), **options)
     return KustoCommands({"Telemetry": service}), service
 
 
@@ -107,7 +107,7 @@ async def test_errors_inside_a_200_are_ambiguous() -> None:
 
 
 async def test_a_refused_connection_is_not_ambiguous() -> None:
-    service = Service("http://127.0.0.1:1", SystemClock())
+    service = EndpointClient("http://127.0.0.1:1", SystemClock())
     kusto = KustoCommands({"Telemetry": service})
     with pytest.raises(Unreachable, match="cannot connect to http"):
         await kusto.submit("Telemetry", ".set-or-append async T <| print 1", before_send=allow)
@@ -238,7 +238,7 @@ async def test_no_more_calls_than_allowed_are_under_way_at_once() -> None:
 async def test_each_call_is_counted_by_its_result() -> None:
     seen: list[tuple[str, str]] = []
     async with Misbehaving(table(), cut) as server:
-        service = Service(
+        service = EndpointClient(
             server.url, SystemClock(), observe=lambda call, result, _: seen.append((call, result))
         )
         kusto = KustoCommands({"Telemetry": service})

@@ -14,14 +14,14 @@ from tests.worker.simulation.fates import Fates
 from tests.worker.simulation.kube import MemoryLeases
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
 from worker.errors import LeaseLost
-from worker.lease import Elector, Leadership, Leases, Timing
+from worker.lease import LeaderElector, Leadership, Leases, Timing
 
 LEASE = "summaryrule-operator-worker"
 TIMING = Timing()
 
 
-def elector(leases: Leases, identity: str, clock: VirtualClock | None = None) -> Elector:
-    return Elector(leases, LEASE, identity, clock or VirtualClock(), timing=TIMING)
+def elector(leases: Leases, identity: str, clock: VirtualClock | None = None) -> LeaderElector:
+    return LeaderElector(leases, LEASE, identity, clock or VirtualClock(), timing=TIMING)
 
 
 async def forever(_leadership: Leadership) -> None:

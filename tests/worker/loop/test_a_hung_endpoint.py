@@ -9,19 +9,19 @@ from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.kube import MemoryEvents, MemoryRules, MemoryWatch
 from tests.worker.simulation.kusto import MemoryKusto, World
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
-from worker.berths import Berths, share
+from worker.berths import EndpointLimiter, slots_per_endpoint
 from worker.errors import Ambiguous
 from worker.execute import Executor
 from worker.expression import evaluate
 from worker.kube.store import Key, Store
-from worker.ledger import Ledger
-from worker.loop import work
+from worker.ledger import ObservationStore
+from worker.loop import run_workers
 from worker.metrics import Metrics
-from worker.poller import Poller
-from worker.queue import Queue
-from worker.reader import Reader
+from worker.poller import OperationPoller
+from worker.queue import WorkQueue
+from worker.reader import ModelCache
 from worker.reconcile import Reconciler
-from worker.tally import Tally
+from worker.tally import StatusMetrics
 
 ENDPOINTS = {"Down": "https://down", "Up": "https://up"}
 AT_ONCE = 4
@@ -57,10 +57,10 @@ async def windows_after(seconds: float, endpoints: dict[str, str]) -> int:
     """How many windows are in `Up` so long after twenty rules on `Down` came before its ten."""
     clock, cluster, metrics = VirtualClock(), Cluster(), Metrics()
     world = World(clock, databases=frozenset(endpoints))
-    queue: Queue[Key] = Queue(clock)
-    store, ledger, reader = Store(queue.add), Ledger(), Reader()
+    queue: WorkQueue[Key] = WorkQueue(clock)
+    store, ledger, reader = Store(queue.add), ObservationStore(), ModelCache()
     kusto, rules = HalfHung(world), MemoryRules(cluster)
-    poller = Poller(kusto, ledger, clock, queue.add)
+    poller = OperationPoller(kusto, ledger, clock, queue.add)
     settings = PlannerSettings(endpoints=endpoints)
     reconciler = Reconciler(
         rules,
@@ -71,9 +71,9 @@ async def windows_after(seconds: float, endpoints: dict[str, str]) -> int:
         clock,
         settings,
         evaluate,
-        Tally(metrics, reader),
+        StatusMetrics(metrics, reader),
         reader,
-        Berths(share(AT_ONCE, endpoints), queue.add),
+        EndpointLimiter(slots_per_endpoint(AT_ONCE, endpoints), queue.add),
     )
     for number in range(20):
         cluster.create(rule(number, "Down"))
@@ -82,7 +82,7 @@ async def windows_after(seconds: float, endpoints: dict[str, str]) -> int:
     MemoryWatch(cluster, store, lambda: 0.0)
     tasks = [
         asyncio.create_task(poller.run()),
-        asyncio.create_task(work(queue, reconciler, metrics, AT_ONCE)),
+        asyncio.create_task(run_workers(queue, reconciler, metrics, AT_ONCE)),
     ]
     await asyncio.sleep(seconds)
     for task in tasks:

@@ -12,8 +12,8 @@ from summaryrule.planner.types import Operation, RunningOperation
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
 from worker.errors import Throttled, Unreachable, WorkerError
 from worker.kube.store import Key
-from worker.ledger import Ledger
-from worker.poller import Poller
+from worker.ledger import ObservationStore
+from worker.poller import OperationPoller
 
 KEY = ("n", "r")
 
@@ -61,7 +61,7 @@ def told_after(error: WorkerError, until: float) -> float:
             assert key == KEY
             told.set()
 
-        poller = Poller(Failing(error, until), Ledger(), clock, notify)
+        poller = OperationPoller(Failing(error, until), ObservationStore(), clock, notify)
         poller.track(KEY, (RunningOperation("Down", "op", Instant(clock.now())),))
         running = asyncio.create_task(poller.run())
         await told.wait()
@@ -90,7 +90,7 @@ def polls_of(seconds: float, usual: str | None, *, until: float) -> list[float]:
     async def story() -> list[float]:
         clock = VirtualClock()
         kusto = Failing(Throttled("", 0.0), 0.0, ends=seconds)
-        poller = Poller(kusto, Ledger(), clock, lambda _key: None)
+        poller = OperationPoller(kusto, ObservationStore(), clock, lambda _key: None)
         known = None if usual is None else Duration.parse(usual)
         poller.track(KEY, (RunningOperation("Down", "op", Instant(clock.now()), known),))
         running = asyncio.create_task(poller.run())
@@ -127,7 +127,7 @@ def test_a_short_operation_is_not_kept_waiting_by_a_long_one_of_its_database() -
     async def story() -> list[float]:
         clock = VirtualClock()
         kusto = Failing(Throttled("", 0.0), 0.0, ends=1e9)
-        poller = Poller(kusto, Ledger(), clock, lambda _key: None)
+        poller = OperationPoller(kusto, ObservationStore(), clock, lambda _key: None)
         long, short = Duration.parse("1h"), Duration.parse("1s")
         poller.track(KEY, (RunningOperation("Down", "long", Instant(clock.now()), long),))
         running = asyncio.create_task(poller.run())

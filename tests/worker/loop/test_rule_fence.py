@@ -16,7 +16,7 @@ from tests.worker.simulation.virtual import VirtualClock, run_virtually
 from worker.errors import Conflict
 from worker.execute import Executor, RuleFence
 from worker.kube.store import Store, key_of
-from worker.ledger import Ledger
+from worker.ledger import ObservationStore
 
 KEY = ("n", "up-01")
 
@@ -77,15 +77,15 @@ def test_a_submit_that_waited_while_its_rule_was_deleted_never_leaves() -> None:
     window = WindowStatus(start=NOW, end=NOW)
     submit: Any = Submit(window, "Up", ".set-or-append async T <| T")
 
-    ledger, rules = Ledger(), MemoryRules(place.cluster)
+    ledger, rules = ObservationStore(), MemoryRules(place.cluster)
     executor = Executor(rules, place.store, Waits(world), MemoryEvents(), ledger, Yes())
 
     async def story() -> None:
         for _ in range(5):
             place.store.replace({KEY: place.planned_on})
             with pytest.raises(Conflict, match="edited or deleted"):
-                await executor.perform(place.planned_on, [submit], Observations())
+                await executor.execute(place.planned_on, [submit], Observations())
 
     run_virtually(story())
     assert world.submitted == []
-    assert ledger.observed(KEY).endpoint_error == ""
+    assert ledger.observations(KEY).endpoint_error == ""

@@ -17,21 +17,21 @@ from tests.worker.simulation.virtual import VirtualClock
 from tests.worker.simulation.wire import Wire, WiredEvents, WiredKusto, WiredLeases, WiredRules
 from tests.worker.simulation.witness import Witness, WorkerView
 from worker.backoff import Backoff
-from worker.berths import Berths, share
+from worker.berths import EndpointLimiter, slots_per_endpoint
 from worker.errors import LeaseLost
 from worker.execute import Executor
 from worker.expression import evaluate
 from worker.kube.store import Key, Store, key_of
-from worker.lease import Elector, Leadership, Timing
-from worker.ledger import Ledger
-from worker.loop import work
+from worker.lease import LeaderElector, Leadership, Timing
+from worker.ledger import ObservationStore
+from worker.loop import run_workers
 from worker.metrics import Metrics
-from worker.poller import Poller
-from worker.ports import Clock, Events, Fence, Kusto, Rule, Rules
-from worker.queue import Queue
-from worker.reader import Reader
+from worker.poller import OperationPoller
+from worker.ports import Clock, EventRecorder, Fence, KustoClient, RawRule, RuleClient
+from worker.queue import WorkQueue
+from worker.reader import ModelCache
 from worker.reconcile import Reconciler
-from worker.tally import Tally
+from worker.tally import StatusMetrics
 
 LEASE = "summaryrule-operator-worker"
 TIMING = Timing(duration=120.0, renew_deadline=80.0, retry=20.0)
@@ -46,36 +46,38 @@ class Town:
 
     cluster: Cluster
     leases: MemoryLeases
-    rules: Rules
-    kusto: Kusto
+    rules: RuleClient
+    kusto: KustoClient
     settings: PlannerSettings
     witness: Witness
     metrics: Metrics
     lag: Callable[[], float]
-    events: Events
+    events: EventRecorder
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a mutation may put in the place of the real parts."""
 
-    executor: Callable[[Rules, Store, Kusto, Events, Ledger, Fence], Executor] = Executor
-    rules: Callable[[Rules], Rules] = lambda rules: rules
-    kusto: Callable[[Kusto], Kusto] = lambda kusto: kusto
-    shown: Callable[[Rule], Rule] = lambda rule: rule
+    executor: Callable[
+        [RuleClient, Store, KustoClient, EventRecorder, ObservationStore, Fence], Executor
+    ] = Executor
+    rules: Callable[[RuleClient], RuleClient] = lambda rules: rules
+    kusto: Callable[[KustoClient], KustoClient] = lambda kusto: kusto
+    shown: Callable[[RawRule], RawRule] = lambda rule: rule
     fence: Callable[[Fence], Fence] = lambda fence: fence
 
 
-class CountingTally(Tally):
+class CountingTally(StatusMetrics):
     """Counts looks as well."""
 
-    def __init__(self, metrics: Metrics, reader: Reader, witness: Witness) -> None:
+    def __init__(self, metrics: Metrics, reader: ModelCache, witness: Witness) -> None:
         super().__init__(metrics, reader)
         self._witness = witness
 
-    def looked(self, rule: Rule, now: Any) -> None:
+    def looked(self, rule: RawRule, now: Any) -> None:
         self._witness.counts["looks"] += 1
-        super().looked(rule, now)
+        super().observe_rule(rule, now)
 
 
 class Worker:
@@ -89,14 +91,14 @@ class Worker:
         self.wire = Wire(self.process, dice, crash)
         self._town, self._parts, self._dice = town, parts, dice
         self._clock: Clock = VirtualClock(skew=skew)
-        self._queue: Queue[Key] | None = None
+        self._queue: WorkQueue[Key] | None = None
         self._store = _Shown(self._enqueue, parts.shown)
         self._watch = MemoryWatch(town.cluster, self._store, town.lag)
         self._is_told = True
-        self._reader = Reader()
+        self._reader = ModelCache()
         self._tally = CountingTally(town.metrics, self._reader, town.witness)
         self._view = WorkerView(name, self._store, self._clock, self._holds_lease)
-        self._elector = Elector(
+        self._elector = LeaderElector(
             WiredLeases(town.leases, self.wire),
             LEASE,
             name,
@@ -141,14 +143,16 @@ class Worker:
             self._queue.add(key)
 
     async def _work(self, leadership: Leadership) -> None:
-        town, parts, ledger, view = self._town, self._parts, Ledger(), self._view
+        town, parts, ledger, view = self._town, self._parts, ObservationStore(), self._view
         town.witness.tell(f"{self.name} leads")
         town.witness.counts["leads"] += 1
-        queue: Queue[Key] = Queue(self._clock, lambda: Backoff(1.0, 300.0, self._dice.random))
+        queue: WorkQueue[Key] = WorkQueue(
+            self._clock, lambda: Backoff(1.0, 300.0, self._dice.random)
+        )
         rules = parts.rules(WiredRules(town.rules, self.wire, town.witness, view))
-        kusto: Kusto = WiredKusto(parts.kusto(town.kusto), self.wire, town.witness, view)
+        kusto: KustoClient = WiredKusto(parts.kusto(town.kusto), self.wire, town.witness, view)
         events = WiredEvents(town.events, self.wire)
-        poller = Poller(kusto, ledger, self._clock, queue.add)
+        poller = OperationPoller(kusto, ledger, self._clock, queue.add)
         fence = parts.fence(leadership)
         executor = parts.executor(rules, self._store, kusto, events, ledger, fence)
         reconciler = Reconciler(
@@ -162,7 +166,7 @@ class Worker:
             evaluate,
             self._tally,
             self._reader,
-            Berths(share(_AT_ONCE, town.settings.endpoints), queue.add),
+            EndpointLimiter(slots_per_endpoint(_AT_ONCE, town.settings.endpoints), queue.add),
         )
         self._queue = queue
         for rule in self._store:
@@ -170,7 +174,7 @@ class Worker:
         async with asyncio.TaskGroup() as tasks:
             polling = tasks.create_task(poller.run())
             try:
-                await work(queue, reconciler, town.metrics, _AT_ONCE)
+                await run_workers(queue, reconciler, town.metrics, _AT_ONCE)
             finally:
                 self._queue = None
                 polling.cancel()
@@ -179,9 +183,9 @@ class Worker:
 class _Shown(Store):
     """A store that shows its objects through a mutation's eyes."""
 
-    def __init__(self, changed: Callable[[Key], None], shown: Callable[[Rule], Rule]) -> None:
+    def __init__(self, changed: Callable[[Key], None], shown: Callable[[RawRule], RawRule]) -> None:
         super().__init__(changed)
         self._shown = shown
 
-    def put(self, item: Rule) -> None:
+    def put(self, item: RawRule) -> None:
         super().put(self._shown(item))

@@ -16,7 +16,7 @@ from summaryrule.api.v1 import SummaryRuleStatus, WindowStatus
 from summaryrule.planner.types import Effect, Observations, Operation, RecordStatus, Submit
 from tests.worker.simulation.fleet import Parts
 from worker.execute import Executor
-from worker.ports import Fence, Kusto, Rule
+from worker.ports import Fence, KustoClient, RawRule
 
 _TAGS: Final = re.compile(r""", tags='\[.*?\]', ingestIfNotExists='\[.*?\]'""")
 
@@ -24,23 +24,25 @@ _TAGS: Final = re.compile(r""", tags='\[.*?\]', ingestIfNotExists='\[.*?\]'""")
 class SubmitsFirst(Executor):
     """Without the intent: a window is submitted first, and recorded with its answer."""
 
-    async def perform(self, rule: Rule, actions: Sequence[Effect], seen: Observations) -> Rule:
+    async def perform(
+        self, rule: RawRule, actions: Sequence[Effect], seen: Observations
+    ) -> RawRule:
         early = []
         for action in actions:
             if isinstance(action, RecordStatus):
                 early = [self._submit_of(rule, one) for one in _new_intents(rule, action.status)]
         await self._submit_all(rule, early)
-        return await super().perform(rule, actions, seen)
+        return await super().execute(rule, actions, seen)
 
     @staticmethod
-    def _submit_of(rule: Rule, window: WindowStatus) -> Submit:
+    def _submit_of(rule: RawRule, window: WindowStatus) -> Submit:
         spec = parse_rule(rule).spec
         return Submit(
             window, spec.database, kql.append_command(spec, window.window, {}, token=window.token)
         )
 
 
-def _new_intents(rule: Rule, status: SummaryRuleStatus) -> list[WindowStatus]:
+def _new_intents(rule: RawRule, status: SummaryRuleStatus) -> list[WindowStatus]:
     before = {window.token for window in _flying(parse_rule(rule).status or SummaryRuleStatus())}
     return [window for window in _flying(status) if window.token not in before]
 
@@ -53,7 +55,7 @@ def _flying(status: SummaryRuleStatus) -> list[WindowStatus]:
 class Untagged:
     """Without the token: appends carry no ingest-by tag. Keeps `worker.ports.Kusto`."""
 
-    def __init__(self, kusto: Kusto) -> None:
+    def __init__(self, kusto: KustoClient) -> None:
         self._kusto = kusto
 
     def endpoint(self, database: str) -> str | None:
@@ -75,7 +77,7 @@ class Untagged:
         return await self._kusto.cancel(database, operation)
 
 
-def without_mark(rule: Rule) -> Rule:
+def without_mark(rule: RawRule) -> RawRule:
     """Without the high-water mark: what spec says is where the backfill stands."""
     asked = rule["spec"].get("backfill")
     past = (rule.get("status") or {}).get("backfill")
@@ -84,7 +86,7 @@ def without_mark(rule: Rule) -> Rule:
     return _with_backfill(rule, {**past, "doneUntil": min(past["doneUntil"], asked["start"])})
 
 
-def without_hash(rule: Rule) -> Rule:
+def without_hash(rule: RawRule) -> RawRule:
     """Without the spec's hash: a backfill takes any text for the one that it began with."""
     past = (rule.get("status") or {}).get("backfill")
     if past is None:
@@ -95,7 +97,7 @@ def without_hash(rule: Rule) -> Rule:
         return rule
 
 
-def _with_backfill(rule: Rule, past: dict[str, Any]) -> Rule:
+def _with_backfill(rule: RawRule, past: dict[str, Any]) -> RawRule:
     return {**rule, "status": {**rule["status"], "backfill": past}}
 
 

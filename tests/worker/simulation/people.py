@@ -18,7 +18,7 @@ from summaryrule.api.schema_validation import validate_schema
 from tests.worker.simulation.cluster import Cluster, Item
 from tests.worker.simulation.witness import ticks
 from worker.errors import Conflict, NotFound, Refused
-from worker.kube.merge_patch import merge
+from worker.kube.merge_patch import apply_merge_patch
 from worker.ports import Clock
 
 NAMESPACE: Final = "telemetry"
@@ -170,7 +170,7 @@ class Person:
             return "nothing to edit"
         self._patch({"spec": body})
         if self._dice.random() < 0.5:
-            self.manifest["spec"] = merge(dict(self.manifest["spec"]), body)
+            self.manifest["spec"] = apply_merge_patch(dict(self.manifest["spec"]), body)
         return f"edited {body}"
 
     def _edit_backfill(self, change: Callable[[Item, int], Item]) -> str:

@@ -15,7 +15,7 @@ from tests.worker.simulation.processes import Process, outside
 from tests.worker.simulation.witness import Witness, WorkerView
 from worker.errors import Unreachable
 from worker.lease import Leases
-from worker.ports import Events, EventType, Kusto, Rule, Rules
+from worker.ports import EventRecorder, EventType, KustoClient, RawRule, RuleClient
 
 T = TypeVar("T")
 
@@ -78,27 +78,27 @@ class Wire:
 class WiredRules:
     """Keeps `worker.ports.Rules`."""
 
-    def __init__(self, rules: Rules, wire: Wire, witness: Witness, worker: WorkerView) -> None:
+    def __init__(self, rules: RuleClient, wire: Wire, witness: Witness, worker: WorkerView) -> None:
         self._rules, self._wire = rules, wire
         self._witness, self._worker = witness, worker
 
-    async def get(self, namespace: str, name: str) -> Rule:
+    async def get(self, namespace: str, name: str) -> RawRule:
         return await self._wire.call(self._rules.get(namespace, name))
 
-    async def patch_status(self, rule: Rule, status: dict[str, Any]) -> Rule:
+    async def patch_status(self, rule: RawRule, status: dict[str, Any]) -> RawRule:
         await self._begin(rule)
         return await self._wire.call(self._rules.patch_status(rule, status))
 
-    async def patch(self, rule: Rule, body: dict[str, Any]) -> Rule:
+    async def patch(self, rule: RawRule, body: dict[str, Any]) -> RawRule:
         await self._begin(rule)
         return await self._wire.call(self._patch(rule, body))
 
-    async def _begin(self, rule: Rule) -> None:
+    async def _begin(self, rule: RawRule) -> None:
         self._wire.require_life()
         if not self._witness.writing(self._worker, rule["metadata"]["uid"]):
             await asyncio.sleep(1.0)  # or the story would stand still, and never be told
 
-    async def _patch(self, rule: Rule, body: dict[str, Any]) -> Rule:
+    async def _patch(self, rule: RawRule, body: dict[str, Any]) -> RawRule:
         stored = await self._rules.patch(rule, body)
         self._witness.showed(stored, body)
         return stored
@@ -107,7 +107,9 @@ class WiredRules:
 class WiredKusto:
     """Keeps `worker.ports.Kusto`."""
 
-    def __init__(self, kusto: Kusto, wire: Wire, witness: Witness, worker: WorkerView) -> None:
+    def __init__(
+        self, kusto: KustoClient, wire: Wire, witness: Witness, worker: WorkerView
+    ) -> None:
         self._kusto, self._wire = kusto, wire
         self._witness, self._worker = witness, worker
 
@@ -137,10 +139,10 @@ class WiredKusto:
 class WiredEvents:
     """Keeps `worker.ports.Events`."""
 
-    def __init__(self, events: Events, wire: Wire) -> None:
+    def __init__(self, events: EventRecorder, wire: Wire) -> None:
         self._events, self._wire = events, wire
 
-    async def emit(self, rule: Rule, kind: EventType, reason: str, message: str) -> None:
+    async def emit(self, rule: RawRule, kind: EventType, reason: str, message: str) -> None:
         await self._wire.call(self._events.emit(rule, kind, reason, message))
 
 
