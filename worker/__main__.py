@@ -10,9 +10,9 @@ from typing import Any
 
 from summaryrule.api.instant import Instant
 from summaryrule.planner.types import PlannerSettings
+from worker.cli import labels, parser
 from worker.clock import SystemClock
 from worker.errors import WorkerError
-from worker.options import labels, parser
 from worker.ports import RawRule
 
 _FAILED, _USAGE = 1, 2
@@ -38,8 +38,8 @@ def _run(options: argparse.Namespace) -> int:
     # Imported here: `worker plan` needs none of the clients, which cost a second to load.
     import uvloop  # noqa: PLC0415
 
+    from worker.app import run  # noqa: PLC0415
     from worker.logs import configure  # noqa: PLC0415
-    from worker.serve import run  # noqa: PLC0415
 
     configure(options.log_format, options.log_level)
     uvloop.run(run(options, os.environ))
@@ -47,7 +47,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from worker.kusto.endpoints import parse_endpoints  # noqa: PLC0415 - as above
+    from worker.kusto.config import parse_endpoints  # noqa: PLC0415 - as above
     from worker.preview import preview  # noqa: PLC0415 - as above
 
     now = options.now or Instant(SystemClock().now())

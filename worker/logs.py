@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal, TextIO
 
 from summaryrule.api.instant import Instant
-from worker.kusto.sentences import redact
+from worker.kusto.errors import redact
 
 Format = Literal["json", "logfmt"]
 _FIELDS: contextvars.ContextVar[Mapping[str, str] | None] = contextvars.ContextVar(

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 
 from worker.errors import NotFound, Refused
-from worker.kube.api import KubeClient
-from worker.kube.connection import connect, default_namespace
-from worker.kube.rules import SummaryRuleClient
+from worker.kube.client import KubeClient
+from worker.kube.config import connect, default_namespace
+from worker.kube.summaryrules import SummaryRuleClient
 from worker.ports import RawRule
 from worker.preview import UnreadableError
 

@@ -15,11 +15,11 @@ from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.kube import MemoryRules
 from worker.backoff import Backoff
 from worker.clock import SystemClock
-from worker.kube.api import KubeClient
-from worker.kube.connection import connect
-from worker.kube.rules import SummaryRuleClient
+from worker.kube.client import KubeClient
+from worker.kube.config import connect
+from worker.kube.summaryrules import SummaryRuleClient
+from worker.kusto.client import EndpointClient
 from worker.kusto.commands import KustoCommands
-from worker.kusto.service import EndpointClient
 
 
 @pytest.fixture

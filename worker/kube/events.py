@@ -14,8 +14,8 @@ from typing import Any, Final
 from summaryrule.api.constants import FIELD_MANAGER
 from summaryrule.api.instant import Instant
 from worker.errors import Conflict, NotFound, WorkerError
-from worker.kube.api import MERGE_PATCH, KubeClient
-from worker.kube.resource import EVENTS
+from worker.kube.client import MERGE_PATCH, KubeClient
+from worker.kube.resources import EVENTS
 from worker.ports import Clock, EventType, RawRule
 
 log = logging.getLogger(__name__)

@@ -3,8 +3,8 @@
 from typing import Any
 
 from worker.errors import NotFound
-from worker.kube.api import KubeClient
-from worker.kube.resource import LEASES
+from worker.kube.client import KubeClient
+from worker.kube.resources import LEASES
 
 
 class LeaseClient:

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import Instant, InvalidInstantError
 from summaryrule.kql import quote_name
 from summaryrule.planner.types import Operation
 from worker.errors import Ambiguous, Refused
-from worker.kusto.records import parse_operation
-from worker.kusto.service import EndpointClient, Row
+from worker.kusto.client import EndpointClient, Row
+from worker.kusto.errors import format_error
 
 _CHUNK: Final = 200
 _GUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -121,3 +123,43 @@ def _latest(rows: Iterable[Row]) -> dict[str, Operation]:
 
 def _tags(value: Any) -> list[str]:  # noqa: ANN401 - a string of lines, or a list
     return list(value) if isinstance(value, list) else str(value or "").split()
+
+
+# """A row of ``.show operations`` as a value. Called by ``worker.kusto.commands``."""
+
+
+_TIMESPAN: Final = re.compile(r"(?:(\d+)\.)?(\d+):(\d\d):(\d\d)(?:\.(\d{1,7}))?")
+
+
+def parse_operation(row: dict[str, Any]) -> Operation:
+    """The record; a time that is absent or unreadable is None, for it decides nothing."""
+    return Operation(
+        id=str(row["OperationId"]),
+        state=str(row.get("State") or ""),
+        status=format_error(str(row.get("Status") or "")),
+        should_retry=_truth(row.get("ShouldRetry")),
+        started=_instant(row.get("StartedOn")),
+        updated=_instant(row.get("LastUpdatedOn")),
+        duration=_timespan(row.get("Duration")),
+    )
+
+
+def _truth(value: Any) -> bool:  # noqa: ANN401 - v1 replies carry booleans as SByte, or text
+    return value.strip().lower() in {"true", "1"} if isinstance(value, str) else bool(value)
+
+
+def _instant(value: Any) -> Instant | None:  # noqa: ANN401 - JSON
+    try:
+        return Instant.parse(str(value))
+    except InvalidInstantError:
+        return None
+
+
+def _timespan(value: Any) -> Duration | None:  # noqa: ANN401 - JSON
+    """Kusto's ``[d.]hh:mm:ss[.fffffff]``."""
+    match = _TIMESPAN.fullmatch(str(value))
+    if match is None:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups()[:4])
+    whole = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+    return Duration(whole * 1_000_000_000 + int((match[5] or "").ljust(7, "0")) * 100)

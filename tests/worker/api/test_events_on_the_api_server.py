@@ -5,9 +5,9 @@ from typing import Any
 
 from tests.worker.contract.rules_world import NAMESPACE, World, rule
 from worker.clock import SystemClock
-from worker.kube.api import KubeClient
+from worker.kube.client import KubeClient
 from worker.kube.events import KubeEventRecorder
-from worker.kube.resource import EVENTS
+from worker.kube.resources import EVENTS
 from worker.ports import RawRule
 
 

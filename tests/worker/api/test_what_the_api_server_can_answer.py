@@ -21,8 +21,8 @@ from worker.errors import (
     Unreachable,
     WorkerError,
 )
-from worker.kube.api import KubeClient
-from worker.kube.connection import connect
+from worker.kube.client import KubeClient
+from worker.kube.config import connect
 
 HTML = reply(502, b"<html>bad gateway</html>", "text/html")
 

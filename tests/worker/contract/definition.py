@@ -5,7 +5,7 @@ from typing import Any
 from tests.worker.contract.rules_world import CONTRACT_RULES
 from tests.worker.eventually import eventually
 from worker.errors import Conflict, NotFound, Temporary
-from worker.kube.api import KubeClient
+from worker.kube.client import KubeClient
 
 _OPEN = {"type": "object", "additionalProperties": {"type": "string"}}
 _WINDOWS = {"type": "array", "items": _OPEN}

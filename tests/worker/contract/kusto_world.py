@@ -11,7 +11,7 @@ from summaryrule.kql import quote_name
 from tests.worker.simulation.fates import Fates
 from tests.worker.simulation.kusto import MemoryKusto, Outcome, World
 from tests.worker.simulation.virtual import VirtualClock
-from worker.kusto.service import EndpointClient
+from worker.kusto.client import EndpointClient
 from worker.ports import KustoClient
 
 DATABASE = "Telemetry"

@@ -6,7 +6,7 @@ import contextlib
 import httpx
 import pytest
 
-from worker.health import HealthServer
+from worker.health_server import HealthServer
 from worker.metrics import Metrics
 
 

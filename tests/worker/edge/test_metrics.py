@@ -4,9 +4,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from summaryrule.api.instant import Instant
-from worker.metrics import Metrics
-from worker.reader import ModelCache
-from worker.tally import StatusMetrics
+from worker.metrics import Metrics, StatusMetrics
+from worker.model_cache import ModelCache
 
 
 def series(metrics: Metrics) -> dict[str, float]:
@@ -47,7 +46,7 @@ def test_a_backfill_that_has_ended_leaves_no_series() -> None:
 
 def test_a_looked_at_rule_shows_its_lag_beside_its_interval() -> None:
     metrics = Metrics()
-    tally = StatusMetrics(metrics, ModelCache())
+    status_metrics = StatusMetrics(metrics, ModelCache())
     ahead = {"start": "2026-11-20T02:00:00Z", "end": "2026-11-20T03:00:00Z", "token": "u"}
     sent = {"start": "2026-11-20T01:00:00Z", "end": "2026-11-20T02:00:00Z", "token": "t"}
     flying = [{**sent, "operationId": "o"}, ahead]
@@ -56,12 +55,12 @@ def test_a_looked_at_rule_shows_its_lag_beside_its_interval() -> None:
         "spec": {"database": "D", "table": "T", "body": "T", "interval": "1h"},
         "status": {"schedule": {"lastDone": "2026-11-20T01:00:00Z", "inFlight": flying}},
     }
-    tally.observe_rule(rule, Instant.parse("2026-11-20T02:30:00Z"))
+    status_metrics.observe_rule(rule, Instant.parse("2026-11-20T02:30:00Z"))
     found = series(metrics)
     assert found["summaryrule_worker_rule_interval_seconds['n', 'r']"] == 3600
     assert found["summaryrule_worker_rule_lag_seconds['n', 'r']"] == 5400
     assert found["summaryrule_worker_windows_in_flight['interval']"] == 1
-    tally.forget(("n", "r"))
+    status_metrics.forget(("n", "r"))
     found = series(metrics)
     assert found["summaryrule_worker_windows_in_flight['interval']"] == 0
     assert not any("'r'" in name for name in found)
@@ -87,11 +86,11 @@ def stored(spec: dict[str, object], **status: object) -> dict[str, object]:
 
 def test_a_schedule_that_is_suspended_has_no_lag() -> None:
     metrics = Metrics()
-    tally = StatusMetrics(metrics, ModelCache())
+    status_metrics = StatusMetrics(metrics, ModelCache())
     done = {"lastDone": "2026-11-20T01:00:00Z"}
-    tally.observe_rule(stored({}, schedule=done), Instant.parse("2026-11-20T02:30:00Z"))
+    status_metrics.observe_rule(stored({}, schedule=done), Instant.parse("2026-11-20T02:30:00Z"))
     assert "summaryrule_worker_rule_lag_seconds['n', 'r']" in series(metrics)
-    tally.observe_rule(
+    status_metrics.observe_rule(
         stored({"suspend": True}, schedule=done), Instant.parse("2026-11-20T03:00:00Z")
     )
     assert "summaryrule_worker_rule_lag_seconds['n', 'r']" not in series(metrics)

@@ -11,10 +11,9 @@ import httpx
 import pytest
 
 from tests.plugin.rules import NOW, condition, rule, running
-from worker.board import ROWS, PageQuery, StatusPage
-from worker.health import HealthServer
+from worker.health_server import HealthServer
 from worker.metrics import Metrics
-from worker.page import routes
+from worker.status_page import ROWS, PageQuery, StatusPage, routes
 
 OWNER = "summaryrule.adx-mon.azure.com"
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;"

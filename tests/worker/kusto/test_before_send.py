@@ -10,7 +10,7 @@ from tests.worker.eventually import eventually
 from tests.worker.misbehaving import Misbehaving, hang, reply
 from worker.clock import SystemClock
 from worker.errors import LeaseLost, WorkerError
-from worker.kusto.service import EndpointClient
+from worker.kusto.client import EndpointClient
 
 COMMAND = ".set-or-append async T <| print 1"
 

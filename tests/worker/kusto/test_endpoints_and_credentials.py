@@ -3,8 +3,13 @@
 import pytest
 
 from worker.errors import Refused
-from worker.kusto.credentials import choose_kind, create_credential, require_trusted
-from worker.kusto.endpoints import InvalidEndpointError, parse_endpoints
+from worker.kusto.config import (
+    InvalidEndpointError,
+    choose_kind,
+    create_credential,
+    parse_endpoints,
+    require_trusted,
+)
 
 
 def test_an_endpoint_is_read_by_database() -> None:

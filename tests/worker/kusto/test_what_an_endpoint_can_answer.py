@@ -13,8 +13,8 @@ from tests.worker.misbehaving import Misbehaving, Script, cut, hang, reply
 from worker.backoff import Backoff
 from worker.clock import SystemClock
 from worker.errors import Ambiguous, Permanent, Refused, Temporary, Throttled, Unreachable
+from worker.kusto.client import EndpointClient
 from worker.kusto.commands import KustoCommands
-from worker.kusto.service import EndpointClient
 
 HTML = b"<html><head><style>b{}</style></head><body>502 Bad Gateway</body></html>"
 OPERATION = "11111111-2222-4333-8444-555555555555"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.kusto.sentences import LONGEST, code_in, format_error, position_in, redact, with_code
+from worker.kusto.errors import LONGEST, code_in, format_error, position_in, redact, with_code
 
 JWT = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJodHRwczovL2t1c3RvIn0.c2lnbmF0dXJl"
 

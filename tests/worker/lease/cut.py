@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from worker.errors import Unreachable
-from worker.lease import Leases
+from worker.leader_election import Leases
 
 
 class Cut:

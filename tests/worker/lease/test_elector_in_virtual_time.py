@@ -14,7 +14,7 @@ from tests.worker.simulation.fates import Fates
 from tests.worker.simulation.kube import MemoryLeases
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
 from worker.errors import LeaseLost
-from worker.lease import LeaderElector, Leadership, Leases, Timing
+from worker.leader_election import LeaderElector, Leadership, Leases, Timing
 
 LEASE = "summaryrule-operator-worker"
 TIMING = Timing()

@@ -11,10 +11,10 @@ from tests.worker.eventually import eventually
 from tests.worker.proxy import TcpProxy
 from worker.clock import SystemClock
 from worker.errors import LeaseLost
-from worker.kube.api import KubeClient
-from worker.kube.connection import connect
+from worker.kube.client import KubeClient
+from worker.kube.config import connect
 from worker.kube.leases import LeaseClient
-from worker.lease import LeaderElector, Leadership, Timing
+from worker.leader_election import LeaderElector, Leadership, Timing
 
 TIMING = Timing(duration=3.0, renew_deadline=2.0, retry=0.3)
 

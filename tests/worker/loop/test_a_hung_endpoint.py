@@ -9,19 +9,18 @@ from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.kube import MemoryEvents, MemoryRules, MemoryWatch
 from tests.worker.simulation.kusto import MemoryKusto, World
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
-from worker.berths import EndpointLimiter, slots_per_endpoint
+from worker.controller import run_workers
+from worker.endpoint_limiter import EndpointLimiter, slots_per_endpoint
 from worker.errors import Ambiguous
-from worker.execute import Executor
+from worker.executor import Executor
 from worker.expression import evaluate
 from worker.kube.store import Key, Store
-from worker.ledger import ObservationStore
-from worker.loop import run_workers
-from worker.metrics import Metrics
-from worker.poller import OperationPoller
-from worker.queue import WorkQueue
-from worker.reader import ModelCache
-from worker.reconcile import Reconciler
-from worker.tally import StatusMetrics
+from worker.metrics import Metrics, StatusMetrics
+from worker.model_cache import ModelCache
+from worker.observations import ObservationStore
+from worker.operation_poller import OperationPoller
+from worker.reconciler import Reconciler
+from worker.workqueue import WorkQueue
 
 ENDPOINTS = {"Down": "https://down", "Up": "https://up"}
 AT_ONCE = 4
@@ -58,16 +57,16 @@ async def windows_after(seconds: float, endpoints: dict[str, str]) -> int:
     clock, cluster, metrics = VirtualClock(), Cluster(), Metrics()
     world = World(clock, databases=frozenset(endpoints))
     queue: WorkQueue[Key] = WorkQueue(clock)
-    store, ledger, reader = Store(queue.add), ObservationStore(), ModelCache()
+    store, observations, reader = Store(queue.add), ObservationStore(), ModelCache()
     kusto, rules = HalfHung(world), MemoryRules(cluster)
-    poller = OperationPoller(kusto, ledger, clock, queue.add)
+    poller = OperationPoller(kusto, observations, clock, queue.add)
     settings = PlannerSettings(endpoints=endpoints)
     reconciler = Reconciler(
         rules,
         store,
-        ledger,
+        observations,
         poller,
-        Executor(rules, store, kusto, MemoryEvents(), ledger, Yes()),
+        Executor(rules, store, kusto, MemoryEvents(), observations, Yes()),
         clock,
         settings,
         evaluate,

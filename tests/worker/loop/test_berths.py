@@ -1,6 +1,6 @@
 """One endpoint's rules never take all looks, and those that wait have their turn."""
 
-from worker.berths import EndpointLimiter, slots_per_endpoint
+from worker.endpoint_limiter import EndpointLimiter, slots_per_endpoint
 from worker.kube.store import Key
 
 A, B = "https://a", "https://b"
@@ -18,32 +18,32 @@ def test_an_endpoint_that_is_alone_may_take_all_looks_and_one_of_several_half() 
 
 def test_a_rule_without_a_berth_waits_until_one_is_free() -> None:
     called: list[Key] = []
-    berths = EndpointLimiter(1, called.append)
-    with berths.slot(A, rule(1)) as first:
-        with berths.slot(A, rule(2)) as second, berths.slot(A, rule(2)) as again:
+    limiter = EndpointLimiter(1, called.append)
+    with limiter.slot(A, rule(1)) as first:
+        with limiter.slot(A, rule(2)) as second, limiter.slot(A, rule(2)) as again:
             assert (first, second, again) == (True, False, False)
         assert called == []
     assert called == [rule(2)]
 
 
 def test_other_endpoints_and_writes_to_the_api_server_go_on_meanwhile() -> None:
-    berths = EndpointLimiter(1, lambda _key: None)
+    limiter = EndpointLimiter(1, lambda _key: None)
     with (
-        berths.slot(A, rule(1)),
-        berths.slot(B, rule(2)) as other,
-        berths.slot(None, rule(3)) as none,
+        limiter.slot(A, rule(1)),
+        limiter.slot(B, rule(2)) as other,
+        limiter.slot(None, rule(3)) as none,
     ):
         assert (other, none) == (True, True)
 
 
 def test_waiting_rules_are_called_one_by_one_in_the_order_they_came() -> None:
     called: list[Key] = []
-    berths = EndpointLimiter(1, called.append)
-    with berths.slot(A, rule(1)):
+    limiter = EndpointLimiter(1, called.append)
+    with limiter.slot(A, rule(1)):
         for number in (2, 3):
-            with berths.slot(A, rule(number)):
+            with limiter.slot(A, rule(number)):
                 pass
     assert called == [rule(2)]
-    with berths.slot(A, rule(2)) as has_berth:
+    with limiter.slot(A, rule(2)) as has_berth:
         assert has_berth
     assert called == [rule(2), rule(3)]

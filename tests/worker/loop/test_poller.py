@@ -12,8 +12,8 @@ from summaryrule.planner.types import Operation, RunningOperation
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
 from worker.errors import Throttled, Unreachable, WorkerError
 from worker.kube.store import Key
-from worker.ledger import ObservationStore
-from worker.poller import OperationPoller
+from worker.observations import ObservationStore
+from worker.operation_poller import OperationPoller
 
 KEY = ("n", "r")
 

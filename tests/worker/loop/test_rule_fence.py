@@ -14,9 +14,9 @@ from tests.worker.simulation.kube import MemoryEvents, MemoryRules
 from tests.worker.simulation.kusto import MemoryKusto, World
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
 from worker.errors import Conflict
-from worker.execute import Executor, RuleFence
+from worker.executor import Executor, RuleFence
 from worker.kube.store import Store, key_of
-from worker.ledger import ObservationStore
+from worker.observations import ObservationStore
 
 KEY = ("n", "up-01")
 
@@ -77,8 +77,8 @@ def test_a_submit_that_waited_while_its_rule_was_deleted_never_leaves() -> None:
     window = WindowStatus(start=NOW, end=NOW)
     submit: Any = Submit(window, "Up", ".set-or-append async T <| T")
 
-    ledger, rules = ObservationStore(), MemoryRules(place.cluster)
-    executor = Executor(rules, place.store, Waits(world), MemoryEvents(), ledger, Yes())
+    observations, rules = ObservationStore(), MemoryRules(place.cluster)
+    executor = Executor(rules, place.store, Waits(world), MemoryEvents(), observations, Yes())
 
     async def story() -> None:
         for _ in range(5):
@@ -88,4 +88,4 @@ def test_a_submit_that_waited_while_its_rule_was_deleted_never_leaves() -> None:
 
     run_virtually(story())
     assert world.submitted == []
-    assert ledger.observations(KEY).endpoint_error == ""
+    assert observations.observations(KEY).endpoint_error == ""

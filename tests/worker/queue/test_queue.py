@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
 from worker.backoff import Backoff
-from worker.queue import WorkQueue
+from worker.workqueue import WorkQueue
 
 
 def story(test: Callable[[WorkQueue[str]], Awaitable[None]]) -> None:

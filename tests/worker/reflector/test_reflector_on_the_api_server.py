@@ -12,7 +12,7 @@ from tests.worker.contract.rules_world import CONTRACT_RULES, NAMESPACE, World, 
 from tests.worker.eventually import eventually
 from worker.backoff import Backoff
 from worker.errors import Refused
-from worker.kube.api import KubeClient
+from worker.kube.client import KubeClient
 from worker.kube.reflector import Reflector
 from worker.kube.store import Key, Store
 

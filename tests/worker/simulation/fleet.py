@@ -17,21 +17,20 @@ from tests.worker.simulation.virtual import VirtualClock
 from tests.worker.simulation.wire import Wire, WiredEvents, WiredKusto, WiredLeases, WiredRules
 from tests.worker.simulation.witness import Witness, WorkerView
 from worker.backoff import Backoff
-from worker.berths import EndpointLimiter, slots_per_endpoint
+from worker.controller import run_workers
+from worker.endpoint_limiter import EndpointLimiter, slots_per_endpoint
 from worker.errors import LeaseLost
-from worker.execute import Executor
+from worker.executor import Executor
 from worker.expression import evaluate
 from worker.kube.store import Key, Store, key_of
-from worker.lease import LeaderElector, Leadership, Timing
-from worker.ledger import ObservationStore
-from worker.loop import run_workers
-from worker.metrics import Metrics
-from worker.poller import OperationPoller
+from worker.leader_election import LeaderElector, Leadership, Timing
+from worker.metrics import Metrics, StatusMetrics
+from worker.model_cache import ModelCache
+from worker.observations import ObservationStore
+from worker.operation_poller import OperationPoller
 from worker.ports import Clock, EventRecorder, Fence, KustoClient, RawRule, RuleClient
-from worker.queue import WorkQueue
-from worker.reader import ModelCache
-from worker.reconcile import Reconciler
-from worker.tally import StatusMetrics
+from worker.reconciler import Reconciler
+from worker.workqueue import WorkQueue
 
 LEASE = "summaryrule-operator-worker"
 TIMING = Timing(duration=120.0, renew_deadline=80.0, retry=20.0)
@@ -96,7 +95,7 @@ class Worker:
         self._watch = MemoryWatch(town.cluster, self._store, town.lag)
         self._is_told = True
         self._reader = ModelCache()
-        self._tally = CountingTally(town.metrics, self._reader, town.witness)
+        self._status_metrics = CountingTally(town.metrics, self._reader, town.witness)
         self._view = WorkerView(name, self._store, self._clock, self._holds_lease)
         self._elector = LeaderElector(
             WiredLeases(town.leases, self.wire),
@@ -143,7 +142,7 @@ class Worker:
             self._queue.add(key)
 
     async def _work(self, leadership: Leadership) -> None:
-        town, parts, ledger, view = self._town, self._parts, ObservationStore(), self._view
+        town, parts, observations, view = self._town, self._parts, ObservationStore(), self._view
         town.witness.tell(f"{self.name} leads")
         town.witness.counts["leads"] += 1
         queue: WorkQueue[Key] = WorkQueue(
@@ -152,19 +151,19 @@ class Worker:
         rules = parts.rules(WiredRules(town.rules, self.wire, town.witness, view))
         kusto: KustoClient = WiredKusto(parts.kusto(town.kusto), self.wire, town.witness, view)
         events = WiredEvents(town.events, self.wire)
-        poller = OperationPoller(kusto, ledger, self._clock, queue.add)
+        poller = OperationPoller(kusto, observations, self._clock, queue.add)
         fence = parts.fence(leadership)
-        executor = parts.executor(rules, self._store, kusto, events, ledger, fence)
+        executor = parts.executor(rules, self._store, kusto, events, observations, fence)
         reconciler = Reconciler(
             rules,
             self._store,
-            ledger,
+            observations,
             poller,
             executor,
             self._clock,
             town.settings,
             evaluate,
-            self._tally,
+            self._status_metrics,
             self._reader,
             EndpointLimiter(slots_per_endpoint(_AT_ONCE, town.settings.endpoints), queue.add),
         )

@@ -15,7 +15,7 @@ from summaryrule.api.schema_validation import MalformedError, parse_rule
 from summaryrule.api.v1 import SummaryRuleStatus, WindowStatus
 from summaryrule.planner.types import Effect, Observations, Operation, RecordStatus, Submit
 from tests.worker.simulation.fleet import Parts
-from worker.execute import Executor
+from worker.executor import Executor
 from worker.ports import Fence, KustoClient, RawRule
 
 _TAGS: Final = re.compile(r""", tags='\[.*?\]', ingestIfNotExists='\[.*?\]'""")

@@ -14,7 +14,7 @@ from tests.worker.fences import allow
 from tests.worker.simulation.processes import Process, outside
 from tests.worker.simulation.witness import Witness, WorkerView
 from worker.errors import Unreachable
-from worker.lease import Leases
+from worker.leader_election import Leases
 from worker.ports import EventRecorder, EventType, KustoClient, RawRule, RuleClient
 
 T = TypeVar("T")

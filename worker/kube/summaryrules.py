@@ -3,9 +3,9 @@
 from typing import Any, Final
 
 from summaryrule.api.constants import FIELD_MANAGER
-from worker.kube.api import MERGE_PATCH, KubeClient
+from worker.kube.client import MERGE_PATCH, KubeClient
 from worker.kube.merge_patch import create_merge_patch
-from worker.kube.resource import SUMMARY_RULES, Resource
+from worker.kube.resources import SUMMARY_RULES, Resource
 from worker.ports import RawRule
 
 # Strict: a field that the installed CRD does not know must fail the write. It would be dropped in

@@ -1,6 +1,6 @@
 """Asks Kusto how operations in flight stand: one request a database a tick.
 
-The reconcile loop says what each rule waits for; the poller puts the answers into the ledger and
+The reconcile loop says what each rule waits for; the poller puts the answers into the observations and
 the rule back on the queue when they are news. Where it is known how long a rule's operations
 take, ticks begin shortly before one should end and are close together then, so that a window of a
 second is not followed by seconds of waiting and one of an hour is not asked about all the time.
@@ -17,7 +17,7 @@ from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.planner.types import Operation, RunningOperation
 from worker.errors import Temporary, Throttled, WorkerError
 from worker.kube.store import Key
-from worker.ledger import ObservationStore
+from worker.observations import ObservationStore
 from worker.ports import Clock, KustoClient
 
 log = logging.getLogger(__name__)
@@ -46,14 +46,14 @@ class OperationPoller:
     def __init__(
         self,
         kusto: KustoClient,
-        ledger: ObservationStore,
+        observations: ObservationStore,
         clock: Clock,
         notify: Callable[[Key], None],
         pace: PollInterval | None = None,
     ) -> None:
         """``notify`` is called with a rule's key when one of its operations has news."""
         self._kusto = kusto
-        self._ledger = ledger
+        self._observations = observations
         self._clock = clock
         self._notify = notify
         self._pace = pace or PollInterval()
@@ -135,7 +135,7 @@ class OperationPoller:
         for operation_id, (key, _) in waits.items():
             found = answers.get(operation_id) or Operation(operation_id, "NotFound")
             # NotFound is looked at each time: when it counts depends on the time passed.
-            if self._ledger.add_operation(key, found) or found.state == "NotFound":
+            if self._observations.add_operation(key, found) or found.state == "NotFound":
                 self._notify(key)
         return 0.0
 

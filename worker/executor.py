@@ -1,14 +1,18 @@
 """Performs the actions of a plan, in order, each behind the Lease. Called by the loop.
 
 It stops at the first action that fails and lets the error out: the plan is made again from what
-is then stored. Answers that are not in status yet go to the ledger.
+is then stored. Answers that are not in status yet go to the observations.
 """
 
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from summaryrule.api.constants import FINALIZER
+from summaryrule.api.v1 import dump
+from summaryrule.planner.field_ownership import without_range_ownership
 from summaryrule.planner.types import (
     Cancel,
     CheckIngestTag,
@@ -16,15 +20,18 @@ from summaryrule.planner.types import (
     EmitEvent,
     Observations,
     RecordStatus,
+    ReleaseFieldOwnership,
+    RemoveAnnotations,
+    RemoveBackfill,
+    SetFinalizer,
     Submit,
     UpdateSpecCursor,
 )
 from worker.errors import Conflict, Refused, Temporary, Throttled, WorkerError
 from worker.kube.store import Key, Store, key_of
-from worker.ledger import ObservationStore
 from worker.logs import about
+from worker.observations import ObservationStore
 from worker.ports import EventRecorder, Fence, KustoClient, RawRule, RuleClient
-from worker.record import write
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +66,7 @@ class Executor:
     store: Store
     kusto: KustoClient
     events: EventRecorder
-    ledger: ObservationStore
+    observations: ObservationStore
     fence: Fence
 
     async def execute(
@@ -88,13 +95,15 @@ class Executor:
         elif isinstance(action, CheckIngestTag):
             tag = f"ingest-by:{action.token}"
             found = await self.kusto.has_tag(action.database, action.table, tag)
-            self.ledger.add_tag(key, action.token, found=found)
+            self.observations.add_tag(key, action.token, found=found)
         elif not isinstance(action, Submit):
             stored = await write(self.rules, rule, action)
             if isinstance(action, RecordStatus):
-                self.ledger.discard_recorded(key, seen)
+                self.observations.discard_recorded(key, seen)
             elif isinstance(action, UpdateSpecCursor):
-                self.ledger.add_cursor_sync(key, action.at, stored["metadata"].get("generation", 0))
+                self.observations.add_cursor_sync(
+                    key, action.at, stored["metadata"].get("generation", 0)
+                )
             return stored
         return rule
 
@@ -104,7 +113,7 @@ class Executor:
             log.info("operation %s was asked to cancel: %s", action.operation_id, done)
         except Refused as error:
             log.info("operation %s was not cancelled: %s", action.operation_id, error)
-        self.ledger.add_canceled(key, action.operation_id)
+        self.observations.add_canceled(key, action.operation_id)
 
     async def _submit_all(self, rule: RawRule, submits: Iterable[Submit]) -> None:
         """Send recorded intents side by side; an answer to any is worth recording first."""
@@ -129,11 +138,64 @@ class Executor:
                 )
             except Refused as error:
                 log.warning("Kusto refused the window: %s", error)
-                self.ledger.add_rejected(key, window.token, str(error))
+                self.observations.add_rejected(key, window.token, str(error))
                 return
             except Temporary as error:
                 if not isinstance(error, Throttled | Conflict):
-                    self.ledger.add_no_reply(key, str(error))
+                    self.observations.add_no_reply(key, str(error))
                 raise
             log.debug("submitted as operation %s", operation_id)
-            self.ledger.add_submitted(key, window.token, operation_id)
+            self.observations.add_submitted(key, window.token, operation_id)
+
+
+# """Writes to the API server: what an action of the plan looks like as a patch.
+#
+# Every write carries the resourceVersion that the plan was made from; a ``Conflict`` is the
+# caller's to answer by reading again.
+# """
+
+
+Write = (
+    RecordStatus
+    | UpdateSpecCursor
+    | ReleaseFieldOwnership
+    | RemoveBackfill
+    | SetFinalizer
+    | RemoveAnnotations
+)
+
+
+async def write(rules: RuleClient, rule: RawRule, action: Write) -> RawRule:
+    """Carry out one write and return the object as stored."""
+    if isinstance(action, RecordStatus):
+        return await rules.patch_status(rule, dump(action.status))
+    return await rules.patch(rule, to_patch(rule, action))
+
+
+def to_patch(rule: RawRule, action: Write) -> dict[str, Any]:
+    """The merge patch of a write to the main resource (RFC 7386: null removes)."""
+    match action:
+        case UpdateSpecCursor():
+            cursor = {"start": str(action.start), "operationId": action.operation_id}
+            return {"spec": {"backfill": cursor}}
+        case RemoveBackfill():
+            return {"spec": {"backfill": None}, **_finalizers(rule, present=False)}
+        case SetFinalizer():
+            return _finalizers(rule, present=action.present)
+        case RemoveAnnotations():
+            return {"metadata": {"annotations": dict.fromkeys(action.names)}}
+        case ReleaseFieldOwnership():
+            return {
+                "metadata": {
+                    "managedFields": without_range_ownership(
+                        rule["metadata"].get("managedFields", [])
+                    )
+                }
+            }
+    raise TypeError(f"no patch for {type(action).__name__}")
+
+
+def _finalizers(rule: RawRule, *, present: bool) -> dict[str, Any]:
+    others = [each for each in rule["metadata"].get("finalizers", []) if each != FINALIZER]
+    wanted = [*others, FINALIZER] if present else others
+    return {"metadata": {"finalizers": wanted or None}}

@@ -22,15 +22,15 @@ from summaryrule.planner.types import (
     PlannerSettings,
     Submit,
 )
-from worker.berths import EndpointLimiter
+from worker.endpoint_limiter import EndpointLimiter
 from worker.errors import Ambiguous, Conflict, NotFound, Temporary
-from worker.execute import Executor
+from worker.executor import Executor
 from worker.kube.store import Key, Store, key_of, version_of
-from worker.ledger import ObservationStore
-from worker.poller import OperationPoller
+from worker.metrics import StatusMetrics
+from worker.model_cache import ModelCache
+from worker.observations import ObservationStore
+from worker.operation_poller import OperationPoller
 from worker.ports import Clock, RawRule, RuleClient
-from worker.reader import ModelCache
-from worker.tally import StatusMetrics
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ import msgspec
 from kubernetes.aio.client.api_client import ApiClient
 
 from worker.errors import Ambiguous, Temporary, Unreachable, WorkerError
-from worker.kube.failures import error_for_status
+from worker.kube.errors import error_for_status
 
 MERGE_PATCH: Final = "application/merge-patch+json"
 JSON: Final = "application/json"

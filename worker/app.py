@@ -16,37 +16,34 @@ from typing import Any, Final
 from kubernetes.aio.client.api_client import ApiClient
 
 from summaryrule.planner.types import PlannerSettings
-from worker.berths import EndpointLimiter, slots_per_endpoint
-from worker.board import StatusPage
+from worker.cli import labels
 from worker.clock import SystemClock
+from worker.controller import run_workers
+from worker.endpoint_limiter import EndpointLimiter, slots_per_endpoint
 from worker.errors import LeaseLost
-from worker.execute import Executor
+from worker.executor import Executor
 from worker.expression import evaluate
-from worker.health import HealthServer
-from worker.kube.api import KubeClient
-from worker.kube.connection import connect
+from worker.health_server import HealthServer
+from worker.kube.client import KubeClient
+from worker.kube.config import connect
 from worker.kube.events import KubeEventRecorder
 from worker.kube.leases import LeaseClient
 from worker.kube.reflector import Reflector
-from worker.kube.resource import SUMMARY_RULES
-from worker.kube.rules import SummaryRuleClient
+from worker.kube.resources import SUMMARY_RULES
 from worker.kube.store import Key, Store, key_of
+from worker.kube.summaryrules import SummaryRuleClient
+from worker.kusto.client import EndpointClient
 from worker.kusto.commands import KustoCommands
-from worker.kusto.credentials import create_credential, require_trusted
-from worker.kusto.endpoints import is_loopback, parse_endpoints
-from worker.kusto.service import EndpointClient
-from worker.lease import LeaderElector, Leadership
-from worker.ledger import ObservationStore
-from worker.loop import run_workers
-from worker.metrics import Metrics
-from worker.options import labels
-from worker.page import routes
-from worker.poller import OperationPoller
+from worker.kusto.config import create_credential, is_loopback, parse_endpoints, require_trusted
+from worker.leader_election import LeaderElector, Leadership
+from worker.metrics import Metrics, StatusMetrics
+from worker.model_cache import ModelCache
+from worker.observations import ObservationStore
+from worker.operation_poller import OperationPoller
 from worker.ports import Clock
-from worker.queue import WorkQueue
-from worker.reader import ModelCache
-from worker.reconcile import Reconciler
-from worker.tally import StatusMetrics
+from worker.reconciler import Reconciler
+from worker.status_page import StatusPage, routes
+from worker.workqueue import WorkQueue
 
 log = logging.getLogger(__name__)
 
@@ -93,8 +90,8 @@ class WorkerApp:
         self._options, self._settings = options, settings
         self._api, self._kusto = api, kusto
         self._clock, self._metrics = clock, metrics
-        self._reader = ModelCache()
-        self._tally = StatusMetrics(metrics, self._reader)
+        self._models = ModelCache()
+        self._status_metrics = StatusMetrics(metrics, self._models)
         self._queue: WorkQueue[Key] | None = None
         self._store = Store(self._enqueue)
         self._reflector = Reflector(api, SUMMARY_RULES.collection(), self._store)
@@ -163,7 +160,7 @@ class WorkerApp:
         finally:
             self._queue = None
             for rule in self._store:
-                self._tally.forget(key_of(rule))
+                self._status_metrics.forget(key_of(rule))
 
     def _enqueue(self, key: Key) -> None:
         if self._queue is not None:
@@ -171,18 +168,18 @@ class WorkerApp:
 
     def _reconciler(self, leadership: Leadership, queue: WorkQueue[Key]) -> Reconciler:
         rules, events = SummaryRuleClient(self._api), KubeEventRecorder(self._api, self._clock)
-        ledger = ObservationStore()
+        observations = ObservationStore()
         return Reconciler(
             rules,
             self._store,
-            ledger,
-            OperationPoller(self._kusto, ledger, self._clock, queue.add),
-            Executor(rules, self._store, self._kusto, events, ledger, leadership),
+            observations,
+            OperationPoller(self._kusto, observations, self._clock, queue.add),
+            Executor(rules, self._store, self._kusto, events, observations, leadership),
             self._clock,
             self._settings,
             evaluate,
-            self._tally,
-            self._reader,
+            self._status_metrics,
+            self._models,
             EndpointLimiter(
                 slots_per_endpoint(self._options.workers, self._settings.endpoints), queue.add
             ),

@@ -1,4 +1,4 @@
-"""Rules as models, each stored object read once. The reconcile loop and its tally share one.
+"""Rules as models, each stored object read once. The reconcile loop and its status_metrics share one.
 
 A look at a rule asks for its model several times, and most looks find the object of the look
 before; reading takes longer than deciding.

@@ -11,8 +11,8 @@ from worker.errors import LeaseLost, NotFound, Temporary, WorkerError
 from worker.kube.store import Key
 from worker.logs import about
 from worker.metrics import Metrics
-from worker.queue import WorkQueue
-from worker.reconcile import Reconciler
+from worker.reconciler import Reconciler
+from worker.workqueue import WorkQueue
 
 log = logging.getLogger(__name__)
 
