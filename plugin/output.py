@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from plugin.kubectl import Rule
-from summaryrule.api.summary import as_str, nested_dict
+from summaryrule.api.unstructured import as_str, nested_dict
 
 FULL = "summaryrule.adx-mon.azure.com"
 

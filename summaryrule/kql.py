@@ -82,15 +82,6 @@ def first_code(body: str) -> str:
     return body[before.end() :] if before else body
 
 
-# FROM summaryrule.quoting
-# r"""Text between double quotes, as Go's ``%q`` (strconv.Quote) writes it.
-#
-# The API server prints values so in its errors (``violation``), and upstream binds cluster labels so
-# (``kql``). It is not JSON: a control character is ``\x13``, and what Unicode does not print is
-# ``\u0085`` or ``\U000f2808``; a character that is newer than this Python's Unicode is not printed.
-# """
-
-
 _SHORT: Final = {
     '"': '\\"', "\\": "\\\\", "\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r",
     "\t": "\\t", "\v": "\\v",

@@ -1,8 +1,7 @@
 """From an admission request to an answer: the two paths of design section 5, without I/O.
 
-`webhook.app` calls `mutate` and `validate` with the time; the rules themselves are in
-`summaryrule.admission.defaulting` and `summaryrule.admission.validation`. What is decided here is only whether a
-request is ours to judge at all, and how the protocol says what the rules found.
+The rules themselves are in `summaryrule.admission`. What is decided here is only whether a request
+is ours to judge at all, and how the protocol says what the rules found.
 """
 
 from collections.abc import Callable

@@ -10,15 +10,8 @@ from typing import Any, Final, Literal
 from urllib.parse import parse_qs
 
 from summaryrule.api.instant import Instant
-from summaryrule.api.summary import (
-    RuleSummary,
-    as_json,
-    as_str,
-    backfill_phase,
-    has_problem,
-    nested_dict,
-    summarize,
-)
+from summaryrule.api.summary import RuleSummary, as_json, backfill_phase, has_problem, summarize
+from summaryrule.api.unstructured import as_str, nested_dict
 from worker.ports import Clock, Rule
 
 ROWS: Final = 50

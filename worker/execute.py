@@ -8,8 +8,6 @@ import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Protocol
 
 from summaryrule.planner.types import (
     Cancel,
@@ -21,24 +19,36 @@ from summaryrule.planner.types import (
     Submit,
     UpdateSpecCursor,
 )
-from worker import permit
 from worker.errors import Conflict, Refused, Temporary, Throttled, WorkerError
-from worker.kube.store import Key, key_of
+from worker.kube.store import Key, Store, key_of
 from worker.ledger import Ledger
 from worker.logs import about
-from worker.mirror import Mirror, require_current
-from worker.ports import Events, Kusto, Rule, Rules
+from worker.ports import Events, Fence, Kusto, Rule, Rules
 from worker.record import record
 
 log = logging.getLogger(__name__)
 
 
-class Permission(Protocol):
-    """Whether this worker may still act (``worker.lease.Leadership``)."""
+@dataclass(frozen=True, slots=True)
+class RuleFence:
+    """A ``Fence`` for one rule: the Lease is held, and ``rule`` is still as it was planned."""
 
-    def ensure(self) -> None:
-        """Raise ``LeaseLost`` where it may not."""
-        ...
+    lease: Fence
+    store: Store
+    rule: Rule
+
+    def check(self) -> None:
+        """Raise ``LeaseLost``, or ``Conflict`` if the store says that the rule has changed.
+
+        A deletion with a finalizer and every edit of spec increase ``metadata.generation``; a rule
+        created again under the same name has another uid (Kubernetes API conventions, "Metadata").
+        """
+        self.lease.check()
+        seen, planned = self.store.get(key_of(self.rule)), self.rule["metadata"]
+        known = seen["metadata"] if seen is not None else {}
+        is_same = known.get("uid") == planned.get("uid")
+        if not is_same or known.get("generation", 0) > planned.get("generation", 0):
+            raise Conflict("the rule was edited or deleted after its next step was decided")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +56,11 @@ class Executor:
     """Side effects on the API server and on Kusto."""
 
     rules: Rules
-    mirror: Mirror
+    store: Store
     kusto: Kusto
     events: Events
     ledger: Ledger
-    permission: Permission
+    fence: Fence
 
     async def perform(self, rule: Rule, actions: Sequence[Effect], seen: Observations) -> Rule:
         """Carry out ``actions`` on ``rule``; the object as last stored.
@@ -61,7 +71,7 @@ class Executor:
         submits = [action for action in actions if isinstance(action, Submit)]
         for action in actions:
             if not isinstance(action, Submit):
-                self.permission.ensure()
+                self.fence.check()
                 rule = await self._perform(rule, action, seen)
         await self._submit_all(rule, submits)
         return rule
@@ -109,12 +119,12 @@ class Executor:
 
     async def _submit(self, rule: Rule, submit: Submit) -> None:
         key, window = key_of(rule), submit.window
-        still_wanted = partial(self._require_wanted, rule)
+        fence = RuleFence(self.fence, self.store, rule)
         with about(window=str(window.window)):
-            still_wanted()
             try:
-                with permit.required(still_wanted):
-                    operation_id = await self.kusto.submit(submit.database, submit.command)
+                operation_id = await self.kusto.submit(
+                    submit.database, submit.command, before_send=fence.check
+                )
             except Refused as error:
                 log.warning("Kusto refused the window: %s", error)
                 self.ledger.refused(key, window.token, str(error))
@@ -125,7 +135,3 @@ class Executor:
                 raise
             log.debug("submitted as operation %s", operation_id)
             self.ledger.submitted(key, window.token, operation_id)
-
-    def _require_wanted(self, rule: Rule) -> None:
-        self.permission.ensure()
-        require_current(self.mirror, rule)

@@ -1,7 +1,7 @@
 """Leader election on a Kubernetes Lease that cannot split, whatever hangs.
 
-``worker.shards`` has an ``Elector`` a shard: ``run`` waits for the Lease and runs the reconcile
-loop for as long as it can be sure of it. The rules:
+``Elector.run`` waits for the Lease and runs the reconcile loop for as long as it can be sure of it.
+The rules:
 
 1.  Time is monotonic, and only this process's own. What a Lease says of wall clocks is written
     for people and never read.
@@ -11,7 +11,7 @@ loop for as long as it can be sure of it. The rules:
 3.  At the renew deadline the work is cancelled, and awaited. Until it has ended this process does
     not campaign again.
 4.  Cancelling needs the event loop, which stands still while the process is stopped (SIGSTOP, a
-    frozen VM). So each side effect first asks ``Leadership.ensure``, which only reads the clock.
+    frozen VM). So each side effect first calls ``Leadership.check``, which only reads the clock.
 5.  Writes carry the resourceVersion: of two candidates one gets a ``Conflict`` and looks again.
 6.  A clean end gives the Lease up, after the work has ended, so that the next leader need not wait.
 """
@@ -30,7 +30,7 @@ from worker.ports import Clock
 
 log = logging.getLogger(__name__)
 
-_FAREWELLS: Final = 5
+_RELEASES: Final = 5
 
 
 class Leases(Protocol):
@@ -38,10 +38,6 @@ class Leases(Protocol):
 
     async def read(self, name: str, *, within: float) -> dict[str, Any] | None:
         """The Lease, or None when there is none."""
-        ...
-
-    async def read_all(self, *, within: float) -> dict[str, dict[str, Any]]:
-        """Every Lease that a worker has created, by name."""
         ...
 
     async def create(self, name: str, spec: dict[str, Any], *, within: float) -> dict[str, Any]:
@@ -74,7 +70,7 @@ class Timing:
 
 
 class Leadership:
-    """What the work holds: whether it may still act."""
+    """One term as leader, until its renew deadline. Implements ``worker.ports.Fence``."""
 
     def __init__(self, clock: Clock, until: float) -> None:
         self._clock = clock
@@ -85,7 +81,7 @@ class Leadership:
         """Seconds until the renew deadline, 0 or less when it has passed."""
         return self._until - self._clock.monotonic()
 
-    def ensure(self) -> None:
+    def check(self) -> None:
         """Call before each side effect.
 
         Raises:
@@ -124,7 +120,7 @@ class Elector:
         backoff: Backoff | None = None,
     ) -> None:
         self._leases = leases
-        self.name = name
+        self._name = name
         self._identity = identity
         self._clock = clock
         self._timing = timing or Timing()
@@ -146,38 +142,34 @@ class Elector:
                 to campaign again.
             BaseException: whatever ``work`` raised; the Lease was given up first.
         """
-        leadership = await self.attempt()
+        leadership = await self._attempt()
         while leadership is None:
             await asyncio.sleep(self._backoff.next())
-            leadership = await self.attempt()
+            leadership = await self._attempt()
         self._backoff.reset()
-        await self.lead(leadership, work)
-
-    async def attempt(self) -> Leadership | None:
-        """Take the Lease if it is free; ``lead`` has to follow at once, as it renews."""
-        began = self._clock.monotonic()
-        try:
-            lease = await self._leases.read(self.name, within=self._timing.request)
-            if lease is not None and not self.is_free(lease):
-                return None
-            began = self._clock.monotonic()
-            self._held = await self._take(lease)
-        except WorkerError as error:
-            log.debug("the Lease %s was not taken: %s", self.name, error)
-            return None
-        self._leadership = Leadership(self._clock, began + self._timing.renew_deadline)
-        return self._leadership
-
-    async def lead(self, leadership: Leadership, work: Work) -> None:
-        """Run ``work`` under the Lease that an ``attempt`` took; raises as ``run`` does."""
-        log.info("leading: %s holds the Lease %s", self._identity, self.name)
+        log.info("leading: %s holds the Lease %s", self._identity, self._name)
         try:
             await self._lead(work, leadership)
         finally:
             await self._give_up(leadership)
             self._leadership = None
 
-    def is_free(self, lease: dict[str, Any]) -> bool:
+    async def _attempt(self) -> Leadership | None:
+        """Take the Lease if it is free."""
+        began = self._clock.monotonic()
+        try:
+            lease = await self._leases.read(self._name, within=self._timing.request)
+            if lease is not None and not self._is_free(lease):
+                return None
+            began = self._clock.monotonic()
+            self._held = await self._take(lease)
+        except WorkerError as error:
+            log.debug("the Lease %s was not taken: %s", self._name, error)
+            return None
+        self._leadership = Leadership(self._clock, began + self._timing.renew_deadline)
+        return self._leadership
+
+    def _is_free(self, lease: dict[str, Any]) -> bool:
         """Given up, our own from a lost reply, or not renewed while we watched it expire.
 
         ``lease`` is as just read: expiry is counted from when a version was first shown here.
@@ -207,7 +199,7 @@ class Elector:
                 await _cancelled(renewing)
         if lost:
             renewing.result()
-            raise LeaseLost(f"the Lease {self.name} was lost; the work has been stopped")
+            raise LeaseLost(f"the Lease {self._name} was lost; the work has been stopped")
         with _ungrouped():
             await working
 
@@ -215,7 +207,7 @@ class Elector:
         within = self._timing.request
         if lease is None:
             spec = self._spec({}, acquired=True)
-            return await self._leases.create(self.name, spec, within=within)
+            return await self._leases.create(self._name, spec, within=within)
         spec = self._spec(lease.get("spec") or {}, acquired=True)
         return await self._leases.replace(lease, spec, within=within)
 
@@ -238,7 +230,7 @@ class Elector:
                 if leadership.remaining > 0:
                     await self._write_renewal(leadership)
         except WorkerError as error:
-            log.warning("the Lease %s was not renewed: %s", self.name, error)
+            log.warning("the Lease %s was not renewed: %s", self._name, error)
 
     async def _write_renewal(self, leadership: Leadership) -> None:
         began, held = self._clock.monotonic(), self._held or {}
@@ -249,7 +241,7 @@ class Elector:
 
     async def _look_again(self, leadership: Leadership) -> None:
         """Our own write whose reply was lost, or somebody else's."""
-        lease = await self._leases.read(self.name, within=self._timing.request)
+        lease = await self._leases.read(self._name, within=self._timing.request)
         if lease is None or (lease.get("spec") or {}).get("holderIdentity") != self._identity:
             leadership.revoke()
         else:
@@ -261,27 +253,24 @@ class Elector:
             return
         leadership.revoke()
         try:
-            await self._say_farewell(self._held)
+            await self._release(self._held)
         except WorkerError as error:
-            log.warning("the Lease %s was not given up, so it has to expire: %s", self.name, error)
+            log.warning("the Lease %s was not given up, so it has to expire: %s", self._name, error)
 
-    async def _say_farewell(self, held: dict[str, Any]) -> None:
+    async def _release(self, held: dict[str, Any]) -> None:
         """Again while a renewal comes in between, our own that was cut off for one."""
         lease: dict[str, Any] | None = held
-        for _ in range(_FAREWELLS):
+        for _ in range(_RELEASES):
             if lease is None or lease["spec"].get("holderIdentity") != self._identity:
                 return
             try:
-                await self._write_farewell(lease)
+                spec = self._spec(lease["spec"]) | {"holderIdentity": "", "leaseDurationSeconds": 1}
+                await self._leases.replace(lease, spec, within=self._timing.retry)
             except Conflict:
-                lease = await self._leases.read(self.name, within=self._timing.retry)
+                lease = await self._leases.read(self._name, within=self._timing.retry)
             else:
                 return
         raise Conflict("it was written by others each time")
-
-    async def _write_farewell(self, held: dict[str, Any]) -> None:
-        spec = self._spec(held["spec"]) | {"holderIdentity": "", "leaseDurationSeconds": 1}
-        await self._leases.replace(held, spec, within=self._timing.retry)
 
     def _spec(self, before: dict[str, Any], *, acquired: bool = False) -> dict[str, Any]:
         now = _micro_time(self._clock.now())

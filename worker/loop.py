@@ -4,7 +4,6 @@ Runs under the Lease; wired in ``worker.__main__`` and in the simulation.
 """
 
 import asyncio
-import contextlib
 import logging
 from typing import Final
 
@@ -19,29 +18,6 @@ log = logging.getLogger(__name__)
 
 _LONGEST_SLEEP: Final = 3600.0
 """Seconds after which a rule is looked at again even if nothing asks for it."""
-
-_FINISHING: Final = 5.0
-"""Seconds that the looks under way get to end by themselves when a shard is left to another."""
-
-
-async def work_until(
-    leaving: asyncio.Event,
-    queue: Queue[Key],
-    reconciler: Reconciler,
-    metrics: Metrics,
-    workers: int,
-) -> None:
-    """As ``work``, but come to a good end once ``leaving`` is set: what was begun is finished.
-
-    So a shard that is handed over has, as a rule, no submit whose answer is not recorded.
-    """
-    async with asyncio.TaskGroup() as tasks:
-        working = tasks.create_task(work(queue, reconciler, metrics, workers))
-        await leaving.wait()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_FINISHING):
-                await queue.close()
-        working.cancel()
 
 
 async def work(queue: Queue[Key], reconciler: Reconciler, metrics: Metrics, workers: int) -> None:
@@ -63,7 +39,7 @@ async def _worker(queue: Queue[Key], reconciler: Reconciler, metrics: Metrics) -
 
 async def _once(key: Key, queue: Queue[Key], reconciler: Reconciler, metrics: Metrics) -> None:
     try:
-        again = await reconciler.reconcile(key)
+        again = (await reconciler.reconcile(key)).requeue_after
     except LeaseLost:
         raise
     except NotFound:

@@ -64,12 +64,6 @@ class Metrics:
         self._api = self._calls("api_request", "Requests to the API server.", "verb")
         self._kusto = self._calls("kusto_request", "Commands to Kusto.", "call")
         self._events = self._counter("reconciles", "Looks at a rule, by how they ended.", "result")
-        self._shard_leader = self._gauge(
-            "shard_leader", "1 while this process works on the shard.", "shard"
-        )
-        self._shard_rules = self._gauge(
-            "shard_rules", "SummaryRules that belong to the shard, whoever holds it.", "shard"
-        )
         build = self._gauge("build_info", "Always 1.", "version", "python")
         build.labels(_version(), python_version()).set(1)
 
@@ -124,12 +118,7 @@ class Metrics:
 
     def leader(self, is_leader: Callable[[], bool]) -> None:
         """Ask ``is_leader`` at each scrape."""
-        self._gauge("leader", "1 while this process holds a Lease.").set_function(is_leader)
-
-    def shard(self, shard: int, leads: Callable[[], bool], rules: Callable[[], int]) -> None:
-        """Ask at each scrape whether this process ``leads`` the shard, and for its ``rules``."""
-        self._shard_leader.labels(str(shard)).set_function(leads)
-        self._shard_rules.labels(str(shard)).set_function(rules)
+        self._gauge("leader", "1 while this process holds the Lease.").set_function(is_leader)
 
     def exposition(self) -> bytes:
         """All series in the Prometheus text format."""

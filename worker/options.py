@@ -6,7 +6,6 @@ from typing import Final
 
 from summaryrule.api.instant import Instant, InvalidInstantError
 from summaryrule.planner.criteria import label_error
-from summaryrule.shards import MOST_SHARDS
 
 _RUN_EXAMPLE: Final = """\
 example:
@@ -15,10 +14,6 @@ example:
 
 The worker finds the API server by its pod's ServiceAccount, or by KUBECONFIG on a laptop. It waits
 for its Lease, so any number of replicas may run; one works. SIGTERM gives the Lease up at once.
-
-With --shards=4 up to four replicas share the rules: each holds some of the Leases NAME-0 to NAME-3,
-and works on the rules of those shards. All replicas have to be given the same number; those of
-another one wait until the last of these has gone.
 """
 _PLAN_EXAMPLE: Final = """\
 example:
@@ -130,14 +125,6 @@ def _run(run: argparse.ArgumentParser) -> None:
         help="the Lease's name (default: %(default)s)",
     )
     add(
-        "--shards",
-        type=_shards,
-        default=1,
-        metavar="N",
-        help=f"parts that the rules are shared in among replicas, 1 to {MOST_SHARDS}, each with a"
-        " Lease of its own (default: %(default)s, which one replica works on)",
-    )
-    add(
         "--identity",
         metavar="NAME",
         help="holder of the Lease; in a pod its name, so that a restarted container leads again at"
@@ -148,7 +135,7 @@ def _run(run: argparse.ArgumentParser) -> None:
         type=int,
         default=8,
         metavar="N",
-        help="rules of a shard worked on side by side (default: %(default)s)",
+        help="rules worked on side by side (default: %(default)s)",
     )
     add(
         "--host",
@@ -203,14 +190,6 @@ def _plan(plan: argparse.ArgumentParser) -> None:
         default="text",
         help="how to print it (default: %(default)s)",
     )
-
-
-def _shards(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MOST_SHARDS:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a number of shards: write one from 1 to {MOST_SHARDS}"
-        )
-    return int(text)
 
 
 def _instant(text: str) -> Instant:

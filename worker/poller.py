@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
-from summaryrule.planner.plan import RunningOperation
-from summaryrule.planner.types import Operation
+from summaryrule.planner.types import Operation, RunningOperation
 from worker.errors import Temporary, Throttled, WorkerError
 from worker.kube.store import Key
 from worker.ledger import Ledger

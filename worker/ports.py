@@ -5,17 +5,32 @@
 (``tests/worker/contract``) hold both to what is written here.
 """
 
-from collections.abc import Iterable
-from typing import Any, Final, Literal, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, Protocol
 
-from summaryrule.planner.field_ownership import WORKER_MANAGER
 from summaryrule.planner.types import Operation
 
 Rule = dict[str, Any]
 """A SummaryRule as the API server's JSON has it, metadata and managedFields included."""
 
-FIELD_MANAGER: Final = WORKER_MANAGER
 EventType = Literal["Normal", "Warning"]
+
+
+class Fence(Protocol):
+    """Guards side effects: whether this process may still act.
+
+    The process may be stopped (SIGSTOP, a frozen VM) between a decision and its side effect. So
+    ``check`` is called immediately before each side effect. It does no I/O.
+    """
+
+    def check(self) -> None:
+        """Return if the side effect may happen now.
+
+        Raises:
+            LeaseLost: the Lease was lost, or was not renewed in time.
+            Conflict: the rule was edited or deleted after the side effect was decided.
+        """
+        ...
 
 
 class Rules(Protocol):
@@ -57,8 +72,11 @@ class Kusto(Protocol):
         """URL of the endpoint that serves ``database``, or None."""
         ...
 
-    async def submit(self, database: str, command: str) -> str:
+    async def submit(self, database: str, command: str, *, before_send: Callable[[], None]) -> str:
         """Start an ``async`` command and return its operation id.
+
+        ``before_send`` (``Fence.check``) is called once nothing else has to be waited for before
+        the request. What it raises is raised here, and the command is not sent.
 
         Raises:
             Ambiguous: the command may be running; submit it again with the same token only.

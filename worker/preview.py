@@ -1,4 +1,4 @@
-"""``worker plan``: prints the very Plan that a run would execute, of files or of a cluster."""
+"""``worker decide``: prints the very Plan that a run would execute, of files or of a cluster."""
 
 import json
 import sys
@@ -10,10 +10,11 @@ from typing import Any
 import yaml
 
 from summaryrule.admission.defaulting import apply_defaults
+from summaryrule.api.constants import KIND
 from summaryrule.api.instant import Instant
-from summaryrule.api.v1 import KIND
+from summaryrule.api.schema_validation import MalformedError, parse_rule
 from summaryrule.planner.explain import explain
-from summaryrule.planner.plan import MalformedError, parse_rule, plan
+from summaryrule.planner.plan import decide
 from summaryrule.planner.types import Observations, PlannerSettings
 from worker.expression import evaluate
 
@@ -38,7 +39,7 @@ def _planned(rule: Mapping[str, Any], now: Instant, given: PlannerSettings) -> d
     name = str((rule.get("metadata") or {}).get("name", ""))
     # A file has not been through admission: a missing end is filled as the webhook would.
     stored = (
-        apply_defaults(rule, rule, user="worker plan", worker="", now=now).object
+        apply_defaults(rule, rule, user="worker decide", worker="", now=now).object
         if _lacks_end(rule)
         else rule
     )
@@ -52,7 +53,7 @@ def _planned(rule: Mapping[str, Any], now: Instant, given: PlannerSettings) -> d
     endpoints = given.endpoints or {read_rule.spec.database: ""}
     settings = replace(given, endpoints=endpoints)
     return explain(
-        read_rule, plan(read_rule, Observations(), now, settings, evaluate), now, settings
+        read_rule, decide(read_rule, Observations(), now, settings, evaluate), now, settings
     )
 
 

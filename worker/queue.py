@@ -32,9 +32,6 @@ class Queue(Generic[K]):
         self._again: dict[K, float] = {}
         self._failures: dict[K, Backoff] = {}
         self._wake = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._is_closed = False
 
     def __len__(self) -> int:
         """Keys that wait, due or not."""
@@ -70,16 +67,9 @@ class Queue(Generic[K]):
             except TimeoutError:
                 continue
 
-    async def close(self) -> None:
-        """Give out no key from now on; returns once none is being worked on."""
-        self._is_closed = True
-        await self._idle.wait()
-
     def done(self, key: K) -> None:
         """The work on ``key`` has ended; it waits again if somebody asked meanwhile."""
         self._working.discard(key)
-        if not self._working:
-            self._idle.set()
         due = self._again.pop(key, None)
         if due is not None:
             self._due[key] = due
@@ -103,7 +93,7 @@ class Queue(Generic[K]):
 
     def _next(self) -> tuple[K | None, float | None]:
         """A due key, taken; or none and the seconds until one is due (None: no key waits)."""
-        while self._heap and not self._is_closed:
+        while self._heap:
             due, _, key = self._heap[0]
             if self._due.get(key) != due:
                 heapq.heappop(self._heap)  # asked for an earlier time since, or taken
@@ -114,6 +104,5 @@ class Queue(Generic[K]):
             heapq.heappop(self._heap)
             del self._due[key]
             self._working.add(key)
-            self._idle.clear()
             return key, None
         return None, None

@@ -7,8 +7,8 @@ before; reading takes longer than deciding.
 from collections import OrderedDict
 from typing import Final
 
+from summaryrule.api.schema_validation import MalformedError, parse_rule
 from summaryrule.api.v1 import SummaryRule, SummaryRuleStatus
-from summaryrule.planner.plan import MalformedError, parse_rule
 from worker.ports import Rule
 
 _REMEMBERED: Final = 64

@@ -1,35 +1,32 @@
-"""Brings one rule where its spec wants it: gather, plan, execute, and again until nothing is left.
+"""Brings one rule to what its spec asks for: observe, decide, write, act; until nothing is left.
 
-Level-triggered: what is stored and what was observed decide, never which event woke it.
+Level-triggered: what is stored and what was observed decide, never which event caused the
+reconcile.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from summaryrule.admission.defaulting import read_status
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
-from summaryrule.api.v1 import FINALIZER
-from summaryrule.planner.conditions import SCHEDULE_CONDITION, DesiredCondition, merge_conditions
+from summaryrule.api.schema_validation import MalformedError
 from summaryrule.planner.criteria import Evaluate
-from summaryrule.planner.plan import MalformedError, Plan, plan
+from summaryrule.planner.effects import effects
+from summaryrule.planner.plan import decide, plan_unreadable
 from summaryrule.planner.types import (
     Cancel,
     CheckIngestTag,
     Effect,
-    EmitEvent,
     Observations,
+    Plan,
     PlannerSettings,
-    RecordStatus,
-    SetFinalizer,
     Submit,
 )
 from worker.berths import Berths
 from worker.errors import Ambiguous, Conflict, NotFound, Temporary
 from worker.execute import Executor
-from worker.kube.store import Key, key_of
+from worker.kube.store import Key, Store, key_of, version_of
 from worker.ledger import Ledger
-from worker.mirror import Mirror
 from worker.poller import Poller
 from worker.ports import Clock, Rule, Rules
 from worker.reader import Reader
@@ -37,16 +34,23 @@ from worker.tally import Tally
 
 log = logging.getLogger(__name__)
 
-_MOST_ROUNDS: Final = 64
-"""Plans in one go; a rule with more to do takes its turn again, so that others have theirs."""
+_MAX_PASSES: Final = 64
+"""Passes in one reconcile; a rule with more to do is requeued, so that others have their turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """When to reconcile the rule again by itself: after some seconds, or None: on a change."""
+
+    requeue_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciler:
-    """What one look at a rule needs."""
+    """The parts that one reconcile needs."""
 
     rules: Rules
-    store: Mirror
+    store: Store
     ledger: Ledger
     poller: Poller
     executor: Executor
@@ -57,70 +61,105 @@ class Reconciler:
     reader: Reader
     berths: Berths
 
-    async def reconcile(self, key: Key) -> float | None:
+    async def reconcile(self, key: Key) -> Result:
         """Do all that can be done for the rule now.
 
-        Returns:
-            Seconds until it should be looked at again by itself; None: when something changes.
-
         Raises:
-            WorkerError: an action failed; look again after a delay.
+            WorkerError: a side effect failed; reconcile again after a delay.
         """
-        for _ in range(_MOST_ROUNDS):
+        for _ in range(_MAX_PASSES):
             rule = self.store.get(key)
             if rule is None:
                 self._forget(key)
+                return Result()
+            result = await self._run_pass(key, rule)
+            if result is not None:
+                return result
+        return Result(0.0)
+
+    async def _run_pass(self, key: Key, rule: Rule) -> Result | None:
+        """Decide, store the decision, then do what follows from it; None: another pass."""
+        seen, now = self.ledger.observed(key), Instant(self.clock.now())
+        plan = self._decide(rule, seen, now)
+        self.poller.track(key, plan.running_operations)
+        self.tally.looked(rule, now)
+        current = rule
+        if plan.writes:
+            with self.berths.at(self._endpoint(plan.writes), key) as has_slot:
+                if not has_slot:
+                    return Result()
+                stored = await self._execute(key, rule, plan.writes, plan, seen)
+            if stored is None:
                 return None
-            seen, now = self.ledger.observed(key), Instant(self.clock.now())
-            planned = self._plan(rule, seen, now)
-            self.poller.track(key, planned.running_operations)
-            self.tally.looked(rule, now)
-            if not planned.actions:
-                return _seconds(planned.requeue_at, now)
-            with self.berths.at(self._endpoint(planned.actions), key) as has_berth:
-                if not has_berth:
-                    return None
-                await self._attempt(key, rule, planned, seen)
-        return 0.0
+            current, plan = stored, self._with_stored(key, stored, plan)
+        following = effects(plan.context) if plan.context is not None else ()
+        if not following:
+            return None if plan.writes else Result(_seconds_until(plan.requeue_at, now))
+        with self.berths.at(self._endpoint(following), key) as has_slot:
+            if not has_slot:
+                return Result()
+            await self._execute(key, current, following, plan, seen)
+        return None
 
-    async def _attempt(self, key: Key, rule: Rule, planned: Plan, seen: Observations) -> None:
-        """Carry the plan out; what comes of it, its time for a next look stands."""
+    def _decide(self, rule: Rule, seen: Observations, now: Instant) -> Plan:
         try:
-            await self._carry_out(key, rule, planned.actions, seen)
-        except Temporary as error:
-            error.deadline = _seconds(planned.requeue_at, Instant(self.clock.now()))
-            raise
+            return decide(self.reader.read(rule), seen, now, self.settings, self.evaluate)
+        except MalformedError as error:
+            is_new = self.ledger.is_news(key_of(rule), str(error))
+            return plan_unreadable(rule, str(error), now, is_new=is_new)
 
-    def _endpoint(self, actions: tuple[Effect, ...]) -> str | None:
-        """Where the actions lead, if to Kusto."""
-        to_kusto = (each for each in actions if isinstance(each, Submit | CheckIngestTag | Cancel))
+    def _with_stored(self, key: Key, stored: Rule, plan: Plan) -> Plan:
+        """The plan with the rule as just stored, as input of its effects."""
+        if plan.context is None:
+            return plan
+        context = replace(
+            plan.context,
+            rule=self.reader.read(stored),
+            observed=self.ledger.observed(key),
+            now=Instant(self.clock.now()),
+        )
+        return replace(plan, context=context)
+
+    def _endpoint(self, listed: tuple[Effect, ...]) -> str | None:
+        """The Kusto endpoint that the effects call, if any."""
+        to_kusto = (each for each in listed if isinstance(each, Submit | CheckIngestTag | Cancel))
         return next((self.settings.endpoints.get(each.database) for each in to_kusto), None)
 
-    def _plan(self, rule: Rule, seen: Observations, now: Instant) -> Plan:
-        try:
-            return plan(self.reader.read(rule), seen, now, self.settings, self.evaluate)
-        except MalformedError as error:
-            why = str(error)
-            is_news = self.ledger.is_news(key_of(rule), why)
-            return Plan(actions=_complaint(rule, why, now, is_news=is_news))
+    async def _execute(
+        self, key: Key, rule: Rule, listed: tuple[Effect, ...], plan: Plan, seen: Observations
+    ) -> Rule | None:
+        """The rule as stored after the effects; None where it changed meanwhile: decide again.
 
-    async def _carry_out(
-        self, key: Key, rule: Rule, actions: tuple[Effect, ...], seen: Observations
-    ) -> None:
-        """Perform them and keep what was stored; a lost race is answered by reading again."""
+        Raises:
+            WorkerError: an effect failed; one that is temporary has the plan's own deadline.
+        """
         try:
-            stored = await self.executor.perform(rule, actions, seen)
+            return await self._execute_or_reread(key, rule, listed, seen)
+        except Temporary as error:
+            error.deadline = _seconds_until(plan.requeue_at, Instant(self.clock.now()))
+            raise
+
+    async def _execute_or_reread(
+        self, key: Key, rule: Rule, listed: tuple[Effect, ...], seen: Observations
+    ) -> Rule | None:
+        try:
+            stored = await self.executor.perform(rule, listed, seen)
         except (Conflict, Ambiguous) as error:
-            log.debug("reading the rule again: %s", error)
-            stored = await self._read_again(key)
+            log.debug("the rule changed, reading it again: %s", error)
+            self._take(key, rule, await self.rules.get(*key))
+            return None
         except NotFound:
             self.store.remove(rule)
-            return
-        self.tally.wrote(rule, stored)
-        self.store.put(stored)
+            return None
+        return self._take(key, rule, stored)
 
-    async def _read_again(self, key: Key) -> Rule:
-        return await self.rules.get(*key)
+    def _take(self, key: Key, before: Rule, stored: Rule) -> Rule | None:
+        """Put the object into the cache; None where the cache already holds a newer one."""
+        self.tally.wrote(before, stored)
+        self.store.put(stored)
+        current = self.store.get(key)
+        is_current = current is not None and version_of(current) == version_of(stored)
+        return current if is_current else None
 
     def _forget(self, key: Key) -> None:
         self.ledger.forget(key)
@@ -128,29 +167,5 @@ class Reconciler:
         self.tally.forget(key)
 
 
-def _complaint(rule: Rule, why: str, now: Instant, *, is_news: bool) -> tuple[Effect, ...]:
-    """Say on the object that it cannot be read, once; nothing else of it is touched.
-
-    The Event comes first: a field of the wrong type makes the API server (1.37) refuse every
-    write of the object, that of a condition too. A status that cannot be read is not written over.
-    But one that is being deleted is let go: nothing that can be read says what to wait for.
-    """
-    metadata = rule["metadata"]
-    if "deletionTimestamp" in metadata:
-        held = FINALIZER in metadata.get("finalizers", ())
-        return (SetFinalizer(present=False),) if held else ()
-    status = read_status(rule)
-    said = any(c.type == SCHEDULE_CONDITION and c.message == why for c in status.conditions)
-    if said:
-        return ()
-    event = (EmitEvent("Warning", "Malformed", why),) if is_news else ()
-    if rule.get("status") and status == type(status)():
-        return event
-    wanted = DesiredCondition(SCHEDULE_CONDITION, False, "Malformed", why)  # noqa: FBT003
-    generation = int(metadata.get("generation", 0))
-    merged = merge_conditions(status.conditions, [wanted], generation=generation, now=now)
-    return (*event, RecordStatus(status.model_copy(update={"conditions": merged})))
-
-
-def _seconds(wake: Instant | None, now: Instant) -> float | None:
-    return None if wake is None else max(0.0, (wake.ticks - now.ticks) / TICKS_PER_SECOND)
+def _seconds_until(at: Instant | None, now: Instant) -> float | None:
+    return None if at is None else max(0.0, (at.ticks - now.ticks) / TICKS_PER_SECOND)

@@ -6,7 +6,8 @@ caller's to answer by reading again.
 
 from typing import Any
 
-from summaryrule.api.v1 import FINALIZER, dump
+from summaryrule.api.constants import FINALIZER
+from summaryrule.api.v1 import dump
 from summaryrule.planner.field_ownership import without_range_ownership
 from summaryrule.planner.types import (
     RecordStatus,

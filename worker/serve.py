@@ -1,7 +1,6 @@
 """``worker run``: the whole worker, wired. Called by ``__main__`` with parsed options.
 
-Every process mirrors the rules and answers probes; it works on those whose shard it holds, which
-is all of them for the one that holds the Lease of an only shard.
+Every process mirrors the rules and answers probes; the one that holds the Lease also works.
 """
 
 import argparse
@@ -12,7 +11,6 @@ import signal
 import socket
 import uuid
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
-from functools import partial
 from typing import Any, Final
 
 from kubernetes.aio.client.api_client import ApiClient
@@ -21,6 +19,7 @@ from summaryrule.planner.types import PlannerSettings
 from worker.berths import Berths, share
 from worker.board import Board
 from worker.clock import SystemClock
+from worker.errors import LeaseLost
 from worker.execute import Executor
 from worker.expression import evaluate
 from worker.health import Health
@@ -31,13 +30,14 @@ from worker.kube.leases import KubeLeases
 from worker.kube.reflector import Reflector
 from worker.kube.resource import SUMMARY_RULES
 from worker.kube.rules import KubeRules
-from worker.kube.store import Key
+from worker.kube.store import Key, Store, key_of
 from worker.kusto.commands import KustoCommands
 from worker.kusto.credentials import credential, require_trusted
 from worker.kusto.endpoints import is_loopback, parse_endpoints
 from worker.kusto.service import Service
+from worker.lease import Elector, Leadership
 from worker.ledger import Ledger
-from worker.loop import work_until
+from worker.loop import work
 from worker.metrics import Metrics
 from worker.options import labels
 from worker.page import pages
@@ -46,8 +46,6 @@ from worker.ports import Clock
 from worker.queue import Queue
 from worker.reader import Reader
 from worker.reconcile import Reconciler
-from worker.shards import Hold, Shards
-from worker.slices import Slice, Slices
 from worker.tally import Tally
 
 log = logging.getLogger(__name__)
@@ -97,22 +95,19 @@ class _Worker:
         self._clock, self._metrics = clock, metrics
         self._reader = Reader()
         self._tally = Tally(metrics, self._reader)
-        self._store = Slices(options.shards)
+        self._queue: Queue[Key] | None = None
+        self._store = Store(self._enqueue)
         self._reflector = Reflector(api, SUMMARY_RULES.collection(), self._store)
         self._identity = options.identity or f"{socket.gethostname()}_{uuid.uuid4()}"
         leases = KubeLeases(api, options.namespace)
-        self._shards = Shards(leases, options.lease, options.shards, self._identity, clock)
+        self._elector = Elector(leases, options.lease, self._identity, clock)
 
     async def run(self) -> None:
-        """Mirror, answer probes, and work whenever a Lease can be had."""
+        """Mirror, answer probes, and work whenever the Lease can be had."""
         metrics = self._metrics
-        metrics.queue_depth(lambda: self._store.depth)
+        metrics.queue_depth(lambda: 0 if self._queue is None else self._queue.depth)
         metrics.rules(lambda: len(self._store))
-        metrics.leader(lambda: self._shards.is_leader)
-        for shard in range(len(self._shards)):
-            metrics.shard(
-                shard, partial(self._shards.leads, shard), partial(self._store.count, shard)
-            )
+        metrics.leader(lambda: self._elector.is_leader)
         health = Health(
             self._options.host,
             self._options.port,
@@ -131,7 +126,7 @@ class _Worker:
             self._store,
             self._clock,
             self._identity,
-            lambda: self._shards.is_leader,
+            lambda: self._elector.is_leader,
             self._kusto.troubles,
         )
 
@@ -139,29 +134,50 @@ class _Worker:
         return None if self._reflector.synced.is_set() else "the rules are not listed yet"
 
     async def _campaign(self) -> None:
-        # A worker that has seen no rules yet would hold shards and do nothing for them.
+        # A leader that has seen no rules yet would do nothing for them, and keep others from it.
         await self._reflector.synced.wait()
-        await self._shards.run(self._work)
+        while True:
+            try:
+                await self._elector.run(self._work)
+            except LeaseLost as error:
+                log.warning("%s", error)
 
-    async def _work(self, hold: Hold) -> None:
-        queue: Queue[Key] = Queue(self._clock)
-        # What this process knew before it held the shard may be old news: every rule is looked at.
-        with self._store.followed(hold.shard, queue) as mirror, self._counted(hold.shard):
-            reconciler = self._reconciler(hold, mirror, queue)
+    async def _work(self, leadership: Leadership) -> None:
+        with self._queued() as queue:
+            reconciler = self._reconciler(leadership, queue)
             async with _background(reconciler.poller.run()):
-                await work_until(
-                    hold.leaving, queue, reconciler, self._metrics, self._options.workers
-                )
+                await work(queue, reconciler, self._metrics, self._options.workers)
 
-    def _reconciler(self, hold: Hold, mirror: Slice, queue: Queue[Key]) -> Reconciler:
+    @contextlib.contextmanager
+    def _queued(self) -> Iterator[Queue[Key]]:
+        """A queue with every rule, which gets each change; at its end their series are removed.
+
+        All rules: those reconciled when this process led before may have changed since. The next
+        leader exports the series of each rule; Prometheus would believe those of two processes.
+        """
+        queue = self._queue = Queue(self._clock)
+        for rule in self._store:
+            queue.add(key_of(rule))
+        try:
+            yield queue
+        finally:
+            self._queue = None
+            for rule in self._store:
+                self._tally.forget(key_of(rule))
+
+    def _enqueue(self, key: Key) -> None:
+        if self._queue is not None:
+            self._queue.add(key)
+
+    def _reconciler(self, leadership: Leadership, queue: Queue[Key]) -> Reconciler:
         rules, events = KubeRules(self._api), KubeEvents(self._api, self._clock)
         ledger = Ledger()
         return Reconciler(
             rules,
-            mirror,
+            self._store,
             ledger,
             Poller(self._kusto, ledger, self._clock, queue.add),
-            Executor(rules, mirror, self._kusto, events, ledger, hold),
+            Executor(rules, self._store, self._kusto, events, ledger, leadership),
             self._clock,
             self._settings,
             evaluate,
@@ -169,15 +185,6 @@ class _Worker:
             self._reader,
             Berths(share(self._options.workers, self._settings.endpoints), queue.add),
         )
-
-    @contextlib.contextmanager
-    def _counted(self, shard: int) -> Iterator[None]:
-        """Whoever holds the shard next counts its rules; two would both be believed."""
-        try:
-            yield
-        finally:
-            for key in self._store.keys(shard):
-                self._tally.forget(key)
 
 
 @contextlib.asynccontextmanager

@@ -10,8 +10,9 @@ from typing import Any
 from bench.worker.manifests import now, up_to_date
 from bench.worker.rig import Rig, until
 from bench.worker.store import Store
+from summaryrule.api.schema_validation import parse_rule
 from summaryrule.api.v1 import dump
-from summaryrule.planner.plan import parse_rule, plan
+from summaryrule.planner.plan import decide
 from summaryrule.planner.types import Observations, PlannerSettings, RecordStatus
 
 _TOGETHER = 100
@@ -64,8 +65,8 @@ def _stored(number: int, count: int) -> dict[str, Any]:
 def _as_planned(made: dict[str, Any]) -> dict[str, Any]:
     """The status with the conditions that the worker itself would write."""
     settings = PlannerSettings(endpoints={"Telemetry": "http://127.0.0.1"})
-    planned = plan(parse_rule(made), Observations(), now(), settings, _always)
-    written = (each.status for each in planned.actions if isinstance(each, RecordStatus))
+    planned = decide(parse_rule(made), Observations(), now(), settings, _always)
+    written = (each.status for each in planned.writes if isinstance(each, RecordStatus))
     status = next(written, None)
     return made["status"] if status is None else dump(status)
 
@@ -78,7 +79,7 @@ async def measure(rig: Rig, count: int, seconds: float) -> Figures:
     """Start a worker on rules that are there, and watch it for so many seconds."""
     rig.slow_operations(0)
     rig.stack.kill("worker")
-    rig.stack.until_healthy("worker", 60)
+    rig.stack.wait_until_healthy("worker", 60)
 
     async def planned() -> dict[str, float] | None:
         found = rig.metrics()

@@ -15,7 +15,8 @@ from plugin.errors import RefusedError
 from plugin.kubectl import Kubectl, Rule
 from plugin.words import plural
 from summaryrule.api.instant import Instant
-from summaryrule.api.summary import as_instant, backfill_phase, nested_dict, nested_list
+from summaryrule.api.summary import backfill_phase
+from summaryrule.api.unstructured import as_instant, nested_dict, nested_list
 
 # As in `summaryrule.api.v1`, which costs a second of a cold start to import.
 RETRY = "adx-mon.azure.com/backfill-retry"

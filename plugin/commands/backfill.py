@@ -16,7 +16,7 @@ from plugin.errors import RefusedError
 from plugin.kubectl import Kubectl, Rule
 from plugin.words import plural
 from summaryrule.api.instant import Instant
-from summaryrule.api.summary import as_duration, as_instant, nested_dict
+from summaryrule.api.unstructured import as_duration, as_instant, nested_dict
 from summaryrule.api.windows import floor, next_window
 
 RUNNING = """\

@@ -11,7 +11,8 @@ from plugin.console import Console
 from plugin.kubectl import Kubectl, Rule
 from plugin.words import format_duration, plural
 from summaryrule.api.instant import Instant
-from summaryrule.api.summary import RuleSummary, as_int, as_str, nested_dict, summarize
+from summaryrule.api.summary import RuleSummary, summarize
+from summaryrule.api.unstructured import as_int, as_str, nested_dict
 
 
 def explain(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:

@@ -7,7 +7,7 @@ from plugin.console import Console
 from plugin.kubectl import Kubectl
 from plugin.table import table
 from plugin.words import NONE
-from summaryrule.api.summary import Json, nested_dict, nested_list
+from summaryrule.api.unstructured import Json, nested_dict, nested_list
 
 HEAD = ("FINISHED", "PHASE", "START", "END", "WINDOWS", "REQUEST", "REQUESTED BY")
 

@@ -10,7 +10,8 @@ from plugin.console import Console
 from plugin.errors import RefusedError
 from plugin.kubectl import Kubectl, Rule
 from summaryrule.api.instant import TICKS_PER_SECOND
-from summaryrule.api.summary import as_int, nested_dict, summarize
+from summaryrule.api.summary import summarize
+from summaryrule.api.unstructured import as_int, nested_dict
 
 EVERY = 1.0
 """Seconds between two looks."""

@@ -16,16 +16,17 @@ from summaryrule.api.backfill_request import (
     is_completed,
     is_same_request,
     read_stored_requests,
+    request_of,
 )
+from summaryrule.api.constants import LOOKBACK_DAYS, REQUESTED_BY_ANNOTATION
 from summaryrule.api.instant import TICKS_PER_DAY, Instant
-from summaryrule.api.v1 import REQUESTED_BY_ANNOTATION, BackfillRecord
+from summaryrule.api.v1 import BackfillRecord
 from summaryrule.api.windows import ceil, floor
 
 Json = dict[str, Any]
 ParseCel = Callable[[str], str | None]
 """Why a CEL expression does not parse, with its position; None where it does."""
 
-LOOKBACK_DAYS: Final = 30
 _NO_PAST: Final = StoredRequests()
 _MONTH: Final = LOOKBACK_DAYS * TICKS_PER_DAY
 
@@ -47,8 +48,8 @@ class AdmissionContext:
         self.old_backfill = unstructured.nested_dict(self.old_spec, "backfill")
         self.interval = unstructured.interval_of(self.spec)
         self.delay = unstructured.ingestion_delay_of(self.spec)
-        self.start = unstructured.instant_of(self.backfill, "start")
-        self.end = unstructured.instant_of(self.backfill, "end")
+        self.start = unstructured.as_instant(self.backfill.get("start"))
+        self.end = unstructured.as_instant(self.backfill.get("end"))
         self._past = None if old.get("status") else _NO_PAST
         self.body = self.changed_text("body")
         self.code = kql.first_code(self.body) if self.body else None
@@ -63,7 +64,7 @@ class AdmissionContext:
     @property
     def request(self) -> RequestIdentity | None:
         """The request that the backfill stands for."""
-        return unstructured.request_of(self.backfill, self.interval)
+        return request_of(self.backfill, self.interval)
 
     def changed_text(self, name: str) -> str | None:
         """A string of spec that this request changed."""
@@ -146,14 +147,6 @@ class AdmissionContext:
         )
 
 
-# FROM summaryrule.draft
-# """One object on its way through the defaults: what arrived, what was stored, what was said.
-#
-# A draft copies only the parts that a default may change; everything else is shared with the
-# object that arrived, however large or deep it is. Used by ``defaulting`` only.
-# """
-
-
 _ABSENT: Json = {}
 
 
@@ -186,7 +179,7 @@ class DefaultingContext:
     @property
     def request(self) -> RequestIdentity | None:
         """The request that the backfill stands for."""
-        return unstructured.request_of(self.backfill, self.interval)
+        return request_of(self.backfill, self.interval)
 
     @property
     def record(self) -> BackfillRecord | None:
@@ -197,13 +190,13 @@ class DefaultingContext:
     @property
     def stored_start(self) -> Instant | None:
         """Where the stored backfill's start stands."""
-        return unstructured.instant_of(self.old_backfill, "start")
+        return unstructured.as_instant(self.old_backfill.get("start"))
 
     @property
     def is_ordered(self) -> bool:
         """Whether the backfill's start is before its end."""
-        start = unstructured.instant_of(self.backfill, "start")
-        end = unstructured.instant_of(self.backfill, "end")
+        start = unstructured.as_instant(self.backfill.get("start"))
+        end = unstructured.as_instant(self.backfill.get("end"))
         return start is not None and end is not None and start < end
 
     @property

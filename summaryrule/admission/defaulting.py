@@ -21,18 +21,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from summaryrule.admission.context import DefaultingContext
 from summaryrule.api import unstructured, validation_rules
 from summaryrule.api.backfill_request import is_completed, is_same_request
+from summaryrule.api.constants import DEFAULTED_END_ANNOTATION, REQUESTED_BY_ANNOTATION
 from summaryrule.api.instant import Instant
-from summaryrule.api.v1 import (
-    DEFAULTED_END_ANNOTATION,
-    REQUESTED_BY_ANNOTATION,
-    BackfillRecord,
-    SummaryRuleStatus,
-)
+from summaryrule.api.v1 import BackfillRecord
 from summaryrule.api.windows import ceil, floor
 
 Json = dict[str, Any]
@@ -72,14 +66,6 @@ def apply_defaults(
             step(draft)
     _set_requester(draft)
     return DefaultingResult(draft.new, tuple(dict.fromkeys(draft.warnings)))
-
-
-def read_status(stored: Mapping[str, Any]) -> SummaryRuleStatus:
-    """The status of a stored object; an empty one where there is none or it cannot be read."""
-    try:
-        return SummaryRuleStatus.model_validate(stored.get("status") or {})
-    except ValidationError:
-        return SummaryRuleStatus()
 
 
 def already_completed_warning(record: BackfillRecord) -> str:
@@ -138,15 +124,20 @@ def _keep_cursor(draft: DefaultingContext) -> None:
     backfill, running = draft.backfill, draft.stored_requests.running
     if running is None:
         return
-    live, asked, end = draft.stored_start, draft.request, unstructured.instant_of(backfill, "end")
+    live, asked, end = (
+        draft.stored_start,
+        draft.request,
+        unstructured.as_instant(backfill.get("end")),
+    )
     if live is None or asked is None or not draft.is_ordered:
         return
     if not draft.is_running or backfill["start"] == draft.old_backfill["start"]:
         return
     if not asked.matches_start(running.requested_start):
         draft.warn(
-            f"spec.backfill.start: {asked.written_start} lies inside the running backfill, which is done"
-            f" until {running.done_until}; nothing that has run runs again without a new requestId"
+            f"spec.backfill.start: {asked.written_start} lies inside the running backfill, which is"
+            f" done until {running.done_until}; nothing that has run runs again without a new"
+            " requestId"
         )
     if end is not None and live < end:
         backfill["start"] = draft.old_backfill["start"]
@@ -157,8 +148,8 @@ def _align_to_grid(draft: DefaultingContext) -> None:
         return
     interval = draft.interval
     start, end = (
-        unstructured.instant_of(draft.backfill, "start"),
-        unstructured.instant_of(draft.backfill, "end"),
+        unstructured.as_instant(draft.backfill.get("start")),
+        unstructured.as_instant(draft.backfill.get("end")),
     )
     if start is None or end is None or interval is None or start >= end:
         return
@@ -191,7 +182,7 @@ def _remove_completed_backfill(draft: DefaultingContext) -> None:
     found = draft.record
     if found is None or draft.is_running or not draft.is_ordered:
         return
-    if not is_completed(found, unstructured.instant_of(draft.backfill, "end")):
+    if not is_completed(found, unstructured.as_instant(draft.backfill.get("end"))):
         return
     draft.remove_backfill()
     draft.warn(already_completed_warning(found))

@@ -9,14 +9,14 @@ offline.
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from summaryrule.admission.context import LOOKBACK_DAYS, AdmissionContext, ParseCel
+from summaryrule.admission.context import AdmissionContext, ParseCel
 from summaryrule.admission.warnings import CAUTIONS, NEAR_CAUTIONS
 from summaryrule.api import schema_validation as schema_stage
 from summaryrule.api import unstructured
+from summaryrule.api.constants import LOOKBACK_DAYS, REQUESTED_BY_ANNOTATION
 from summaryrule.api.field_errors import FieldError, forbidden, invalid
 from summaryrule.api.instant import Instant
 from summaryrule.api.schema_fast_path import is_plain
-from summaryrule.api.v1 import REQUESTED_BY_ANNOTATION
 from summaryrule.api.windows import count_windows
 
 schema = schema_stage.validate_schema
@@ -55,7 +55,7 @@ def review(
     return Review(violations, warnings, _audit_annotations(case, denied=bool(violations)))
 
 
-def interval_not_whole_ticks(case: AdmissionContext) -> FieldError | None:  # noqa: N802 - the violation's name
+def interval_not_whole_ticks(case: AdmissionContext) -> FieldError | None:
     """Kusto cannot hold a window bound between two ticks of 100 ns."""
     interval = case.interval
     if interval is None or interval.is_whole_ticks:
@@ -67,7 +67,7 @@ def interval_not_whole_ticks(case: AdmissionContext) -> FieldError | None:  # no
     return None
 
 
-def body_blank(case: AdmissionContext) -> FieldError | None:  # noqa: N802 - the violation's name
+def body_blank(case: AdmissionContext) -> FieldError | None:
     """A body without a query would fail every window."""
     if case.code == "":
         detail = "has no query, only white space or comments; write the KQL of one window"
@@ -75,7 +75,7 @@ def body_blank(case: AdmissionContext) -> FieldError | None:  # noqa: N802 - the
     return None
 
 
-def body_is_management_command(case: AdmissionContext) -> FieldError | None:  # noqa: N802 - the violation's name
+def body_is_management_command(case: AdmissionContext) -> FieldError | None:
     """A rule appends a query's result; it runs no management command."""
     code = case.code
     if code and code[0] == ".":
@@ -84,7 +84,7 @@ def body_is_management_command(case: AdmissionContext) -> FieldError | None:  # 
     return None
 
 
-def criteria_expression_does_not_parse(case: AdmissionContext) -> FieldError | None:  # noqa: N802 - the violation's name
+def criteria_expression_does_not_parse(case: AdmissionContext) -> FieldError | None:
     """A rule whose expression is no CEL would never run."""
     expression = case.changed_text("criteriaExpression")
     problem = case.parse_cel(expression) if expression else None
@@ -94,7 +94,7 @@ def criteria_expression_does_not_parse(case: AdmissionContext) -> FieldError | N
     return None
 
 
-def start_before_lookback(case: AdmissionContext) -> FieldError | None:  # noqa: N802 - the violation's name
+def start_before_lookback(case: AdmissionContext) -> FieldError | None:
     """Thirty days is how far back a request may reach; running ones may age beyond it."""
     if case.start is None or not case.is_too_old(case.start):
         return None
@@ -103,7 +103,7 @@ def start_before_lookback(case: AdmissionContext) -> FieldError | None:  # noqa:
     return None
 
 
-def end_before_lookback(case: AdmissionContext) -> FieldError | None:  # noqa: N802 - the violation's name
+def end_before_lookback(case: AdmissionContext) -> FieldError | None:
     """An end that is itself too old is named too, so that one edit mends both."""
     if case.end is None or not case.is_too_old(case.end):
         return None
@@ -112,7 +112,7 @@ def end_before_lookback(case: AdmissionContext) -> FieldError | None:  # noqa: N
     return None
 
 
-def start_in_future(case: AdmissionContext) -> FieldError | None:  # noqa: N802 - the violation's name
+def start_in_future(case: AdmissionContext) -> FieldError | None:
     """A backfill is about the past; what comes the schedule runs."""
     start, now = case.start, case.now
     if start is not None and start.ticks > now.ticks and case.has_changed("start"):
@@ -121,7 +121,7 @@ def start_in_future(case: AdmissionContext) -> FieldError | None:  # noqa: N802 
     return None
 
 
-def end_beyond_horizon(case: AdmissionContext) -> FieldError | None:  # noqa: N802 - the violation's name
+def end_beyond_horizon(case: AdmissionContext) -> FieldError | None:
     """An end may lie ahead, for as far as a start may lie back."""
     if case.end is not None and case.is_too_far(case.end) and case.has_changed("end"):
         detail = f"is more than {LOOKBACK_DAYS} days in the future; write {case.latest} or earlier"
@@ -129,7 +129,7 @@ def end_beyond_horizon(case: AdmissionContext) -> FieldError | None:  # noqa: N8
     return None
 
 
-def operation_id_forged(case: AdmissionContext) -> FieldError | None:  # noqa: N802 - the violation's name
+def operation_id_forged(case: AdmissionContext) -> FieldError | None:
     """Only the worker knows its operations."""
     written = case.backfill.get("operationId")
     if written is not None and case.has_changed("operationId"):
@@ -137,7 +137,7 @@ def operation_id_forged(case: AdmissionContext) -> FieldError | None:  # noqa: N
     return None
 
 
-def requester_forged(case: AdmissionContext) -> FieldError | None:  # noqa: N802 - the violation's name
+def requester_forged(case: AdmissionContext) -> FieldError | None:
     """Admission writes who asked; a user may name no other."""
     requester = case.requester
     if requester not in (None, case.user) and requester != case.requester_before:

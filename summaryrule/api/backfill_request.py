@@ -11,19 +11,18 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from summaryrule.api.constants import ACTIVE_PHASES
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
+from summaryrule.api.unstructured import as_instant
 from summaryrule.api.v1 import (
     BackfillRecord,
     BackfillSpec,
     BackfillStatus,
-    Phase,
     SummaryRule,
     SummaryRuleSpec,
 )
 from summaryrule.api.windows import floor
-
-ACTIVE: Final[frozenset[Phase]] = frozenset({"Pending", "Running", "Paused", "Failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +55,14 @@ def request_identity(start: Instant, interval: Duration, request_id: str | None)
 def identity_of(wanted: BackfillSpec, interval: Duration) -> RequestIdentity:
     """The request that ``spec.backfill`` stands for."""
     return request_identity(wanted.start, interval, wanted.request_id)
+
+
+def request_of(backfill: Mapping[str, Any], grid: Duration | None) -> RequestIdentity | None:
+    """The request of a raw ``spec.backfill``; None where start or interval cannot be read."""
+    start, identity = as_instant(backfill.get("start")), backfill.get("requestId")
+    if start is None or grid is None:
+        return None
+    return request_identity(start, grid, identity if isinstance(identity, str) else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +116,7 @@ def _record(raw: object) -> BackfillRecord | None:
 
 def is_active(status: BackfillStatus | None) -> bool:
     """Whether a backfill is under way: running, paused, or failed and waiting for an act."""
-    return status is not None and status.phase in ACTIVE
+    return status is not None and status.phase in ACTIVE_PHASES
 
 
 def is_same_request(status: BackfillStatus | None, asked: RequestIdentity) -> bool:
@@ -119,7 +126,7 @@ def is_same_request(status: BackfillStatus | None, asked: RequestIdentity) -> bo
     any start from the requested one to the high-water mark is the same request. Nothing that has
     run runs again because a start went backwards.
     """
-    if status is None or not (status.phase in ACTIVE or status.clearing):
+    if status is None or not (status.phase in ACTIVE_PHASES or status.clearing):
         return False
     first, mark = status.requested_start, max(status.done_until, status.requested_start)
     return (status.request_id or None) == asked.request_id and any(
@@ -146,14 +153,6 @@ def is_completed(record: BackfillRecord | None, end: Instant | None) -> bool:
     if record is None or record.done_until is None:
         return False
     return record.done_until >= (record.end if end is None else end)
-
-
-# FROM summaryrule.identity
-# """The names under which a request and a window are known for ever: keys, tokens, hashes.
-#
-# They are written to status before anything is submitted and compared after every restart, so
-# their derivation never changes (design, section 7).
-# """
 
 
 _SCHEDULE: Final = "schedule"

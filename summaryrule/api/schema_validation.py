@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from summaryrule.api import validation_rules
 from summaryrule.api.field_errors import FieldError, invalid, required, too_long, wrong_type
-from summaryrule.api.v1 import BackfillSpec, SummaryRuleSpec
+from summaryrule.api.v1 import BackfillSpec, SummaryRule, SummaryRuleSpec, SummaryRuleStatus
 
 Location = tuple[int | str, ...]
 _TYPES: Final = {
@@ -150,3 +150,29 @@ def _at(value: Any, location: Sequence[int | str]) -> Any:  # noqa: ANN401 - JSO
         else:
             return None
     return value
+
+
+class MalformedError(ValueError):
+    """The object cannot be read as a SummaryRule; the message says which field and why."""
+
+
+def parse_rule(raw: Mapping[str, Any]) -> SummaryRule:
+    """The rule in an object as the API server gives it.
+
+    Raises:
+        MalformedError: for an object that bypassed the CRD or stems from another version.
+    """
+    try:
+        return SummaryRule.model_validate(raw)
+    except ValidationError as error:
+        found = [str(violation) for violation in validate_schema(raw)]
+        told = found or [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise MalformedError("; ".join(told)) from error
+
+
+def read_status(stored: Mapping[str, Any]) -> SummaryRuleStatus:
+    """The status of a stored object; an empty one where there is none or it cannot be read."""
+    try:
+        return SummaryRuleStatus.model_validate(stored.get("status") or {})
+    except ValidationError:
+        return SummaryRuleStatus()

@@ -9,12 +9,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from summaryrule.api.duration import Duration, InvalidDurationError
-from summaryrule.api.instant import TICKS_PER_SECOND, Instant, InvalidInstantError
+from summaryrule.api.constants import ACTIVE_PHASES, BACKFILL_CONDITION, SCHEDULE_CONDITION
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
+from summaryrule.api.unstructured import (
+    as_duration,
+    as_instant,
+    as_int,
+    as_str,
+    nested_dict,
+    nested_list,
+)
 from summaryrule.api.windows import floor
 
-OWNER_CONDITION: Final = "summaryrule.adx-mon.azure.com"
-BACKFILL_CONDITION: Final = "Backfill"
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _ENDPOINT_REASONS: Final = frozenset({"NoEndpoint", "EndpointUnavailable"})
 OVERDUE_FROM: Final = 2
@@ -56,7 +63,7 @@ class BackfillSummary:
     @property
     def is_active(self) -> bool:
         """Whether it is under way, paused, or failed and waiting for an act."""
-        return self.phase in {"Pending", "Running", "Paused", "Failed"}
+        return self.phase in ACTIVE_PHASES
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +132,10 @@ def _reported_problems(rule: Json) -> Iterator[Problem]:
     """
     said = set[str]()
     for condition in sorted(
-        _false_conditions(rule), key=lambda each: each.get("type") != OWNER_CONDITION
+        _false_conditions(rule), key=lambda each: each.get("type") != SCHEDULE_CONDITION
     ):
         reason, message = as_str(condition.get("reason")), as_str(condition.get("message"))
-        if condition.get("type") == OWNER_CONDITION:
+        if condition.get("type") == SCHEDULE_CONDITION:
             said.add(reason)
             yield Problem("schedule", reason, message)
         elif backfill_phase(rule) == "Failed" or reason in _ENDPOINT_REASONS - said:
@@ -138,7 +145,7 @@ def _reported_problems(rule: Json) -> Iterator[Problem]:
 def _false_conditions(rule: Json) -> Iterator[Json]:
     """The two conditions that tell of trouble, where they do."""
     for condition in nested_list(nested_dict(rule, "status"), "conditions"):
-        is_ours = condition.get("type") in {OWNER_CONDITION, BACKFILL_CONDITION}
+        is_ours = condition.get("type") in {SCHEDULE_CONDITION, BACKFILL_CONDITION}
         if is_ours and condition.get("status") == "False":
             yield condition
 
@@ -219,41 +226,3 @@ def format_duration(seconds: int) -> str:
             more = f"{rest // lower[1]}{lower[0]}" if lower and rest // lower[1] else ""
             return f"{whole}{unit}{more}"
     raise AssertionError
-
-
-def nested_dict(holder: Json, name: str) -> Json:
-    """The object under a name; an empty one where there is none."""
-    found = holder.get(name)
-    return found if isinstance(found, Mapping) else {}
-
-
-def nested_list(holder: Json, name: str) -> list[Json]:
-    """The objects in the list under a name."""
-    found = holder.get(name)
-    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
-
-
-def as_str(value: object) -> str:
-    """A string; anything else is an empty one."""
-    return value if isinstance(value, str) else ""
-
-
-def as_int(value: object) -> int:
-    """A number from 0; anything else is 0."""
-    return max(0, value) if isinstance(value, int) else 0
-
-
-def as_instant(value: object) -> Instant | None:
-    """A time, where it can be read."""
-    try:
-        return Instant.parse(value) if isinstance(value, str) else None
-    except InvalidInstantError:
-        return None
-
-
-def as_duration(value: object) -> Duration | None:
-    """A Go duration, where it can be read."""
-    try:
-        return Duration.parse(value) if isinstance(value, str) else None
-    except InvalidDurationError:
-        return None

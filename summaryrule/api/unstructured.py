@@ -1,92 +1,75 @@
-"""A raw object, read where it can be read.
+"""Reads parts of a raw object that may be missing or of another type.
 
-Admission sees an object before the schema has judged it: any part may be missing or of another
-type. What cannot be read is None or empty here, for the stages that refuse to name. Used by
-``defaulting`` and ``validation``.
+"Unstructured" is apimachinery's word for an object as plain JSON. What cannot be read is None or
+empty here; refusing it is the job of the schema. Imports neither Pydantic nor the models.
 """
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from summaryrule.api import validation_rules
-from summaryrule.api.backfill_request import RequestIdentity, request_identity
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
-from summaryrule.api.schema_validation import validate_schema
-from summaryrule.api.v1 import SummaryRule
 
 Json = dict[str, Any]
-_NONE: Final = Duration(0)
+_ZERO: Final = Duration(0)
 
 
-def nested_dict(holder: Json, name: str) -> Json:
+def nested_dict(holder: Mapping[str, Any], name: str) -> Json:
     """The object under ``name``; an empty one where there is none."""
     value = holder.get(name)
     return value if isinstance(value, dict) else {}
 
 
-def annotations_of(rule: Json) -> Json:
+def nested_list(holder: Mapping[str, Any], name: str) -> list[Json]:
+    """The objects in the list under ``name``; other items are left out."""
+    value = holder.get(name)
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def as_str(value: object) -> str:
+    """A string; an empty one for anything else."""
+    return value if isinstance(value, str) else ""
+
+
+def as_int(value: object) -> int:
+    """A number of 0 or more; 0 for anything else."""
+    return max(0, value) if isinstance(value, int) else 0
+
+
+def as_instant(value: object) -> Instant | None:
+    """A time as the API accepts it; None for anything else."""
+    return validation_rules.read_instant(value) if isinstance(value, str) else None
+
+
+def as_duration(value: object) -> Duration | None:
+    """A Go duration as the API accepts it; None for anything else."""
+    return validation_rules.read_duration(value) if isinstance(value, str) else None
+
+
+def annotations_of(rule: Mapping[str, Any]) -> Json:
     """The object's annotations."""
-    metadata = rule.get("metadata")
-    return nested_dict(metadata, "annotations") if isinstance(metadata, dict) else {}
+    return nested_dict(nested_dict(rule, "metadata"), "annotations")
 
 
-def annotation_of(rule: Json, name: str) -> str | None:
-    """One annotation."""
+def annotation_of(rule: Mapping[str, Any], name: str) -> str | None:
+    """One annotation; None where it is missing or no string."""
     value = annotations_of(rule).get(name)
     return value if isinstance(value, str) else None
 
 
-def is_being_deleted(rule: Json) -> bool:
-    """Whether the object is being deleted."""
+def is_being_deleted(rule: Mapping[str, Any]) -> bool:
+    """Whether the object has a deletion timestamp."""
     return bool(nested_dict(rule, "metadata").get("deletionTimestamp"))
 
 
-def interval_of(spec: Json) -> Duration | None:
-    """The interval, where the API takes it."""
+def interval_of(spec: Mapping[str, Any]) -> Duration | None:
+    """The interval of at least a minute, as the API accepts it; None for anything else."""
     value = spec.get("interval")
     return validation_rules.read_interval(value) if isinstance(value, str) else None
 
 
-def ingestion_delay_of(spec: Json) -> Duration:
-    """The ingestion delay; zero where the API takes none or something else."""
+def ingestion_delay_of(spec: Mapping[str, Any]) -> Duration:
+    """The ingestion delay; zero where it is missing or not one that the API accepts."""
     value = spec.get("ingestionDelay")
-    return (validation_rules.read_delay(value) if isinstance(value, str) else None) or _NONE
-
-
-def instant_of(backfill: Json, name: str) -> Instant | None:
-    """A time of the backfill, where the API takes it."""
-    value = backfill.get(name)
-    return validation_rules.read_instant(value) if isinstance(value, str) else None
-
-
-def request_of(backfill: Json, grid: Duration | None) -> RequestIdentity | None:
-    """The request that the backfill stands for, where its start and the interval can be read."""
-    start, identity = instant_of(backfill, "start"), backfill.get("requestId")
-    if start is None or grid is None:
-        return None
-    return request_identity(start, grid, identity if isinstance(identity, str) else None)
-
-
-# FROM summaryrule.reading
-# """From an object as the API server gives it to a rule that can be planned."""
-
-
-class MalformedError(ValueError):
-    """The object cannot be read as a SummaryRule; the message says which field and why."""
-
-
-def parse_rule(raw: Mapping[str, Any]) -> SummaryRule:
-    """The rule in an object as the API server gives it.
-
-    Raises:
-        MalformedError: for an object that bypassed the CRD or stems from another version.
-    """
-    try:
-        return SummaryRule.model_validate(raw)
-    except ValidationError as error:
-        found = [str(violation) for violation in validate_schema(raw)]
-        told = found or [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise MalformedError("; ".join(told)) from error
+    return (validation_rules.read_delay(value) if isinstance(value, str) else None) or _ZERO

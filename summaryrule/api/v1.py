@@ -5,7 +5,7 @@ them from the JSON schema. Reading an object through ``SummaryRule.model_validat
 instants and durations; ``dump`` gives back the JSON that the API server stores.
 """
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -21,25 +21,18 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from summaryrule.api import validation_rules
+from summaryrule.api.constants import (
+    API_VERSION,
+    GROUP,
+    HISTORY_LIMIT,
+    KIND,
+    PLURAL,
+    SKIPPED_LIMIT,
+    VERSION,
+)
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
 from summaryrule.api.windows import Window
-
-GROUP: Final = "adx-mon.azure.com"
-VERSION: Final = "v1"
-KIND: Final = "SummaryRule"
-PLURAL: Final = "summaryrules"
-API_VERSION: Final = f"{GROUP}/{VERSION}"
-
-OWNER_ANNOTATION: Final = f"{GROUP}/owner"
-REQUESTED_BY_ANNOTATION: Final = f"{GROUP}/backfill-requested-by"
-DEFAULTED_END_ANNOTATION: Final = f"{GROUP}/backfill-defaulted-end"
-RETRY_ANNOTATION: Final = f"{GROUP}/backfill-retry"
-SKIP_ANNOTATION: Final = f"{GROUP}/backfill-skip"
-FINALIZER: Final = f"{GROUP}/backfill"
-
-HISTORY_LIMIT: Final = 10
-SKIPPED_LIMIT: Final = 50
 
 Phase = Literal["Pending", "Running", "Paused", "Completed", "Failed", "Canceled", "Superseded"]
 

@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from summaryrule.api.constants import RETRY_ANNOTATION, SKIP_ANNOTATION
 from summaryrule.api.instant import Instant
-from summaryrule.api.v1 import RETRY_ANNOTATION, SKIP_ANNOTATION, SummaryRule, WindowStatus
+from summaryrule.api.v1 import SummaryRule, WindowStatus
 from summaryrule.api.validation_rules import read_instant
 
 _SEPARATOR = re.compile(r"[\s,]+")

@@ -1,8 +1,8 @@
-"""Status conditions: what ``kubectl get``, ``kubectl wait`` and upstream's tools read.
+"""Status conditions, and the reasons for which a rule does not run.
 
-The first three types and their message formats are upstream's (design, section 9); they are read
-once, for the cursor, when a rule has no ``status.schedule``, and written for tools that read
-them. ``Backfill`` is True when no backfill is outstanding.
+The first three condition types and their message formats are adx-mon's. They are read once, for
+the cursor, when a rule has no ``status.schedule``, and written for tools that read them.
+``Backfill`` is True when no backfill is outstanding.
 """
 
 import json
@@ -10,9 +10,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from summaryrule.api.block_reason import BlockReason
+from summaryrule.api.constants import (
+    BACKFILL_CONDITION,
+    LAST_EXECUTION_CONDITION,
+    OPERATIONS_CONDITION,
+    OWNER_ANNOTATION,
+    SCHEDULE_CONDITION,
+)
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant, InvalidInstantError
 from summaryrule.api.v1 import (
-    OWNER_ANNOTATION,
     BackfillStatus,
     Condition,
     ScheduleStatus,
@@ -23,11 +30,11 @@ from summaryrule.api.v1 import (
 from summaryrule.planner import criteria
 from summaryrule.planner.types import Blocked, EmitEvent, PlanContext, PlannerSettings
 
-SCHEDULE_CONDITION: Final = "summaryrule.adx-mon.azure.com"
-OPERATIONS_CONDITION: Final = f"{SCHEDULE_CONDITION}/OperationId"
-LAST_EXECUTION_CONDITION: Final = f"{SCHEDULE_CONDITION}/LastSuccessfulExecution"
-BACKFILL_CONDITION: Final = "Backfill"
 _OPERATIONS_LIMIT: Final = 200
+_CRITERIA_REASONS: Final = {
+    "CriteriaNotMatched": BlockReason.CRITERIA_NOT_MET,
+    "CriteriaExpressionError": BlockReason.CRITERIA_EXPRESSION_ERROR,
+}
 
 
 class UpstreamStatusError(ValueError):
@@ -68,58 +75,68 @@ def merge_conditions(
     return tuple(kept.values())
 
 
+def not_running(condition_type: str, blocked: Blocked) -> DesiredCondition:
+    """The condition that says why something does not run."""
+    return DesiredCondition(
+        condition_type, status=False, reason=blocked.reason.value, message=blocked.message
+    )
+
+
 def desired_conditions(
-    status: SummaryRuleStatus, held: tuple[str, str] | None, *, runs_schedule: bool
+    status: SummaryRuleStatus, blocked: Blocked | None, *, runs_schedule: bool
 ) -> list[DesiredCondition]:
     """The conditions that this status calls for.
 
     Args:
         status: as it is about to be stored.
-        held: why nothing runs, if so.
+        blocked: why nothing runs, if so.
         runs_schedule: whether interval runs are this worker's. Where they are another operator's,
-            upstream's conditions are its memory, and not to be touched.
+            upstream's conditions are its state and stay untouched.
     """
     wanted = (
-        _schedule_conditions(status.schedule or ScheduleStatus(), held) if runs_schedule else []
+        _schedule_conditions(status.schedule or ScheduleStatus(), blocked) if runs_schedule else []
     )
-    backfill = _backfill_condition(status, held)
+    backfill = _backfill_condition(status, blocked)
     return wanted if backfill is None else [*wanted, backfill]
 
 
 def _schedule_conditions(
-    schedule: ScheduleStatus, held: tuple[str, str] | None
+    schedule: ScheduleStatus, blocked: Blocked | None
 ) -> list[DesiredCondition]:
-    wanted = [_schedule_condition(schedule, held), _operations_condition(schedule)]
+    wanted = [_schedule_condition(schedule, blocked), _operations_condition(schedule)]
     if schedule.cursor is None:
         return wanted
-    cursor = str(schedule.cursor)
-    return [
-        *wanted,
-        DesiredCondition(LAST_EXECUTION_CONDITION, True, "ExecutionSuccessful", cursor),
-    ]  # noqa: FBT003
+    executed = DesiredCondition(
+        LAST_EXECUTION_CONDITION,
+        status=True,
+        reason="ExecutionSuccessful",
+        message=str(schedule.cursor),
+    )
+    return [*wanted, executed]
 
 
 def import_upstream_status(rule: SummaryRule) -> ScheduleStatus:
     """The schedule of a rule that another operator ran, from upstream's conditions.
 
     Raises:
-        ForeignStateError: where a condition is there but cannot be read; guessing a cursor could
+        UpstreamStatusError: where a condition is there but cannot be read; guessing a cursor could
             lose or double windows.
     """
     conditions = {c.type: c for c in (rule.status.conditions if rule.status else ())}
     cursor = _read_cursor(conditions.get(LAST_EXECUTION_CONDITION))
-    flying = _read_operations(conditions.get(OPERATIONS_CONDITION))
-    return ScheduleStatus(cursor=cursor, last_done=cursor, in_flight=flying)
+    in_flight = _read_operations(conditions.get(OPERATIONS_CONDITION))
+    return ScheduleStatus(cursor=cursor, last_done=cursor, in_flight=in_flight)
 
 
-def _schedule_condition(schedule: ScheduleStatus, held: tuple[str, str] | None) -> DesiredCondition:
-    if held is not None:
-        return DesiredCondition(SCHEDULE_CONDITION, False, held[0], held[1])  # noqa: FBT003
+def _schedule_condition(schedule: ScheduleStatus, blocked: Blocked | None) -> DesiredCondition:
+    if blocked is not None:
+        return not_running(SCHEDULE_CONDITION, blocked)
     if schedule.failed:
         first = schedule.failed[0]
         message = f"{len(schedule.failed)} windows failed, the first {first.window}: {first.error}"
-        return DesiredCondition(SCHEDULE_CONDITION, False, "WindowFailed", message)  # noqa: FBT003
-    return DesiredCondition(SCHEDULE_CONDITION, True, "Active", "windows run as they are due")  # noqa: FBT003
+        return not_running(SCHEDULE_CONDITION, Blocked(BlockReason.WINDOW_FAILED, message))
+    message = "windows run as they are due"
+    return DesiredCondition(SCHEDULE_CONDITION, status=True, reason="Active", message=message)
 
 
 def _operations_condition(schedule: ScheduleStatus) -> DesiredCondition:
@@ -138,7 +155,7 @@ def _operations_condition(schedule: ScheduleStatus) -> DesiredCondition:
 
 
 def _backfill_condition(
-    status: SummaryRuleStatus, held: tuple[str, str] | None
+    status: SummaryRuleStatus, blocked: Blocked | None
 ) -> DesiredCondition | None:
     backfill = status.backfill
     if backfill is None:
@@ -151,8 +168,9 @@ def _backfill_condition(
         message = f"window {first.window} failed: {first.error}; retry or skip it by annotation"
     elif backfill.phase == "Failed":
         message += "; the spec changed: retry by annotation, or set a new requestId"
-    elif held is not None and backfill.phase in ("Pending", "Running"):
-        return DesiredCondition(BACKFILL_CONDITION, False, held[0], f"{message}; {held[1]}")  # noqa: FBT003
+    elif blocked is not None and backfill.phase in ("Pending", "Running"):
+        text = f"{message}; {blocked.message}"
+        return not_running(BACKFILL_CONDITION, Blocked(blocked.reason, text))
     return DesiredCondition(BACKFILL_CONDITION, settled, backfill.reason or backfill.phase, message)
 
 
@@ -163,8 +181,8 @@ def _read_cursor(condition: Condition | None) -> Instant | None:
         return Instant.parse(condition.message)
     except InvalidInstantError as error:
         raise UpstreamStatusError(
-            f"condition {LAST_EXECUTION_CONDITION} holds {condition.message[:60]!r}, which {error}; write the"
-            " end of the last window that ran, or remove the condition to start afresh"
+            f"condition {LAST_EXECUTION_CONDITION} holds {condition.message[:60]!r}, which {error};"
+            " write the end of the last window that ran, or remove the condition to start afresh"
         ) from error
 
 
@@ -175,8 +193,8 @@ def _read_operations(condition: Condition | None) -> tuple[WindowStatus, ...]:
         return tuple(_read_operation(entry) for entry in json.loads(condition.message))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UpstreamStatusError(
-            f"condition {OPERATIONS_CONDITION} holds no list of operations that can be read; remove it once"
-            " they have ended"
+            f"condition {OPERATIONS_CONDITION} holds no list of operations that can be read; remove"
+            " it once they have ended"
         ) from error
 
 
@@ -193,72 +211,72 @@ def _whole_second(now: Instant) -> Instant:
     return Instant(now.ticks - now.ticks % TICKS_PER_SECOND)
 
 
-# FROM summaryrule.holds
-# """Why a rule, or a part of it, does not run here or now. Asked by ``plan``."""
+# Why a rule does not run
 
 
 def owned_by_other(rule: SummaryRule, settings: PlannerSettings) -> Blocked | None:
-    """A rule that belongs to another operator is left alone."""
+    """That the rule belongs to another operator, if so; this worker then never writes to it."""
     owner = rule.metadata.annotations.get(OWNER_ANNOTATION, "")
     if owner == settings.owner or (not owner and settings.adopt_unowned):
         return None
     whose = f"belongs to {owner!r}" if owner else "has no owner and unowned rules are not adopted"
-    return Blocked("NotOurs", f"the rule {whose} (annotation {OWNER_ANNOTATION})")
+    return Blocked(BlockReason.NOT_OURS, f"the rule {whose} (annotation {OWNER_ANNOTATION})")
 
 
 def blocked_by(
     rule: SummaryRule, settings: PlannerSettings, evaluate: criteria.Evaluate
 ) -> Blocked | None:
-    """Why nothing new of the rule may be submitted: its criteria, or no endpoint."""
-    verdict = criteria.evaluate_criteria(rule.spec, settings.labels, evaluate)
-    if not verdict.proceed:
-        reason = verdict.reason.replace("CriteriaNotMatched", "CriteriaNotMet")
-        return Blocked(reason, verdict.message)
+    """Why nothing of the rule may be submitted: its criteria, or no endpoint for its database."""
+    result = criteria.evaluate_criteria(rule.spec, settings.labels, evaluate)
+    if not result.proceed:
+        return Blocked(_CRITERIA_REASONS[result.reason], result.message)
     database = rule.spec.database
     if database not in settings.endpoints:
         known = ", ".join(sorted(settings.endpoints)) or "none"
-        return Blocked(
-            "NoEndpoint", f"no endpoint is configured for database {database!r} ({known})"
-        )
+        text = f"no endpoint is configured for database {database!r} ({known})"
+        return Blocked(BlockReason.NO_ENDPOINT, text)
     return None
 
 
 def condition_for(context: PlanContext) -> Blocked | None:
-    """What keeps the rule from running, as its condition says: a hold, or a silent endpoint."""
+    """Why the rule does not run, as its condition says it: also when its endpoint is silent."""
     if context.blocked is not None or not context.observed.endpoint_error:
         return context.blocked
-    return Blocked("EndpointUnavailable", context.observed.endpoint_error)
+    return Blocked(BlockReason.ENDPOINT_UNAVAILABLE, context.observed.endpoint_error)
 
 
-def event_for(context: PlanContext, past: BackfillStatus | None) -> tuple[EmitEvent, ...]:
-    """An Event on what a person has to know of, when the condition comes to say so.
+def event_for(context: PlanContext, backfill: BackfillStatus | None) -> tuple[EmitEvent, ...]:
+    """An Event, when the condition begins to say why the rule does not run.
 
-    Criteria that do not match are none: rules are often for other clusters.
+    Criteria that do not match cause none: rules are often meant for other clusters.
     """
-    hold = condition_for(context)
-    runs = context.runs_schedule or (past is not None and past.phase in ("Pending", "Running"))
-    if hold is None or hold.reason == "CriteriaNotMet" or not runs:
+    blocked = condition_for(context)
+    is_running = backfill is not None and backfill.phase in ("Pending", "Running")
+    if blocked is None or not (context.runs_schedule or is_running):
+        return ()
+    if blocked.reason is BlockReason.CRITERIA_NOT_MET:
         return ()
     kind = SCHEDULE_CONDITION if context.runs_schedule else BACKFILL_CONDITION
-    said = any(
-        hold.message in each.message for each in context.stored.conditions if each.type == kind
-    )
-    return () if said else (EmitEvent("Warning", hold.reason, hold.message),)
+    messages = [each.message for each in context.stored.conditions if each.type == kind]
+    if any(blocked.message in message for message in messages):
+        return ()
+    return (EmitEvent("Warning", blocked.reason.value, blocked.message),)
 
 
-def has_too_many_failed(context: PlanContext, planned: ScheduleStatus | None) -> bool:
+def has_too_many_failed(context: PlanContext, schedule: ScheduleStatus | None) -> bool:
     """Whether so many interval windows failed that no new one is taken."""
-    return planned is not None and len(planned.failed) >= context.settings.failed_limit
+    return schedule is not None and len(schedule.failed) >= context.settings.failed_limit
 
 
 def all_blocked(
-    context: PlanContext, planned: ScheduleStatus | None, of_backfill: tuple[Blocked, ...]
+    context: PlanContext, schedule: ScheduleStatus | None, of_backfill: tuple[Blocked, ...]
 ) -> tuple[Blocked, ...]:
-    """All reasons, for the plan to say."""
+    """Every reason for which something of the rule does not run, the rule's own first."""
     found = [] if context.blocked is None else [context.blocked]
     if context.rule.spec.suspend:
-        found.append(Blocked("Suspended", "spec.suspend is true: interval runs stop"))
-    if planned is not None and has_too_many_failed(context, planned):
-        text = f"{len(planned.failed)} interval windows failed; retry or skip them by annotation"
-        found.append(Blocked("TooManyFailed", text))
+        text = "spec.suspend is true: interval runs stop"
+        found.append(Blocked(BlockReason.SUSPENDED, text))
+    if schedule is not None and has_too_many_failed(context, schedule):
+        text = f"{len(schedule.failed)} interval windows failed; retry or skip them by annotation"
+        found.append(Blocked(BlockReason.TOO_MANY_FAILED, text))
     return (*found, *of_backfill)

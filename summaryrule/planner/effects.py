@@ -1,6 +1,6 @@
-"""The side effects that follow from a recorded status: submits, lookups, the shown cursor.
+"""The side effects that follow from a stored status: submits, tag checks, the cursor in spec.
 
-Each yields actions for ``plan``; none decides anything that status does not already say.
+``effects`` decides nothing: what it lists follows from the rule as stored.
 """
 
 from collections.abc import Iterator
@@ -8,26 +8,17 @@ from itertools import islice
 
 from summaryrule import kql
 from summaryrule.api import backfill_request
+from summaryrule.api.constants import FINALIZER
 from summaryrule.api.instant import Instant
-from summaryrule.api.v1 import (
-    FINALIZER,
-    SKIP_ANNOTATION,
-    BackfillSpec,
-    BackfillStatus,
-    ScheduleStatus,
-    SummaryRuleStatus,
-    WindowStatus,
-)
+from summaryrule.api.v1 import BackfillSpec, BackfillStatus, WindowStatus
 from summaryrule.api.windows import due_at
-from summaryrule.planner import annotations, backfill, events, progress, window_execution
+from summaryrule.planner import backfill, window_execution
 from summaryrule.planner.field_ownership import should_release
 from summaryrule.planner.types import (
     CheckIngestTag,
     Effect,
-    EmitEvent,
     PlanContext,
     ReleaseFieldOwnership,
-    RemoveAnnotations,
     RemoveBackfill,
     SetFinalizer,
     Submit,
@@ -36,127 +27,107 @@ from summaryrule.planner.types import (
 )
 
 
-def submits(context: PlanContext, status: SummaryRuleStatus) -> Iterator[Submit]:
+def effects(context: PlanContext) -> tuple[Effect, ...]:
+    """What to do for ``context.rule`` as it is stored, in order.
+
+    Kusto comes first. The cursor in spec is updated, and what has ended is cleaned up, only when
+    there is nothing to ask of Kusto.
+    """
+    to_kusto: tuple[Effect, ...] = (*_tag_checks(context), *_submits(context))
+    return to_kusto or (*_sync_spec_cursor(context), *_cleanup(context))
+
+
+def _submits(context: PlanContext) -> Iterator[Submit]:
     """Recorded intents that may go now; the schedule's first, so that a backfill yields to it."""
     if context.blocked is not None:
         return
-    runs, past, wanted = status.schedule, status.backfill, context.rule.spec.backfill
-    if runs is not None and not context.rule.spec.suspend and context.runs_schedule:
-        yield from _ready_intents(context, runs.in_flight, context.settings.interval_in_flight)
-    if past is not None and wanted is not None and backfill.may_submit(context.rule, past):
-        yield from _ready_intents(context, past.in_flight, wanted.max_in_flight)
+    rule, settings = context.rule, context.settings
+    schedule, running, wanted = context.stored.schedule, context.stored.backfill, context.wanted
+    if schedule is not None and not rule.spec.suspend and context.runs_schedule:
+        yield from _ready_intents(context, schedule.in_flight, settings.interval_in_flight)
+    if running is not None and wanted is not None and backfill.may_submit(rule, running):
+        yield from _ready_intents(context, running.in_flight, wanted.max_in_flight)
 
 
 def _ready_intents(
-    context: PlanContext, windows: tuple[WindowStatus, ...], bound: int
+    context: PlanContext, windows: tuple[WindowStatus, ...], limit: int
 ) -> Iterator[Submit]:
-    """The oldest that are ready, as far as ``bound`` operations at once allow."""
+    """The oldest intents that are ready, as far as ``limit`` operations at once allow."""
     spec = context.rule.spec
-    room = bound - sum(1 for window in windows if window.operation_id is not None)
+    capacity = limit - sum(1 for window in windows if window.operation_id is not None)
     ready = (
         each
         for each in windows
         if each.operation_id is None and context.now >= submit_at(context, each)
     )
-    for window in islice(ready, max(room, 0)):
-        text = kql.append_command(spec, window.window, context.settings.labels, token=window.token)
+    for window in islice(ready, max(capacity, 0)):
+        labels = context.settings.labels
+        text = kql.append_command(spec, window.window, labels, token=window.token)
         yield Submit(window, spec.database, text)
 
 
 def submit_at(context: PlanContext, window: WindowStatus) -> Instant:
-    """From when a recorded intent may be submitted.
+    """The earliest time to submit a recorded intent: its back-off has ended, and it is due.
 
-    Its back-off has ended and it is due, asked again here: it may have been recorded by a worker
-    whose clock runs ahead, or before a longer ``ingestionDelay``.
+    Whether it is due is checked here again: a worker whose clock runs fast may have recorded it, or
+    ``ingestionDelay`` may have been shorter then.
     """
     backed_off = window_execution.backoff_ends_at(window, context.settings)
     return max(backed_off, due_at(window.window, context.rule.spec.ingestion_delay))
 
 
-def tag_checks(context: PlanContext, status: SummaryRuleStatus) -> Iterator[CheckIngestTag]:
-    """Operations that Kusto has no record of any more: the table's tags tell the rest."""
-    for window in context.in_flight_windows(status):
+def _tag_checks(context: PlanContext) -> Iterator[CheckIngestTag]:
+    """Questions for windows whose fate only the table's extent tags tell."""
+    rule, settings = context.rule, context.settings
+    for window in (*_orphaned_intents(context), *_operations_without_record(context)):
+        yield window_execution.ingest_tag_check(window, rule, settings)
+
+
+def _orphaned_intents(context: PlanContext) -> Iterator[WindowStatus]:
+    """Intents without an answer that can never be sent again."""
+    running, wanted = context.stored.backfill, context.wanted
+    if running is None or wanted is None or wanted.start >= wanted.end:
+        return
+    is_active = backfill_request.is_active(running)
+    if is_active and backfill.has_orphaned_intents(context.rule, running):
+        for window in running.in_flight:
+            if window.operation_id is None and window.token not in context.observed.tag_found:
+                yield window
+
+
+def _operations_without_record(context: PlanContext) -> Iterator[WindowStatus]:
+    """Windows whose operation Kusto no longer has a record of."""
+    for window in context.in_flight_windows(context.stored):
         if window_execution.needs_tag_check(
             window, context.observed, context.now, context.settings
         ):
-            yield window_execution.ingest_tag_check(window, context.rule, context.settings)
+            yield window
 
 
-def remove_annotations(
-    context: PlanContext, status: SummaryRuleStatus
-) -> Iterator[RemoveAnnotations | EmitEvent]:
-    """Act annotations that status has recorded; one that named no window is told of.
-
-    At once, or a window that fails again would be retried for ever. But a retry that goes on with
-    a changed spec stays until what is in flight has ended.
-    """
-    names = annotations.present(context.rule)
-    if not names or backfill.is_retry_deferred(context.rule, status.backfill):
-        return
-    yield RemoveAnnotations(names)
-    for annotation, words in annotations.unmatched(context.rule, _addressable_windows(context)):
-        if annotation == SKIP_ANNOTATION or not _resumes_with_new_spec(context, status):
-            yield events.annotation_ignored(annotation, words)
-
-
-def _resumes_with_new_spec(context: PlanContext, status: SummaryRuleStatus) -> bool:
-    """Whether the retry, whatever it names, makes the backfill go on with a changed spec."""
-    before, after = context.stored.backfill, status.backfill
-    if before is None or not backfill_request.is_active(before):
-        return False
-    still_changed = after is not None and backfill.has_spec_changed(context.rule, after)
-    return backfill.has_spec_changed(context.rule, before) and not still_changed
-
-
-def _addressable_windows(context: PlanContext) -> annotations.AddressableWindows:
-    runs, past = context.stored.schedule or ScheduleStatus(), context.stored.backfill
-    failed, skipped = runs.failed, past.skipped if past is not None else ()
-    if past is not None:
-        begun = tuple(
-            each
-            for each in past.in_flight
-            if not window_execution.is_prerecorded(each, context.now)
-        )
-        past = past.model_copy(update={"in_flight": begun})
-    left = iter(()) if past is None else progress.pending_windows(past, context.rule.spec.interval)
-    waiting = (
-        {window.start for window in left}
-        if SKIP_ANNOTATION in annotations.present(context.rule)
-        else set()
-    )
-    if past is not None:
-        failed = (*failed, *past.failed)
-    flying = (
-        each
-        for each in context.in_flight_windows(context.stored)
-        if not window_execution.is_prerecorded(each, context.now)
-    )
-    return annotations.AddressableWindows(failed, tuple(flying), skipped, waiting.__contains__)
-
-
-def sync_spec_cursor(context: PlanContext, status: SummaryRuleStatus) -> Iterator[Effect]:
-    """The cursor and the oldest operation, as ``spec.backfill`` shows them."""
-    wanted, running = context.rule.spec.backfill, status.backfill
+def _sync_spec_cursor(context: PlanContext) -> Iterator[Effect]:
+    """Write the cursor and the oldest operation to ``spec.backfill``, where people read them."""
+    wanted, running = context.wanted, context.stored.backfill
     if wanted is None or running is None or not backfill_request.is_active(running):
         return
-    asked = backfill_request.identity_of(wanted, context.rule.spec.interval)
-    if running.done_until >= wanted.end or not backfill_request.is_same_request(running, asked):
+    identity = backfill_request.identity_of(wanted, context.rule.spec.interval)
+    is_same = backfill_request.is_same_request(running, identity)
+    if running.done_until >= wanted.end or not is_same:
         return
     oldest = next((w.operation_id for w in running.in_flight if w.operation_id), None)
     if (wanted.start, wanted.operation_id) == (running.done_until, oldest):
         return
     is_due = cursor_sync_due_at(context, running) <= context.now
-    if is_due or (
-        _is_cursor_behind(context, wanted, running) and _next_cursor_sync(context) <= context.now
-    ):
+    is_behind = _is_cursor_behind(context, wanted, running)
+    if is_due or (is_behind and _next_cursor_sync(context) <= context.now):
         yield UpdateSpecCursor(running.done_until, oldest, context.now)
         yield ReleaseFieldOwnership()
 
 
 def cursor_sync_due_at(context: PlanContext, running: BackfillStatus) -> Instant:
-    """When the oldest operation has run long enough to be shown in spec; at once where none is.
+    """When to show the oldest operation in spec: it has run for ``cursor_sync_after``.
 
-    But no sooner after the last showing than ``show_pace``.
+    Not sooner than ``cursor_sync_interval`` after the last update. Where no operation runs, it is
+    due at once.
     """
     since = next((w.submitted_at for w in running.in_flight if w.operation_id), None)
     ready = Instant(0) if since is None else since.plus(context.settings.cursor_sync_after.ticks)
@@ -164,7 +135,7 @@ def cursor_sync_due_at(context: PlanContext, running: BackfillStatus) -> Instant
 
 
 def _next_cursor_sync(context: PlanContext) -> Instant:
-    """At once where this worker has shown nothing yet, or before its clock was set back."""
+    """At once where this worker has not updated it yet, or its clock was set back since."""
     last = context.observed.cursor_synced_at
     if last is None or last > context.now:
         return Instant(0)
@@ -176,13 +147,14 @@ def _is_cursor_behind(context: PlanContext, wanted: BackfillSpec, running: Backf
     return behind >= context.settings.cursor_sync_lag * context.rule.spec.interval.ticks
 
 
-def cleanup(context: PlanContext, status: SummaryRuleStatus) -> Iterator[Effect]:
-    """What has ended is cleared away: ``spec.backfill``, the finalizer, ownership of fields."""
-    metadata, past = context.rule.metadata, status.backfill
-    if past is not None and past.clearing and context.rule.spec.backfill is not None:
+def _cleanup(context: PlanContext) -> Iterator[Effect]:
+    """Remove ``spec.backfill`` after the end; else the finalizer and ownership that are left."""
+    metadata, status = context.rule.metadata, context.stored
+    ended = status.backfill
+    if ended is not None and ended.clearing and context.wanted is not None:
         yield RemoveBackfill()
         return
     if FINALIZER in metadata.finalizers and not has_backfill_in_flight(status):
         yield SetFinalizer(present=False)
-    if context.rule.spec.backfill is not None and should_release(metadata.managed_fields):
+    if context.wanted is not None and should_release(metadata.managed_fields):
         yield ReleaseFieldOwnership()

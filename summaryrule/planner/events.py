@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from summaryrule.api.v1 import SKIP_ANNOTATION, BackfillStatus, WindowStatus
+from summaryrule.api.constants import SKIP_ANNOTATION
+from summaryrule.api.v1 import BackfillStatus, WindowStatus
 from summaryrule.planner.types import EmitEvent
 
 _MAX_LENGTH: Final = 200

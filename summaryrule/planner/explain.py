@@ -76,14 +76,6 @@ def _window_as_json(
     }
 
 
-# FROM summaryrule.estimate
-# """How long the windows of a plan should take, from the operations that the rule has had.
-#
-# Status keeps how long an operation took of late (``typical``); this says where each figure comes
-# from, so that a reader can judge it. Used by ``explain``.
-# """
-
-
 Estimate = dict[str, str]
 _SECOND: Final = 1_000_000_000
 _UNKNOWN: Final = {"duration": "unknown", "from": "no operation of this rule has ended yet"}

@@ -11,7 +11,8 @@ never conflicts with itself.
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-WORKER_MANAGER: Final = "summaryrule-operator-worker"
+from summaryrule.api.constants import FIELD_MANAGER
+
 _RANGE: Final = ("f:start", "f:end")
 
 Entry = dict[str, Any]
@@ -38,7 +39,7 @@ def should_release(entries: Iterable[Mapping[str, Any]]) -> bool:
 
 
 def _is_worker(entry: Mapping[str, Any]) -> bool:
-    return entry.get("manager") == WORKER_MANAGER and not entry.get("subresource")
+    return entry.get("manager") == FIELD_MANAGER and not entry.get("subresource")
 
 
 def _without_range(entry: Mapping[str, Any]) -> Entry:

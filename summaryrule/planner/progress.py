@@ -97,13 +97,6 @@ def _split_gaps(gaps: Iterable[Window], interval: Duration) -> Iterator[Sequence
             yield (Window(last, gap.end),)
 
 
-# FROM summaryrule.typical
-# """How long an operation takes of late: what the estimates of ``explain`` and status rest on.
-#
-# Kept in status as a moving average, since Kusto forgets operations and a worker is restarted.
-# """
-
-
 _WEIGHT: Final = 8
 _MILLISECOND: Final = 1_000_000
 

@@ -1,28 +1,47 @@
-"""What a worker was started with, as far as decisions depend on it."""
+"""The values that go into a plan and come out of it. Plain data: no I/O, no clock."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Literal
+from typing import Final, Literal
 
+from summaryrule.api.block_reason import BlockReason
+from summaryrule.api.constants import OPERATOR_NAME
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
-from summaryrule.api.v1 import BackfillStatus, SummaryRule, SummaryRuleStatus, WindowStatus
+from summaryrule.api.v1 import (
+    BackfillSpec,
+    BackfillStatus,
+    SummaryRule,
+    SummaryRuleStatus,
+    WindowStatus,
+)
 from summaryrule.api.windows import WindowSequence
 
-OPERATOR_NAME = "summaryrule-operator"
-_SECOND = 1_000_000_000
+_SECOND: Final = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class PlannerSettings:
-    """The worker's bounds and its place in the world.
+    """The worker's configuration, as far as decisions depend on it.
 
-    ``endpoints`` gives the Kusto endpoint of each database; ``labels`` are the cluster labels.
-    A window that is due within ``brief_wait`` has its intent recorded ahead.
-    A window that is done within ``show_after`` is not shown in spec by itself, only every
-    ``show_lag``-th, and a worker shows one rule's at most every ``show_pace``: each showing
-    leaves a moment in which a server-side apply conflicts.
+    Attributes:
+        endpoints: the Kusto endpoint of each database.
+        labels: the cluster labels, which criteria and KQL bodies read.
+        owner: the value of the owner annotation that this worker accepts.
+        adopt_unowned: whether rules without an owner annotation are this worker's.
+        mode: ``all``, or ``backfill`` to leave interval runs to another operator.
+        interval_in_flight: interval windows of one rule in flight at once.
+        failed_limit: failed interval windows of one rule at which no new one is taken.
+        max_attempts: attempts per window before it counts as failed.
+        retry_base, retry_cap: the first and the longest delay before a window's next attempt.
+        operation_log_delay: how far Kusto's operation log may lag behind.
+        cancel_timeout: how long a deleted rule waits for its operations to end.
+        prerecord_horizon: a window due within this time may have its intent recorded early.
+        cursor_sync_after: an operation that runs this long is shown in ``spec.backfill``.
+        cursor_sync_lag: windows after which the cursor in spec is updated in any case.
+        cursor_sync_interval: shortest time between two updates of one rule's cursor. Each update
+            leaves a moment in which a server-side apply conflicts.
     """
 
     endpoints: Mapping[str, str] = field(default_factory=dict)
@@ -43,10 +62,6 @@ class PlannerSettings:
     cursor_sync_interval: Duration = Duration(5 * _SECOND)
 
 
-# FROM summaryrule.observed
-# """What the worker has seen of Kusto since it last wrote status, handed to the plan as values."""
-
-
 class Outcome(Enum):
     """What an operation's state means for its window."""
 
@@ -61,9 +76,9 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """The newest record of an operation in ``.show operations``.
+    """The newest record of an operation in ``.show operations`` (Kusto docs).
 
-    ``NotFound`` is the state of an id that no record has. ``status`` is one sentence; ``duration``
+    ``state`` is ``NotFound`` for an id without a record. ``status`` is one sentence; ``duration``
     runs from start to the last update.
     """
 
@@ -77,7 +92,7 @@ class Operation:
 
     @property
     def outcome(self) -> Outcome:
-        """What the state means (design, section 8; states as in Kusto's operations page)."""
+        """What the state means; the states are those of Kusto's page on operations."""
         if self.state in _OUTCOME_BY_STATE:
             return _OUTCOME_BY_STATE[self.state]
         return Outcome.RETRYABLE if self.should_retry else Outcome.FAILED
@@ -88,31 +103,31 @@ class Operation:
         return f"{self.state}: {self.status}" if self.status else self.state
 
 
-_OUTCOME_BY_STATE = {
+_OUTCOME_BY_STATE: Final = {
     "Completed": Outcome.DONE,
     "InProgress": Outcome.RUNNING,
     "Scheduled": Outcome.RUNNING,
     "Throttled": Outcome.THROTTLED,
     "BadInput": Outcome.FAILED,
     "NotFound": Outcome.NOT_FOUND,
-    # Also what a held-back repeat of a token may end as: the table's tags tell which it was.
+    # A delayed repeat of a token may end like this too: the table's tags tell which it was.
     "Skipped": Outcome.SKIPPED,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """Answers not yet in status.
+    """Answers of Kusto and of the API server that status does not hold yet.
 
     Attributes:
         operations: by operation id, as last polled.
-        submitted: by token, the operation id that a submit was answered with.
-        refused: by token, why Kusto refused a submit for good.
-        tagged: by token, whether the table has an extent that carries it.
-        canceled: operation ids whose cancellation was asked for.
-        shown: when this worker last showed the rule's cursor in spec.
-        shown_generation: the generation that the rule had then.
-        unanswered: why several submits in a row got no usable answer; empty when the last did.
+        submitted: by token, the operation id that Kusto answered a submit with.
+        rejected: by token, why Kusto rejected a submit for good.
+        tag_found: by token, whether the table has an extent with that ingest-by tag.
+        canceled: operation ids whose cancellation was requested.
+        endpoint_error: why several submits in a row got no usable answer; empty when the last did.
+        cursor_synced_at: when this worker last updated the rule's cursor in spec.
+        cursor_sync_generation: the generation of the rule that this update made.
     """
 
     operations: Mapping[str, Operation] = field(default_factory=dict)
@@ -125,15 +140,6 @@ class Observations:
     cursor_sync_generation: int | None = None
 
 
-# FROM summaryrule.actions
-# """What a plan asks the worker to do: each one side effect, as plain data.
-#
-# The order in a plan is the order of execution, and the worker stops at the first that fails and
-# plans again from what it then reads. So every prefix of a plan leaves a state from which the rest
-# follows (design, sections 7 and 8).
-# """
-
-
 @dataclass(frozen=True, slots=True)
 class RecordStatus:
     """Write this status, under the object's resourceVersion."""
@@ -143,7 +149,7 @@ class RecordStatus:
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """Send the append of a window whose intent is recorded; the answer is an operation id."""
+    """Send the append of a window whose intent is recorded; Kusto answers with an operation id."""
 
     window: WindowStatus
     database: str
@@ -169,7 +175,7 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class UpdateSpecCursor:
-    """Show the cursor: ``spec.backfill.start`` and the oldest operation (None: none), at ``at``."""
+    """Write ``spec.backfill.start`` and the oldest running operation (None: none), at ``at``."""
 
     start: Instant
     operation_id: str | None
@@ -178,31 +184,31 @@ class UpdateSpecCursor:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseFieldOwnership:
-    """Free the range of its managers (``ownership.yielded``), so that a re-apply passes."""
+    """Remove the managers of the backfill's range, so that a server-side apply passes."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoveBackfill:
-    """Remove ``spec.backfill`` and the finalizer with it: the backfill is done."""
+    """Remove ``spec.backfill``, and the finalizer in the same patch: the backfill is done."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetFinalizer:
-    """Add or remove the finalizer that holds a deletion until operations are cancelled."""
+    """Add or remove the finalizer that delays a deletion until operations are cancelled."""
 
     present: bool
 
 
 @dataclass(frozen=True, slots=True)
 class RemoveAnnotations:
-    """Take away act annotations that status has recorded."""
+    """Remove retry and skip annotations that status has recorded."""
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class EmitEvent:
-    """Emit an Event on the rule."""
+    """Emit a Kubernetes Event on the rule."""
 
     type: Literal["Normal", "Warning"]
     reason: str
@@ -221,23 +227,20 @@ Effect = (
     | RemoveAnnotations
     | EmitEvent
 )
-
-
-# FROM summaryrule.agenda
-# """What a plan says, as plain data: ``worker run`` executes it, ``worker plan`` prints it."""
+"""One side effect as plain data. Effects run in the order in which a plan lists them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
     """Why something of the rule does not run now."""
 
-    reason: str
+    reason: BlockReason
     message: str
 
 
 @dataclass(frozen=True, slots=True)
 class RunningOperation:
-    """An operation to poll; ``usual`` is how long those of its kind took of late, if known."""
+    """An operation to poll, and how long the rule's operations take on average, if known."""
 
     database: str
     operation_id: str
@@ -246,46 +249,16 @@ class RunningOperation:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What to do about one rule now, and when to look again.
+class PlanContext:
+    """The inputs that all planning steps share.
 
     Attributes:
-        held: why something does not run; the rest goes on.
-        actions: side effects in order; the worker plans again after them.
-        in_flight: operations whose end the rule waits for.
-        wake: the earliest time at which this plan would read differently by itself.
-        due: interval windows that are due and not yet taken up, before this plan's intents.
-        backfill: the backfill before this plan's intents, if it may run.
+        rule: the rule as stored.
+        observed: what status does not hold yet.
+        now: the time of this plan.
+        settings: the worker's configuration.
+        blocked: why nothing of the rule may be submitted, if so.
     """
-
-    blocked: tuple[Blocked, ...] = ()
-    actions: tuple[Effect, ...] = ()
-    running_operations: tuple[RunningOperation, ...] = ()
-    requeue_at: Instant | None = None
-    due_windows: WindowSequence | None = None
-    backfill: BackfillStatus | None = None
-
-
-def polling_database(window: WindowStatus, rule: SummaryRule, settings: PlannerSettings) -> str:
-    """The database through which the window's operation is asked about.
-
-    The one it was sent to, at the endpoint it was sent to; where that is served no more, another at
-    the same endpoint, else the rule's own.
-    """
-    own, recorded = window.database or rule.spec.database, window.endpoint
-    if recorded is None or settings.endpoints.get(own) == recorded:
-        return own
-    same = (name for name, at in settings.endpoints.items() if at == recorded)
-    return next(same, rule.spec.database)
-
-
-# FROM summaryrule.desk
-# """What every step of a plan looks at: the rule, what was observed, the time, the settings."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlanContext:
-    """One rule to decide about at ``now``; ``hold`` is why nothing new may be submitted."""
 
     rule: SummaryRule
     observed: Observations
@@ -295,38 +268,84 @@ class PlanContext:
 
     @property
     def stored(self) -> SummaryRuleStatus:
-        """The status that the rule has."""
+        """The rule's status; an empty one where it has none."""
         return self.rule.status or SummaryRuleStatus()
 
     @property
+    def wanted(self) -> BackfillSpec | None:
+        """The backfill that spec asks for."""
+        return self.rule.spec.backfill
+
+    @property
     def runs_schedule(self) -> bool:
-        """Whether interval runs are this worker's at all."""
+        """Whether this worker runs interval windows at all."""
         return self.settings.mode == "all"
 
     def in_flight_windows(self, status: SummaryRuleStatus) -> tuple[WindowStatus, ...]:
-        """All that is in flight and this worker's, the schedule's first."""
-        runs = status.schedule if self.runs_schedule else None
-        past = status.backfill
-        return (*(runs.in_flight if runs else ()), *(past.in_flight if past else ()))
+        """The windows of this worker that are in flight, the schedule's first."""
+        schedule = status.schedule if self.runs_schedule else None
+        backfill = status.backfill
+        return (
+            *(schedule.in_flight if schedule else ()),
+            *(backfill.in_flight if backfill else ()),
+        )
 
     def running_operations(self, status: SummaryRuleStatus) -> tuple[RunningOperation, ...]:
-        """Operations to poll, the schedule's first."""
-        runs = status.schedule if self.runs_schedule else None
-        past = status.backfill
+        """The operations to poll, the schedule's first."""
+        schedule = status.schedule if self.runs_schedule else None
+        backfill = status.backfill
         return (
-            *(self._running(runs.in_flight, runs.operation_time) if runs else ()),
-            *(self._running(past.in_flight, past.operation_time) if past else ()),
+            *(self._running(schedule.in_flight, schedule.operation_time) if schedule else ()),
+            *(self._running(backfill.in_flight, backfill.operation_time) if backfill else ()),
         )
 
     def _running(
-        self, windows: tuple[WindowStatus, ...], usual: Duration | None
+        self, windows: tuple[WindowStatus, ...], average: Duration | None
     ) -> Iterator[RunningOperation]:
         for window in windows:
             if window.operation_id is not None:
-                where = polling_database(window, self.rule, self.settings)
-                yield RunningOperation(where, window.operation_id, window.submitted_at, usual)
+                database = polling_database(window, self.rule, self.settings)
+                yield RunningOperation(database, window.operation_id, window.submitted_at, average)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do about one rule now, and when to plan again.
+
+    Attributes:
+        writes: side effects that record the decision, in order: the finalizer, cancels, the
+            status, annotations to remove, Events. Empty where status already says it all.
+        context: the inputs of ``effects`` once the writes are stored; None where the rule has none
+            (it is being deleted, belongs to another operator, or cannot be read).
+        blocked: why something does not run; the rest goes on.
+        running_operations: operations whose end the rule waits for.
+        requeue_at: the earliest time at which the plan changes although nothing was observed.
+        due_windows: interval windows that are due and were not taken before this plan.
+        backfill: the backfill before this plan took windows, if it may run.
+    """
+
+    writes: tuple[Effect, ...] = ()
+    context: PlanContext | None = None
+    blocked: tuple[Blocked, ...] = ()
+    running_operations: tuple[RunningOperation, ...] = ()
+    requeue_at: Instant | None = None
+    due_windows: WindowSequence | None = None
+    backfill: BackfillStatus | None = None
+
+
+def polling_database(window: WindowStatus, rule: SummaryRule, settings: PlannerSettings) -> str:
+    """The database through which to ask about the window's operation.
+
+    It is the database that the window was sent to, at the endpoint that it was sent to. If the
+    worker no longer serves that pair, it is another database at the same endpoint, else the rule's.
+    """
+    own, recorded = window.database or rule.spec.database, window.endpoint
+    if recorded is None or settings.endpoints.get(own) == recorded:
+        return own
+    same = (name for name, at in settings.endpoints.items() if at == recorded)
+    return next(same, rule.spec.database)
 
 
 def has_backfill_in_flight(status: SummaryRuleStatus) -> bool:
-    """Whether a backfill has something in flight, which is what the finalizer is for."""
+    """Whether a backfill has windows in flight: while it does, the rule has the finalizer."""
     return status.backfill is not None and bool(status.backfill.in_flight)

@@ -30,7 +30,7 @@ DOCS = ROOT / "docs"
 # Pages that have tests of their own, in other words.
 ELSEWHERE = {
     "docs/crdgen.md": "tests/crdgen/test_page.py",
-    "docs/emulator.md": "tests/emulator/test_page.py",
+    "docs/emulator.md": "tests/emulator/test_documentation.py",
 }
 _FENCE = re.compile(
     r"^(?:<!-- (?P<mark>[^\n]*?) -->\n+)?"

@@ -36,15 +36,15 @@ class Complaint:
 
 def read(page: Sequence[Block], shell: Shell, move: Callable[[str], str]) -> list[Complaint]:
     """Work through `page`; what did not go as it says."""
-    give(page, shell)
+    give(page, shell, move)
     return [complaint for block in page for complaint in _work(block, shell, move)]
 
 
-def give(page: Sequence[Block], shell: Shell) -> None:
+def give(page: Sequence[Block], shell: Shell, move: Callable[[str], str]) -> None:
     """Lay out the files that the page says its reader has."""
     stem = Path(page[0].page).stem
     for file in sorted((GIVEN / stem).glob("*")):
-        (shell.folder / file.name).write_text(file.read_text())
+        (shell.folder / file.name).write_text(move(file.read_text()))
 
 
 def _work(block: Block, shell: Shell, move: Callable[[str], str]) -> Iterator[Complaint]:

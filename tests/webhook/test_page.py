@@ -13,6 +13,7 @@ from summaryrule.admission.warnings import CAUTIONS
 from summaryrule.api import validation_rules
 from summaryrule.api.instant import Instant
 from summaryrule.api.validation_rules import ValidationRule
+from tests.docs.clock import READ
 from tests.webhook.page import PAGE, Example, examples
 from tests.webhook.reviews import NOW, WORKER, as_go_writes, review, rule
 from webhook.admission import Policy, mutate, validate
@@ -35,8 +36,10 @@ SENTENCES = {
 }
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda each: each.shown[:60])
-def test_the_page_shows_what_is_said(example: Example) -> None:
+@pytest.mark.parametrize("at", READ)
+@pytest.mark.parametrize("number", range(len(EXAMPLES)), ids=lambda n: EXAMPLES[n].shown[:60])
+def test_the_page_shows_what_is_said(number: int, at: str) -> None:
+    example = examples(TEXT, READ[at])[number]
     assert example.said == example.shown
 
 

@@ -11,11 +11,12 @@ import logging
 from collections import OrderedDict
 from typing import Any, Final
 
+from summaryrule.api.constants import FIELD_MANAGER
 from summaryrule.api.instant import Instant
 from worker.errors import Conflict, NotFound, WorkerError
 from worker.kube.api import MERGE_PATCH, Api
 from worker.kube.resource import EVENTS
-from worker.ports import FIELD_MANAGER, Clock, EventType, Rule
+from worker.ports import Clock, EventType, Rule
 
 log = logging.getLogger(__name__)
 

@@ -2,10 +2,11 @@
 
 from typing import Any, Final
 
+from summaryrule.api.constants import FIELD_MANAGER
 from worker.kube.api import MERGE_PATCH, Api
 from worker.kube.merge_patch import difference
 from worker.kube.resource import SUMMARY_RULES, Resource
-from worker.ports import FIELD_MANAGER, Rule
+from worker.ports import Rule
 
 # Strict: a field that the installed CRD does not know must fail the write. It would be dropped in
 # silence otherwise, and an intent that was dropped cannot protect its window.

@@ -48,7 +48,7 @@ class Circuit:
         except (Unreachable, Ambiguous) as error:
             self._failed(str(error))
             raise
-        except (Conflict, LeaseLost):  # it was not sent (``worker.permit``), so nothing is learnt
+        except (Conflict, LeaseLost):  # raised by the fence: not sent, so nothing is learnt
             raise
         except WorkerError:
             self._succeeded()  # no is an answer, too

@@ -1,7 +1,7 @@
 """The worker's commands to Kusto (``worker.ports.Kusto``), each sent to its database's endpoint."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
@@ -37,10 +37,10 @@ class KustoCommands:
         """By endpoint, why it is left alone for now; None while it answers."""
         return {service.url: service.trouble for service in set(self._services.values())}
 
-    async def submit(self, database: str, command: str) -> str:
+    async def submit(self, database: str, command: str, *, before_send: Callable[[], None]) -> str:
         """Start an ``async`` command; its operation id."""
         service = self._serving(database)
-        rows = await service.call("submit", database, command, submits=True)
+        rows = await service.call("submit", database, command, before_send=before_send)
         found = str(rows[0].get("OperationId", "")) if rows else ""
         if not _GUID.fullmatch(found):
             raise Ambiguous(f"{service.url} took the command but gave no operation id")

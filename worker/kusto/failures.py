@@ -18,7 +18,6 @@ from typing import Any
 import aiohttp
 from azure.kusto.data.exceptions import (
     KustoApiError,
-    KustoAuthenticationError,
     KustoError,
     KustoMultiApiError,
     KustoNetworkError,
@@ -41,16 +40,13 @@ _CLIENT_BUGS = (KeyError, TypeError, ValueError, AttributeError, IndexError, Loo
 def translated(endpoint: str, *, submits: bool) -> Iterator[None]:
     """Let one call's failures leave as the worker's own.
 
-    ``submits`` says that the call changes something, so that a missing reply is ``Ambiguous``. What
-    ``worker.permit`` withheld was not sent: it leaves as it was raised, though the client wraps it.
+    ``submits`` says that the call changes something, so that a missing reply is ``Ambiguous``.
     """
     try:
         yield
     except TimeoutError as error:
         raise _unanswered(endpoint, "no answer in time", _lost_for(submits=submits)) from error
     except (KustoError, aiohttp.ClientError, OSError, *_CLIENT_BUGS) as error:
-        if isinstance(error.__cause__, WorkerError):
-            raise error.__cause__ from None
         raise translate(error, endpoint, submits=submits) from error
 
 
@@ -65,6 +61,12 @@ def translate(error: Exception, endpoint: str, *, submits: bool) -> WorkerError:
     if isinstance(error, KustoApiError) and status < 500:  # noqa: PLR2004 - HTTP
         return _api(error, endpoint)
     return _unanswered(endpoint, _what_came(error, status), _lost_for(submits=submits))
+
+
+def no_token(error: Exception, endpoint: str) -> Temporary:
+    """The worker's error for a credential that gives no access token."""
+    why = sentence(str(error).split("\n", maxsplit=1)[0])
+    return Temporary(f"no token for {endpoint}: {type(error).__name__}: {why}", _RIGHTS_RETRY)
 
 
 _AT_FAULT = {
@@ -84,12 +86,6 @@ def _retry_after(headers: Mapping[str, str]) -> float:
     with contextlib.suppress(ValueError):
         return max(0.0, float(headers.get("Retry-After", "")))
     return _THROTTLED_FOR
-
-
-def _no_token(error: KustoAuthenticationError, endpoint: str, _lost: Lost) -> Temporary:
-    why = sentence(str(error.exception).split("\n", maxsplit=1)[0])
-    kind = type(error.exception).__name__
-    return Temporary(f"no token for {endpoint}: {kind}: {why}", _RIGHTS_RETRY)
 
 
 def _network(error: KustoNetworkError, endpoint: str, lost: Lost) -> Temporary:
@@ -128,7 +124,6 @@ def _multiple(error: KustoMultiApiError, endpoint: str, lost: Lost) -> WorkerErr
 
 _BY_KIND: tuple[tuple[type[Exception], Callable[[Any, str, Lost], WorkerError]], ...] = (
     (KustoThrottlingError, _throttled),
-    (KustoAuthenticationError, _no_token),
     (KustoNetworkError, _network),
     (KustoMultiApiError, _multiple),
 )

@@ -6,17 +6,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
-import aiohttp
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.connector import Connection
 from azure.kusto.data import ClientRequestProperties, KustoConnectionStringBuilder
 from azure.kusto.data.aio import KustoClient
 
-from worker import permit
 from worker.backoff import Backoff
 from worker.errors import Temporary, Throttled, WorkerError
 from worker.kusto.circuit import Circuit
-from worker.kusto.failures import translated
+from worker.kusto.failures import no_token, translated
 from worker.ports import Clock
 
 Row = dict[str, Any]
@@ -58,22 +54,32 @@ class Service:
         self._throttles = 0
         self._no_submits_until = 0.0
         self._client: KustoClient | None = None
+        self._token = ""
+        self._fetching_token = asyncio.Lock()
 
     async def call(
-        self, name: str, database: str, text: str, *, submits: bool = False
+        self,
+        name: str,
+        database: str,
+        text: str,
+        *,
+        before_send: Callable[[], None] | None = None,
     ) -> list[Row]:
         """Run a management command; its first table's rows, values as the JSON has them.
 
+        ``before_send`` is given for a command that changes something. It is called once the
+        concurrency slot and the access token are there; if it raises, nothing is sent.
+
         Raises:
-            WorkerError: see ``worker.kusto.failures``.
+            WorkerError: see ``worker.kusto.failures``; or what ``before_send`` raised.
         """
-        began, result = time.perf_counter(), "ok"
+        began, result, submits = time.perf_counter(), "ok", before_send is not None
         try:
             async with self._places:
                 if submits:
                     self._require_no_pause()
                 with self._circuit.guard(), translated(self.url, submits=submits):
-                    rows = await self._run(database, text, submits=submits)
+                    rows = await self._run(database, text, before_send)
         except WorkerError as error:
             result = type(error).__name__
             if submits:
@@ -96,27 +102,54 @@ class Service:
         if self._client is not None:
             await self._client.close()  # type: ignore[no-untyped-call]
 
-    async def _run(self, database: str, text: str, *, submits: bool) -> list[Row]:
+    async def _run(
+        self, database: str, text: str, before_send: Callable[[], None] | None
+    ) -> list[Row]:
         properties = ClientRequestProperties()  # type: ignore[no-untyped-call]
-        if submits:
+        if before_send is not None:
             option = ClientRequestProperties.request_timeout_option_name
             properties.set_option(option, _LONGEST_OPERATION)
         async with asyncio.timeout(self._within):
-            client = await self._connected()
+            client = self._connected()
+            await self._fetch_token()
+            if before_send is not None:
+                before_send()
             reply = await client.execute_mgmt(database, text, properties)
         table = reply.primary_results[0]
         names = [column["ColumnName"] for column in table.raw_columns]
         return [dict(zip(names, row, strict=True)) for row in table.raw_rows]
 
-    async def _connected(self) -> KustoClient:
+    def _connected(self) -> KustoClient:
         """The client, built on first use: its session belongs to the running loop."""
         if self._client is None:
-            self._client = KustoClient(_connection(self.url, self._credential))
-            # NB: the client (6.0.4) makes its session itself and takes none.
-            replaced: Any = self._client._session  # noqa: SLF001
-            self._client._session = aiohttp.ClientSession(request_class=_Request)  # noqa: SLF001
-            await replaced.close()
+            self._client = KustoClient(self._connection())
         return self._client
+
+    def _connection(self) -> KustoConnectionStringBuilder:
+        if self._credential is None:
+            # NB: with_no_authentication (6.0.4) refuses https, which a credential-less caller of
+            # a proxy may need; all it does else is to leave the login out.
+            connection = KustoConnectionStringBuilder(self.url)
+            connection["AAD Federated Security"] = False
+            return connection
+        # NB: the client's own azure credential provider (6.0.4) fetches the endpoint's metadata
+        # with a blocking call that has no timeout, inside the event loop. A token callback does
+        # not. It returns the token that is there, so that the client waits for none.
+        return KustoConnectionStringBuilder.with_async_token_provider(self.url, self._current_token)
+
+    async def _current_token(self) -> str:
+        return self._token
+
+    async def _fetch_token(self) -> None:
+        """Have a valid token, which azure-identity caches; one fetch at a time."""
+        if self._credential is None:
+            return
+        async with self._fetching_token:
+            try:
+                token = await self._credential.get_token(f"{self.url}/.default")
+            except Exception as error:
+                raise no_token(error, self.url) from error
+        self._token = str(token.token)
 
     def _note_throttle(self, error: WorkerError) -> None:
         """One rule may be throttled while others go on; a run of them pauses all submits."""
@@ -131,35 +164,3 @@ class Service:
         wait = self._no_submits_until - self._clock.monotonic()
         if wait > 0:
             raise Temporary(f"{self.url} asked for fewer calls; submits wait {wait:.0f} s", wait)
-
-
-class _Request(aiohttp.ClientRequest):
-    """Asks, with nothing left to do but write, whether it may still go out (``worker.permit``)."""
-
-    async def write_bytes(
-        self, writer: AbstractStreamWriter, conn: Connection, content_length: int | None = None
-    ) -> None:
-        """Write headers and body, or fail the reply that is waited for."""
-        try:
-            permit.ensure()
-        except WorkerError as error:
-            if conn.protocol is not None:
-                conn.protocol.set_exception(error)
-        else:
-            await super().write_bytes(writer, conn, content_length)
-
-
-def _connection(url: str, credential: Any) -> KustoConnectionStringBuilder:  # noqa: ANN401
-    if credential is None:
-        # NB: with_no_authentication (6.0.4) refuses https, which a credential-less caller of a
-        # proxy may need; all it does else is to leave the login out.
-        connection = KustoConnectionStringBuilder(url)
-        connection["AAD Federated Security"] = False
-        return connection
-
-    # NB: the client's own azure credential provider (6.0.4) fetches the endpoint's metadata with
-    # a blocking call that has no timeout, inside the event loop. A token callback does not.
-    async def token() -> str:
-        return str((await credential.get_token(f"{url}/.default")).token)
-
-    return KustoConnectionStringBuilder.with_async_token_provider(url, token)

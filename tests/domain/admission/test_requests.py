@@ -2,7 +2,7 @@
 
 import pytest
 
-from summaryrule.api.v1 import DEFAULTED_END_ANNOTATION, REQUESTED_BY_ANNOTATION
+from summaryrule.api.constants import DEFAULTED_END_ANNOTATION, REQUESTED_BY_ANNOTATION
 from tests.domain.admission.running import CURSOR, END, START, done, running
 from tests.domain.manifests import NOW, WORKER, Json, admit, rule, span, stored
 

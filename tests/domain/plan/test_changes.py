@@ -2,8 +2,8 @@
 
 import pytest
 
+from summaryrule.api.constants import REQUESTED_BY_ANNOTATION
 from summaryrule.api.instant import Instant
-from summaryrule.api.v1 import REQUESTED_BY_ANNOTATION
 from summaryrule.planner import window_execution
 from tests.domain.manifests import Json, rule, span, stored
 from tests.domain.plan.world import FIRST, HOUR, World, backfilling, hours
@@ -242,9 +242,8 @@ def test_a_done_backfill_runs_again_for_a_new_request_id_only() -> None:
 def test_a_later_end_while_the_removal_is_pending_goes_on() -> None:
     world = backfilling(2)
     while "BackfillCompleted" not in world.events:
-        planned = world.plan()
-        world._execute(planned)  # noqa: SLF001 - one plan at a time
-        world._poll(planned)  # noqa: SLF001
+        world.step()
+        world._poll(world.decide())  # noqa: SLF001
     assert world.backfill.clearing
     world.edit(backfill=span(FIRST, "2026-11-20T04:00:00Z"))
     world.run()
@@ -346,7 +345,7 @@ def test_an_unanswered_submit_of_a_text_that_is_gone_is_looked_up_by_its_tag() -
         world.lost_replies = 1
         world.kusto.is_slow = not went_through
         while not world.kusto.submits:
-            world._execute(world.plan())  # noqa: SLF001 - one plan at a time
+            world.step()
         world.edit(**CHANGES["body"])
         world.settle()
         assert world.backfill.phase == "Failed"
@@ -360,7 +359,7 @@ def test_an_unanswered_submit_keeps_its_bounds_however_the_interval_is_edited_la
     world = backfilling(4)
     world.lost_replies, world.kusto.is_slow = 1, True
     while not world.kusto.submits:
-        world._execute(world.plan())  # noqa: SLF001 - one plan at a time
+        world.step()
     world.edit(**CHANGES["body"])
     world.settle()
     (lost,) = world.backfill.failed
@@ -400,7 +399,7 @@ def test_a_text_that_is_put_back_leaves_no_window_without_a_word() -> None:
     world.kusto.is_slow = True
     while len(world.kusto.submits) < 2:
         world.lost_replies = len(world.kusto.submits) == 0
-        world._execute(world.plan())  # noqa: SLF001 - one plan at a time
+        world.step()
     before = world.raw["spec"]["body"]
     world.edit(**CHANGES["body"])
     world.settle()
@@ -423,7 +422,7 @@ def test_a_longer_delay_does_not_make_a_window_that_may_have_been_sent_one_ahead
     world = World(stored(asked), now=Instant.parse("2026-11-20T01:20:00Z"))
     world.lost_replies, world.kusto.is_slow = 1, True
     while not world.kusto.submits:
-        world._execute(world.plan())  # noqa: SLF001 - one plan at a time
+        world.step()
     world.crash()
     world.edit(interval=interval, ingestionDelay="30m")
     world.settle()

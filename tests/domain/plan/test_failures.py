@@ -258,7 +258,7 @@ def test_a_deleted_rule_cancels_an_answer_that_was_never_recorded() -> None:
     world.kusto.is_slow = True
     world.lives = 4
     while not world.kusto.submits:
-        world._execute(world.plan())  # noqa: SLF001 - one plan at a time
+        world.step()
         world.lives = None
     world.delete()
     world.settle()
@@ -279,7 +279,7 @@ def test_a_deleted_rule_with_nothing_in_flight_needs_nothing() -> None:
     world = backfilling(1)
     world.run()
     world.delete()
-    assert world.plan().actions == ()
+    assert world.next_effects() == ()
 
 
 def test_kusto_down_for_days_is_no_flood_on_its_return() -> None:
@@ -325,7 +325,7 @@ def test_jitter_keeps_rules_that_failed_together_apart() -> None:
         world.raw["metadata"]["uid"] = f"uid-{uid}"
         world.kusto.fate = lambda _start, _attempt: "Failed?"
         world.settle()
-        wake = world.plan().requeue_at
+        wake = world.decide().requeue_at
         assert wake is not None
         waits.add(wake.ticks - world.now.ticks)
         assert 5 * 10_000_000 <= wake.ticks - world.now.ticks <= 7.5 * 10_000_000

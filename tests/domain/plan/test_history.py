@@ -134,7 +134,7 @@ def test_a_request_extended_while_it_is_cleared_away_keeps_what_history_has_of_i
     _end(world, "removed, and Kusto went on")
     world.edit(interval="2h", backfill=span(FIRST, hours(2)[1]))
     while not (world.backfill.clearing and "backfill" in world.raw["spec"]):
-        world._execute(world.plan())  # noqa: SLF001 - one plan at a time
+        world.step()
     world.edit(backfill=span(FIRST, END))
     world.kusto.is_slow = False
     world.run()
@@ -145,7 +145,7 @@ def test_a_window_is_looked_up_in_the_table_that_it_was_sent_to() -> None:
     world = World(stored(_manifest()))
     world.lost_replies = 1
     while not world.kusto.submits:
-        world._execute(world.plan())  # noqa: SLF001 - one plan at a time
+        world.step()
     world.edit(table="Elsewhere")
     world.settle()
     assert world.backfill.windows_done == 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from summaryrule.api.unstructured import MalformedError, parse_rule
+from summaryrule.api.schema_validation import MalformedError, parse_rule
 from tests.domain.manifests import Json
 
 RULE: Json = {

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from summaryrule.api.instant import Instant
-from summaryrule.planner.conditions import (
+from summaryrule.api.constants import (
     LAST_EXECUTION_CONDITION,
     OPERATIONS_CONDITION,
     SCHEDULE_CONDITION,
 )
+from summaryrule.api.instant import Instant
 from summaryrule.planner.types import PlannerSettings
 from tests.domain.manifests import Json, rule, span, stored
 from tests.domain.plan.world import SETTINGS, World, backfilling, hours
@@ -43,7 +43,7 @@ def test_the_next_window_runs_when_it_is_due_and_never_before() -> None:
     planned = world.run()
     assert str(planned.requeue_at) == "2026-11-24T07:00:00Z"
     world.now = Instant.parse("2026-11-24T06:59:59.9999999Z")
-    assert world.plan().actions == ()
+    assert world.next_effects() == ()
     world.now = Instant.parse("2026-11-24T07:00:00Z")
     world.run()
     assert world.kusto.starts[-1] == "2026-11-24T06:00:00Z"
@@ -62,7 +62,7 @@ def test_every_missed_window_runs_once_oldest_first(crash_after: int | None) -> 
 def test_the_cursor_moves_when_a_submission_is_recorded_and_not_before() -> None:
     world = _since("2026-11-24T00:00:00Z")
     world.kusto.is_slow = True
-    world._execute(world.plan())  # noqa: SLF001 - one plan at a time
+    world.step()
     assert str(world.schedule.cursor) == "2026-11-24T00:00:00Z"
     world.settle()
     assert str(world.schedule.cursor) == "2026-11-24T04:00:00Z"
@@ -94,7 +94,7 @@ def test_a_broken_rule_stops_at_its_limit_and_loses_no_window() -> None:
     limit = world.settings.failed_limit
     assert limit <= len(world.schedule.failed) < limit + world.settings.interval_in_flight
     assert "TooManyFailed" in world.held()
-    assert world.plan().due_windows is None
+    assert world.decide().due_windows is None
     for _ in range(5):
         world.annotate(backfill_retry="all")
         world.run()
@@ -140,9 +140,9 @@ def test_a_change_of_interval_drops_no_window_as_a_repeat() -> None:
 def test_a_rule_of_another_owner_is_left_alone() -> None:
     world = _world()
     world.annotate(owner="adx-mon")
-    assert (world.held(), world.plan().actions) == (["NotOurs"], ())
+    assert (world.held(), world.next_effects()) == (["NotOurs"], ())
     world.annotate(owner="")
-    assert world.plan().actions != ()
+    assert world.next_effects() != ()
     world.settings = PlannerSettings(endpoints=SETTINGS.endpoints, adopt_unowned=False)
     assert world.held() == ["NotOurs"]
     world.annotate(owner="summaryrule-operator")
@@ -177,7 +177,7 @@ def test_upstreams_operations_are_polled_to_their_end_first() -> None:
     world.kusto._states["theirs"] = "InProgress"  # noqa: SLF001 - it was there before
     world.settle()
     assert world.kusto.submits == []
-    assert [each.operation_id for each in world.plan().running_operations] == ["theirs"]
+    assert [each.operation_id for each in world.decide().running_operations] == ["theirs"]
     assert json.loads(world.condition(OPERATIONS_CONDITION).message) == [operation]
     world.kusto._states["theirs"] = "Completed"  # noqa: SLF001
     world.run()

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from summaryrule.api.constants import FINALIZER
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
-from summaryrule.api.v1 import FINALIZER
 from summaryrule.planner.types import (
     PlannerSettings,
     RecordStatus,
@@ -125,9 +125,9 @@ def test_windows_wait_until_they_are_due() -> None:
     world.run()
     assert world.kusto.starts == hours(102)
     assert world.held() == ["Suspended", "WaitingUntilDue"]
-    assert str(world.plan().requeue_at) == "2026-11-24T07:20:00Z"
+    assert str(world.decide().requeue_at) == "2026-11-24T07:20:00Z"
     world.sleep(5 / 6 - 0.001)
-    assert world.plan().actions == ()
+    assert world.next_effects() == ()
     world.sleep(0.002)
     world.run()
     assert world.kusto.starts == hours(103)
@@ -199,7 +199,7 @@ def test_the_tokens_of_a_request_never_change() -> None:
 def test_nothing_is_done_twice_for_one_state() -> None:
     world = backfilling(6)
     world.run()
-    assert world.plan().actions == ()
+    assert world.next_effects() == ()
     submits = [action for action in world.log if isinstance(action, Submit)]
     assert len(submits) == 6
 
@@ -222,7 +222,7 @@ def test_a_window_that_takes_longer_is_shown_by_itself() -> None:
     world.kusto.is_slow = True
     world.settle()
     assert "operationId" not in world.raw["spec"]["backfill"]
-    assert world.plan().requeue_at is not None
+    assert world.decide().requeue_at is not None
     world.sleep(0.3 / 3600)
     world.settle()
     assert world.raw["spec"]["backfill"]["operationId"] == world.kusto.in_progress[0]
@@ -234,7 +234,7 @@ def test_a_cursor_is_shown_at_most_every_five_seconds() -> None:
     world.memory.cursor_synced_at = world.now
     world.settle()
     assert "operationId" not in world.raw["spec"]["backfill"]
-    assert world.plan().requeue_at == world.memory.cursor_synced_at.plus(5 * 10_000_000)
+    assert world.decide().requeue_at == world.memory.cursor_synced_at.plus(5 * 10_000_000)
     world.sleep(5 / 3600)
     world.settle()
     assert world.raw["spec"]["backfill"]["operationId"] == world.kusto.in_progress[0]

@@ -1,18 +1,21 @@
 """A world for one rule: an API server of a dict, a toy Kusto, virtual time, a worker's memory.
 
-``World.run`` does what ``worker.reconcile`` does: plan, execute in order, plan again; poll what is
-in flight; sleep until the plan's wake. Dropping the memory is a crash.
+``World.run`` does what the worker does: decide, execute in order, decide again; poll operations
+in flight; sleep until the plan's requeue time. Dropping the memory is a crash.
 """
 
 import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from summaryrule.api.constants import FIELD_MANAGER, FINALIZER
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
-from summaryrule.api.v1 import FINALIZER, SummaryRuleStatus, dump
-from summaryrule.planner.field_ownership import WORKER_MANAGER, without_range_ownership
-from summaryrule.planner.plan import Plan, parse_rule, plan
+from summaryrule.api.schema_validation import parse_rule
+from summaryrule.api.v1 import SummaryRuleStatus, dump
+from summaryrule.planner.effects import effects
+from summaryrule.planner.field_ownership import without_range_ownership
+from summaryrule.planner.plan import decide
 from summaryrule.planner.types import (
     Cancel,
     CheckIngestTag,
@@ -20,6 +23,7 @@ from summaryrule.planner.types import (
     EmitEvent,
     Observations,
     Operation,
+    Plan,
     PlannerSettings,
     RecordStatus,
     ReleaseFieldOwnership,
@@ -120,8 +124,8 @@ class World:
 
     # What the worker does.
 
-    def plan(self) -> Plan:
-        return plan(
+    def decide(self) -> Plan:
+        return decide(
             parse_rule(self.raw),
             self.memory.observed(),
             self.now,
@@ -129,25 +133,45 @@ class World:
             lambda _expression, _labels: self.criteria_hold,
         )
 
+    def effects(self, plan: Plan) -> tuple[Effect, ...]:
+        """What follows from the rule as stored now."""
+        if plan.context is None:
+            return ()
+        observed = self.memory.observed()
+        return effects(replace(plan.context, rule=parse_rule(self.raw), observed=observed))
+
+    def next_effects(self) -> tuple[Effect, ...]:
+        """The writes of a decision; where it has none, what follows from what is stored."""
+        plan = self.decide()
+        return plan.writes or self.effects(plan)
+
+    def step(self) -> None:
+        """Half a pass of the worker: the writes of a decision, or what follows from them."""
+        self._execute(self.next_effects())
+
     def run(self, rounds: int = 3_000) -> Plan:
         """Until nothing is left to do or to wait for but the calendar."""
         for _ in range(rounds):
-            planned = self.plan()
-            if planned.actions:
-                self._execute(planned)
-            elif not self._poll(planned) and not self._sleep(planned):
-                return planned
+            plan = self.decide()
+            if not self._pass(plan) and not self._poll(plan) and not self._sleep(plan):
+                return plan
         raise AssertionError(f"no rest: {self.told[-10:]}")
 
     def settle(self, rounds: int = 200) -> Plan:
         """Until there is nothing to do at this very time."""
         for _ in range(rounds):
-            planned = self.plan()
-            if planned.actions:
-                self._execute(planned)
-            elif not self._poll(planned):
-                return planned
+            plan = self.decide()
+            if not self._pass(plan) and not self._poll(plan):
+                return plan
         raise AssertionError(f"no rest: {self.told[-10:]}")
+
+    def _pass(self, plan: Plan) -> bool:
+        """One pass of the worker; whether it did anything."""
+        if not self._execute(plan.writes):
+            return True
+        following = self.effects(plan)
+        self._execute(following)
+        return bool(plan.writes or following)
 
     def crash(self) -> None:
         """The worker's memory is gone."""
@@ -157,18 +181,20 @@ class World:
         """Time passes."""
         self.now = self.now.plus(int(hours * HOUR))
 
-    def _execute(self, planned: Plan) -> None:
+    def _execute(self, listed: tuple[Effect, ...]) -> bool:
+        """Perform them in order; False where the worker crashed on the way."""
         seen = replace(self.memory)
         told = seen.observed()
-        for action in planned.actions:
+        for action in listed:
             if self.lives is not None:
                 if self.lives == 0:
                     self.lives = None
                     self.crash()
-                    return
+                    return False
                 self.lives -= 1
             self.log.append(action)
             self._perform(action, told)
+        return True
 
     def _perform(self, action: Effect, told: Observations) -> None:
         match action:
@@ -199,7 +225,7 @@ class World:
             wanted["operationId"] = action.operation_id
         self._write_spec({**spec, "backfill": wanted})
         self.memory.cursor_sync_generation = metadata["generation"]
-        entry = {"manager": WORKER_MANAGER, "fieldsV1": {"f:spec": {"f:backfill": {}}}}
+        entry = {"manager": FIELD_MANAGER, "fieldsV1": {"f:spec": {"f:backfill": {}}}}
         metadata["managedFields"] = [entry]
 
     def _write_metadata(self, action: Effect) -> None:
@@ -307,7 +333,7 @@ class World:
         return sum(isinstance(action, kinds) for action in self.log)
 
     def held(self) -> list[str]:
-        return [held.reason for held in self.plan().blocked]
+        return [held.reason for held in self.decide().blocked]
 
     def condition(self, kind: str) -> Any:
         return next(each for each in self.status.conditions if each.type == kind)

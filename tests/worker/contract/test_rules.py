@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from summaryrule.api.constants import FIELD_MANAGER
 from tests.worker.contract.rules_world import NAMESPACE, World, rule
 from worker.errors import Conflict, NotFound
-from worker.ports import FIELD_MANAGER, Rule
+from worker.ports import Rule
 
 
 @pytest.fixture

@@ -77,16 +77,6 @@ def test_gauges_are_asked_at_each_scrape() -> None:
     assert series(metrics)["summaryrule_worker_leader[]"] == 1
 
 
-def test_each_shard_has_a_leader_and_a_count_of_rules() -> None:
-    metrics = Metrics()
-    metrics.shard(0, lambda: True, lambda: 2500)
-    metrics.shard(1, lambda: False, lambda: 2480)
-    found = series(metrics)
-    assert found["summaryrule_worker_shard_leader['0']"] == 1
-    assert found["summaryrule_worker_shard_leader['1']"] == 0
-    assert found["summaryrule_worker_shard_rules['1']"] == 2480
-
-
 def stored(spec: dict[str, object], **status: object) -> dict[str, object]:
     return {
         "metadata": {"namespace": "n", "name": "r"},

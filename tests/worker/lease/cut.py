@@ -25,10 +25,6 @@ class Cut:
         await self._pass(within)
         return await self._leases.read(name, within=within)
 
-    async def read_all(self, *, within: float) -> dict[str, dict[str, Any]]:
-        await self._pass(within)
-        return await self._leases.read_all(within=within)
-
     async def create(self, name: str, spec: dict[str, Any], *, within: float) -> dict[str, Any]:
         await self._pass(within)
         return await self._leases.create(name, spec, within=within)

@@ -1,6 +1,7 @@
 """An endpoint that hangs keeps its own rules waiting, and nobody else's, in virtual time."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from summaryrule.planner.types import PlannerSettings
@@ -29,17 +30,17 @@ AT_ONCE = 4
 class HalfHung(MemoryKusto):
     """Submits to `Down` get no answer for half a minute, as the client's limit has it."""
 
-    async def submit(self, database: str, command: str) -> str:
+    async def submit(self, database: str, command: str, *, before_send: Callable[[], None]) -> str:
         if database == "Down":
             await asyncio.sleep(30)
             raise Ambiguous("no answer in time")
-        return await super().submit(database, command)
+        return await super().submit(database, command, before_send=before_send)
 
 
 class Yes:
     """A Lease that holds."""
 
-    def ensure(self) -> None:
+    def check(self) -> None:
         """It does."""
 
 

@@ -1,15 +1,14 @@
 """How often a database is polled when it does not answer, in virtual time."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 import pytest
 
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
-from summaryrule.planner.plan import RunningOperation
-from summaryrule.planner.types import Operation
+from summaryrule.planner.types import Operation, RunningOperation
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
 from worker.errors import Throttled, Unreachable, WorkerError
 from worker.kube.store import Key
@@ -29,7 +28,7 @@ class Failing:
     def endpoint(self, database: str) -> str | None:
         return f"https://{database}"
 
-    async def submit(self, database: str, command: str) -> str:
+    async def submit(self, database: str, command: str, *, before_send: Callable[[], None]) -> str:
         raise NotImplementedError
 
     async def cancel(self, database: str, operation: str) -> bool:

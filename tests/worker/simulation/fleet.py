@@ -6,12 +6,10 @@ A worker that was killed or ended is followed by another with a new identity and
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from random import Random
 from typing import Any
 
 from summaryrule.planner.types import PlannerSettings
-from summaryrule.shards import shard_of
 from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.kube import MemoryLeases, MemoryWatch
 from tests.worker.simulation.processes import Process
@@ -20,21 +18,19 @@ from tests.worker.simulation.wire import Wire, WiredEvents, WiredKusto, WiredLea
 from tests.worker.simulation.witness import Witness, WorkerView
 from worker.backoff import Backoff
 from worker.berths import Berths, share
-from worker.execute import Executor, Permission
+from worker.errors import LeaseLost
+from worker.execute import Executor
 from worker.expression import evaluate
-from worker.kube.store import Key
-from worker.lease import Timing
+from worker.kube.store import Key, Store, key_of
+from worker.lease import Elector, Leadership, Timing
 from worker.ledger import Ledger
-from worker.loop import work_until
+from worker.loop import work
 from worker.metrics import Metrics
-from worker.mirror import Mirror
 from worker.poller import Poller
-from worker.ports import Clock, Events, Kusto, Rule, Rules
+from worker.ports import Clock, Events, Fence, Kusto, Rule, Rules
 from worker.queue import Queue
 from worker.reader import Reader
 from worker.reconcile import Reconciler
-from worker.shards import Hold, Shards, names
-from worker.slices import Slices
 from worker.tally import Tally
 
 LEASE = "summaryrule-operator-worker"
@@ -63,11 +59,11 @@ class Town:
 class Parts:
     """What a mutation may put in the place of the real parts."""
 
-    executor: Callable[[Rules, Mirror, Kusto, Events, Ledger, Permission], Executor] = Executor
+    executor: Callable[[Rules, Store, Kusto, Events, Ledger, Fence], Executor] = Executor
     rules: Callable[[Rules], Rules] = lambda rules: rules
     kusto: Callable[[Kusto], Kusto] = lambda kusto: kusto
     shown: Callable[[Rule], Rule] = lambda rule: rule
-    permission: Callable[[Permission], Permission] = lambda permission: permission
+    fence: Callable[[Fence], Fence] = lambda fence: fence
 
 
 class CountingTally(Tally):
@@ -83,52 +79,35 @@ class CountingTally(Tally):
 
 
 class Worker:
-    """One process that knows of so many `shards`; `crash` is the chance that a call is its last."""
+    """One process; `crash` is the chance that a call is its last."""
 
     def __init__(
-        self,
-        name: str,
-        town: Town,
-        parts: Parts,
-        dice: Random,
-        *,
-        shards: int,
-        crash: float,
-        skew: float,
+        self, name: str, town: Town, parts: Parts, dice: Random, *, crash: float, skew: float
     ) -> None:
         self.name = name
         self.process = Process(dice)
         self.wire = Wire(self.process, dice, crash)
         self._town, self._parts, self._dice = town, parts, dice
         self._clock: Clock = VirtualClock(skew=skew)
-        self._store = _Shown(shards, parts.shown)
+        self._queue: Queue[Key] | None = None
+        self._store = _Shown(self._enqueue, parts.shown)
         self._watch = MemoryWatch(town.cluster, self._store, town.lag)
         self._is_told = True
         self._reader = Reader()
         self._tally = CountingTally(town.metrics, self._reader, town.witness)
-        self._views = [
-            WorkerView(
-                name,
-                self._store,
-                self._clock,
-                partial(self._holds, lease),
-                partial(self._owns, shard),
-            )
-            for shard, lease in enumerate(names(LEASE, shards))
-        ]
-        self._shards = Shards(
+        self._view = WorkerView(name, self._store, self._clock, self._holds_lease)
+        self._elector = Elector(
             WiredLeases(town.leases, self.wire),
             LEASE,
-            shards,
             name,
             self._clock,
             timing=TIMING,
-            draw=dice.random,
+            backoff=Backoff(TIMING.retry, TIMING.retry, dice.random),
         )
 
     def start(self) -> None:
         self._town.witness.tell(f"{self.name} starts")
-        self.task = self.process.start(self._shards.run(self._work))
+        self.task = self.process.start(self._campaign())
 
     async def end(self) -> None:
         """SIGTERM: the work is cancelled and the Lease given up."""
@@ -147,53 +126,61 @@ class Worker:
         await self.process.bury()
         await self.wire.close()
 
-    def _holds(self, lease: str) -> bool:
-        """Whether the shard's Lease is its own, and the roster's that of all who share alike."""
-        holder, shards = self._town.leases.holder, len(self._shards)
-        common = shards == 1 or holder(LEASE) == f"{shards} shards"
-        return common and holder(lease) == self.name
+    def _holds_lease(self) -> bool:
+        return self._town.leases.holder(LEASE) == self.name
 
-    def _owns(self, shard: int, uid: str) -> bool:
-        return shard_of(uid, len(self._shards)) == shard
+    async def _campaign(self) -> None:
+        while True:
+            try:
+                await self._elector.run(self._work)
+            except LeaseLost as error:
+                self._town.witness.tell(f"{self.name}: {error}")
 
-    async def _work(self, hold: Hold) -> None:
-        town, parts, ledger, view = self._town, self._parts, Ledger(), self._views[hold.shard]
-        town.witness.tell(f"{self.name} leads shard {hold.shard} of {len(self._shards)}")
+    def _enqueue(self, key: Key) -> None:
+        if self._queue is not None:
+            self._queue.add(key)
+
+    async def _work(self, leadership: Leadership) -> None:
+        town, parts, ledger, view = self._town, self._parts, Ledger(), self._view
+        town.witness.tell(f"{self.name} leads")
         town.witness.counts["leads"] += 1
         queue: Queue[Key] = Queue(self._clock, lambda: Backoff(1.0, 300.0, self._dice.random))
         rules = parts.rules(WiredRules(town.rules, self.wire, town.witness, view))
         kusto: Kusto = WiredKusto(parts.kusto(town.kusto), self.wire, town.witness, view)
         events = WiredEvents(town.events, self.wire)
         poller = Poller(kusto, ledger, self._clock, queue.add)
-        with self._store.followed(hold.shard, queue) as mirror:
-            permission = parts.permission(hold)
-            executor = parts.executor(rules, mirror, kusto, events, ledger, permission)
-            reconciler = Reconciler(
-                rules,
-                mirror,
-                ledger,
-                poller,
-                executor,
-                self._clock,
-                town.settings,
-                evaluate,
-                self._tally,
-                self._reader,
-                Berths(share(_AT_ONCE, town.settings.endpoints), queue.add),
-            )
-            async with asyncio.TaskGroup() as tasks:
-                polling = tasks.create_task(poller.run())
-                try:
-                    await work_until(hold.leaving, queue, reconciler, town.metrics, _AT_ONCE)
-                finally:
-                    polling.cancel()
+        fence = parts.fence(leadership)
+        executor = parts.executor(rules, self._store, kusto, events, ledger, fence)
+        reconciler = Reconciler(
+            rules,
+            self._store,
+            ledger,
+            poller,
+            executor,
+            self._clock,
+            town.settings,
+            evaluate,
+            self._tally,
+            self._reader,
+            Berths(share(_AT_ONCE, town.settings.endpoints), queue.add),
+        )
+        self._queue = queue
+        for rule in self._store:
+            queue.add(key_of(rule))
+        async with asyncio.TaskGroup() as tasks:
+            polling = tasks.create_task(poller.run())
+            try:
+                await work(queue, reconciler, town.metrics, _AT_ONCE)
+            finally:
+                self._queue = None
+                polling.cancel()
 
 
-class _Shown(Slices):
+class _Shown(Store):
     """A store that shows its objects through a mutation's eyes."""
 
-    def __init__(self, shards: int, shown: Callable[[Rule], Rule]) -> None:
-        super().__init__(shards)
+    def __init__(self, changed: Callable[[Key], None], shown: Callable[[Rule], Rule]) -> None:
+        super().__init__(changed)
         self._shown = shown
 
     def put(self, item: Rule) -> None:

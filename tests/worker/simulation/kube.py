@@ -7,12 +7,13 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from summaryrule.api.constants import FIELD_MANAGER
 from tests.worker.simulation.cluster import Cluster, Item
 from tests.worker.simulation.fates import Fates
 from worker.errors import Ambiguous, Conflict
 from worker.kube.merge_patch import difference
 from worker.kube.store import Store, key_of
-from worker.ports import FIELD_MANAGER, EventType, Rule
+from worker.ports import EventType, Rule
 
 
 class MemoryRules:
@@ -95,10 +96,6 @@ class MemoryLeases:
     async def read(self, name: str, *, within: float) -> Item | None:
         async with _deadline(within):
             return await self._fates.meet(lambda: self._leases.get(name), writes=False)
-
-    async def read_all(self, *, within: float) -> dict[str, Item]:
-        async with _deadline(within):
-            return await self._fates.meet(lambda: dict(self._leases), writes=False)
 
     async def create(self, name: str, spec: dict[str, Any], *, within: float) -> Item:
         async with _deadline(within):

@@ -183,8 +183,9 @@ class MemoryKusto:
     def endpoint(self, database: str) -> str | None:
         return "http://127.0.0.1:8080" if database in self._world.databases else None
 
-    async def submit(self, database: str, command: str) -> str:
+    async def submit(self, database: str, command: str, *, before_send: Callable[[], None]) -> str:
         self._require(database)
+        before_send()
         return await self._fates.meet(lambda: self._world.start(database, command), writes=True)
 
     async def operations(self, database: str, ids: Iterable[str]) -> dict[str, Operation]:

@@ -1,22 +1,22 @@
 """The worker without one of its safeguards, to show that the simulation would notice.
 
-Each mutation replaces a part that the worker is given (its ports, its executor, its permission,
+Each mutation replaces a part that the worker is given (its ports, its executor, its fence,
 the objects that it reads), never a name inside a module of the worker.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from summaryrule import kql
 from summaryrule.api.backfill_request import spec_hash
-from summaryrule.api.unstructured import MalformedError, parse_rule
+from summaryrule.api.schema_validation import MalformedError, parse_rule
 from summaryrule.api.v1 import SummaryRuleStatus, WindowStatus
 from summaryrule.planner.types import Effect, Observations, Operation, RecordStatus, Submit
 from tests.worker.simulation.fleet import Parts
-from worker.execute import Executor, Permission
-from worker.ports import Kusto, Rule
+from worker.execute import Executor
+from worker.ports import Fence, Kusto, Rule
 
 _TAGS: Final = re.compile(r""", tags='\[.*?\]', ingestIfNotExists='\[.*?\]'""")
 
@@ -59,8 +59,8 @@ class Untagged:
     def endpoint(self, database: str) -> str | None:
         return self._kusto.endpoint(database)
 
-    async def submit(self, database: str, command: str) -> str:
-        return await self._kusto.submit(database, _TAGS.sub("", command))
+    async def submit(self, database: str, command: str, *, before_send: Callable[[], None]) -> str:
+        return await self._kusto.submit(database, _TAGS.sub("", command), before_send=before_send)
 
     async def operations(self, database: str, ids: Iterable[str]) -> dict[str, Operation]:
         return await self._kusto.operations(database, ids)
@@ -102,10 +102,10 @@ def _with_backfill(rule: Rule, past: dict[str, Any]) -> Rule:
 class Unchecked:
     """Without the lease check: a worker that was stopped past its deadline goes on."""
 
-    def __init__(self, _permission: Permission) -> None:
+    def __init__(self, _fence: Fence) -> None:
         pass
 
-    def ensure(self) -> None:
+    def check(self) -> None:
         """Whatever became of the Lease."""
 
 
@@ -115,5 +115,5 @@ MUTATIONS: Final[dict[str, Parts]] = {
     "token": replace(_WHOLE, kusto=Untagged),
     "mark": replace(_WHOLE, shown=without_mark),
     "hash": replace(_WHOLE, shown=without_hash),
-    "lease": replace(_WHOLE, permission=Unchecked),
+    "lease": replace(_WHOLE, fence=Unchecked),
 }

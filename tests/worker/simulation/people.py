@@ -10,11 +10,11 @@ from typing import Final
 
 from summaryrule.admission.defaulting import apply_defaults
 from summaryrule.admission.validation import review
+from summaryrule.api.constants import RETRY_ANNOTATION, SKIP_ANNOTATION
 from summaryrule.api.duration import Duration
 from summaryrule.api.field_errors import FieldError
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.api.schema_validation import validate_schema
-from summaryrule.api.v1 import RETRY_ANNOTATION, SKIP_ANNOTATION
 from tests.worker.simulation.cluster import Cluster, Item
 from tests.worker.simulation.witness import ticks
 from worker.errors import Conflict, NotFound, Refused

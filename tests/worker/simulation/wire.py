@@ -5,11 +5,12 @@ worker's process, so a kill, a stop or a cancel falls before the effect or after
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from random import Random
 from typing import Any, TypeVar
 
 from summaryrule.planner.types import Operation
+from tests.worker.fences import allow
 from tests.worker.simulation.processes import Process, outside
 from tests.worker.simulation.witness import Witness, WorkerView
 from worker.errors import Unreachable
@@ -113,10 +114,12 @@ class WiredKusto:
     def endpoint(self, database: str) -> str | None:
         return self._kusto.endpoint(database)
 
-    async def submit(self, database: str, command: str) -> str:
+    async def submit(self, database: str, command: str, *, before_send: Callable[[], None]) -> str:
         self._wire.require_life()
+        before_send()
         marked = self._witness.submitting(self._worker, command)
-        return await self._wire.call(self._kusto.submit(database, marked))
+        # What has been sent may be carried out whatever becomes of the Lease.
+        return await self._wire.call(self._kusto.submit(database, marked, before_send=allow))
 
     async def operations(self, database: str, ids: Iterable[str]) -> dict[str, Operation]:
         return await self._wire.call(self._kusto.operations(database, list(ids)))
@@ -149,9 +152,6 @@ class WiredLeases:
 
     async def read(self, name: str, *, within: float) -> dict[str, Any] | None:
         return await self._wire.call(self._leases.read(name, within=within))
-
-    async def read_all(self, *, within: float) -> dict[str, dict[str, Any]]:
-        return await self._wire.call(self._leases.read_all(within=within))
 
     async def create(self, name: str, spec: dict[str, Any], *, within: float) -> dict[str, Any]:
         return await self._wire.call(self._leases.create(name, spec, within=within))

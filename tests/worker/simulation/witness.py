@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import msgspec
 
+from summaryrule.api.constants import RETRY_ANNOTATION, SKIP_ANNOTATION
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
-from summaryrule.api.v1 import RETRY_ANNOTATION, SKIP_ANNOTATION
 from summaryrule.planner.types import PlannerSettings
 from worker.kube.store import Store
 from worker.ports import Clock
@@ -41,13 +41,12 @@ SCHEDULE = "schedule"
 
 @dataclass(frozen=True, slots=True)
 class WorkerView:
-    """What a worker knows, at work on one shard."""
+    """What a worker knows."""
 
     name: str
     store: Store
     clock: Clock
     holds_lease: Callable[[], bool]
-    owns: Callable[[str], bool]
     sent: set[str] = field(default_factory=set)
 
 
@@ -210,8 +209,6 @@ class Witness:
     def writing(self, worker: WorkerView, uid: str) -> bool:
         """A worker is about to write a rule to the API server; whether it may, so many at once."""
         self.counts["writes"] += 1
-        if not worker.owns(uid):
-            self.accuse(f"{worker.name} writes {self.names[uid]}, which is another shard's")
         if not worker.holds_lease():
             self.accuse(f"{worker.name} writes without the Lease")
         return self._is_bearable(worker, uid)
@@ -266,8 +263,6 @@ class Witness:
 
     def _judge_rule(self, worker: WorkerView, intent: Intent, at: str) -> None:
         name = self.names[intent.uid]
-        if not worker.owns(intent.uid):
-            self.accuse(f"{worker.name} submits {at} for {name}, which is another shard's")
         if self._since(self._leaving.get(intent.uid)) > GRACE:
             self.accuse(f"{name}: {at} is submitted after the rule's deletion")
         known = _known(worker, intent.uid)
