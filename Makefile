@@ -119,7 +119,7 @@ prove-rbac: binaries | .venv ## Take each verb from the chart's roles and print 
 	$(RUN) pytest -m proof tests/chart/rbac
 
 .PHONY: docs
-docs: | .venv ## Build the documentation, strictly
+docs: | .venv ## Build the documentation into site/, strictly
 	NO_MKDOCS_2_WARNING=1 $(RUN) --group docs mkdocs build --strict
 	@echo "The site is in $(CURDIR)/site: open index.html there, or run make docs-serve (search needs a server)"
 
