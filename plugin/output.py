@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from plugin.kubectl import Rule
-from summaryrule.glance import part, text
+from summaryrule.api.unstructured import as_str, nested_dict
 
 FULL = "summaryrule.adx-mon.azure.com"
 
@@ -22,4 +22,4 @@ def dumped(value: Mapping[str, Any] | Sequence[Any], form: str) -> Iterator[str]
 
 def name(rule: Rule) -> str:
     """What `kubectl -o name` prints for it."""
-    return f"{FULL}/{text(part(rule, 'metadata').get('name'))}"
+    return f"{FULL}/{as_str(nested_dict(rule, 'metadata').get('name'))}"

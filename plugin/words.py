@@ -3,8 +3,8 @@
 import re
 from typing import Final
 
-from summaryrule.glance import length
-from summaryrule.instant import TICKS_PER_DAY, TICKS_PER_SECOND, Instant, InvalidInstantError
+from summaryrule.api.instant import TICKS_PER_DAY, TICKS_PER_SECOND, Instant, InvalidInstantError
+from summaryrule.api.summary import format_duration
 
 _TICKS: Final = {
     "w": 7 * TICKS_PER_DAY,
@@ -20,12 +20,12 @@ _LENGTH: Final = re.compile(rf"(?:{_PART.pattern})+", re.ASCII)
 BAR: Final = 20
 NONE: Final = "-"
 
-__all__ = ["BAR", "NONE", "bar", "between", "length", "plural", "read_length", "read_time"]
+__all__ = ["BAR", "NONE", "bar", "between", "format_duration", "plural", "read_length", "read_time"]
 
 
 def between(earlier: Instant, later: Instant) -> str:
     """The time from one instant to another."""
-    return length((later.ticks - earlier.ticks) // TICKS_PER_SECOND)
+    return format_duration((later.ticks - earlier.ticks) // TICKS_PER_SECOND)
 
 
 def bar(percent: int, *, plain: bool) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from summaryrule.violation import Violation
+from summaryrule.api.field_errors import FieldError
 from webhook.errors import RefusedRequestError
 from webhook.json_patch import Operation
 
@@ -82,7 +82,7 @@ def patched(
 
 def denied(
     request: AdmissionRequest,
-    violations: Sequence[Violation],
+    violations: Sequence[FieldError],
     *,
     warnings: Collection[str] = (),
     audit: Mapping[str, str],
@@ -107,7 +107,7 @@ def errored(message: str) -> AdmissionResponse:
     return AdmissionResponse(allowed=False, decision="denied", status=status)
 
 
-def aggregate_message(violations: Sequence[Violation]) -> str:
+def aggregate_message(violations: Sequence[FieldError]) -> str:
     """Return all violations in one line: the bare text of one, else ``[a, b]`` without repeats."""
     texts = dict.fromkeys(f"{each.field}: {each.message}" for each in violations)
     return next(iter(texts)) if len(texts) == 1 else f"[{', '.join(texts)}]"
@@ -186,7 +186,7 @@ def _read_request(review: dict[str, Any]) -> AdmissionRequest:
     )
 
 
-def _invalid_status(request: AdmissionRequest, violations: Sequence[Violation]) -> dict[str, Any]:
+def _invalid_status(request: AdmissionRequest, violations: Sequence[FieldError]) -> dict[str, Any]:
     name, message = name_of(request), aggregate_message(violations)
     return {
         "status": "Failure",

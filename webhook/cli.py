@@ -4,8 +4,8 @@ import argparse
 from datetime import timedelta
 from typing import Any, Final
 
-from summaryrule.duration import Duration
-from summaryrule.instant import Instant
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import Instant
 
 _DEFAULT: Final = " (default: %(default)s)"
 _LEVELS: Final = ("debug", "info", "warning", "error")

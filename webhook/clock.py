@@ -2,7 +2,7 @@
 
 import time
 
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 
 
 def now() -> Instant:

@@ -7,10 +7,10 @@ and turns what they find into a response.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from summaryrule.defaulting import default
-from summaryrule.instant import Instant
-from summaryrule.validation import review
-from summaryrule.violation import Violation
+from summaryrule.admission.defaulting import apply_defaults
+from summaryrule.admission.validation import review
+from summaryrule.api.field_errors import FieldError
+from summaryrule.api.instant import Instant
 from webhook.admission_review import (
     API_VERSION,
     AdmissionRequest,
@@ -27,7 +27,7 @@ KIND = "SummaryRule"
 
 NOT_APPLICABLE = allowed("passed")
 UNCHANGED = allowed("unchanged")
-Result = tuple[AdmissionResponse, tuple[Violation, ...]]
+Result = tuple[AdmissionResponse, tuple[FieldError, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def mutate(request: AdmissionRequest, config: AdmissionConfig, now: Instant) -> 
     """Default the object. Always allowed: the next stages refuse what cannot be read."""
     if request.api_version != API_VERSION or request.object is None or not _is_for_us(request):
         return _not_applicable(request), ()
-    defaulted = default(
+    defaulted = apply_defaults(
         request.old, request.object, user=request.user, worker=config.worker, now=now
     )
     patch = tuple(diff(request.object, defaulted.object))

@@ -19,7 +19,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from summaryrule.violation import Violation
+from summaryrule.api.field_errors import FieldError
 
 PREFIX: Final = "summaryrule_webhook"
 OPERATIONS: Final = frozenset({"CREATE", "UPDATE", "DELETE", "CONNECT"})
@@ -56,7 +56,7 @@ class Metrics:
         self._requests(path, operation if operation in OPERATIONS else "other", decision).inc()
         self._durations(path).observe(seconds)
 
-    def count_violation(self, violation: Violation) -> None:
+    def count_violation(self, violation: FieldError) -> None:
         """Count a violation by its field without map keys, so that the series stay few."""
         key = (violation.field.partition("[")[0], violation.reason)
         child = self._violations.get(key)

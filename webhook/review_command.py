@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from summaryrule.instant import Instant
-from summaryrule.validation import schema
-from summaryrule.violation import Violation
+from summaryrule.admission.validation import schema
+from summaryrule.api.field_errors import FieldError
+from summaryrule.api.instant import Instant
 from webhook import clock, expression, manifest
 from webhook.admission_review import API_VERSION, AdmissionRequest
 from webhook.handlers import GROUP, KIND, AdmissionConfig, mutate, validate
@@ -28,7 +28,7 @@ class ReviewResult:
 
     name: str
     allowed: bool
-    violations: tuple[Violation, ...]
+    violations: tuple[FieldError, ...]
     warnings: tuple[str, ...]
     object: Rule
 

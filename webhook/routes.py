@@ -13,8 +13,8 @@ from typing import Final
 
 import msgspec
 
-from summaryrule.instant import Instant
-from summaryrule.violation import Violation
+from summaryrule.api.field_errors import FieldError
+from summaryrule.api.instant import Instant
 from webhook import clock
 from webhook.admission_review import AdmissionRequest, decode, encode, name_of
 from webhook.errors import RefusedRequestError
@@ -78,7 +78,7 @@ class AdmissionRoute:
             self._log_denial(request, violations)
         return text
 
-    def _log_denial(self, request: AdmissionRequest, violations: Iterable[Violation]) -> None:
+    def _log_denial(self, request: AdmissionRequest, violations: Iterable[FieldError]) -> None:
         """Count and log who was denied and why, without any text of the object."""
         for violation in violations:
             self.metrics.count_violation(violation)

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from summaryrule.instant import Instant
-from summaryrule.settings import Settings
+from summaryrule.api.instant import Instant
+from summaryrule.planner.types import PlannerSettings
+from worker.cli import labels, parser
 from worker.clock import SystemClock
 from worker.errors import WorkerError
-from worker.options import labels, parser
-from worker.ports import Rule
+from worker.ports import RawRule
 
 _FAILED, _USAGE = 1, 2
 
@@ -38,8 +38,8 @@ def _run(options: argparse.Namespace) -> int:
     # Imported here: `worker plan` needs none of the clients, which cost a second to load.
     import uvloop  # noqa: PLC0415
 
+    from worker.app import run  # noqa: PLC0415
     from worker.logs import configure  # noqa: PLC0415
-    from worker.serve import run  # noqa: PLC0415
 
     configure(options.log_format, options.log_level)
     uvloop.run(run(options, os.environ))
@@ -47,12 +47,12 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from worker.kusto.endpoints import parse_endpoints  # noqa: PLC0415 - as above
+    from worker.kusto.config import parse_endpoints  # noqa: PLC0415 - as above
     from worker.preview import preview  # noqa: PLC0415 - as above
 
     now = options.now or Instant(SystemClock().now())
     endpoints = parse_endpoints(options.kusto_endpoint, allow_plain_http=True)
-    settings = Settings(
+    settings = PlannerSettings(
         endpoints=endpoints,
         labels=labels(options.cluster_label, "--cluster-label"),
         adopt_unowned=options.adopt_unowned,
@@ -68,7 +68,7 @@ def _rules(options: argparse.Namespace) -> list[Mapping[str, Any]]:
     from worker.preview import in_file, is_file  # noqa: PLC0415 - as above
 
     names = [word for word in options.rules if not is_file(word)]
-    found: dict[str, Rule] = {}
+    found: dict[str, RawRule] = {}
     if names:
         from worker.lookup import in_cluster  # noqa: PLC0415 - as above
 

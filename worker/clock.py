@@ -2,7 +2,7 @@
 
 import time
 
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 
 # NB: Linux's CLOCK_MONOTONIC stands still while the machine is suspended, so a leader that wakes
 # up would believe in a Lease that others took long ago. CLOCK_BOOTTIME goes on.

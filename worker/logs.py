@@ -14,8 +14,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal, TextIO
 
-from summaryrule.instant import Instant
-from worker.kusto.sentences import redacted
+from summaryrule.api.instant import Instant
+from worker.kusto.errors import redact
 
 Format = Literal["json", "logfmt"]
 _FIELDS: contextvars.ContextVar[Mapping[str, str] | None] = contextvars.ContextVar(
@@ -59,12 +59,12 @@ class Lines(logging.Formatter):
         fields: dict[str, Any] = {
             "time": str(Instant.from_unix_ns(int(record.created * 1e6) * 1000)),
             "level": record.levelname.lower(),
-            "message": redacted(record.getMessage()),
+            "message": redact(record.getMessage()),
             "logger": record.name,
             **(_FIELDS.get() or {}),
         }
         if record.exc_info:
-            fields["error"] = redacted(self.formatException(record.exc_info))
+            fields["error"] = redact(self.formatException(record.exc_info))
         return self._write(fields)
 
 

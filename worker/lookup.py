@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Mapping
 
 from worker.errors import NotFound, Refused
-from worker.kube.api import Api
-from worker.kube.connection import connect, default_namespace
-from worker.kube.rules import KubeRules
-from worker.ports import Rule
+from worker.kube.client import KubeClient
+from worker.kube.config import connect, default_namespace
+from worker.kube.summaryrules import SummaryRuleClient
+from worker.ports import RawRule
 from worker.preview import UnreadableError
 
 
 async def in_cluster(
     names: Iterable[str], namespace: str | None, environ: Mapping[str, str]
-) -> dict[str, Rule]:
+) -> dict[str, RawRule]:
     """The rules by name; ``namespace`` None is the pod's or the kubeconfig's own.
 
     Raises:
@@ -21,14 +21,14 @@ async def in_cluster(
     """
     client = await connect(environ, user_agent="summaryrule-operator-plan")
     try:
-        rules = KubeRules(Api(client))
+        rules = SummaryRuleClient(KubeClient(client))
         where = namespace or default_namespace(environ)
         return {name: await _get(rules, where, name) for name in names}
     finally:
         await client.close()  # type: ignore[no-untyped-call]
 
 
-async def _get(rules: KubeRules, namespace: str, name: str) -> Rule:
+async def _get(rules: SummaryRuleClient, namespace: str, name: str) -> RawRule:
     try:
         return await rules.get(namespace, name)
     except NotFound as error:

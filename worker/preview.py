@@ -1,4 +1,4 @@
-"""``worker plan``: prints the very Plan that a run would execute, of files or of a cluster."""
+"""``worker decide``: prints the very Plan that a run would execute, of files or of a cluster."""
 
 import json
 import sys
@@ -9,13 +9,13 @@ from typing import Any
 
 import yaml
 
-from summaryrule.defaulting import default
-from summaryrule.explain import explain
-from summaryrule.instant import Instant
-from summaryrule.observed import Observed
-from summaryrule.plan import MalformedError, plan, read
-from summaryrule.settings import Settings
-from summaryrule.v1 import KIND
+from summaryrule.admission.defaulting import apply_defaults
+from summaryrule.api.constants import KIND
+from summaryrule.api.instant import Instant
+from summaryrule.api.schema_validation import MalformedError, parse_rule
+from summaryrule.planner.explain import explain
+from summaryrule.planner.plan import decide
+from summaryrule.planner.types import Observations, PlannerSettings
 from worker.expression import evaluate
 
 
@@ -24,7 +24,7 @@ class UnreadableError(ValueError):
 
 
 def preview(
-    rules: Iterable[Mapping[str, Any]], *, now: Instant, settings: Settings, output: str
+    rules: Iterable[Mapping[str, Any]], *, now: Instant, settings: PlannerSettings, output: str
 ) -> Iterator[str]:
     """The lines to print; where ``settings`` name no endpoint, any database counts as served."""
     planned = [_planned(rule, now, settings) for rule in rules]
@@ -35,16 +35,16 @@ def preview(
         yield from _text(each)
 
 
-def _planned(rule: Mapping[str, Any], now: Instant, given: Settings) -> dict[str, Any]:
+def _planned(rule: Mapping[str, Any], now: Instant, given: PlannerSettings) -> dict[str, Any]:
     name = str((rule.get("metadata") or {}).get("name", ""))
     # A file has not been through admission: a missing end is filled as the webhook would.
     stored = (
-        default(rule, rule, user="worker plan", worker="", now=now).object
+        apply_defaults(rule, rule, user="worker decide", worker="", now=now).object
         if _lacks_end(rule)
         else rule
     )
     try:
-        read_rule = read(stored)
+        read_rule = parse_rule(stored)
     except MalformedError as error:
         held = [{"reason": "Malformed", "message": str(error)}]
         counts = {"interval": 0, "backfill": 0}
@@ -52,7 +52,9 @@ def _planned(rule: Mapping[str, Any], now: Instant, given: Settings) -> dict[str
         return {"name": name, **told}
     endpoints = given.endpoints or {read_rule.spec.database: ""}
     settings = replace(given, endpoints=endpoints)
-    return explain(read_rule, plan(read_rule, Observed(), now, settings, evaluate), now, settings)
+    return explain(
+        read_rule, decide(read_rule, Observations(), now, settings, evaluate), now, settings
+    )
 
 
 def _lacks_end(rule: Mapping[str, Any]) -> bool:

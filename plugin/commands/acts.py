@@ -14,10 +14,11 @@ from plugin.console import Console
 from plugin.errors import RefusedError
 from plugin.kubectl import Kubectl, Rule
 from plugin.words import plural
-from summaryrule.glance import instant, listed, part, phase
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
+from summaryrule.api.summary import backfill_phase
+from summaryrule.api.unstructured import as_instant, nested_dict, nested_list
 
-# As in `summaryrule.v1`, which costs a second of a cold start to import.
+# As in `summaryrule.api.v1`, which costs a second of a cold start to import.
 RETRY = "adx-mon.azure.com/backfill-retry"
 SKIP = "adx-mon.azure.com/backfill-skip"
 
@@ -55,7 +56,7 @@ def retry(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:
     """Run failed windows again: all of them, or those named by their starts."""
     rule = cluster.rule(asked.name)
     known = failed(rule)
-    if not known and phase(rule) != "Failed":
+    if not known and backfill_phase(rule) != "Failed":
         raise RefusedError(f"{asked.name} has no failed windows")
     unknown = [start for start in asked.window or () if start not in known]
     if unknown:
@@ -81,23 +82,27 @@ def skip(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:
 
 def failed(rule: Rule) -> list[Instant]:
     """Starts of windows that failed for good, the schedule's and the backfill's, oldest first."""
-    status = part(rule, "status")
+    status = nested_dict(rule, "status")
     windows = (
-        each for kind in ("schedule", "backfill") for each in listed(part(status, kind), "failed")
+        each
+        for kind in ("schedule", "backfill")
+        for each in nested_list(nested_dict(status, kind), "failed")
     )
-    starts = (instant(each.get("start")) for each in windows)
+    starts = (as_instant(each.get("start")) for each in windows)
     return sorted({start for start in starts if start is not None})
 
 
 def _ahead(rule: Rule, start: Instant) -> bool:
-    running = part(part(rule, "status"), "backfill")
-    mark, end = instant(running.get("doneUntil")), instant(running.get("requestedEnd"))
+    running = nested_dict(nested_dict(rule, "status"), "backfill")
+    mark, end = as_instant(running.get("doneUntil")), as_instant(running.get("requestedEnd"))
     return mark is not None and end is not None and mark <= start < end
 
 
 def _require_backfill(rule: Rule, otherwise: str) -> None:
-    if not part(part(rule, "spec"), "backfill"):
-        raise RefusedError(f"{part(rule, 'metadata').get('name')} has no backfill; {otherwise}")
+    if not nested_dict(nested_dict(rule, "spec"), "backfill"):
+        raise RefusedError(
+            f"{nested_dict(rule, 'metadata').get('name')} has no backfill; {otherwise}"
+        )
 
 
 def _annotated(name: str, value: str) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from plugin.console import Console
 from plugin.errors import RefusedError
 from plugin.kubectl import Kubectl, Rule
 from plugin.words import plural
-from summaryrule.glance import duration, instant, part
-from summaryrule.instant import Instant
-from summaryrule.windows import floor, next_window
+from summaryrule.api.instant import Instant
+from summaryrule.api.unstructured import as_duration, as_instant, nested_dict
+from summaryrule.api.windows import floor, next_window
 
 RUNNING = """\
 {name} has a backfill of [{start}, {end}) under way ({progress} windows). To extend or shorten it,
@@ -47,7 +47,7 @@ def backfill(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> i
 
 def last(rule: Rule, now: Instant, ticks: int) -> Instant:
     """The start of the window in which `now` less so many ticks lies."""
-    interval, start = duration(part(rule, "spec").get("interval")), now.plus(-ticks)
+    interval, start = as_duration(nested_dict(rule, "spec").get("interval")), now.plus(-ticks)
     return floor(start, interval) if interval and interval.ticks > 0 else start
 
 
@@ -56,9 +56,12 @@ def before_schedule(rule: Rule, start: Instant) -> Instant | None:
 
     That is so where the schedule is suspended, or began before `start`.
     """
-    spec = part(rule, "spec")
-    made = instant(part(rule, "metadata").get("creationTimestamp"))
-    interval, delay = duration(spec.get("interval")), duration(spec.get("ingestionDelay") or "0s")
+    spec = nested_dict(rule, "spec")
+    made = as_instant(nested_dict(rule, "metadata").get("creationTimestamp"))
+    interval, delay = (
+        as_duration(spec.get("interval")),
+        as_duration(spec.get("ingestionDelay") or "0s"),
+    )
     if spec.get("suspend") is True or made is None or delay is None:
         return None
     if interval is None or interval.ticks <= 0:
@@ -82,19 +85,24 @@ def request(asked: argparse.Namespace, start: Instant, *, extends: bool) -> dict
 
 def goes_on(rule: Rule, start: Instant, request_id: str | None) -> bool | None:
     """Whether this speaks of the backfill that is under way; None when none is."""
-    from summaryrule.request import ask, continues, is_active, read_past  # noqa: PLC0415 - pydantic
+    from summaryrule.api.backfill_request import (  # noqa: PLC0415 - pydantic
+        is_active,
+        is_same_request,
+        read_stored_requests,
+        request_identity,
+    )
 
-    running = read_past(rule).running
-    interval = duration(part(rule, "spec").get("interval"))
-    if interval is None or not is_active(running) or "backfill" not in part(rule, "spec"):
+    running = read_stored_requests(rule).running
+    interval = as_duration(nested_dict(rule, "spec").get("interval"))
+    if interval is None or not is_active(running) or "backfill" not in nested_dict(rule, "spec"):
         return None
-    return continues(running, ask(start, interval, request_id))
+    return is_same_request(running, request_identity(start, interval, request_id))
 
 
 def _under_way(rule: Rule) -> str:
-    status = part(part(rule, "status"), "backfill")
+    status = nested_dict(nested_dict(rule, "status"), "backfill")
     return RUNNING.format(
-        name=part(rule, "metadata").get("name"),
+        name=nested_dict(rule, "metadata").get("name"),
         start=status.get("requestedStart"),
         end=status.get("requestedEnd"),
         progress=status.get("progress") or "0",
@@ -112,8 +120,8 @@ def told(stored: Rule, asked: argparse.Namespace) -> list[str]:
 
 
 def _said(stored: Rule) -> str:
-    spec = part(stored, "spec")
-    wanted: Mapping[str, Any] = part(spec, "backfill")
+    spec = nested_dict(stored, "spec")
+    wanted: Mapping[str, Any] = nested_dict(spec, "backfill")
     if not wanted:
         return "unchanged: this range has run (--request-id with a new name runs it again)"
     windows = _windows(wanted, spec.get("interval"))
@@ -122,8 +130,8 @@ def _said(stored: Rule) -> str:
 
 
 def _windows(wanted: Mapping[str, Any], interval: object) -> str:
-    start, end = instant(wanted.get("start")), instant(wanted.get("end"))
-    size = duration(interval)
+    start, end = as_instant(wanted.get("start")), as_instant(wanted.get("end"))
+    size = as_duration(interval)
     if start is None or end is None or size is None or size.ticks <= 0:
         return "its windows"
     return plural(-((start.ticks - end.ticks) // size.ticks), "window") + f" of {size}"

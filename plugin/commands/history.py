@@ -7,14 +7,14 @@ from plugin.console import Console
 from plugin.kubectl import Kubectl
 from plugin.table import table
 from plugin.words import NONE
-from summaryrule.glance import Json, listed, part
+from summaryrule.api.unstructured import Json, nested_dict, nested_list
 
 HEAD = ("FINISHED", "PHASE", "START", "END", "WINDOWS", "REQUEST", "REQUESTED BY")
 
 
 def history(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:
     """Print it."""
-    records = listed(part(cluster.rule(asked.name), "status"), "backfillHistory")
+    records = nested_list(nested_dict(cluster.rule(asked.name), "status"), "backfillHistory")
     if asked.output in {"json", "yaml"}:
         console.say(output.dumped(records, asked.output))
     elif records:

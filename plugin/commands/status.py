@@ -8,9 +8,9 @@ from plugin.console import Console
 from plugin.errors import UsageError
 from plugin.kubectl import Kubectl
 from plugin.table import table
-from plugin.words import NONE, bar, between, length
-from summaryrule.glance import Glance, Past, as_json, glance
-from summaryrule.instant import Instant
+from plugin.words import NONE, bar, between, format_duration
+from summaryrule.api.instant import Instant
+from summaryrule.api.summary import BackfillSummary, RuleSummary, as_json, summarize
 
 HEAD = ("NAME", "LAST WINDOW", "LAG", "BACKFILL", "PROGRESS", "ETA", "PROBLEM")
 WIDE = ("TABLE", "INTERVAL", "IN FLIGHT", "FAILED", "REQUESTED BY")
@@ -27,7 +27,7 @@ def status(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int
         console.say(output.name(rule) for rule in found)
         return 0
     now = console.now()
-    seen = [glance(rule, now) for rule in found]
+    seen = [summarize(rule, now) for rule in found]
     if asked.output in {"json", "yaml"}:
         shown = [as_json(each) for each in seen]
         console.say(output.dumped(shown[0] if asked.name else shown, asked.output))
@@ -41,7 +41,7 @@ def status(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int
 
 
 def lines(
-    seen: Sequence[Glance], now: Instant, *, wide: bool, everywhere: bool, plain: bool
+    seen: Sequence[RuleSummary], now: Instant, *, wide: bool, everywhere: bool, plain: bool
 ) -> Iterator[str]:
     """The table."""
     head = (*(["NAMESPACE"] if everywhere else []), *HEAD, *(WIDE if wide else []))
@@ -56,12 +56,12 @@ def lines(
     return table(head, rows)
 
 
-def _row(each: Glance, now: Instant, *, plain: bool) -> tuple[str, ...]:
-    past = each.past
+def _row(each: RuleSummary, now: Instant, *, plain: bool) -> tuple[str, ...]:
+    past = each.backfill
     return (
         each.name,
         NONE if each.last is None else str(each.last),
-        NONE if each.lag is None else length(each.lag),
+        NONE if each.lag is None else format_duration(each.lag),
         NONE if past is None else past.phase,
         NONE if past is None else progress(past, plain=plain),
         eta(past, now),
@@ -69,28 +69,28 @@ def _row(each: Glance, now: Instant, *, plain: bool) -> tuple[str, ...]:
     )
 
 
-def _wide(each: Glance) -> tuple[str, ...]:
-    flying = each.in_flight + (each.past.in_flight if each.past else 0)
-    failed = each.failed + (each.past.failed if each.past else 0)
-    by = each.past.by if each.past else ""
+def _wide(each: RuleSummary) -> tuple[str, ...]:
+    flying = each.in_flight + (each.backfill.in_flight if each.backfill else 0)
+    failed = each.failed + (each.backfill.failed if each.backfill else 0)
+    by = each.backfill.by if each.backfill else ""
     return (f"{each.database}.{each.table}", each.interval, str(flying), str(failed), by or NONE)
 
 
-def progress(past: Past, *, plain: bool) -> str:
+def progress(past: BackfillSummary, *, plain: bool) -> str:
     """The bar, the percentage and the windows."""
     return f"{bar(past.percent, plain=plain)} {past.percent:3}% {past.done}/{past.total}"
 
 
-def eta(past: Past | None, now: Instant) -> str:
+def eta(past: BackfillSummary | None, now: Instant) -> str:
     """How long a running backfill should still take."""
     if past is None or past.phase != "Running" or past.eta is None:
         return NONE
     return between(now, past.eta) if past.eta > now else "soon"
 
 
-def problems(each: Glance) -> Iterator[str]:
+def problems(each: RuleSummary) -> Iterator[str]:
     """What does not go on, in words; a rule that is suspended on purpose is told too."""
     if each.suspended:
         yield "interval runs are suspended"
-    for trouble in each.troubles:
+    for trouble in each.problems:
         yield trouble.message or trouble.reason

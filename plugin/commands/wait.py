@@ -9,8 +9,9 @@ from plugin.commands.status import eta, progress
 from plugin.console import Console
 from plugin.errors import RefusedError
 from plugin.kubectl import Kubectl, Rule
-from summaryrule.glance import count, glance, part
-from summaryrule.instant import TICKS_PER_SECOND
+from summaryrule.api.instant import TICKS_PER_SECOND
+from summaryrule.api.summary import summarize
+from summaryrule.api.unstructured import as_int, nested_dict
 
 EVERY = 1.0
 """Seconds between two looks."""
@@ -52,11 +53,11 @@ def outcome(rule: Rule) -> str | None:
     Raises:
         RefusedError: the rule has no backfill and never had one.
     """
-    wanted = part(part(rule, "spec"), "backfill")
-    status = part(part(rule, "status"), "backfill")
+    wanted = nested_dict(nested_dict(rule, "spec"), "backfill")
+    status = nested_dict(nested_dict(rule, "status"), "backfill")
     phase = status.get("phase")
     if not wanted and not status:
-        name = part(rule, "metadata").get("name")
+        name = nested_dict(rule, "metadata").get("name")
         raise RefusedError(
             f"{name} has no backfill to wait for: kubectl summaryrule backfill {name}"
         )
@@ -67,25 +68,27 @@ def outcome(rule: Rule) -> str | None:
 
 def _is_seen(rule: Rule) -> bool:
     """Whether status speaks of the spec as it is now."""
-    generation = count(part(rule, "metadata").get("generation"))
-    return count(part(rule, "status").get("observedGeneration")) >= generation
+    generation = as_int(nested_dict(rule, "metadata").get("generation"))
+    return as_int(nested_dict(rule, "status").get("observedGeneration")) >= generation
 
 
 def _tell(rule: Rule, ended: str, console: Console) -> int:
-    console.say([f"{part(rule, 'metadata').get('name')}: backfill {ended}, {_windows(rule)}"])
+    console.say(
+        [f"{nested_dict(rule, 'metadata').get('name')}: backfill {ended}, {_windows(rule)}"]
+    )
     if ended == "Failed":
-        error = part(part(rule, "status"), "backfill").get("lastError")
+        error = nested_dict(nested_dict(rule, "status"), "backfill").get("lastError")
         raise RefusedError(f"{error}; see kubectl summaryrule explain")
     return 0 if ended in GOOD else 1
 
 
 def _windows(rule: Rule) -> str:
-    return f"{part(part(rule, 'status'), 'backfill').get('progress') or '0'} windows"
+    return f"{nested_dict(nested_dict(rule, 'status'), 'backfill').get('progress') or '0'} windows"
 
 
 def _line(rule: Rule, console: Console) -> str:
     now = console.now()
-    past = glance(rule, now).past
+    past = summarize(rule, now).backfill
     if past is None:
         return "the worker has not begun"
     return f"{past.phase}  {progress(past, plain=console.plain)}  ETA {eta(past, now)}"

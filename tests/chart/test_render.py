@@ -110,8 +110,7 @@ def test_values_of_an_older_chart_that_lack_what_is_new_render_as_the_defaults_d
     helm: Helm, chart: list[Object]
 ) -> None:
     """As `helm upgrade --reuse-values` hands them over."""
-    older = {"networkPolicy": {"apiServerPorts": None}, "worker": {"shards": None}}
-    assert helm.render(**older) == chart
+    assert helm.render(networkPolicy={"apiServerPorts": None}) == chart
 
 
 def test_the_pods_of_hooks_have_a_policy_too(chart: list[Object]) -> None:
@@ -158,15 +157,12 @@ def test_the_crd_is_kept_unless_the_user_says_otherwise(helm: Helm, chart: list[
     assert kind not in {item["kind"] for item in helm.render(crds={"enabled": False})}
 
 
-@pytest.mark.parametrize("shards", [1, 3])
-def test_the_clean_up_deletes_every_lease_that_the_worker_may_hold(helm: Helm, shards: int) -> None:
-    objects = helm.render(worker={"shards": shards})
-    held = leases_of(only(objects, "Role", f"{RELEASE}-worker"))
-    assert len(held) == (1 if shards == 1 else shards + 1)
-    assert leases_of(only(objects, "Role", f"{RELEASE}-cleanup")) == held
-    (container,) = pod_specs(objects)[f"{RELEASE}-cleanup"]["containers"]
+def test_the_clean_up_deletes_the_lease_that_the_worker_may_hold(chart: list[Object]) -> None:
+    (held,) = leases_of(only(chart, "Role", f"{RELEASE}-worker"))
+    assert leases_of(only(chart, "Role", f"{RELEASE}-cleanup")) == [held]
+    (container,) = pod_specs(chart)[f"{RELEASE}-cleanup"]["containers"]
     assert [each for each in container["args"] if each.startswith("--lease=")] == [
-        f"--lease={name}" for name in held
+        f"--lease={held}"
     ]
 
 

@@ -88,5 +88,7 @@ def test_nothing_of_the_laptop_is_let_into_the_build(tmp_path: Path) -> None:
         "README.md",
         "LICENSE",
         "hack",
+        "crdgen",
         *PACKAGES,
     }
+    assert [path.name for path in (context / "crdgen").iterdir()] == ["pyproject.toml"]

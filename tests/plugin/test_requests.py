@@ -19,8 +19,8 @@ from plugin.errors import PluginError
 from plugin.kubectl import Kubectl
 from plugin.options import kubectl_flags, parser
 from plugin.words import read_length
-from summaryrule.glance import glance
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
+from summaryrule.api.summary import summarize
 from tests.plugin.rules import NOW, condition, rule, running
 
 START = Instant.parse("2026-11-01T00:00:00Z")
@@ -168,7 +168,7 @@ def test_the_plan_is_the_workers_and_its_verdict_on_criteria_holds_it_back() -> 
 def test_each_reason_comes_with_what_to_do() -> None:
     stuck = rule(backfill=running(phase="Failed", failed=[FAILED], lastError="BadInput: no table"))
     stuck["spec"] |= {"backfill": {"start": "2026-11-03T04:00:00Z", "end": "2026-11-24T00:00:00Z"}}
-    said = "\n".join(explained(glance(stuck, NOW), list(held(stuck, NOW)), plain=True))
+    said = "\n".join(explained(summarize(stuck, NOW), list(held(stuck, NOW)), plain=True))
     assert "Held: BackfillFailed: BadInput: no table; retry or skip by annotation" in said
     assert "kubectl summaryrule retry cpu --all" in said
     well = rule(schedule={"cursor": "2026-11-24T10:00:00Z", "lastDone": "2026-11-24T10:00:00Z"})
@@ -211,4 +211,4 @@ def test_the_quick_commands_load_no_model() -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
-    assert not {"pydantic", "yaml", "asyncio", "summaryrule.v1"} & set(loaded)
+    assert not {"pydantic", "yaml", "asyncio", "summaryrule.api.v1"} & set(loaded)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from plugin.words import bar, length, read_length, read_time
-from summaryrule.instant import TICKS_PER_SECOND, Instant
+from plugin.words import bar, format_duration, read_length, read_time
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from summaryrule.instant import TICKS_PER_SECOND, Instant
     ],
 )
 def test_a_length_of_time_is_told_in_its_two_largest_units(seconds: int, shown: str) -> None:
-    assert length(seconds) == shown
+    assert format_duration(seconds) == shown
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ from typing import Any, Final
 
 import yaml
 
-from summaryrule.instant import Instant
-from summaryrule.validation import review
+from summaryrule.admission.validation import review
+from summaryrule.api.instant import Instant
+from tests.docs.clock import TOLD, moved
 from tests.webhook.reviews import NOW, WORKER, Json, rule
 from webhook.expression import problem
 from webhook.handlers import AdmissionConfig
@@ -27,7 +28,6 @@ _BLOCK: Final = re.compile(
     r"^(?P<mark><!-- [^\n]+ -->)?\n```(?P<language>\w+)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
-_NOW: Final = Instant.parse(NOW)
 _CONFIG: Final = AdmissionConfig(WORKER, problem)
 
 
@@ -38,6 +38,7 @@ class Example:
     part: Json
     is_refused: bool
     shown: str
+    now: Instant
 
     @property
     def rule(self) -> Json:
@@ -49,30 +50,32 @@ class Example:
     @property
     def said(self) -> str:
         """What the code says: the refusal, else the warnings, a line each."""
-        verdict = review_manifest(None, self.rule, user="alice", config=_CONFIG, now=_NOW)
+        verdict = review_manifest(None, self.rule, user="alice", config=_CONFIG, now=self.now)
         if verdict.allowed and self.shown.startswith("The "):
-            return _unmutated(self.rule)
+            return _unmutated(self.rule, self.now)
         text = str(verdict)
         return _text(text if self.is_refused else text.rpartition("\n")[0])
 
 
-def examples(page: str) -> list[Example]:
-    """Every YAML block that a text block follows."""
-    blocks = list(_BLOCK.finditer(page))
+def examples(page: str, at: Instant = TOLD) -> list[Example]:
+    """Every YAML block that a text block follows, as if the page were read on the day of `at`."""
+    move = moved(at)
+    now = Instant.parse(move(NOW))
+    blocks = list(_BLOCK.finditer(move(page)))
     pairs = [
         (one, other)
         for one, other in pairwise(blocks)
         if (one["language"], other["language"]) == ("yaml", "text")
     ]
     return [
-        Example(yaml.safe_load(one["text"]), one["mark"] == REFUSED, _text(other["text"]))
+        Example(yaml.safe_load(one["text"]), one["mark"] == REFUSED, _text(other["text"]), now)
         for one, other in pairs
     ]
 
 
-def _unmutated(new: Json) -> str:
+def _unmutated(new: Json, now: Instant) -> str:
     """What `/validate` says where `/mutate` was not reached."""
-    found = review(None, new, user="alice", worker=WORKER, now=_NOW, parse_cel=problem)
+    found = review(None, new, user="alice", worker=WORKER, now=now, parse_cel=problem)
     return _text(
         str(
             ReviewResult(

@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.x509 import DNSName
 from cryptography.x509.verification import PolicyBuilder, Store
 
+from tests.docs.clock import READ
 from webhook.certificates.ca_secret import CAState, Lifetimes, advance, next_step
 from webhook.certificates.pki import (
     KeyPair,
@@ -110,6 +111,15 @@ def test_a_leaf_never_outlives_its_ca() -> None:
     leaf = new_leaf(authority, NAMES, START, 10 * HOUR)
     assert validity(leaf.chain)[1] == validity(authority.chain)[1]
     assert validity(leaf.chain)[0] < START < renewal(leaf.chain) < validity(leaf.chain)[1]
+
+
+@pytest.mark.parametrize("at", READ)
+def test_a_leaf_of_any_day_is_trusted_from_its_making_to_its_end(at: str) -> None:
+    now = datetime.fromisoformat(READ[at].to_seconds())
+    authority = new_ca(now, timedelta(days=365))
+    leaf = new_leaf(authority, NAMES, now, timedelta(days=7))
+    for when in (now, validity(leaf.chain)[1] - timedelta(seconds=1)):
+        assert is_trusted(leaf, authority.chain, when)
 
 
 @pytest.mark.parametrize("lifetime", [timedelta(seconds=30), HOUR, timedelta(days=7)])

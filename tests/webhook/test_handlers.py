@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 from tests.webhook.documents import JSON, rules
 from tests.webhook.reviews import BODY, NOW, WORKER, Json, as_go_writes, review, rule
 from webhook.admission_review import AdmissionRequest, AdmissionResponse, decode

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from summaryrule import rules
-from summaryrule.case import Case
-from summaryrule.caution import CAUTIONS
-from summaryrule.defaulting import default
-from summaryrule.instant import Instant
-from summaryrule.rules import Rule
-from summaryrule.validation import CHECKS
+from summaryrule.admission.context import AdmissionContext
+from summaryrule.admission.defaulting import apply_defaults
+from summaryrule.admission.validation import CHECKS
+from summaryrule.admission.warnings import CAUTIONS
+from summaryrule.api import validation_rules
+from summaryrule.api.instant import Instant
+from summaryrule.api.validation_rules import ValidationRule
+from tests.docs.clock import READ
 from tests.webhook.page import PAGE, Example, examples
 from tests.webhook.reviews import NOW, WORKER, as_go_writes, review, rule
 from webhook.admission_review import decode
@@ -25,23 +26,27 @@ EXAMPLES = examples(TEXT)
 # These need a stored rule; tests/domain/admission has them.
 OF_STORED_RULES = {"has_run_before"}
 SENTENCES = {
-    "IS_INTERVAL": "must be a Go duration of at least 1m",
-    "IS_DELAY": "must be a Go duration of 0s or more",
-    "IS_TIME": "must be an RFC 3339 time",
-    "IS_BARE": "must be the bare name",
-    "IS_NAME": "must be 1 to 1024 ASCII letters",
-    "IS_ORDERED": "must be before end",
-    "IS_OURS": "are upstream's fields",
+    "VALID_INTERVAL": "must be a Go duration of at least 1m",
+    "VALID_DELAY": "must be a Go duration of 0s or more",
+    "VALID_TIME": "must be an RFC 3339 time",
+    "NO_BRACKETS": "must be the bare name",
+    "VALID_NAME": "must be 1 to 1024 ASCII letters",
+    "START_BEFORE_END": "must be before end",
+    "NO_UPSTREAM_FIELDS": "are upstream's fields",
 }
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda each: each.shown[:60])
-def test_the_page_shows_what_is_said(example: Example) -> None:
+@pytest.mark.parametrize("at", READ)
+@pytest.mark.parametrize("number", range(len(EXAMPLES)), ids=lambda n: EXAMPLES[n].shown[:60])
+def test_the_page_shows_what_is_said(number: int, at: str) -> None:
+    example = examples(TEXT, READ[at])[number]
     assert example.said == example.shown
 
 
 @pytest.mark.parametrize("functions", [CHECKS, CAUTIONS], ids=["checks", "cautions"])
-def test_every_check_and_caution_has_an_example(functions: Sequence[Callable[[Case], Any]]) -> None:
+def test_every_check_and_caution_has_an_example(
+    functions: Sequence[Callable[[AdmissionContext], Any]],
+) -> None:
     cases = [_case(example) for example in EXAMPLES]
     shown = {each.__name__ for each in functions for case in cases if _finds(each, case)}
     assert shown == {each.__name__ for each in functions} - OF_STORED_RULES
@@ -49,20 +54,22 @@ def test_every_check_and_caution_has_an_example(functions: Sequence[Callable[[Ca
 
 def test_every_rule_of_the_schema_has_an_example() -> None:
     shown = "\n".join(example.shown for example in EXAMPLES)
-    names = {name for name, value in vars(rules).items() if isinstance(value, Rule)}
+    names = {
+        name for name, value in vars(validation_rules).items() if isinstance(value, ValidationRule)
+    }
     assert names == SENTENCES.keys()
     assert [name for name, words in SENTENCES.items() if words not in shown] == []
 
 
-def _case(example: Example) -> Case:
+def _case(example: Example) -> AdmissionContext:
     """As `/validate` gets it: as defaulted, but where the page says that nobody did that."""
     made, now = example.rule, Instant.parse(NOW)
     if not example.shown.startswith("The ") or example.is_refused:
-        made = default(None, made, user="alice", worker=WORKER, now=now).object
-    return Case({}, made, "alice", now, problem)
+        made = apply_defaults(None, made, user="alice", worker=WORKER, now=now).object
+    return AdmissionContext({}, made, "alice", now, problem)
 
 
-def _finds(function: Callable[[Case], Any], case: Case) -> bool:
+def _finds(function: Callable[[AdmissionContext], Any], case: AdmissionContext) -> bool:
     found = function(case)
     return bool(list(found) if isinstance(found, Iterator) else found)
 
@@ -92,7 +99,7 @@ def test_every_audit_annotation_and_decision_is_listed() -> None:
         for request in asked
         for decide in (mutate, validate)
     ]
-    section = TEXT.partition("\n## Where it is said\n")[2].partition("\n## ")[0]
+    section = TEXT.partition("\n## Where refusals are reported\n")[2].partition("\n## ")[0]
     names = {name for answer in answers for name in answer.audit}
     assert names == {"decision", "requested-range", "windows"}
     decisions = {answer.decision for answer in answers} | {"passed"}

@@ -12,7 +12,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 from tests.webhook.reviews import NOW, WORKER, as_go_writes, review, rule
 from webhook.admission_review import AdmissionRequest
 from webhook.expression import problem

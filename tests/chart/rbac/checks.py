@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.chart.helm import RELEASE, Object
 from tests.chart.rbac.bench import Bench
-from tests.e2e.lab import backfill, hours_ago
+from tests.e2e.fixtures import backfill, hours_ago
 from webhook.certificates.pki import new_ca
 
 LEASE = f"{RELEASE}-worker"

@@ -5,12 +5,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from summaryrule.case import Case
-from summaryrule.duration import Duration
-from summaryrule.instant import Instant
-from summaryrule.plain import is_plain
-from summaryrule.schema import schema
-from summaryrule.windows import count, tile
+from summaryrule.admission.context import AdmissionContext
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import Instant
+from summaryrule.api.schema_fast_path import is_plain
+from summaryrule.api.schema_validation import validate_schema
+from summaryrule.api.windows import count_windows, windows_between
 from tests.domain.laws.strategies import (
     durations_and_near_misses,
     instants,
@@ -51,11 +51,11 @@ NOW = Instant.parse("2026-11-24T06:00:00Z")
 
 
 def plain(spec: object) -> bool:
-    return is_plain(Case({}, {"spec": spec}, "alice", NOW, lambda _: None))
+    return is_plain(AdmissionContext({}, {"spec": spec}, "alice", NOW, lambda _: None))
 
 
 def has_nothing_against(spec: object) -> bool:
-    return schema({"spec": spec}) == ()
+    return validate_schema({"spec": spec}) == ()
 
 
 def test_a_spec_as_people_write_it_is_plain() -> None:
@@ -82,4 +82,4 @@ def test_the_schema_has_nothing_against_a_plain_backfill(changes: dict[str, Any]
 def test_counting_windows_is_tiling_without_the_tiles(
     start: Instant, end: Instant, interval: Duration
 ) -> None:
-    assert count(start, end, interval) == len(tile(start, end, interval))
+    assert count_windows(start, end, interval) == len(windows_between(start, end, interval))

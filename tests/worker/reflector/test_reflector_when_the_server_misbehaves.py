@@ -12,7 +12,7 @@ from kubernetes.aio.client.configuration import Configuration
 from tests.worker.eventually import eventually
 from tests.worker.misbehaving import Misbehaving, Script, cut, hang, reply, stream
 from worker.backoff import Backoff
-from worker.kube.api import Api
+from worker.kube.client import KubeClient
 from worker.kube.reflector import Reflector
 from worker.kube.store import Key, Store
 
@@ -53,7 +53,7 @@ async def mirroring(
     async with Misbehaving(*scripts) as server:
         client = ApiClient(Configuration(host=server.url))
         reflector = Reflector(
-            Api(client),
+            KubeClient(client),
             PATH,
             Store(changes.append),
             silence=silence,
