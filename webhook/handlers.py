@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from summaryrule.admission.defaulting import apply_defaults
 from summaryrule.admission.validation import review
+from summaryrule.api import unstructured
+from summaryrule.api.constants import GROUP, KIND
 from summaryrule.api.field_errors import FieldError
 from summaryrule.api.instant import Instant
 from webhook.admission_review import (
@@ -21,9 +23,6 @@ from webhook.admission_review import (
     patched,
 )
 from webhook.json_patch import diff
-
-GROUP = "adx-mon.azure.com"
-KIND = "SummaryRule"
 
 NOT_APPLICABLE = allowed("passed")
 UNCHANGED = allowed("unchanged")
@@ -61,7 +60,11 @@ def validate(request: AdmissionRequest, config: AdmissionConfig, now: Instant) -
             f"this webhook speaks {API_VERSION}, not {request.api_version}: "
             "set admissionReviewVersions: [v1] in its configuration"
         ), ()
-    if request.object is None or not _is_for_us(request) or _is_being_deleted(request.object):
+    if (
+        request.object is None
+        or not _is_for_us(request)
+        or unstructured.is_being_deleted(request.object)
+    ):
         return _not_applicable(request), ()
     found = review(
         request.old,
@@ -80,11 +83,6 @@ def validate(request: AdmissionRequest, config: AdmissionConfig, now: Instant) -
 
 def _is_for_us(request: AdmissionRequest) -> bool:
     return request.kind == KIND and request.group == GROUP and not request.subresource
-
-
-def _is_being_deleted(rule: dict[str, object]) -> bool:
-    metadata = rule.get("metadata")
-    return isinstance(metadata, dict) and bool(metadata.get("deletionTimestamp"))
 
 
 def _not_applicable(request: AdmissionRequest) -> AdmissionResponse:

@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
+from summaryrule.api.constants import GROUP, KIND
 from webhook.errors import UnreadableManifestError
-from webhook.handlers import GROUP, KIND
 
 _API_VERSION = f"{GROUP}/v1"
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from summaryrule.admission.validation import schema
+from summaryrule.api.constants import GROUP, KIND
 from summaryrule.api.field_errors import FieldError
 from summaryrule.api.instant import Instant
 from webhook import clock, expression, manifest
 from webhook.admission_review import API_VERSION, AdmissionRequest
-from webhook.handlers import GROUP, KIND, AdmissionConfig, mutate, validate
+from webhook.handlers import AdmissionConfig, mutate, validate
 from webhook.json_patch import apply
 
 Rule = dict[str, Any]
