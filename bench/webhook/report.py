@@ -14,7 +14,7 @@ CONNECTIONS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """How ours should compare: a bound on our value over another's."""
+    """A bound on our value divided by another server's."""
 
     of: str
     than: str
@@ -22,7 +22,7 @@ class Goal:
     at_least: float | None = None
 
     def row(self, ratio: float) -> str:
-        """The goal, what it came to, and whether that is enough."""
+        """Return the goal, the ratio and whether it is met, as a table row."""
         most, least = self.at_most or inf, self.at_least or 0.0
         bound = f"at least {least:g}" if self.at_least else f"at most {most:g}"
         met = "yes" if least <= ratio <= most else "no"
@@ -40,7 +40,7 @@ GOALS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One visit: µs of CPU a request, requests a second, latencies in µs."""
+    """One visit: µs of CPU per request, requests per second, latencies in µs."""
 
     cpu: float
     rps: float
@@ -52,7 +52,7 @@ Samples = Mapping[tuple[str, int], Sequence[Sample]]
 
 
 def table(samples: Samples, running: Mapping[Server, Running], size: int, path: str) -> str:
-    """Everything: one row a server and number of connections, starts, goals."""
+    """Return all tables: a row per server and number of connections, starts, goals."""
     rows = [
         f"`{path}`, {size} bytes a review; median (lowest to highest) of the rounds.",
         "",
@@ -81,7 +81,7 @@ def _start(server: Server, running: Running) -> str:
 
 
 def _goals(samples: Samples, running: Mapping[Server, Running]) -> list[str]:
-    """Each goal as a ratio of ours to another's, medians within this run."""
+    """Return each goal as a ratio of our median to another server's."""
     if (OURS, CONNECTIONS) not in samples:
         return []
     seen = {
