@@ -1,8 +1,8 @@
 """Everything that clusters store, that monitoring scrapes and that scripts are written against.
 
-`python -m tests.frozen.dump` prints it as JSON. `tests/golden/frozen.json` is what commit 131e268 printed,
-without the options and metrics of sharding, which no release had. A difference is a promise that breaks:
-change the golden file only together with a migration, or to add what is new.
+`python -m tests.frozen.dump` prints it as JSON. `tests/golden/frozen.json` is what commit 131e268
+printed, without the options and metrics of sharding, which no release had. A difference breaks a
+promise: change the golden file only together with a migration, or to add what is new.
 """
 
 import argparse
@@ -69,7 +69,7 @@ def _annotations() -> Iterable[str]:
 
 def _flags(parser: argparse.ArgumentParser, prefix: str = "") -> dict[str, str]:
     """Each option with its default, and each subcommand's."""
-    found = {}
+    found: dict[str, str] = {}
     for action in parser._actions:  # noqa: SLF001 - argparse has no other way to list them
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
             for name, sub in action.choices.items():
