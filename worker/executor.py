@@ -148,13 +148,6 @@ class Executor:
             self.observations.add_submitted(key, window.token, operation_id)
 
 
-# """Writes to the API server: what an action of the plan looks like as a patch.
-#
-# Every write carries the resourceVersion that the plan was made from; a ``Conflict`` is the
-# caller's to answer by reading again.
-# """
-
-
 Write = (
     RecordStatus
     | UpdateSpecCursor

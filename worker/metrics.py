@@ -176,13 +176,6 @@ def _put(gauge: Gauge, labels: tuple[str, str], value: float | None) -> None:
         gauge.labels(*labels).set(value)
 
 
-# """Counts what the loop does, for the metrics: the difference that each write makes.
-#
-# Nothing is counted where a decision is made, so that the pure rooms stay pure and a window is
-# counted when it is recorded, not when it is hoped for.
-# """
-
-
 class StatusMetrics:
     """Feeds ``Metrics``; one a worker."""
 

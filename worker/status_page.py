@@ -144,14 +144,6 @@ def _key(rule: RawRule) -> str:
     return f"{as_str(metadata.get('namespace'))}/{as_str(metadata.get('name'))}"
 
 
-# """The status page at ``/``, and the same as ``/status.json``: for people, read only.
-#
-# One document that asks nothing else of the network: no script, no image, no font. It reloads
-# itself unless told not to. Every text in it goes through ``html.escape``. Served by
-# ``worker.health``; reach it with ``kubectl port-forward``.
-# """
-
-
 _HTML: Final = "text/html; charset=utf-8"
 _JSON: Final = "application/json"
 _REFRESH: Final = 5

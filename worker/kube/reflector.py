@@ -154,9 +154,6 @@ class Reflector:
         self.synced.set()
 
 
-# """A list in pages, for servers that cannot stream one. Called by ``worker.kube.reflector``."""
-
-
 _PAGE: Final = "500"
 _PAGE_TIMEOUT: Final = 60.0
 

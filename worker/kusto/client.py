@@ -174,13 +174,6 @@ class EndpointClient:
             raise Temporary(f"{self.url} asked for fewer calls; submits wait {wait:.0f} s", wait)
 
 
-# """Keeps calls away from an endpoint that does not answer. Each ``worker.kusto.service`` has one.
-#
-# An endpoint that is down would otherwise cost each of 10,000 rules a full timeout, and get all of
-# their calls at once when it comes back.
-# """
-
-
 class CircuitBreaker:
     """Closed: calls pass. Open: they fail at once, until one probe after a jittered delay."""
 

@@ -125,9 +125,6 @@ def _tags(value: Any) -> list[str]:  # noqa: ANN401 - a string of lines, or a li
     return list(value) if isinstance(value, list) else str(value or "").split()
 
 
-# """A row of ``.show operations`` as a value. Called by ``worker.kusto.commands``."""
-
-
 _TIMESPAN: Final = re.compile(r"(?:(\d+)\.)?(\d+):(\d\d):(\d\d)(?:\.(\d{1,7}))?")
 
 

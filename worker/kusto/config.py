@@ -84,9 +84,6 @@ def _require(kind: str, names: tuple[str, ...], environ: Mapping[str, str]) -> N
         raise Refused(f"--kusto-credential {kind} needs {', '.join(missing)} in the environment")
 
 
-# """Which endpoint serves which database, as ``--kusto-endpoint DB=URL`` says. Called by the edge."""
-
-
 class InvalidEndpointError(ValueError):
     """A ``--kusto-endpoint`` that cannot be used; the message says what to write."""
 

@@ -154,13 +154,6 @@ def _status(error: BaseException) -> int:
     return 0
 
 
-# """Kusto's error texts as one sentence for a person, with no secret in it.
-#
-# What is made here goes into conditions, Events and logs. Called by ``worker.kusto.failures`` and
-# for the ``Status`` of operations.
-# """
-
-
 LONGEST: Final = 400
 
 _SECRETS: Final = (

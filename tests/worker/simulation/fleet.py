@@ -67,14 +67,14 @@ class Parts:
     fence: Callable[[Fence], Fence] = lambda fence: fence
 
 
-class CountingTally(StatusMetrics):
+class CountingStatusMetrics(StatusMetrics):
     """Counts looks as well."""
 
     def __init__(self, metrics: Metrics, reader: ModelCache, witness: Witness) -> None:
         super().__init__(metrics, reader)
         self._witness = witness
 
-    def looked(self, rule: RawRule, now: Any) -> None:
+    def observe_rule(self, rule: RawRule, now: Any) -> None:
         self._witness.counts["looks"] += 1
         super().observe_rule(rule, now)
 
@@ -95,7 +95,7 @@ class Worker:
         self._watch = MemoryWatch(town.cluster, self._store, town.lag)
         self._is_told = True
         self._reader = ModelCache()
-        self._status_metrics = CountingTally(town.metrics, self._reader, town.witness)
+        self._status_metrics = CountingStatusMetrics(town.metrics, self._reader, town.witness)
         self._view = WorkerView(name, self._store, self._clock, self._holds_lease)
         self._elector = LeaderElector(
             WiredLeases(town.leases, self.wire),

@@ -24,7 +24,7 @@ _TAGS: Final = re.compile(r""", tags='\[.*?\]', ingestIfNotExists='\[.*?\]'""")
 class SubmitsFirst(Executor):
     """Without the intent: a window is submitted first, and recorded with its answer."""
 
-    async def perform(
+    async def execute(
         self, rule: RawRule, actions: Sequence[Effect], seen: Observations
     ) -> RawRule:
         early = []
