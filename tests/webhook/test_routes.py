@@ -15,10 +15,11 @@ from uvicorn.server import ServerState
 from summaryrule.api.instant import Instant
 from tests.webhook.reviews import NOW, WORKER, as_go_writes, review, rule
 from webhook.admission_review import AdmissionRequest
+from webhook.errors import RefusedRequestError
 from webhook.expression import problem
 from webhook.handlers import AdmissionConfig, Result, mutate, validate
 from webhook.metrics import Metrics
-from webhook.routes import BODY_TIMEOUT, MAX_BODY_BYTES, AdmissionRoute, Application
+from webhook.routes import BODY_TIMEOUT, MAX_BODY_BYTES, AdmissionRoute, Application, read_body
 
 GOOD = as_go_writes(review(rule()))
 JSON_TYPE = "Content-Type: application/json\r\n"
@@ -249,6 +250,19 @@ async def test_chunks_beyond_the_limit_are_refused_once_and_kept_no_longer() -> 
     await connection.send(chunked(b" " * MAX_BODY_BYTES, b" ", b" " * 1000), b"0\r\n\r\n")
     assert connection.answers == [413]
     assert connection.transport.is_closed
+
+
+async def test_a_refusal_at_the_first_piece_leaves_no_timer() -> None:
+    errors: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: errors.append(context))
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    with pytest.raises(RefusedRequestError):
+        await read_body(receive, 0.01)
+    await asyncio.sleep(0.05)
+    assert errors == []
 
 
 async def test_a_refused_request_is_read_to_its_end_and_the_next_is_answered() -> None:
