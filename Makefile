@@ -107,8 +107,9 @@ sbom: | .venv ## Write dist/sbom.cdx.json: what is in the image, from the lock, 
 	$(UV) export --quiet --locked --no-dev --format cyclonedx1.5 | $(RUN) python hack/image/sbom.py > $(DIST)/sbom.cdx.json
 
 .PHONY: chart-readme
-chart-readme: | .venv ## Write the chart's README from its schema (a test holds it to that)
-	$(RUN) python -m tests.chart.reference > $(CHART)/README.md
+chart-readme: | .venv ## Write the chart's README and the comments of its values from its schema (a test compares them)
+	values=$$(mktemp); $(RUN) python -m tests.chart.reference values > $$values && cat $$values > $(CHART)/values.yaml; rm -f $$values
+	$(RUN) python -m tests.chart.reference readme > $(CHART)/README.md
 
 .PHONY: test-alerts
 test-alerts: | .venv ## Test the alerts with promtool (the first time it is built: two minutes)

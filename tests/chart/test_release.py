@@ -4,6 +4,7 @@ Each test upgrades the release that the stack installed, and rolls that back.
 """
 
 import base64
+import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -45,6 +46,31 @@ def test_a_second_install_of_the_same_values_changes_nothing(sandbox: Sandbox, h
     before = generations(sandbox)
     helm.run("upgrade", RELEASE, str(CHART), "--reuse-values", "--wait")
     assert generations(sandbox) == before
+
+
+def test_an_upgrade_passes_after_aks_has_changed_the_selectors(
+    sandbox: Sandbox, helm: Helm
+) -> None:
+    """AKS' admissions enforcer writes a namespaceSelector into every webhook configuration."""
+    expression = {"key": "kubernetes.azure.com/managedby", "operator": "NotIn", "values": ["aks"]}
+    selector = {"matchExpressions": [expression]}
+    patch = {"op": "replace", "path": "/webhooks/0/namespaceSelector", "value": selector}
+    for kind in ("mutating", "validating"):
+        patched = sandbox.kubectl(
+            "patch",
+            f"{kind}webhookconfiguration",
+            RELEASE,
+            "--field-manager=admissionsenforcer",
+            "--type=json",
+            f"-p={json.dumps([patch])}",
+        )
+        assert patched.returncode == 0, patched.stderr
+    name = "admissions.enforcer/disabled"
+    values = {"webhook": {"configurationAnnotations": {name: "true"}}}
+    helm.run("upgrade", RELEASE, str(CHART), "--reuse-values", "--wait", values=values)
+    found = sandbox.kubectl("get", "validatingwebhookconfiguration", RELEASE, "-o", "json")
+    assert json.loads(found.stdout)["metadata"]["annotations"][name] == "true"
+    helm.run("rollback", RELEASE, "--wait")
 
 
 def test_a_certificate_of_ones_own_serves_admission_and_its_ca_is_published(
