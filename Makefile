@@ -129,6 +129,10 @@ DOCS_ADDRESS := 127.0.0.1:8000
 docs-serve: | .venv ## Serve the documentation on loopback, rebuilt on changes: make docs-serve DOCS_ADDRESS=…
 	NO_MKDOCS_2_WARNING=1 $(RUN) --group docs mkdocs serve --dev-addr $(DOCS_ADDRESS)
 
+.PHONY: structure
+structure: binaries | .venv ## Measure the code: files and lines per package, files on the path of a window and of a review
+	@$(RUN) python -m hack.structure
+
 .PHONY: bench
 bench: | .venv ## Measure crdgen against controller-gen, on this machine, interleaved
 	$(RUN) python -m bench.crdgen

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from webhook.admission import GROUP, KIND
+from summaryrule.api.constants import GROUP, KIND
 from webhook.errors import UnreadableManifestError
 
 _API_VERSION = f"{GROUP}/v1"

@@ -76,15 +76,6 @@ class AdmissionContext:
         """Whether this request changed any of these fields of the backfill."""
         return any(self.backfill.get(name) != self.old_backfill.get(name) for name in names)
 
-    @property
-    def is_within_reach(self) -> bool:
-        """Whether the range, if there is one, lies in the past, but not more than 30 days back."""
-        now = self.now.ticks
-        earliest, start, end = now - _MONTH, self.start, self.end
-        return (start is None or earliest <= start.ticks <= now) and (
-            end is None or earliest <= end.ticks <= now
-        )
-
     def is_too_old(self, at: Instant) -> bool:
         """Whether a new request may not reach back to ``at``."""
         return at.ticks < self.now.ticks - _MONTH and at < self.earliest

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from summaryrule.admission.context import AdmissionContext, ParseCel
-from summaryrule.admission.warnings import CAUTIONS, NEAR_CAUTIONS
+from summaryrule.admission.warnings import CAUTIONS
 from summaryrule.api import schema_validation as schema_stage
 from summaryrule.api import unstructured
 from summaryrule.api.constants import LOOKBACK_DAYS, REQUESTED_BY_ANNOTATION
@@ -47,11 +47,10 @@ def review(
     if user == worker or unstructured.is_being_deleted(case.new) or case.is_unchanged:
         return Review((), (), {"decision": "allowed"})
     structural = () if is_plain(case) else schema(new, old)
-    checks, cautions = (NEAR_CHECKS, NEAR_CAUTIONS) if case.is_within_reach else (CHECKS, CAUTIONS)
     violations = tuple(
-        filter(None, dict.fromkeys([*structural, *[check(case) for check in checks]]))
+        filter(None, dict.fromkeys([*structural, *[check(case) for check in CHECKS]]))
     )
-    warnings = () if violations else tuple(filter(None, [warn(case) for warn in cautions]))
+    warnings = () if violations else tuple(filter(None, [warn(case) for warn in CAUTIONS]))
     return Review(violations, warnings, _audit_annotations(case, denied=bool(violations)))
 
 
@@ -158,9 +157,6 @@ CHECKS: Final = (
     operation_id_forged,
     requester_forged,
 )
-# What a range within reach leaves to look for.
-_ON_REACH: Final = (start_before_lookback, end_before_lookback, start_in_future, end_beyond_horizon)
-NEAR_CHECKS: Final = tuple(check for check in CHECKS if check not in _ON_REACH)
 
 
 def _audit_annotations(case: AdmissionContext, *, denied: bool) -> dict[str, str]:

@@ -74,8 +74,6 @@ CAUTIONS: Final[tuple[Callable[[AdmissionContext], str | None], ...]] = (
     overlaps_schedule,
     has_run_before,
 )
-# What can be said of a range within reach.
-NEAR_CAUTIONS: Final = tuple(warn for warn in CAUTIONS if warn is not end_in_future)
 
 
 def _created(case: AdmissionContext) -> Instant:

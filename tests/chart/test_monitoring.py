@@ -42,10 +42,10 @@ def exported() -> dict[str, set[str]]:
 def webhook_with_all() -> webhook_metrics.Metrics:
     metrics = webhook_metrics.Metrics()
     assert all((metrics.leaf_expiry, metrics.ca_expiry, metrics.bundle_in_sync))
-    metrics.in_flight(int)
-    metrics.answered("/validate", "CREATE", "denied", 0.001)
-    metrics.violated(invalid("spec.interval", "is too short"))
-    metrics.refused("/validate", 400)
+    metrics.watch_in_flight(int)
+    metrics.observe_review("/validate", "CREATE", "denied", 0.001)
+    metrics.count_violation(invalid("spec.interval", "is too short"))
+    metrics.count_refusal("/validate", 400)
     return metrics
 
 

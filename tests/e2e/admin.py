@@ -6,7 +6,8 @@ from pathlib import Path
 
 import yaml
 
-from webhook.certificates.context import Pair, load_pair
+from webhook.certificates.pki import KeyPair
+from webhook.certificates.tls import load_pair
 
 
 def admin_connection(kubeconfig: Path) -> tuple[str, ssl.SSLContext]:
@@ -16,5 +17,5 @@ def admin_connection(kubeconfig: Path) -> tuple[str, ssl.SSLContext]:
     authority = b64decode(cluster["certificate-authority-data"]).decode()
     context = ssl.create_default_context(cadata=authority)
     chain, key = (b64decode(user[f"client-{name}-data"]) for name in ("certificate", "key"))
-    load_pair(context, Pair(chain, key))
+    load_pair(context, KeyPair(chain, key))
     return cluster["server"], context

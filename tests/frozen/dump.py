@@ -28,7 +28,7 @@ from summaryrule.api.instant import Instant
 from summaryrule.api.schema_validation import parse_rule
 from tests.manifests import rule, span, stored
 from tests.planner.fake_environment import World, backfilling
-from webhook.arguments import parser as webhook_parser
+from webhook.cli import parser as webhook_parser
 from webhook.metrics import Metrics as WebhookMetrics
 from worker.cli import parser as worker_parser
 from worker.metrics import Metrics as WorkerMetrics

@@ -87,7 +87,7 @@ def test_what_the_image_sets_is_all_that_serving_needs_of_an_environment(image: 
     """NB: without HOME, the Kubernetes client (37.0.2) cannot be imported by a nameless user."""
     (env,) = only(dockerfile.final(), "ENV")
     own = {name: image.place.env[name] for name in env.pairs}
-    words = [str(image.python), "-c", "import webhook.serve, worker.serve"]
+    words = [str(image.python), "-c", "import webhook.app, worker.app"]
     done = subprocess.run(words, env=own, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert own["HOME"] == "/"

@@ -16,23 +16,23 @@ from summaryrule.api.validation_rules import ValidationRule
 from tests.docs.clock import READ
 from tests.webhook.page import PAGE, Example, examples
 from tests.webhook.reviews import NOW, WORKER, as_go_writes, review, rule
-from webhook.admission import Policy, mutate, validate
+from webhook.admission_review import decode
 from webhook.expression import problem
+from webhook.handlers import AdmissionConfig, mutate, validate
 from webhook.metrics import PREFIX, Metrics
-from webhook.review import decode
 
 TEXT = PAGE.read_text(encoding="utf-8")
 EXAMPLES = examples(TEXT)
 # These need a stored rule; tests/admission has them.
 OF_STORED_RULES = {"has_run_before"}
 SENTENCES = {
-    "IS_INTERVAL": "must be a Go duration of at least 1m",
-    "IS_DELAY": "must be a Go duration of 0s or more",
-    "IS_TIME": "must be an RFC 3339 time",
-    "IS_BARE": "must be the bare name",
-    "IS_NAME": "must be 1 to 1024 ASCII letters",
-    "IS_ORDERED": "must be before end",
-    "IS_OURS": "are upstream's fields",
+    "VALID_INTERVAL": "must be a Go duration of at least 1m",
+    "VALID_DELAY": "must be a Go duration of 0s or more",
+    "VALID_TIME": "must be an RFC 3339 time",
+    "NO_BRACKETS": "must be the bare name",
+    "VALID_NAME": "must be 1 to 1024 ASCII letters",
+    "START_BEFORE_END": "must be before end",
+    "NO_UPSTREAM_FIELDS": "are upstream's fields",
 }
 
 
@@ -76,7 +76,7 @@ def _finds(function: Callable[[AdmissionContext], Any], case: AdmissionContext) 
 
 def test_every_metric_is_listed() -> None:
     metrics = Metrics()
-    metrics.in_flight(int)
+    metrics.watch_in_flight(int)
     for name, value in vars(Metrics).items():
         if isinstance(value, cached_property):
             getattr(metrics, name)
@@ -89,13 +89,13 @@ def test_every_metric_is_listed() -> None:
 
 def test_every_audit_annotation_and_decision_is_listed() -> None:
     backfill = {"start": "2026-11-10T00:30:00Z", "end": "2026-11-11T00:00:00Z"}
-    policy = Policy(WORKER, problem)
+    config = AdmissionConfig(WORKER, problem)
     asked = [
         decode(as_go_writes(review(rule(**spec))))
         for spec in ({"backfill": backfill}, {"body": ".show tables"}, {})
     ]
     answers = [
-        decide(request, policy, Instant.parse(NOW))[0]
+        decide(request, config, Instant.parse(NOW))[0]
         for request in asked
         for decide in (mutate, validate)
     ]

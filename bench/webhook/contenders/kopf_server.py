@@ -19,7 +19,7 @@ from kopf._core.reactor import inventory
 from summaryrule.admission.defaulting import apply_defaults
 from summaryrule.admission.validation import review
 from webhook import clock, expression
-from webhook.arguments import WORKER
+from webhook.cli import WORKER
 
 REGISTRY = kopf.OperatorRegistry()
 RULES = ("adx-mon.azure.com", "v1", "summaryrules")

@@ -14,7 +14,7 @@ from devstack.chart import RELEASE
 from devstack.process_spec import ProcessStatus
 from devstack.stack import Stack
 from tests.e2e.admin import admin_connection
-from webhook.certificates.bundle import certificates
+from webhook.certificates.pki import certificates
 
 CONFIGURATION: Final = (
     "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/" + RELEASE
