@@ -19,13 +19,13 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from summaryrule.api.schema_validation import validate_schema
-from tests.crdgen.differential.server import Answer, Server
-from tests.domain.laws.strategies import (
+from tests.api.properties.strategies import (
     durations_and_near_misses,
     names,
     recent,
     times_and_near_misses,
 )
+from tests.crdgen.differential.server import Answer, Server
 from tests.e2e.admin import admin_connection
 from tests.e2e.manifests import rule
 from tests.e2e.proofs.say import say

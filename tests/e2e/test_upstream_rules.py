@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.domain.test_upstream import UNLIKE_OURS
+from tests.api.test_upstream import UNLIKE_OURS
 from tests.e2e.fixtures import Sandbox
 
 FILE = Path(__file__).parents[1] / "domain" / "upstream_rules.yaml"

@@ -26,8 +26,8 @@ from summaryrule.api.backfill_request import (
 )
 from summaryrule.api.instant import Instant
 from summaryrule.api.schema_validation import parse_rule
-from tests.domain.manifests import rule, span, stored
-from tests.domain.plan.world import World, backfilling
+from tests.manifests import rule, span, stored
+from tests.planner.fake_environment import World, backfilling
 from webhook.cli import parser as webhook_parser
 from webhook.metrics import Metrics as WebhookMetrics
 from worker.cli import parser as worker_parser

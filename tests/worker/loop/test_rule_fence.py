@@ -7,7 +7,7 @@ import pytest
 
 from summaryrule.api.v1 import WindowStatus
 from summaryrule.planner.types import Observations, Submit
-from tests.domain.manifests import NOW
+from tests.manifests import NOW
 from tests.worker.loop.test_a_hung_endpoint import Yes, rule
 from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.kube import MemoryEvents, MemoryRules

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
 from summaryrule.api.windows import ceil, due_at, floor, is_due, next_window, windows_between
-from tests.domain.laws.strategies import intervals, recent
+from tests.api.properties.strategies import intervals, recent
 
 _spans = st.integers(0, 40 * 10_000_000 * 3600)
 _delays = st.integers(0, 7200).map(lambda seconds: Duration(seconds * 1_000_000_000))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from summaryrule.api.duration import Duration, InvalidDurationError
-from tests.domain.laws.strategies import durations_and_near_misses
+from tests.api.properties.strategies import durations_and_near_misses
 
 NS, S = 1, 1_000_000_000
 M, H = 60 * S, 3600 * S

@@ -4,8 +4,8 @@ import pytest
 
 from summaryrule import kql
 from summaryrule.api.schema_validation import validate_schema
-from tests.domain.admission.running import running
-from tests.domain.manifests import admit, rule
+from tests.admission.stored_backfills import running
+from tests.manifests import admit, rule
 
 
 @pytest.mark.parametrize("text", ["1m", "15m", "1h30m", "24h", "720h", "60s", "60000ms", "0.5h"])

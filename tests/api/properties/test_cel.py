@@ -15,7 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from summaryrule.api import validation_rules
-from tests.domain.laws.strategies import (
+from tests.api.properties.strategies import (
     durations_and_near_misses,
     names,
     times_and_near_misses,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.domain.plan.world import World, backfilling, hours
+from tests.planner.fake_environment import World, backfilling, hours
 
 THIRD = hours(3)[2]
 

@@ -6,9 +6,9 @@ import pytest
 
 from summaryrule.api.constants import SKIPPED_LIMIT
 from summaryrule.api.instant import Instant
-from tests.domain.manifests import rule, span, stored
-from tests.domain.plan.effort import calls
-from tests.domain.plan.world import World, backfilling, hours
+from tests.manifests import rule, span, stored
+from tests.planner.call_counter import calls
+from tests.planner.fake_environment import World, backfilling, hours
 
 START, MONTH, HOUR = "2026-10-25T07:00:00Z", "2026-11-24T06:00:00Z", "2026-10-25T08:00:00Z"
 

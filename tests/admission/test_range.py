@@ -3,7 +3,7 @@
 import pytest
 
 from summaryrule.admission.validation import review
-from tests.domain.manifests import NOW, admit, rule, span
+from tests.manifests import NOW, admit, rule, span
 
 
 def test_a_start_equal_to_the_end_is_refused_as_start() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from summaryrule.api.schema_validation import MalformedError, parse_rule
-from tests.domain.manifests import Json
+from tests.manifests import Json
 
 RULE: Json = {
     "apiVersion": "adx-mon.azure.com/v1",

@@ -16,8 +16,8 @@ from summaryrule.planner.types import (
     Submit,
     UpdateSpecCursor,
 )
-from tests.domain.manifests import rule, span, stored
-from tests.domain.plan.world import FIRST, HOUR, SETTINGS, World, backfilling, hours
+from tests.manifests import rule, span, stored
+from tests.planner.fake_environment import FIRST, HOUR, SETTINGS, World, backfilling, hours
 
 
 def test_every_window_runs_once_oldest_first() -> None:

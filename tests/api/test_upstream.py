@@ -14,7 +14,7 @@ from summaryrule.api.instant import Instant
 from summaryrule.api.v1 import SummaryRuleSpec
 from summaryrule.api.windows import Window, next_window
 from summaryrule.planner.criteria import any_key_matches, evaluate_criteria
-from tests.domain.manifests import admit
+from tests.manifests import admit
 
 HERE = Path(__file__).parent
 # Facts of Azure/adx-mon, commit 905bfa4d (MIT); the files name their source.

@@ -5,8 +5,8 @@ import pytest
 from summaryrule.api.constants import REQUESTED_BY_ANNOTATION
 from summaryrule.api.instant import Instant
 from summaryrule.planner import window_execution
-from tests.domain.manifests import Json, rule, span, stored
-from tests.domain.plan.world import FIRST, HOUR, World, backfilling, hours
+from tests.manifests import Json, rule, span, stored
+from tests.planner.fake_environment import FIRST, HOUR, World, backfilling, hours
 
 END = "2026-11-20T06:00:00Z"
 

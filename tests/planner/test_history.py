@@ -7,8 +7,8 @@ import pytest
 
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
-from tests.domain.manifests import Json, rule, span, stored
-from tests.domain.plan.world import FIRST, HOUR, SETTINGS, World, hours
+from tests.manifests import Json, rule, span, stored
+from tests.planner.fake_environment import FIRST, HOUR, SETTINGS, World, hours
 
 END = "2026-11-20T08:00:00Z"
 OTHER_GRIDS = ["30m", "45m", "2h", "3h", "24h"]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from summaryrule.api.instant import MAX, MIN, Instant, InvalidInstantError
-from tests.domain.laws.strategies import instants, times_and_near_misses
+from tests.api.properties.strategies import instants, times_and_near_misses
 
 
 @given(instants)

@@ -33,8 +33,8 @@ from summaryrule.planner.types import (
     Submit,
     UpdateSpecCursor,
 )
-from tests.domain.manifests import NOW, Json, admit, rule, span, stored
-from tests.domain.plan.kusto import Kusto
+from tests.manifests import NOW, Json, admit, rule, span, stored
+from tests.planner.fake_kusto import Kusto
 
 SETTINGS = PlannerSettings(
     endpoints={"Telemetry": "http://kusto", "Other": "http://other"}, cursor_sync_after=Duration(0)

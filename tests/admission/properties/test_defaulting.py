@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from summaryrule.admission.defaulting import apply_defaults
 from summaryrule.admission.validation import review
 from summaryrule.api.instant import Instant
-from tests.domain.laws.strategies import json_values, objects, recent
-from tests.domain.manifests import WORKER, parse_cel, rule
+from tests.api.properties.strategies import json_values, objects, recent
+from tests.manifests import WORKER, parse_cel, rule
 
 _users = st.sampled_from(["alice", "bob"])
 _olds = st.none() | objects()

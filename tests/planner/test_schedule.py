@@ -13,8 +13,8 @@ from summaryrule.api.constants import (
 )
 from summaryrule.api.instant import Instant
 from summaryrule.planner.types import PlannerSettings
-from tests.domain.manifests import Json, rule, span, stored
-from tests.domain.plan.world import SETTINGS, World, backfilling, hours
+from tests.manifests import Json, rule, span, stored
+from tests.planner.fake_environment import SETTINGS, World, backfilling, hours
 
 
 def _world(status: Json | None = None, **spec: Any) -> World:

@@ -3,8 +3,8 @@
 import pytest
 
 from summaryrule.api.constants import DEFAULTED_END_ANNOTATION, REQUESTED_BY_ANNOTATION
-from tests.domain.admission.running import CURSOR, END, START, done, running
-from tests.domain.manifests import NOW, WORKER, Json, admit, rule, span, stored
+from tests.admission.stored_backfills import CURSOR, END, START, done, running
+from tests.manifests import NOW, WORKER, Json, admit, rule, span, stored
 
 LATER = NOW.plus(40 * 864_000_000_000)
 PHASES = ["Pending", "Running", "Paused", "Failed"]

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from summaryrule.api.instant import Instant
-from tests.domain.manifests import Json, rule, span, stored
-from tests.domain.plan.world import FIRST, World, backfilling, hours
+from tests.manifests import Json, rule, span, stored
+from tests.planner.fake_environment import FIRST, World, backfilling, hours
 
 ENDS = [f"2026-11-20T{hour:02d}:00:00Z" for hour in (6, 8, 10, 12)]
 

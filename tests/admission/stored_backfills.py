@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.domain.manifests import Json, rule, span, stored
+from tests.manifests import Json, rule, span, stored
 
 START, END = "2026-11-20T00:00:00Z", "2026-11-21T00:00:00Z"
 CURSOR = "2026-11-20T05:00:00Z"

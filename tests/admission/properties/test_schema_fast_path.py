@@ -11,7 +11,7 @@ from summaryrule.api.instant import Instant
 from summaryrule.api.schema_fast_path import is_plain
 from summaryrule.api.schema_validation import validate_schema
 from summaryrule.api.windows import count_windows, windows_between
-from tests.domain.laws.strategies import (
+from tests.api.properties.strategies import (
     durations_and_near_misses,
     instants,
     intervals,

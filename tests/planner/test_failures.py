@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from summaryrule.api.instant import Instant
-from tests.domain.plan.world import FIRST, HOUR, World, backfilling, hours
+from tests.planner.fake_environment import FIRST, HOUR, World, backfilling, hours
 
 THIRD = hours(3)[2]
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from summaryrule.api.schema_validation import parse_rule
 from summaryrule.planner.explain import explain
-from tests.domain.manifests import rule, span, stored
-from tests.domain.plan.effort import calls
-from tests.domain.plan.world import FIRST, World, backfilling, hours
+from tests.manifests import rule, span, stored
+from tests.planner.call_counter import calls
+from tests.planner.fake_environment import FIRST, World, backfilling, hours
 
 
 def _told(world: World) -> dict[str, Any]:
