@@ -60,7 +60,8 @@ def _flags(command: Parser) -> Iterator[str]:
     for option in command.options:
         for flag in option.option_strings:
             if flag.startswith("--"):
-                yield f"{flag}\t{option.help}"
+                text = "passed to kubectl" if option.help == argparse.SUPPRESS else option.help
+                yield f"{flag}\t{text}"
 
 
 def _option(flag: str, command: Parser) -> argparse.Action | None:
