@@ -16,6 +16,7 @@ from devstack.errors import DevstackError
 from devstack.folder import DEFAULT, Folder
 from devstack.launch import Lead
 from devstack.order import OPTIONAL, PORTS, Order, check_ports, check_without
+from devstack.ports import without_proxy
 
 EXAMPLES = """\
 examples:
@@ -31,6 +32,7 @@ examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; give its exit code."""
     asked = parser().parse_args(arguments)
+    os.environ |= without_proxy(os.environ)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     command: Callable[[argparse.Namespace], int] = asked.command
     try:
@@ -130,7 +132,8 @@ def down(asked: argparse.Namespace) -> int:
 
 def env(asked: argparse.Namespace) -> int:
     """Print export lines."""
-    for name, value in running.require(_folder(asked)).environment.items():
+    exported = running.require(_folder(asked)).environment | without_proxy(os.environ)
+    for name, value in exported.items():
         rest = ':"$PATH"' if name == "PATH" else ""
         print(f"export {name}={shlex.quote(value)}{rest}")
     return 0

@@ -13,12 +13,28 @@ from pathlib import Path
 from devstack.errors import DevstackError
 
 HOST = "127.0.0.1"
+LOCAL = (HOST, "localhost", "::1", ".svc")
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 LOWEST = 20_000
 EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 USUAL_EPHEMERAL = 32_768
 TRIES = 200
 
 _draw = random.SystemRandom()
+
+
+def without_proxy(environ: Mapping[str, str]) -> dict[str, str]:
+    """Give NO_PROXY with what runs on this machine added; nothing where no proxy is set.
+
+    Clients in Go never send loopback addresses to a proxy; clients in Python and curl do. An API
+    server sends what it asks a webhook (`NAME.NAMESPACE.svc`) to a proxy. Clients read either of
+    the two spellings.
+    """
+    listed = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
+    if listed == "*" or not any(environ.get(p) or environ.get(p.lower()) for p in PROXIES):
+        return {}
+    hosts = ",".join(dict.fromkeys([*filter(None, listed.split(",")), *LOCAL]))
+    return {"NO_PROXY": hosts, "no_proxy": hosts}
 
 
 def choose(names: Sequence[str], wanted: Mapping[str, int]) -> dict[str, int]:

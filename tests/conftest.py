@@ -8,13 +8,18 @@ NB: `--dist loadgroup` would do it in one run, but xdist 3.8 names the group in 
 pytest 9.2 no longer reads.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from devstack.order import CONTROL_PLANE_ONLY
+from devstack.ports import without_proxy
 from devstack.stack import Stack
+
+# Whatever a test dials runs on this machine, where no proxy leads.
+os.environ |= without_proxy(os.environ)
 
 SHARED = {"stack", "api_server"}
 
