@@ -11,8 +11,8 @@ from uuid import UUID
 
 from duckdb import DuckDBPyConnection
 
-from emulator.errors import DatabaseNotFound, EntityNotFound, SemanticRefusal
-from emulator.frames import Column
+from emulator.errors import DatabaseNotFoundError, EntityNotFoundError, KustoSemanticError
+from emulator.responses import Column
 from emulator.scalar import of_duckdb
 
 SYSTEM: Final = "__emulator"
@@ -31,16 +31,16 @@ class Catalog:
     databases: dict[str, dict[str, list[Column]]]
 
     def tables(self, database: str) -> dict[str, list[Column]]:
-        """The tables of `database`; raises DatabaseNotFound."""
+        """The tables of `database`; raises DatabaseNotFoundError."""
         if database not in self.databases:
-            raise DatabaseNotFound(database)
+            raise DatabaseNotFoundError(database)
         return self.databases[database]
 
     def columns(self, database: str, table: str) -> list[Column]:
-        """The columns of `table`; raises EntityNotFound."""
+        """The columns of `table`; raises EntityNotFoundError."""
         columns = self.tables(database).get(table)
         if columns is None:
-            raise EntityNotFound(table, "Table")
+            raise EntityNotFoundError(table, "Table")
         return columns
 
     def schema(self) -> dict[str, list[str]]:
@@ -73,7 +73,7 @@ def read(cursor: DuckDBPyConnection) -> Catalog:
     return found
 
 
-def changed(cursor: DuckDBPyConnection) -> None:
+def bump_version(cursor: DuckDBPyConnection) -> None:
     """Say, inside the transaction that changes it, that the catalog is another one.
 
     The version is random, not counted: a rolled-back change must not share its number with the
@@ -102,15 +102,15 @@ def _read_all(cursor: DuckDBPyConnection) -> Catalog:
     return Catalog(databases)
 
 
-def refuse_case_twins(names: list[str], kind: str) -> None:
+def reject_case_collisions(names: list[str], kind: str) -> None:
     """Raise if two of `names` differ only in case, which this engine cannot keep apart."""
     seen: dict[str, str] = {}
     for name in names:
         first = seen.setdefault(name.casefold(), name)
         if first != name:
-            raise SemanticRefusal(
+            raise KustoSemanticError(
                 f"{kind} names '{first}' and '{name}' differ only in case, which the local "
                 "endpoint cannot keep apart; rename one"
             )
         if names.count(name) > 1:
-            raise SemanticRefusal(f"{kind} name '{name}' is given twice")
+            raise KustoSemanticError(f"{kind} name '{name}' is given twice")

@@ -35,23 +35,27 @@ SELECT: Final = ", ".join(f'{sql} AS "{name}"' for name, sql in COLUMNS.items())
 
 def add(
     cursor: DuckDBPyConnection,
-    place: tuple[str, str],
+    table_key: tuple[str, str],
     extent: tuple[UUID, datetime, int],
     tags: tuple[str, ...],
 ) -> None:
-    """Record `extent` (its id, creation time and rows) in `place` (database, table)."""
+    """Record `extent` (its id, creation time and rows) in `table_key` (database, table)."""
     cursor.execute(
         "INSERT INTO __emulator.extents VALUES (?, ?, ?, ?, ?, ?)",
-        [extent[0], *place, *extent[1:], list(tags)],
+        [extent[0], *table_key, *extent[1:], list(tags)],
     )
 
 
-def drop(cursor: DuckDBPyConnection, place: tuple[str, str]) -> None:
+def drop(cursor: DuckDBPyConnection, table_key: tuple[str, str]) -> None:
     """Forget every extent of a table."""
-    cursor.execute("DELETE FROM __emulator.extents WHERE database = ? AND table_name = ?", [*place])
+    cursor.execute(
+        "DELETE FROM __emulator.extents WHERE database = ? AND table_name = ?", [*table_key]
+    )
 
 
-def taken(cursor: DuckDBPyConnection, place: tuple[str, str], properties: Properties) -> str | None:
+def find_duplicate_tag(
+    cursor: DuckDBPyConnection, table_key: tuple[str, str], properties: Properties
+) -> str | None:
     """The first `ingest-by:` tag that `ingestIfNotExists` names and the table has already."""
     wanted = [f"ingest-by:{value}" for value in properties.ingest_if_not_exists]
     if not wanted:
@@ -59,6 +63,6 @@ def taken(cursor: DuckDBPyConnection, place: tuple[str, str], properties: Proper
     found = cursor.execute(
         "SELECT list_intersect(tags, $tags)[1] FROM __emulator.extents "
         "WHERE database = $database AND table_name = $table AND list_has_any(tags, $tags) LIMIT 1",
-        {"tags": wanted, "database": place[0], "table": place[1]},
+        {"tags": wanted, "database": table_key[0], "table": table_key[1]},
     ).fetchone()
     return None if found is None else str(found[0])

@@ -18,15 +18,18 @@ from duckdb_kql.errors import KqlError
 from duckdb_kql.lower import lower, qualify
 from duckdb_kql.params import bind
 
-from emulator import unsound
-from emulator.bounds import with_exact_bounds
+from emulator.ast import walk
 from emulator.catalog import Catalog
-from emulator.diagnosis import refusal_of
-from emulator.errors import Refusal, SemanticRefusal
-from emulator.frames import Column, Table
-from emulator.ranges import streamed
+from emulator.duckdb_kql_fixes import (
+    blank_hidden_string_prefixes,
+    refuse_unsound,
+    with_exact_bounds,
+    with_streamed_ranges,
+)
+from emulator.error_mapping import map_kql_error
+from emulator.errors import KustoError, KustoSemanticError
+from emulator.responses import Column, Table
 from emulator.scalar import of_duckdb
-from emulator.tree import walk
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Scope:
 
     catalog: Catalog
     database: str
-    moment: datetime
+    now: datetime
     parameters: Mapping[str, Any]
 
 
@@ -62,9 +65,9 @@ ROWS: Final = "__rows__"
 def translate(text: str, scope: Scope, source: Rows | None = None) -> Statement:
     """SQL for the query `text`; with `source`, `text` reads these rows as the table `__rows__`.
 
-    Raises Refusal: a syntax error with its position, an unknown name, or what is unsupported.
+    Raises KustoError: a syntax error with its position, an unknown name, or what is unsupported.
     """
-    with duckdb_translate.clock(scope.moment) as clock:
+    with duckdb_translate.clock(scope.now) as clock:
         try:
             query = _lowered(text, scope.database)
             _resolve(query, scope, source)
@@ -74,9 +77,9 @@ def translate(text: str, scope: Scope, source: Rows | None = None) -> Statement:
             rendered = duckdb_translate.to_sql(query, scope.catalog.schema())
             values = _values(query, scope, rendered.slots)
         except KqlError as error:
-            raise refusal_of(error, text) from error
+            raise map_kql_error(error, text) from error
         except RecursionError:
-            raise Refusal("The query is nested too deeply for the local endpoint.") from None
+            raise KustoError("The query is nested too deeply for the local endpoint.") from None
         if clock.used:
             values[duckdb_translate.CLOCK_SLOT] = clock.moment
         return Statement(str(rendered), values)
@@ -88,10 +91,12 @@ def _lowered(text: str, database: str) -> ir.Query:
 
 
 def _parsed(text: str, database: str) -> ir.Query:
-    query = lower(unsound.readable(text), effective_entity_groups(None), None, database, None)
+    query = lower(
+        blank_hidden_string_prefixes(text), effective_entity_groups(None), None, database, None
+    )
     qualified: ir.Query = qualify(query, database, None)
-    unsound.refuse(qualified)
-    return streamed(with_exact_bounds(qualified))
+    refuse_unsound(qualified)
+    return with_streamed_ranges(with_exact_bounds(qualified))
 
 
 _kept = lru_cache(maxsize=256)(_parsed)
@@ -104,7 +109,7 @@ def _resolve(query: ir.Query, scope: Scope, source: Rows | None) -> None:
             if source is not None and node.name == ROWS:
                 continue
             if node.name not in scope.catalog.tables(node.database):
-                raise SemanticRefusal(
+                raise KustoSemanticError(
                     f"Failed to resolve table or column expression named '{node.name}'"
                 )
         if isinstance(node, ir.WildcardTableRef) and node.database is not None:
@@ -116,7 +121,7 @@ def _values(query: ir.Query, scope: Scope, slots: frozenset[str]) -> dict[str, A
         return {}
     bound, missing = bind(query.parameters, dict(scope.parameters))
     if missing:
-        raise SemanticRefusal(f"query parameter '{missing[0]}' has no value and no default")
+        raise KustoSemanticError(f"query parameter '{missing[0]}' has no value and no default")
     return {slot: value for slot, value in bound.items() if slot in slots}
 
 

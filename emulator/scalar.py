@@ -9,7 +9,7 @@ from typing import Final
 
 from duckdb_kql.types import kusto_type
 
-from emulator.errors import SemanticRefusal
+from emulator.errors import KustoSemanticError
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Scalar:
 
 
 # NB: a DuckDB TIMESTAMP holds microseconds, Kusto's datetime 100 ns ticks: the seventh digit of a
-# stored datetime is dropped. `emulator.bounds` keeps comparisons with seven-digit bounds right.
+# stored datetime is dropped. `emulator.duckdb_kql_fixes` keeps comparisons with such bounds right.
 _ALL: Final = (
     Scalar("bool", "BOOLEAN", "SByte"),
     Scalar("datetime", "TIMESTAMP", "DateTime"),
@@ -47,11 +47,11 @@ _ALIASES: Final = {
 
 
 def named(name: str) -> Scalar:
-    """The type that KQL calls `name`; raises SemanticRefusal for any other word."""
+    """The type that KQL calls `name`; raises KustoSemanticError for any other word."""
     key = name.lower()
     scalar = _BY_NAME.get(_ALIASES.get(key, key))
     if scalar is None:
-        raise SemanticRefusal(f"'{name}' is no Kusto type; write one of {', '.join(_BY_NAME)}")
+        raise KustoSemanticError(f"'{name}' is no Kusto type; write one of {', '.join(_BY_NAME)}")
     return scalar
 
 

@@ -1,7 +1,7 @@
 """The DuckDB file: opened, locked down, read by many, written by one.
 
-`emulator.endpoint` runs every command through `read` or `write`. A write is one transaction on one
-thread: all of it is on disk when the call returns, or none of it after a kill -9 at any moment.
+`emulator.service` runs every command through `read` or `write`. A write is one transaction on one
+thread: all of it is on disk when the call returns, or none of it after a kill -9 at any now.
 """
 
 import asyncio
@@ -17,16 +17,16 @@ from typing import Final, TypeVar
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from emulator.bins import MACROS
-from emulator.errors import TimedOut
+from emulator.duckdb_kql_fixes import MACROS
+from emulator.errors import QueryTimeoutError
 
 T = TypeVar("T")
 READERS: Final = 4
-PATIENCE: Final = timedelta(minutes=4)
+QUERY_TIMEOUT: Final = timedelta(minutes=4)
 """How long a query may take; Kusto's own default."""
-_PULSE: Final = 0.02
+_INTERRUPT_INTERVAL: Final = 0.02
 """Seconds between two attempts to interrupt."""
-_CLOSING: Final = 1.0
+_CLOSE_TIMEOUT: Final = 1.0
 
 _OPERATION: Final = """(operation_id UUID, operation VARCHAR, node_id VARCHAR, started_on TIMESTAMP,
     last_updated_on TIMESTAMP, state VARCHAR, status VARCHAR, root_activity_id UUID,
@@ -74,14 +74,14 @@ class Store:
             self._idle.put(cursor)
 
     async def read(
-        self, work: Callable[[DuckDBPyConnection], T], patience: timedelta = PATIENCE
+        self, work: Callable[[DuckDBPyConnection], T], time_limit: timedelta = QUERY_TIMEOUT
     ) -> T:
         """`work` on a cursor that sees one snapshot and changes nothing.
 
-        Raises TimedOut when it takes longer than `patience`.
+        Raises QueryTimeoutError when it takes longer than `time_limit`.
         """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, self._reading, work, patience)
+        return await loop.run_in_executor(self._readers, self._reading, work, time_limit)
 
     async def write(self, work: Callable[[DuckDBPyConnection], T]) -> T:
         """`work` in one transaction, committed when it returns, rolled back when it raises."""
@@ -91,14 +91,14 @@ class Store:
         """`write`, on the caller's thread; only before the first `write` and on its thread."""
         return _transact(self._writer_cursor, "COMMIT", work)
 
-    def _reading(self, work: Callable[[DuckDBPyConnection], T], patience: timedelta) -> T:
+    def _reading(self, work: Callable[[DuckDBPyConnection], T], time_limit: timedelta) -> T:
         cursor = self._idle.get()
         ended = Event()
-        Thread(target=_limit, args=(cursor, patience, ended), daemon=True).start()
+        Thread(target=_limit, args=(cursor, time_limit, ended), daemon=True).start()
         try:
             return _transact(cursor, "ROLLBACK", work)
         except duckdb.InterruptException:
-            raise TimedOut(patience) from None
+            raise QueryTimeoutError(time_limit) from None
         finally:
             ended.set()
             self._idle.put(cursor)
@@ -120,13 +120,13 @@ class Store:
         """
         for pool in (self._writer, self._readers):
             pool.shutdown(wait=False, cancel_futures=True)
-        deadline = time.monotonic() + _CLOSING
+        deadline = time.monotonic() + _CLOSE_TIMEOUT
         while time.monotonic() < deadline:
             if not any(thread.is_alive() for thread in self._threads()):
                 self._connection.close()
                 return True
             self.interrupt()
-            time.sleep(_PULSE)
+            time.sleep(_INTERRUPT_INTERVAL)
         return False
 
     def _threads(self) -> Iterator[Thread]:
@@ -134,12 +134,12 @@ class Store:
             yield from pool._threads  # noqa: SLF001 - an executor has no bounded wait
 
 
-def _limit(cursor: DuckDBPyConnection, patience: timedelta, ended: Event) -> None:
-    """After `patience`, interrupt until it has ended: one interrupt may come between statements."""
-    wait = patience.total_seconds()
+def _limit(cursor: DuckDBPyConnection, time_limit: timedelta, ended: Event) -> None:
+    """After `time_limit`, interrupt until it has ended; one interrupt may miss a statement."""
+    wait = time_limit.total_seconds()
     while not ended.wait(wait):
         cursor.interrupt()
-        wait = _PULSE
+        wait = _INTERRUPT_INTERVAL
 
 
 def _transact(

@@ -12,14 +12,19 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
-from devstack.order import CONTROL_PLANE_ONLY
-from devstack.ports import without_proxy
+from devstack.config import CONTROL_PLANE_ONLY
+from devstack.ports import no_proxy_variables
 from devstack.stack import Stack
 
-# Whatever a test dials runs on this machine, where no proxy leads.
-os.environ |= without_proxy(os.environ)
+# Tests connect to this machine only, never through a proxy.
+os.environ |= no_proxy_variables(os.environ)
+
+# A slow machine is not a failure: hypothesis may take as long as the test itself.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 SHARED = {"stack", "api_server"}
 

@@ -8,13 +8,13 @@ from duckdb import DuckDBPyConnection
 
 from emulator import catalog as catalogs
 from emulator.catalog import Catalog, literal, quoted
-from emulator.frames import Column, Table
+from emulator.command_scanner import Scanner
+from emulator.context import CommandContext, Request
 from emulator.kql import ROWS, Rows, Statement, run, translate
+from emulator.responses import Column, Table
 from emulator.scalar import named
-from emulator.scanner import Scanner
-from emulator.services import Request, Services
 
-Select = Callable[[Catalog, Services, Request], Rows]
+Select = Callable[[Catalog, CommandContext, Request], Rows]
 
 
 @dataclass(frozen=True)
@@ -25,21 +25,21 @@ class Show:
     select: Select
     pipeline: str
 
-    async def run(self, services: Services, request: Request) -> Table:
+    async def run(self, context: CommandContext, request: Request) -> Table:
         """The rows, through the pipeline if there is one."""
 
         def work(cursor: DuckDBPyConnection) -> Table:
             catalog = catalogs.read(cursor)
-            rows = self.select(catalog, services, request)
+            rows = self.select(catalog, context, request)
             statement = Statement(rows.sql, {})
             if self.pipeline:
                 statement = translate(self.pipeline, request.scope(catalog), rows)
             return run(cursor, statement)
 
-        return await services.store.read(work)
+        return await context.store.read(work)
 
 
-def shown(scanner: Scanner, operation: str, select: Select) -> Show:
+def with_pipeline(scanner: Scanner, operation: str, select: Select) -> Show:
     """The command, with the pipeline that is left to read, or nothing left."""
     if not scanner.rest.startswith("|"):
         scanner.end()
@@ -47,7 +47,7 @@ def shown(scanner: Scanner, operation: str, select: Select) -> Show:
     return Show(operation, select, scanner.text_from(f"{ROWS} "))
 
 
-def constant(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> Rows:
+def constant_rows(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> Rows:
     """SQL for `rows` that are known already; None is null."""
     selected = [
         ", ".join(
@@ -62,6 +62,6 @@ def constant(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> Rows:
     return Rows(f"SELECT * FROM ({sql}){none}", tuple(column.name for column in columns))  # noqa: S608
 
 
-def typed(**types: str) -> list[Column]:
+def typed_columns(**types: str) -> list[Column]:
     """Columns by name and Kusto type."""
     return [Column(name, named(kind)) for name, kind in types.items()]

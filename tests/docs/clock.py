@@ -5,12 +5,12 @@ times in what it shows stand for any time.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
-from summaryrule.duration import Duration
-from summaryrule.instant import TICKS_PER_DAY, Instant
-from summaryrule.windows import floor
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import TICKS_PER_DAY, Instant
+from summaryrule.api.windows import floor
 
 TOLD = Instant.parse("2026-11-24T06:00:00Z")
 TIME = r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)"
@@ -46,7 +46,7 @@ def moved(now: Instant, told: Instant = TOLD) -> Callable[[str], str]:
     return lambda text: _DATE.sub(move, text)
 
 
-def pattern(shown: list[str]) -> re.Pattern[str]:
+def pattern(shown: Sequence[str]) -> re.Pattern[str]:
     """What output the page's lines stand for.
 
     `…` is any text, alone on a line any lines; a time is any time; spaces are any spaces.

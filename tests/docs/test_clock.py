@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 from tests.docs.blocks import blocks, pages
 from tests.docs.clock import READ, TOLD, moved
 from tests.docs.reader import GIVEN

@@ -9,7 +9,7 @@ import yaml
 
 from devstack import binaries
 from devstack.stack import Stack
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 from tests.chart.helm import Helm
 from tests.docs.clock import READ, TOLD
 from tests.docs.manifests import Manifest, manifests

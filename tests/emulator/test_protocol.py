@@ -7,7 +7,7 @@ import httpx
 import pytest
 from azure.kusto.data import KustoClient
 
-from tests.emulator.driver import Kusto
+from tests.emulator.client import Kusto
 
 
 def post(url: str, path: str, body: Any) -> httpx.Response:

@@ -7,7 +7,7 @@ import pytest
 from azure.kusto.data import ClientRequestProperties
 from azure.kusto.data.exceptions import KustoApiError
 
-from tests.emulator.driver import Kusto
+from tests.emulator.client import Kusto
 
 EVERY_TYPE = """datatable(b: bool, d: datetime, m: decimal, o: dynamic, g: guid, i: int, l: long,
  r: real, s: string, t: timespan)

@@ -3,7 +3,7 @@
 import pytest
 from azure.kusto.data.exceptions import KustoApiError
 
-from tests.emulator.driver import Kusto
+from tests.emulator.client import Kusto
 
 HALF_HOURS = "T | where Timestamp between (_startTime .. _endTime) | summarize N = count()"
 

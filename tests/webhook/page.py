@@ -14,13 +14,13 @@ from typing import Any, Final
 
 import yaml
 
-from summaryrule.instant import Instant
-from summaryrule.validation import review
+from runtime.cel import parse_error
+from summaryrule.admission.validation import review
+from summaryrule.api.instant import Instant
 from tests.docs.clock import TOLD, moved
 from tests.webhook.reviews import NOW, WORKER, Json, rule
-from webhook.admission import Policy
-from webhook.expression import problem
-from webhook.offline import Verdict, judge
+from webhook.handlers import AdmissionConfig
+from webhook.review_command import ReviewResult, review_manifest
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "webhook.md"
 REFUSED: Final = "<!-- refused -->"
@@ -28,7 +28,7 @@ _BLOCK: Final = re.compile(
     r"^(?P<mark><!-- [^\n]+ -->)?\n```(?P<language>\w+)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
-_POLICY: Final = Policy(WORKER, problem)
+_CONFIG: Final = AdmissionConfig(WORKER, parse_error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Example:
     @property
     def said(self) -> str:
         """What the code says: the refusal, else the warnings, a line each."""
-        verdict = judge(None, self.rule, user="alice", policy=_POLICY, now=self.now)
+        verdict = review_manifest(None, self.rule, user="alice", config=_CONFIG, now=self.now)
         if verdict.allowed and self.shown.startswith("The "):
             return _unmutated(self.rule, self.now)
         text = str(verdict)
@@ -75,10 +75,12 @@ def examples(page: str, at: Instant = TOLD) -> list[Example]:
 
 def _unmutated(new: Json, now: Instant) -> str:
     """What `/validate` says where `/mutate` was not reached."""
-    found = review(None, new, user="alice", worker=WORKER, now=now, parse_cel=problem)
+    found = review(None, new, user="alice", worker=WORKER, now=now, parse_cel=parse_error)
     return _text(
         str(
-            Verdict(name="cpu", allowed=False, violations=found.violations, warnings=(), object=new)
+            ReviewResult(
+                name="cpu", allowed=False, violations=found.violations, warnings=(), object=new
+            )
         )
     )
 

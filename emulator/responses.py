@@ -1,0 +1,105 @@
+"""Result tables in the two reply formats that Kusto clients read.
+
+Sources: Kusto docs, "Query V1 HTTP
+response" and "Query V2 HTTP response"; azure-kusto-data 6.0.4 `response.py`.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from emulator.scalar import Scalar
+from emulator.value_encoding import Value, datetime_text, encode
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a result: its name and Kusto type."""
+
+    name: str
+    scalar: Scalar
+
+
+@dataclass(frozen=True)
+class Table:
+    """A result: columns, and rows of DuckDB values in their order."""
+
+    columns: list[Column]
+    rows: list[tuple[Value, ...]]
+
+    def encoded(self) -> list[list[Value]]:
+        """The rows as JSON-ready values."""
+        return encode(self.rows, [column.scalar.name for column in self.columns])
+
+
+def v1_response(table: Table) -> dict[str, Any]:
+    """The reply to `/v1/rest/mgmt` and `/v1/rest/query`: one table."""
+    columns = [
+        {
+            "ColumnName": column.name,
+            "DataType": column.scalar.dotnet,
+            "ColumnType": column.scalar.name,
+        }
+        for column in table.columns
+    ]
+    return {"Tables": [{"TableName": "Table_0", "Columns": columns, "Rows": table.encoded()}]}
+
+
+def v2_response(table: Table, activity: UUID, now: datetime) -> list[dict[str, Any]]:
+    """The reply to `/v2/rest/query`: header, properties, rows, completion information, end."""
+    columns = [
+        {"ColumnName": column.name, "ColumnType": column.scalar.name} for column in table.columns
+    ]
+    return [
+        _HEADER,
+        _data(0, "QueryProperties", "@ExtendedProperties", _PROPERTIES, [_CHART]),
+        _data(1, "PrimaryResult", "PrimaryResult", columns, table.encoded()),
+        _data(2, _COMPLETION, _COMPLETION, _STATUS, [_completed(activity, now)]),
+        {"FrameType": "DataSetCompletion", "HasErrors": False, "Cancelled": False},
+    ]
+
+
+def _data(
+    number: int, kind: str, name: str, columns: list[dict[str, str]], rows: list[list[Value]]
+) -> dict[str, Any]:
+    frame = {"FrameType": "DataTable", "TableId": number, "TableKind": kind, "TableName": name}
+    return frame | {"Columns": columns, "Rows": rows}
+
+
+def _columns(**types: str) -> list[dict[str, str]]:
+    return [{"ColumnName": name, "ColumnType": kind} for name, kind in types.items()]
+
+
+_COMPLETION: Final = "QueryCompletionInformation"
+_HEADER: Final = {
+    "FrameType": "DataSetHeader",
+    "IsProgressive": False,
+    "Version": "v2.0",
+    "IsFragmented": False,
+    "ErrorReportingPlacement": "InData",
+}
+_PROPERTIES: Final = _columns(TableId="int", Key="string", Value="dynamic")
+_CHART: Final[list[Value]] = [1, "Visualization", json.dumps({"Visualization": None})]
+_STATUS: Final = _columns(
+    Timestamp="datetime",
+    ClientRequestId="string",
+    ActivityId="guid",
+    SubActivityId="guid",
+    ParentActivityId="guid",
+    Level="int",
+    LevelName="string",
+    StatusCode="int",
+    StatusCodeName="string",
+    EventType="int",
+    EventTypeName="string",
+    Payload="string",
+)
+
+
+def _completed(activity: UUID, now: datetime) -> list[Value]:
+    payload = json.dumps({"Count": 1, "Text": "Query completed successfully"})
+    ids = [str(activity)] * 4
+    outcome = [4, "Info", 0, "S_OK (0)", 4, "QueryInfo", payload]
+    return [datetime_text(now), *ids, *outcome]
