@@ -66,6 +66,10 @@ test-others: | .venv
 	$(RUN) pytest -m "not e2e and not proof" -n 2 >"$$log" 2>&1 || { cat "$$log"; exit 1; }; \
 	tail -n 1 "$$log"
 
+.PHONY: test-conditions
+test-conditions: binaries ## Run tests as other machines have it: CONDITIONS='home proxy' TESTS=tests/docs (hack/ci/README.md)
+	python3 hack/ci/conditions.py $(CONDITIONS) --tests "$(TESTS)"
+
 .PHONY: lint
 lint: check-lock check-crds | .venv ## Check style, types, layers, the lock file and the CRD
 	$(RUN) ruff check
