@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from summaryrule.admission.validation import schema
 from summaryrule.api.constants import GROUP, KIND
 from summaryrule.api.field_errors import FieldError
 from summaryrule.api.instant import Instant
+from summaryrule.api.schema_validation import validate_schema
 from webhook import clock, expression, manifest
 from webhook.admission_review import API_VERSION, AdmissionRequest
 from webhook.handlers import AdmissionConfig, mutate, validate
@@ -87,7 +87,7 @@ def review_manifest(
     defaulting, _ = mutate(_request(old, sent, user), config, now)
     stored = apply(sent, defaulting.patch)
     validation, found = validate(_request(old, stored, user), config, now)
-    violations = tuple(dict.fromkeys((*schema(stored, old), *found)))
+    violations = tuple(dict.fromkeys((*validate_schema(stored, old), *found)))
     warnings = tuple(dict.fromkeys((*defaulting.warnings, *validation.warnings)))
     return ReviewResult(_name(new), not violations, violations, warnings, stored)
 
