@@ -22,6 +22,7 @@ COPY crdgen/pyproject.toml ./crdgen/
 RUN uv sync --locked --no-dev --no-editable --no-install-project
 COPY README.md LICENSE ./
 COPY summaryrule ./summaryrule
+COPY runtime ./runtime
 COPY webhook ./webhook
 COPY worker ./worker
 COPY plugin ./plugin

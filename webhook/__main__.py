@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from webhook.review_command import run  # noqa: PLC0415
 
         return run(options)
-    except WebhookError as error:
+    except (WebhookError, ValueError) as error:
         print(f"webhook {options.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import uvloop
 
-from webhook import expression, kube_config, logs
+from runtime import cel, logging
+from webhook import kube_config
 from webhook.certificates import loop
 from webhook.certificates.ca_bundle import GATE, WebhookConfigurations
 from webhook.certificates.ca_secret import CASecret, Lifetimes
@@ -33,7 +34,7 @@ def serve(options: Namespace) -> int:
     Raises:
         WebhookError: when it cannot start (no credentials, address in use).
     """
-    logs.to_standard_error(options.log_level)
+    logging.configure("json", options.log_level)
     gates, metrics = ReadinessGates(), Metrics()
     gates.fail(GATE, "no certificate has been verified yet")
     name = ServiceName(options.service, options.namespace)
@@ -68,7 +69,7 @@ def _server(
     options: Namespace, tls: ReloadableTLSContext, gates: ReadinessGates, metrics: Metrics
 ) -> Server:
     application = Application(
-        admission_routes(AdmissionConfig(options.worker_user, expression.problem), metrics),
+        admission_routes(AdmissionConfig(options.worker_user, cel.parse_error), metrics),
         create_app(gates, metrics),
         client_names=options.client_name if options.client_ca else None,
     )

@@ -2,7 +2,6 @@
 
 WebhookError
 ├── RefusedRequestError      an HTTP request that gets an error status, and no decision
-├── UnreadableManifestError  a file that ``webhook review`` cannot read
 ├── UnusableCertificateError a certificate, key or bundle that must not be served
 └── ClusterError             the API server did not answer, or with an error
     ├── ConflictError        another replica wrote first: read and decide again
@@ -20,10 +19,6 @@ class RefusedRequestError(WebhookError):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
-
-
-class UnreadableManifestError(WebhookError):
-    """A file that is not YAML, or has no SummaryRule."""
 
 
 class UnusableCertificateError(WebhookError):

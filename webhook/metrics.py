@@ -5,7 +5,6 @@ Names follow https://prometheus.io/docs/practices/naming/.
 
 from collections.abc import Callable
 from functools import cache, cached_property
-from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 from typing import Final
 
@@ -19,6 +18,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from runtime.version import installed_version
 from summaryrule.api.field_errors import FieldError
 
 PREFIX: Final = "summaryrule_webhook"
@@ -49,7 +49,9 @@ class Metrics:
         self._refused = self._counter(
             "refused_requests", "HTTP requests answered 4xx or 5xx unjudged.", "path", "code"
         )
-        self._gauge("build_info", "Always 1.", version=_version(), python=python_version()).set(1)
+        self._gauge(
+            "build_info", "Always 1.", version=installed_version(), python=python_version()
+        ).set(1)
 
     def observe_review(self, path: str, operation: str, decision: str, seconds: float) -> None:
         """Count a review answered on ``path`` after ``seconds``."""
@@ -120,10 +122,3 @@ class Metrics:
         names = tuple(labels)
         gauge = Gauge(name, text, names, namespace=PREFIX, registry=self.registry)
         return gauge.labels(**labels) if labels else gauge
-
-
-def _version() -> str:
-    try:
-        return version("summaryrule-operator")
-    except PackageNotFoundError:
-        return "unknown"

@@ -6,16 +6,19 @@ review shows everything.
 """
 
 import json
+import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runtime import cel, clock
+from runtime.manifests import read_file, require_rules
 from summaryrule.api.constants import GROUP, KIND
 from summaryrule.api.field_errors import FieldError
 from summaryrule.api.instant import Instant
+from summaryrule.api.object_meta import display_name, validate_name
 from summaryrule.api.schema_validation import validate_schema
-from webhook import clock, expression, manifest
 from webhook.admission_review import API_VERSION, AdmissionRequest
 from webhook.handlers import AdmissionConfig, mutate, validate
 from webhook.json_patch import apply
@@ -62,18 +65,27 @@ def run(options: Namespace) -> int:
     """Review every object in the files of ``options``, print the results, return the exit code.
 
     Raises:
-        UnreadableManifestError: when a file cannot be read.
+        ManifestError: a file cannot be read, or no file has a SummaryRule.
     """
-    config = AdmissionConfig(options.worker_user, expression.problem)
+    config = AdmissionConfig(options.worker_user, cel.parse_error)
     now = options.now or clock.now()
-    olds = manifest.read(options.old) if options.old else []
-    rules = [rule for path in options.files for rule in manifest.read(path)]
+    olds = _rules([options.old]) if options.old else []
+    rules = _rules(options.files)
     results = [
         review_manifest(find_stored(rule, olds), rule, user=options.user, config=config, now=now)
         for rule in rules
     ]
     _print(results, options.output)
     return 0 if all(result.allowed for result in results) else 1
+
+
+def _rules(paths: Sequence[str]) -> list[Rule]:
+    files = [read_file(path) for path in paths]
+    require_rules(files)
+    for file in files:
+        if file.note:
+            print(f"webhook review: {file.note}", file=sys.stderr)  # noqa: T201
+    return [rule for file in files for rule in file.rules]
 
 
 def review_manifest(
@@ -87,9 +99,10 @@ def review_manifest(
     defaulting, _ = mutate(_request(old, sent, user), config, now)
     stored = apply(sent, defaulting.patch)
     validation, found = validate(_request(old, stored, user), config, now)
-    violations = tuple(dict.fromkeys((*validate_schema(stored, old), *found)))
+    of_schema = validate_schema(stored, old)
+    violations = tuple(dict.fromkeys((*validate_name(new), *of_schema, *found)))
     warnings = tuple(dict.fromkeys((*defaulting.warnings, *validation.warnings)))
-    return ReviewResult(_name(new), not violations, violations, warnings, stored)
+    return ReviewResult(display_name(new), not violations, violations, warnings, stored)
 
 
 def find_stored(rule: Rule, olds: Sequence[Rule]) -> Rule | None:

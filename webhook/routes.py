@@ -13,9 +13,9 @@ from typing import Final
 
 import msgspec
 
+from runtime import clock
 from summaryrule.api.field_errors import FieldError
 from summaryrule.api.instant import Instant
-from webhook import clock
 from webhook.admission_review import AdmissionRequest, decode, encode, name_of
 from webhook.errors import RefusedRequestError
 from webhook.handlers import AdmissionConfig, Result, mutate, validate

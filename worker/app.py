@@ -15,14 +15,14 @@ from typing import Any, Final
 
 from kubernetes.aio.client.api_client import ApiClient
 
+from runtime.cel import evaluate
+from runtime.clock import SystemClock
 from summaryrule.planner.types import PlannerSettings
 from worker.cli import labels
-from worker.clock import SystemClock
 from worker.controller import run_workers
 from worker.endpoint_limiter import EndpointLimiter, slots_per_endpoint
 from worker.errors import LeaseLost
 from worker.executor import Executor
-from worker.expression import evaluate
 from worker.health_server import HealthServer
 from worker.kube.client import KubeClient
 from worker.kube.config import connect

@@ -7,9 +7,9 @@ import asyncio
 import logging
 from typing import Final
 
+from runtime.logging import log_context
 from worker.errors import LeaseLost, NotFound, Temporary, WorkerError
 from worker.kube.store import Key
-from worker.logs import about
 from worker.metrics import Metrics
 from worker.reconciler import Reconciler
 from worker.workqueue import WorkQueue
@@ -33,7 +33,7 @@ async def _run_worker(queue: WorkQueue[Key], reconciler: Reconciler, metrics: Me
     while True:
         key = await queue.get()
         try:
-            with about(rule="/".join(key)):
+            with log_context(rule="/".join(key)):
                 await _reconcile_once(key, queue, reconciler, metrics)
         finally:
             queue.done(key)

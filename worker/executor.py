@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runtime.logging import log_context
 from summaryrule.api.constants import FINALIZER
 from summaryrule.api.v1 import dump
 from summaryrule.planner.field_ownership import without_range_ownership
@@ -29,7 +30,6 @@ from summaryrule.planner.types import (
 )
 from worker.errors import Conflict, Refused, Temporary, Throttled, WorkerError
 from worker.kube.store import Key, Store, key_of
-from worker.logs import about
 from worker.observations import ObservationStore
 from worker.ports import EventRecorder, Fence, KustoClient, RawRule, RuleClient
 
@@ -131,7 +131,7 @@ class Executor:
     async def _submit(self, rule: RawRule, submit: Submit) -> None:
         key, window = key_of(rule), submit.window
         fence = RuleFence(self.fence, self.store, rule)
-        with about(window=str(window.window)):
+        with log_context(window=str(window.window)):
             try:
                 operation_id = await self.kusto.submit(
                     submit.database, submit.command, before_send=fence.check

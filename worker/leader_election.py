@@ -23,8 +23,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from runtime.backoff import Backoff
 from summaryrule.api.instant import Instant
-from worker.backoff import Backoff
 from worker.errors import Ambiguous, Conflict, LeaseLost, WorkerError
 from worker.ports import Clock
 

@@ -5,7 +5,6 @@ global: each worker has its own registry.
 """
 
 from collections.abc import Callable, Iterable
-from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 from typing import Final, Literal
 
@@ -18,6 +17,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from runtime.version import installed_version
 from summaryrule.api.backfill_request import is_active
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.api.v1 import (
@@ -79,7 +79,7 @@ class Metrics:
         self._kusto = self._calls("kusto_request", "Commands to Kusto.", "call")
         self._events = self._counter("reconciles", "Looks at a rule, by how they ended.", "result")
         build = self._gauge("build_info", "Always 1.", "version", "python")
-        build.labels(_version(), python_version()).set(1)
+        build.labels(installed_version(), python_version()).set(1)
 
     def window(self, kind: Kind, result: WindowResult, count: int = 1) -> None:
         """``count`` windows came to ``result``."""
@@ -160,13 +160,6 @@ class Metrics:
         return Histogram(
             name, text, labels, namespace=PREFIX, registry=self.registry, buckets=buckets
         )
-
-
-def _version() -> str:
-    try:
-        return version("summaryrule-operator")
-    except PackageNotFoundError:  # a checkout that was never installed
-        return "unknown"
 
 
 def _put(gauge: Gauge, labels: tuple[str, str], value: float | None) -> None:

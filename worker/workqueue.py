@@ -9,7 +9,7 @@ import heapq
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-from worker.backoff import Backoff
+from runtime.backoff import Backoff
 from worker.ports import Clock
 
 K = TypeVar("K", bound=Hashable)

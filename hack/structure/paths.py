@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any
 
 from devstack.stack import Stack
-from webhook.expression import problem as parse_error
+from runtime.cel import parse_error
 from webhook.handlers import AdmissionConfig
 from webhook.metrics import Metrics
 from webhook.probes import ReadinessGates, create_app

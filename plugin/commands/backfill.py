@@ -9,14 +9,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from plugin import output
 from plugin.commands.wait import follow
 from plugin.console import Console
-from plugin.errors import RefusedError
-from plugin.kubectl import Kubectl, Rule
-from plugin.words import plural
+from plugin.formatting import NONE, dump, plural, qualified_name, table
+from plugin.kubectl import Kubectl, RefusedError, Rule
 from summaryrule.api.instant import Instant
-from summaryrule.api.unstructured import as_duration, as_instant, nested_dict
+from summaryrule.api.unstructured import Json, as_duration, as_instant, nested_dict, nested_list
 from summaryrule.api.windows import floor, next_window
 
 RUNNING = """\
@@ -24,24 +22,24 @@ RUNNING = """\
 give its own --start (and --request-id) with another --end; to end it for this one, add --replace"""
 
 
-def backfill(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:
-    """Ask for it; exit code 0 when it is asked for, or with --wait when it is done."""
-    rule = cluster.rule(asked.name)
-    start = asked.start or last(rule, console.now(), asked.last)
-    running = goes_on(rule, start, asked.request_id)
-    if running is False and not asked.replace:
+def backfill(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
+    """Ask for it; exit code 0 when it is requested, or with --wait when it is done."""
+    rule = kubectl.rule(args.name)
+    start = args.start or last(rule, console.now(), args.last)
+    running = is_running_request(rule, start, args.request_id)
+    if running is False and not args.replace:
         raise RefusedError(_under_way(rule))
-    if asked.end is None and running is not True:
-        asked.end = before_schedule(rule, start)
-    body = request(asked, start, extends=running is True)
-    if asked.dry_run == "client":
+    if args.end is None and running is not True:
+        args.end = before_schedule(rule, start)
+    body = request(args, start, extends=running is True)
+    if args.dry_run == "client":
         console.say([json.dumps(body, indent=2)])
         return 0
-    stored = cluster.patch(asked.name, body, dry_run=asked.dry_run == "server")
-    console.say(told(stored, asked))
-    if asked.wait and not asked.dry_run:
-        return follow(cluster, asked.name, console, asked.timeout)
-    console.hint(f"follow it:  kubectl summaryrule wait {asked.name}")
+    stored = kubectl.patch(args.name, body, dry_run=args.dry_run == "server")
+    console.say(render(stored, args))
+    if args.wait and not args.dry_run:
+        return follow(kubectl, args.name, console, args.timeout)
+    console.hint(f"follow it:  kubectl summaryrule wait {args.name}")
     return 0
 
 
@@ -70,12 +68,12 @@ def before_schedule(rule: Rule, start: Instant) -> Instant | None:
     return began if start < began else None
 
 
-def request(asked: argparse.Namespace, start: Instant, *, extends: bool) -> dict[str, Any]:
+def request(args: argparse.Namespace, start: Instant, *, extends: bool) -> dict[str, Any]:
     """The merge patch. A new request leaves nothing of an older one; `extends` keeps the rest."""
     given: dict[str, Any] = {
-        "end": None if asked.end is None else str(asked.end),
-        "requestId": asked.request_id,
-        "maxInFlight": asked.max_in_flight,
+        "end": None if args.end is None else str(args.end),
+        "requestId": args.request_id,
+        "maxInFlight": args.max_in_flight,
         "suspend": None,
     }
     if extends:
@@ -83,7 +81,7 @@ def request(asked: argparse.Namespace, start: Instant, *, extends: bool) -> dict
     return {"spec": {"backfill": {"start": str(start), **given}}}
 
 
-def goes_on(rule: Rule, start: Instant, request_id: str | None) -> bool | None:
+def is_running_request(rule: Rule, start: Instant, request_id: str | None) -> bool | None:
     """Whether this speaks of the backfill that is under way; None when none is."""
     from summaryrule.api.backfill_request import (  # noqa: PLC0415 - pydantic
         is_active,
@@ -109,14 +107,14 @@ def _under_way(rule: Rule) -> str:
     )
 
 
-def told(stored: Rule, asked: argparse.Namespace) -> list[str]:
-    """What was stored, in the form asked for."""
-    if asked.output == "name":
-        return [output.name(stored)]
-    if asked.output in {"json", "yaml"}:
-        return list(output.dumped(stored, asked.output))
-    dry = " (server dry run)" if asked.dry_run else ""
-    return [f"{output.name(stored)} {_said(stored)}{dry}"]
+def render(stored: Rule, args: argparse.Namespace) -> list[str]:
+    """What was stored, in the requested form."""
+    if args.output == "name":
+        return [qualified_name(stored)]
+    if args.output in {"json", "yaml"}:
+        return list(dump(stored, args.output))
+    dry = " (server dry run)" if args.dry_run else ""
+    return [f"{qualified_name(stored)} {_said(stored)}{dry}"]
 
 
 def _said(stored: Rule) -> str:
@@ -135,3 +133,23 @@ def _windows(wanted: Mapping[str, Any], interval: object) -> str:
     if start is None or end is None or size is None or size.ticks <= 0:
         return "its windows"
     return plural(-((start.ticks - end.ticks) // size.ticks), "window") + f" of {size}"
+
+
+HEAD = ("FINISHED", "PHASE", "START", "END", "WINDOWS", "REQUEST", "REQUESTED BY")
+
+
+def history(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
+    """Print it."""
+    records = nested_list(nested_dict(kubectl.rule(args.name), "status"), "backfillHistory")
+    if args.output in {"json", "yaml"}:
+        console.say(dump(records, args.output))
+    elif records:
+        console.say(table(HEAD, [_row(record) for record in records]))
+    else:
+        print(f"No backfill of {args.name} has ended.", file=console.err)
+    return 0
+
+
+def _row(record: Json) -> tuple[str, ...]:
+    fields = ("finishedAt", "phase", "start", "end", "windows", "id", "by")
+    return tuple(str(record[name]) if name in record else NONE for name in fields)

@@ -3,24 +3,23 @@
 import argparse
 from collections.abc import Iterator, Sequence
 
-from plugin import output
-from plugin.advice import advice
-from plugin.commands.forecast import forecast
+from plugin.commands.plan import local_plan
 from plugin.commands.status import progress
 from plugin.console import Console
+from plugin.formatting import dump, plural
 from plugin.kubectl import Kubectl, Rule
-from plugin.words import format_duration, plural
+from summaryrule.api.block_reason import BlockReason
 from summaryrule.api.instant import Instant
-from summaryrule.api.summary import RuleSummary, summarize
+from summaryrule.api.summary import RuleSummary, format_duration, summarize
 from summaryrule.api.unstructured import as_int, as_str, nested_dict
 
 
-def explain(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:
+def explain(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
     """Print it; exit code 1 when something is held."""
-    rule, now = cluster.rule(asked.name), console.now()
+    rule, now = kubectl.rule(args.name), console.now()
     found = list(held(rule, now))
-    if asked.output in {"json", "yaml"}:
-        console.say(output.dumped({"name": asked.name, "held": found}, asked.output))
+    if args.output in {"json", "yaml"}:
+        console.say(dump({"name": args.name, "held": found}, args.output))
     else:
         console.say(lines(summarize(rule, now), found, plain=console.plain))
     return 1 if found else 0
@@ -30,7 +29,7 @@ def held(rule: Rule, now: Instant) -> Iterator[dict[str, str]]:
     """Each reason with its message and what to do."""
     name = as_str(nested_dict(rule, "metadata").get("name"))
     for reason, message in dict(_reasons(rule, now)).items():
-        yield {"reason": reason, "message": message, "advice": advice(reason, name)}
+        yield {"reason": reason, "message": message, "advice": _remedy(reason, name)}
 
 
 def _reasons(rule: Rule, now: Instant) -> Iterator[tuple[str, str]]:
@@ -40,8 +39,15 @@ def _reasons(rule: Rule, now: Instant) -> Iterator[tuple[str, str]]:
             yield trouble.reason, trouble.message
     if not as_int(nested_dict(rule, "status").get("observedGeneration")):
         yield "NotSeen", "no worker has looked at this rule yet"
-    for each in forecast(rule, now)["held"]:
+    for each in local_plan(rule, now)["held"]:
         yield each["reason"], each["message"]
+
+
+def _remedy(reason: str, name: str) -> str:
+    """What to do, as the enum has it; a reason that it does not have is described by kubectl."""
+    if reason not in BlockReason.__members__.values():
+        return f"kubectl describe summaryrule {name}"
+    return BlockReason(reason).remedy(name)
 
 
 def lines(seen: RuleSummary, found: Sequence[dict[str, str]], *, plain: bool) -> Iterator[str]:

@@ -3,39 +3,42 @@
 import argparse
 from collections.abc import Iterator, Sequence
 
-from plugin import output
 from plugin.console import Console
-from plugin.errors import UsageError
-from plugin.kubectl import Kubectl
-from plugin.table import table
-from plugin.words import NONE, bar, between, format_duration
+from plugin.formatting import NONE, dump, progress_bar, qualified_name, table, time_between
+from plugin.kubectl import Kubectl, UsageError
 from summaryrule.api.instant import Instant
-from summaryrule.api.summary import BackfillSummary, RuleSummary, as_json, summarize
+from summaryrule.api.summary import (
+    BackfillSummary,
+    RuleSummary,
+    as_json,
+    format_duration,
+    summarize,
+)
 
 HEAD = ("NAME", "LAST WINDOW", "LAG", "BACKFILL", "PROGRESS", "ETA", "PROBLEM")
 WIDE = ("TABLE", "INTERVAL", "IN FLIGHT", "FAILED", "REQUESTED BY")
 
 
-def status(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:
+def status(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
     """Print it; exit code 0 whatever the rules' state."""
-    if asked.name and asked.all_namespaces:
+    if args.name and args.all_namespaces:
         raise UsageError("a name and --all-namespaces do not go together: write -n NAMESPACE")
     found = (
-        [cluster.rule(asked.name)] if asked.name else cluster.rules(everywhere=asked.all_namespaces)
+        [kubectl.rule(args.name)] if args.name else kubectl.rules(everywhere=args.all_namespaces)
     )
-    if asked.output == "name":
-        console.say(output.name(rule) for rule in found)
+    if args.output == "name":
+        console.say(qualified_name(rule) for rule in found)
         return 0
     now = console.now()
     seen = [summarize(rule, now) for rule in found]
-    if asked.output in {"json", "yaml"}:
+    if args.output in {"json", "yaml"}:
         shown = [as_json(each) for each in seen]
-        console.say(output.dumped(shown[0] if asked.name else shown, asked.output))
+        console.say(dump(shown[0] if args.name else shown, args.output))
     elif seen:
-        wide, everywhere = asked.output == "wide", asked.all_namespaces
+        wide, everywhere = args.output == "wide", args.all_namespaces
         console.say(lines(seen, now, wide=wide, everywhere=everywhere, plain=console.plain))
     else:
-        where = "in any namespace" if asked.all_namespaces else "here; -A looks in all namespaces"
+        where = "in any namespace" if args.all_namespaces else "here; -A looks in all namespaces"
         print(f"No SummaryRules {where}.", file=console.err)
     return 0
 
@@ -78,14 +81,14 @@ def _wide(each: RuleSummary) -> tuple[str, ...]:
 
 def progress(past: BackfillSummary, *, plain: bool) -> str:
     """The bar, the percentage and the windows."""
-    return f"{bar(past.percent, plain=plain)} {past.percent:3}% {past.done}/{past.total}"
+    return f"{progress_bar(past.percent, plain=plain)} {past.percent:3}% {past.done}/{past.total}"
 
 
 def eta(past: BackfillSummary | None, now: Instant) -> str:
     """How long a running backfill should still take."""
     if past is None or past.phase != "Running" or past.eta is None:
         return NONE
-    return between(now, past.eta) if past.eta > now else "soon"
+    return time_between(now, past.eta) if past.eta > now else "soon"
 
 
 def problems(each: RuleSummary) -> Iterator[str]:

@@ -7,25 +7,24 @@ import argparse
 
 from plugin.commands.status import eta, progress
 from plugin.console import Console
-from plugin.errors import RefusedError
-from plugin.kubectl import Kubectl, Rule
+from plugin.kubectl import Kubectl, RefusedError, Rule
 from summaryrule.api.instant import TICKS_PER_SECOND
 from summaryrule.api.summary import summarize
 from summaryrule.api.unstructured import as_int, nested_dict
 
-EVERY = 1.0
+POLL_SECONDS = 1.0
 """Seconds between two looks."""
 
 GOOD = frozenset({"Completed"})
-ENDED = frozenset({"Completed", "Canceled", "Superseded"})
+TERMINAL_PHASES = frozenset({"Completed", "Canceled", "Superseded"})
 
 
-def wait(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:
+def wait(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
     """Wait for it; exit code 1 when it fails, is canceled, or the time is over."""
-    return follow(cluster, asked.name, console, asked.timeout)
+    return follow(kubectl, args.name, console, args.timeout)
 
 
-def follow(cluster: Kubectl, name: str, console: Console, timeout: int) -> int:
+def follow(kubectl: Kubectl, name: str, console: Console, timeout: int) -> int:
     """Wait at most `timeout` ticks for the end of the rule's backfill.
 
     Raises:
@@ -33,8 +32,8 @@ def follow(cluster: Kubectl, name: str, console: Console, timeout: int) -> int:
     """
     last = console.monotonic() + timeout / TICKS_PER_SECOND
     while True:
-        rule = cluster.rule(name)
-        ended = outcome(rule)
+        rule = kubectl.rule(name)
+        ended = final_phase(rule)
         if ended is not None:
             console.redraw("")
             return _tell(rule, ended, console)
@@ -44,10 +43,10 @@ def follow(cluster: Kubectl, name: str, console: Console, timeout: int) -> int:
                 f"{name}: the time is over and the backfill goes on: {_line(rule, console)}"
             )
         console.redraw(_line(rule, console))
-        console.pause(EVERY)
+        console.pause(POLL_SECONDS)
 
 
-def outcome(rule: Rule) -> str | None:
+def final_phase(rule: Rule) -> str | None:
     """The phase it has ended in, `Failed` where only a person helps; None while it goes on.
 
     Raises:
@@ -62,7 +61,7 @@ def outcome(rule: Rule) -> str | None:
             f"{name} has no backfill to wait for: kubectl summaryrule backfill {name}"
         )
     if not wanted:
-        return phase if phase in ENDED else None
+        return phase if phase in TERMINAL_PHASES else None
     return "Failed" if phase == "Failed" and _is_seen(rule) else None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from runtime.cel import evaluate
 from summaryrule import kql
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
@@ -14,7 +15,6 @@ from summaryrule.api.v1 import SummaryRuleSpec
 from summaryrule.api.windows import Window, next_window
 from summaryrule.planner.criteria import any_key_matches, evaluate_criteria
 from tests.manifests import admit
-from worker.expression import evaluate
 
 HERE = Path(__file__).parent
 # Facts of Azure/adx-mon, commit 905bfa4d (MIT); the files name their source.

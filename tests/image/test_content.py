@@ -68,7 +68,7 @@ def test_what_does_not_belong_into_production_cannot_be_imported(image: Image, n
 
 
 def test_the_code_is_the_wheels_and_not_the_checkouts(image: Image) -> None:
-    rooms = ("summaryrule", "webhook", "worker")
+    rooms = ("summaryrule", "runtime", "webhook", "worker")
     code = f"import {', '.join(rooms)}; print(*(m.__file__ for m in ({', '.join(rooms)})))"
     for path in image.python_says(code).split():
         assert Path(path).is_relative_to(image.venv)
@@ -96,7 +96,9 @@ def test_what_the_image_sets_is_all_that_serving_needs_of_an_environment(image: 
 def test_all_bytecode_is_compiled_and_is_not_checked_against_times(image: Image) -> None:
     (site,) = image.venv.glob("lib/python*/site-packages")
     ours = [
-        path for room in ("summaryrule", "webhook", "worker") for path in site.glob(f"{room}/*.py")
+        path
+        for room in ("summaryrule", "runtime", "webhook", "worker")
+        for path in site.glob(f"{room}/*.py")
     ]
     assert len(ours) > 50
     for path in ours:

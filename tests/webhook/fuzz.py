@@ -19,10 +19,10 @@ from typing import Any, Final
 
 import msgspec
 
+from runtime.cel import parse_error
 from tests.webhook.documents import PLACES, TIMES, put
 from tests.webhook.reviews import RULE, WORKER, Json, as_go_writes, review
 from webhook.errors import RefusedRequestError
-from webhook.expression import problem
 from webhook.handlers import AdmissionConfig
 from webhook.json_patch import Operation, apply
 from webhook.metrics import Metrics
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(count: int, choose: Choose) -> tuple[Counter[str], int]:
-    paths = admission_routes(AdmissionConfig(WORKER, problem), Metrics())
+    paths = admission_routes(AdmissionConfig(WORKER, parse_error), Metrics())
     answers: Counter[str] = Counter()
     early = 0
     for number in range(count):

@@ -14,11 +14,11 @@ from typing import Any, Final
 
 import yaml
 
+from runtime.cel import parse_error
 from summaryrule.admission.validation import review
 from summaryrule.api.instant import Instant
 from tests.docs.clock import TOLD, moved
 from tests.webhook.reviews import NOW, WORKER, Json, rule
-from webhook.expression import problem
 from webhook.handlers import AdmissionConfig
 from webhook.review_command import ReviewResult, review_manifest
 
@@ -28,7 +28,7 @@ _BLOCK: Final = re.compile(
     r"^(?P<mark><!-- [^\n]+ -->)?\n```(?P<language>\w+)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
-_CONFIG: Final = AdmissionConfig(WORKER, problem)
+_CONFIG: Final = AdmissionConfig(WORKER, parse_error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def examples(page: str, at: Instant = TOLD) -> list[Example]:
 
 def _unmutated(new: Json, now: Instant) -> str:
     """What `/validate` says where `/mutate` was not reached."""
-    found = review(None, new, user="alice", worker=WORKER, now=now, parse_cel=problem)
+    found = review(None, new, user="alice", worker=WORKER, now=now, parse_cel=parse_error)
     return _text(
         str(
             ReviewResult(

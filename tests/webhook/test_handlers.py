@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runtime.cel import parse_error
 from summaryrule.api.instant import Instant
 from tests.webhook.documents import JSON, rules
 from tests.webhook.reviews import BODY, NOW, WORKER, Json, as_go_writes, review, rule
 from webhook.admission_review import AdmissionRequest, AdmissionResponse, decode
-from webhook.expression import problem
 from webhook.handlers import AdmissionConfig, mutate, validate
 from webhook.json_patch import apply
 
-CONFIG = AdmissionConfig(WORKER, problem)
+CONFIG = AdmissionConfig(WORKER, parse_error)
 AT = Instant.parse(NOW)
 ANNOTATION = "adx-mon.azure.com/backfill-requested-by"
 

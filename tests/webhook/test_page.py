@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from runtime.cel import parse_error
 from summaryrule.admission.context import AdmissionContext
 from summaryrule.admission.defaulting import apply_defaults
 from summaryrule.admission.validation import CHECKS
@@ -17,7 +18,6 @@ from tests.docs.clock import READ
 from tests.webhook.page import PAGE, Example, examples
 from tests.webhook.reviews import NOW, WORKER, as_go_writes, review, rule
 from webhook.admission_review import decode
-from webhook.expression import problem
 from webhook.handlers import AdmissionConfig, mutate, validate
 from webhook.metrics import PREFIX, Metrics
 
@@ -66,7 +66,7 @@ def _case(example: Example) -> AdmissionContext:
     made, now = example.rule, Instant.parse(NOW)
     if not example.shown.startswith("The ") or example.is_refused:
         made = apply_defaults(None, made, user="alice", worker=WORKER, now=now).object
-    return AdmissionContext({}, made, "alice", now, problem)
+    return AdmissionContext({}, made, "alice", now, parse_error)
 
 
 def _finds(function: Callable[[AdmissionContext], Any], case: AdmissionContext) -> bool:
@@ -89,7 +89,7 @@ def test_every_metric_is_listed() -> None:
 
 def test_every_audit_annotation_and_decision_is_listed() -> None:
     backfill = {"start": "2026-11-10T00:30:00Z", "end": "2026-11-11T00:00:00Z"}
-    config = AdmissionConfig(WORKER, problem)
+    config = AdmissionConfig(WORKER, parse_error)
     asked = [
         decode(as_go_writes(review(rule(**spec))))
         for spec in ({"backfill": backfill}, {"body": ".show tables"}, {})

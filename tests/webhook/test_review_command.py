@@ -63,6 +63,48 @@ def test_an_update_is_judged_against_what_is_stored(tmp_path: Path) -> None:
     assert main(["review", new, "--now", NOW, "--old", old]) == 0
 
 
+def test_a_rendered_chart_is_reviewed_and_its_other_objects_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    namespace: Json = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "telemetry"}}
+    built = write(tmp_path / "built.yaml", namespace, rule(interval="1d"))
+    alone = write(tmp_path / "alone.yaml", namespace)
+    assert main(["review", built, alone, "--now", NOW]) == 1
+    said = capsys.readouterr()
+    assert said.out.startswith('The SummaryRule "hourly-cpu-usage" is invalid: spec.interval: ')
+    skipped = "skipped 1 object of another kind: v1 Namespace telemetry"
+    assert said.err.splitlines() == [
+        f"webhook review: {path}: {skipped}" for path in (built, alone)
+    ]
+    assert main(["review", alone, "--now", NOW]) == 2
+    assert "expected adx-mon.azure.com/v1 SummaryRule, found v1" in capsys.readouterr().err
+
+
+def test_a_name_that_the_server_would_refuse_is_refused_in_its_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = rule() | {"metadata": {"name": "Daily_Totals"}}
+    assert main(["review", write(tmp_path / "named.yaml", named), "--now", NOW]) == 1
+    assert capsys.readouterr().out.startswith(
+        'The SummaryRule "Daily_Totals" is invalid: metadata.name: Invalid value: "Daily_Totals":'
+        " a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-'"
+    )
+    unnamed = rule() | {"metadata": {}}
+    assert main(["review", write(tmp_path / "unnamed.yaml", unnamed), "--now", NOW]) == 1
+    assert "metadata.name: Required value: name or generateName" in capsys.readouterr().out
+
+
+def test_a_prefix_stands_for_the_name_that_the_server_makes_of_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = rule() | {"metadata": {"generateName": "daily-totals-"}}
+    assert main(["review", write(tmp_path / "good.yaml", good), "--now", NOW]) == 0
+    assert capsys.readouterr().out == "SummaryRule 'daily-totals-' would be admitted\n"
+    bad = rule() | {"metadata": {"generateName": "Daily-"}}
+    assert main(["review", write(tmp_path / "bad.yaml", bad), "--now", NOW]) == 1
+    assert 'metadata.generateName: Invalid value: "Daily-"' in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["review", "/nonexistent.yaml"], ["review", "/etc/passwd"]],

@@ -12,11 +12,11 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from runtime.cel import parse_error
 from summaryrule.api.instant import Instant
 from tests.webhook.reviews import NOW, WORKER, as_go_writes, review, rule
 from webhook.admission_review import AdmissionRequest
 from webhook.errors import RefusedRequestError
-from webhook.expression import problem
 from webhook.handlers import AdmissionConfig, Result, mutate, validate
 from webhook.metrics import Metrics
 from webhook.routes import BODY_TIMEOUT, MAX_BODY_BYTES, AdmissionRoute, Application, read_body
@@ -109,7 +109,7 @@ class Connection:
                 f"/{name}": AdmissionRoute(
                     f"/{name}",
                     handler=handler,
-                    config=AdmissionConfig(WORKER, problem),
+                    config=AdmissionConfig(WORKER, parse_error),
                     metrics=self.metrics,
                     now=lambda: Instant.parse(NOW),
                 )

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from runtime.backoff import Backoff
+from runtime.clock import SystemClock
 from tests.worker.contract import definition
 from tests.worker.contract import kusto_world as kusto_worlds
 from tests.worker.contract.rules_world import CONTRACT_RULES, MemoryWorld, ServerWorld, World
 from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.kube import MemoryRules
-from worker.backoff import Backoff
-from worker.clock import SystemClock
 from worker.kube.client import KubeClient
 from worker.kube.config import connect
 from worker.kube.summaryrules import SummaryRuleClient

@@ -11,6 +11,7 @@ from contextlib import aclosing, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
+from runtime.backoff import Backoff
 from webhook.certificates.ca_bundle import GATE
 from webhook.errors import ConflictError, WebhookError
 from webhook.kube_client import Client
@@ -20,7 +21,7 @@ from webhook.probes import ReadinessGates
 MAX_INTERVAL: Final = timedelta(seconds=60)
 """A pass runs at least this often, in case a watch missed an event."""
 _MIN_DELAY: Final = 0.05
-_BACKOFF: Final = (0.5, 30.0)
+_BACKOFF: Final = (1.0, 30.0)
 
 log = logging.getLogger(__name__)
 
@@ -51,17 +52,16 @@ async def run(
 async def _run_passes(
     source: CertificateSource, notified: asyncio.Event, gates: ReadinessGates, metrics: Metrics
 ) -> None:
-    failures = 0
+    backoff = Backoff(*_BACKOFF)
     while True:
         notified.clear()
         now = datetime.now(UTC)
         try:
             due = await source.run_once(now)
         except WebhookError as error:
-            failures += 1
-            delay = _delay_after(error, failures, gates, metrics)
+            delay = _delay_after(error, backoff, gates, metrics)
         else:
-            failures = 0
+            backoff.reset()
             delay = max(
                 _MIN_DELAY, (min(due, now + MAX_INTERVAL) - datetime.now(UTC)).total_seconds()
             )
@@ -70,7 +70,7 @@ async def _run_passes(
 
 
 def _delay_after(
-    error: WebhookError, failures: int, gates: ReadinessGates, metrics: Metrics
+    error: WebhookError, backoff: Backoff, gates: ReadinessGates, metrics: Metrics
 ) -> float:
     """Report a failed pass; return the seconds to wait before the next.
 
@@ -82,22 +82,20 @@ def _delay_after(
     if isinstance(error, ConflictError):
         return random.uniform(0, 2 * _MIN_DELAY)  # noqa: S311 - jitter, not a secret
     log.warning("certificate pass failed", extra={"fields": {"error": str(error)}})
-    least, most = _BACKOFF
-    delay: float = min(most, least * 2 ** min(failures, 10))
-    return random.uniform(0.5, 1) * delay  # noqa: S311 - jitter, not a secret
+    return backoff.next()
 
 
 async def _watch(client: Client, path: str, notify: Callable[[], None]) -> None:
-    least, most = _BACKOFF
-    delay = least
+    backoff = Backoff(*_BACKOFF)
     while True:
         try:
             async with aclosing(client.changes(path)) as changes:
                 async for _ in changes:
-                    delay = least
+                    backoff.reset()
                     notify()
         except WebhookError as error:
             log.debug("watch ended", extra={"fields": {"error": str(error)}})
-            delay = min(most, delay * 2)
+        else:
+            backoff.reset()
         notify()  # events may have been missed
-        await asyncio.sleep(random.uniform(0.5, 1) * delay)  # noqa: S311 - jitter
+        await asyncio.sleep(backoff.next())

@@ -19,7 +19,7 @@ import random
 from collections.abc import Callable
 from typing import Any, Final
 
-from worker.backoff import Backoff
+from runtime.backoff import Backoff
 from worker.errors import Gone, Refused, Temporary, Unreachable, WorkerError
 from worker.kube.client import KubeClient
 from worker.kube.store import Key, Store, key_of

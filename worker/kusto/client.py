@@ -10,7 +10,7 @@ from typing import Any, Final
 from azure.kusto.data import ClientRequestProperties, KustoConnectionStringBuilder
 from azure.kusto.data.aio import KustoClient
 
-from worker.backoff import Backoff
+from runtime.backoff import Backoff
 from worker.errors import (
     Ambiguous,
     Conflict,

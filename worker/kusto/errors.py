@@ -26,6 +26,7 @@ from azure.kusto.data.exceptions import (
     KustoThrottlingError,
 )
 
+from runtime.logging import redact
 from worker.errors import Ambiguous, Refused, Temporary, Throttled, Unreachable, WorkerError
 
 _THROTTLED_FOR = 10.0
@@ -156,14 +157,6 @@ def _status(error: BaseException) -> int:
 
 LONGEST: Final = 400
 
-_SECRETS: Final = (
-    re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"),
-    re.compile(r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+){1,2}"),
-    re.compile(
-        r"(?i)\b(sig|sharedaccesssignature|accountkey|password|pwd|client_?secret|application ?key"
-        r"|access_?token|appkey)(\s*[=:]\s*)[^\s;,&\"']+"
-    ),
-)
 _CODE: Final = re.compile(r"\b(SEM\d{4}|SYN\d{4}|E_[A-Z_]+)\b")
 _POSITIONS: Final = (
     re.compile(r"line:position\s*=\s*(\d+):(\d+)"),
@@ -189,13 +182,6 @@ def format_error(text: str) -> str:
         clean = noise.sub("", clean)
     clean = clean.strip()
     return clean if len(clean) <= LONGEST else clean[: LONGEST - 1].rstrip() + "…"
-
-
-def redact(text: str) -> str:
-    """``text`` with what looks like a token, a key or a password replaced by ``***``."""
-    clean = _SECRETS[0].sub(r"\1 ***", text)
-    clean = _SECRETS[1].sub("***", clean)
-    return _SECRETS[2].sub(r"\1\2***", clean)
 
 
 def code_in(text: str) -> str:

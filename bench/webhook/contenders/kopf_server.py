@@ -16,9 +16,9 @@ from kopf._cogs.structs import references
 from kopf._core.engines import admission
 from kopf._core.reactor import inventory
 
+from runtime import cel, clock
 from summaryrule.admission.defaulting import apply_defaults
 from summaryrule.admission.validation import review
-from webhook import clock, expression
 from webhook.cli import WORKER
 
 REGISTRY = kopf.OperatorRegistry()
@@ -43,7 +43,7 @@ def on_validate(body: kopf.Body, old: Any, userinfo: Any, warnings: list[str], *
         user=userinfo["username"],
         worker=WORKER,
         now=clock.now(),
-        parse_cel=expression.problem,
+        parse_cel=cel.parse_error,
     )
     warnings.extend(found.warnings)
     if found.violations:

@@ -12,12 +12,13 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 
-from webhook import admission_review, clock, expression
+from runtime import cel, clock
+from webhook import admission_review
 from webhook.cli import WORKER
 from webhook.handlers import AdmissionConfig, mutate, validate
 from webhook.routes import Handler
 
-CONFIG = AdmissionConfig(WORKER, expression.problem)
+CONFIG = AdmissionConfig(WORKER, cel.parse_error)
 
 
 class Kind(BaseModel):

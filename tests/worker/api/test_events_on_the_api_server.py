@@ -3,8 +3,8 @@
 import uuid
 from typing import Any
 
+from runtime.clock import SystemClock
 from tests.worker.contract.rules_world import NAMESPACE, World, rule
-from worker.clock import SystemClock
 from worker.kube.client import KubeClient
 from worker.kube.events import KubeEventRecorder
 from worker.kube.resources import EVENTS

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from runtime.clock import SystemClock
 from tests.worker.eventually import eventually
 from tests.worker.misbehaving import Misbehaving, hang, reply
-from worker.clock import SystemClock
 from worker.errors import LeaseLost, WorkerError
 from worker.kusto.client import EndpointClient
 

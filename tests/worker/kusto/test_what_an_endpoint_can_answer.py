@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from runtime.backoff import Backoff
+from runtime.clock import SystemClock
 from tests.worker.eventually import eventually
 from tests.worker.fences import allow
 from tests.worker.misbehaving import Misbehaving, Script, cut, hang, reply
-from worker.backoff import Backoff
-from worker.clock import SystemClock
 from worker.errors import Ambiguous, Permanent, Refused, Temporary, Throttled, Unreachable
 from worker.kusto.client import EndpointClient
 from worker.kusto.commands import KustoCommands

@@ -2,7 +2,8 @@
 
 import pytest
 
-from worker.kusto.errors import LONGEST, code_in, format_error, position_in, redact, with_code
+from runtime.logging import redact
+from worker.kusto.errors import LONGEST, code_in, format_error, position_in, with_code
 
 JWT = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJodHRwczovL2t1c3RvIn0.c2lnbmF0dXJl"
 

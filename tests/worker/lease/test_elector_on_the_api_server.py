@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from runtime.clock import SystemClock
 from tests.worker.eventually import eventually
 from tests.worker.proxy import TcpProxy
-from worker.clock import SystemClock
 from worker.errors import LeaseLost
 from worker.kube.client import KubeClient
 from worker.kube.config import connect

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from runtime.cel import evaluate
 from summaryrule.planner.types import PlannerSettings
 from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.kube import MemoryEvents, MemoryRules, MemoryWatch
@@ -13,7 +14,6 @@ from worker.controller import run_workers
 from worker.endpoint_limiter import EndpointLimiter, slots_per_endpoint
 from worker.errors import Ambiguous
 from worker.executor import Executor
-from worker.expression import evaluate
 from worker.kube.store import Key, Store
 from worker.metrics import Metrics, StatusMetrics
 from worker.model_cache import ModelCache

@@ -7,8 +7,8 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runtime.backoff import Backoff
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
-from worker.backoff import Backoff
 from worker.workqueue import WorkQueue
 
 

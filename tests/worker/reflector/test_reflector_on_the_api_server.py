@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from runtime.backoff import Backoff
 from tests.worker.contract.rules_world import CONTRACT_RULES, NAMESPACE, World, rule
 from tests.worker.eventually import eventually
-from worker.backoff import Backoff
 from worker.errors import Refused
 from worker.kube.client import KubeClient
 from worker.kube.reflector import Reflector

@@ -1,4 +1,4 @@
-"""The workers of a story: wired as `worker.serve` wires them, on wires that can be cut.
+"""The workers of a story: wired as `worker.app` wires them, on wires that can be cut.
 
 A worker that was killed or ended is followed by another with a new identity and no memory.
 """
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from runtime.backoff import Backoff
+from runtime.cel import evaluate
 from summaryrule.planner.types import PlannerSettings
 from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.kube import MemoryLeases, MemoryWatch
@@ -16,12 +18,10 @@ from tests.worker.simulation.processes import Process
 from tests.worker.simulation.virtual import VirtualClock
 from tests.worker.simulation.wire import Wire, WiredEvents, WiredKusto, WiredLeases, WiredRules
 from tests.worker.simulation.witness import Witness, WorkerView
-from worker.backoff import Backoff
 from worker.controller import run_workers
 from worker.endpoint_limiter import EndpointLimiter, slots_per_endpoint
 from worker.errors import LeaseLost
 from worker.executor import Executor
-from worker.expression import evaluate
 from worker.kube.store import Key, Store, key_of
 from worker.leader_election import LeaderElector, Leadership, Timing
 from worker.metrics import Metrics, StatusMetrics

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
-from plugin.words import read_length, read_time
+from plugin.formatting import parse_duration, parse_time
 
 PROGRAM: Final = "kubectl summaryrule"
 
@@ -61,10 +61,10 @@ def _cluster(command: argparse.ArgumentParser) -> None:
         group.add_argument(f"--{flag}", metavar="VALUE", help="handed to kubectl")
 
 
-def kubectl_flags(asked: argparse.Namespace) -> list[str]:
+def kubectl_flags(args: argparse.Namespace) -> list[str]:
     """The flags that go to kubectl as they are."""
     names = ("namespace", "context", "kubeconfig", "cluster", "user", "as", "request_timeout")
-    given = ((name.replace("_", "-"), getattr(asked, name)) for name in names)
+    given = ((name.replace("_", "-"), getattr(args, name)) for name in names)
     return [f"--{name}={value}" for name, value in given if value is not None]
 
 
@@ -81,7 +81,7 @@ def _backfill(command: argparse.ArgumentParser) -> None:
     text = "inclusive start: RFC 3339, or a day alone for its midnight in UTC"
     when.add_argument("--start", type=_time, metavar="T", help=text)
     text = "start this long ago: 7d, 36h, 90m"
-    when.add_argument("--last", type=_length, metavar="LENGTH", help=text)
+    when.add_argument("--last", type=_length, metavar="DURATION", help=text)
     text = "exclusive end (default: where the rule's schedule began, or the last complete window's)"
     command.add_argument("--end", type=_time, metavar="T", help=text)
     text = f"windows in flight at once, 1 to {_MOST_IN_FLIGHT} (default: 1, one after the other)"
@@ -167,19 +167,19 @@ def _window(command: Any, *, required: bool) -> None:  # noqa: ANN401 - argparse
 
 def _timeout(command: argparse.ArgumentParser) -> None:
     text = "how long to wait: 10m, 2h (default: 1h)"
-    command.add_argument("--timeout", type=_length, default="1h", metavar="LENGTH", help=text)
+    command.add_argument("--timeout", type=_length, default="1h", metavar="DURATION", help=text)
 
 
 def _time(text: str) -> Any:  # noqa: ANN401 - an Instant; argparse takes any
     try:
-        return read_time(text)
+        return parse_time(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _length(text: str) -> int:
     try:
-        return read_length(text)
+        return parse_duration(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

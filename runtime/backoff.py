@@ -1,4 +1,4 @@
-"""Growing, jittered delays. The reflector, the queue and the Kusto circuit each hold some."""
+"""Growing delays with jitter."""
 
 import random
 from collections.abc import Callable
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Backoff:
-    """Delays that double from ``first`` to ``most`` seconds, each drawn from its upper half.
+    """Delays in seconds that double from ``first`` to ``most``, each drawn from its upper half.
 
-    The jitter keeps callers that failed together from coming back together; the lower bound
-    keeps a lucky draw from hammering a service that is down.
+    The jitter spreads callers that failed at the same moment. The lower bound keeps the load on a
+    service that is down low.
     """
 
     first: float

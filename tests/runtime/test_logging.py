@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from worker.logs import Format, about, configure
+from runtime.logging import Format, configure, log_context
 
 log = logging.getLogger("worker.test")
 
@@ -30,7 +30,7 @@ def written(style: Format) -> io.StringIO:
 
 def test_json_lines_carry_what_they_are_about(root: logging.Logger) -> None:
     stream = written("json")
-    with about(rule="default/errors", window=None), about(operation="op"):
+    with log_context(rule="default/errors", window=None), log_context(operation="op"):
         log.info("submitted %d", 3)
     line = json.loads(stream.getvalue())
     assert line["message"] == "submitted 3"
@@ -42,7 +42,7 @@ def test_json_lines_carry_what_they_are_about(root: logging.Logger) -> None:
 
 def test_logfmt_quotes_what_needs_it(root: logging.Logger) -> None:
     stream = written("logfmt")
-    with about(rule="default/errors"):
+    with log_context(rule="default/errors"):
         log.warning('said "no"\nand went')
     [line] = stream.getvalue().splitlines()
     assert 'message="said \\"no\\"\\nand went"' in line
@@ -70,7 +70,7 @@ async def test_each_task_has_its_own_fields(root: logging.Logger) -> None:
     stream = written("json")
 
     async def one(name: str) -> None:
-        with about(rule=name):
+        with log_context(rule=name):
             await asyncio.sleep(0)
             log.info("at work")
 

@@ -9,11 +9,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from plugin import output
 from plugin.console import Console
-from plugin.errors import RefusedError
-from plugin.kubectl import Kubectl, Rule
-from plugin.words import plural
+from plugin.formatting import plural, qualified_name
+from plugin.kubectl import Kubectl, RefusedError, Rule
 from summaryrule.api.instant import Instant
 from summaryrule.api.summary import backfill_phase
 from summaryrule.api.unstructured import as_instant, nested_dict, nested_list
@@ -26,58 +24,58 @@ NAMED = 5
 """Failed windows that a refusal names."""
 
 
-def pause(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:
+def pause(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
     """Let what is in flight end, and submit nothing more."""
-    return _suspend(cluster, asked, console, value=True)
+    return _suspend(kubectl, args, console, value=True)
 
 
-def resume(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:
+def resume(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
     """Go on where it stands."""
-    return _suspend(cluster, asked, console, value=False)
+    return _suspend(kubectl, args, console, value=False)
 
 
-def _suspend(cluster: Kubectl, asked: argparse.Namespace, console: Console, *, value: bool) -> int:
+def _suspend(kubectl: Kubectl, args: argparse.Namespace, console: Console, *, value: bool) -> int:
     word = "paused" if value else "resumed"
-    if asked.schedule:
+    if args.schedule:
         body: dict[str, Any] = {"spec": {"suspend": value}}
-        return _act(cluster, asked, console, body, f"interval runs {word}")
-    _require_backfill(cluster.rule(asked.name), f"{asked.command} --schedule is for interval runs")
+        return _act(kubectl, args, console, body, f"interval runs {word}")
+    _require_backfill(kubectl.rule(args.name), f"{args.command} --schedule is for interval runs")
     body = {"spec": {"backfill": {"suspend": value}}}
-    return _act(cluster, asked, console, body, f"backfill {word}")
+    return _act(kubectl, args, console, body, f"backfill {word}")
 
 
-def cancel(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:
+def cancel(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
     """End a backfill; windows that are done stay done."""
-    _require_backfill(cluster.rule(asked.name), "there is nothing to cancel")
-    return _act(cluster, asked, console, {"spec": {"backfill": None}}, "backfill canceled")
+    _require_backfill(kubectl.rule(args.name), "there is nothing to cancel")
+    return _act(kubectl, args, console, {"spec": {"backfill": None}}, "backfill canceled")
 
 
-def retry(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:
+def retry(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
     """Run failed windows again: all of them, or those named by their starts."""
-    rule = cluster.rule(asked.name)
+    rule = kubectl.rule(args.name)
     known = failed(rule)
     if not known and backfill_phase(rule) != "Failed":
-        raise RefusedError(f"{asked.name} has no failed windows")
-    unknown = [start for start in asked.window or () if start not in known]
+        raise RefusedError(f"{args.name} has no failed windows")
+    unknown = [start for start in args.window or () if start not in known]
     if unknown:
-        raise RefusedError(f"{asked.name}: {_names(unknown)} has not failed; {_which(known)}")
-    value = ",".join(map(str, asked.window)) if asked.window else "all"
-    count = len(asked.window or known)
+        raise RefusedError(f"{args.name}: {_names(unknown)} has not failed; {_which(known)}")
+    value = ",".join(map(str, args.window)) if args.window else "all"
+    count = len(args.window or known)
     what = f"retries {plural(count, 'failed window')}" if count else "goes on with the new text"
-    return _act(cluster, asked, console, _annotated(RETRY, value), what)
+    return _act(kubectl, args, console, _annotated(RETRY, value), what)
 
 
-def skip(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:
+def skip(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
     """Leave windows out for good: failed ones, or ones that a backfill has still to run."""
-    rule = cluster.rule(asked.name)
+    rule = kubectl.rule(args.name)
     unknown = [
-        start for start in asked.window if start not in failed(rule) and not _ahead(rule, start)
+        start for start in args.window if start not in failed(rule) and not _ahead(rule, start)
     ]
     if unknown:
         why = "has neither failed nor is it still to run in a backfill"
-        raise RefusedError(f"{asked.name}: {_names(unknown)} {why}; {_which(failed(rule))}")
-    value = ",".join(map(str, asked.window))
-    return _act(cluster, asked, console, _annotated(SKIP, value), f"skips {_names(asked.window)}")
+        raise RefusedError(f"{args.name}: {_names(unknown)} {why}; {_which(failed(rule))}")
+    value = ",".join(map(str, args.window))
+    return _act(kubectl, args, console, _annotated(SKIP, value), f"skips {_names(args.window)}")
 
 
 def failed(rule: Rule) -> list[Instant]:
@@ -110,18 +108,18 @@ def _annotated(name: str, value: str) -> dict[str, Any]:
 
 
 def _act(
-    cluster: Kubectl,
-    asked: argparse.Namespace,
+    kubectl: Kubectl,
+    args: argparse.Namespace,
     console: Console,
     body: Mapping[str, Any],
     what: str,
 ) -> int:
-    if asked.dry_run == "client":
+    if args.dry_run == "client":
         console.say([json.dumps(body, indent=2)])
         return 0
-    stored = cluster.patch(asked.name, body, dry_run=asked.dry_run == "server")
-    dry = " (server dry run)" if asked.dry_run else ""
-    console.say([output.name(stored) + ("" if asked.output == "name" else f" {what}{dry}")])
+    stored = kubectl.patch(args.name, body, dry_run=args.dry_run == "server")
+    dry = " (server dry run)" if args.dry_run else ""
+    console.say([qualified_name(stored) + ("" if args.output == "name" else f" {what}{dry}")])
     return 0
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from plugin.complete import NO_FILES, candidates, main
+from plugin.completion import NO_FILES, candidates, main
 
 
 @pytest.fixture

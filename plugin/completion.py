@@ -10,8 +10,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from plugin.cli import COMMANDS
 from plugin.kubectl import RESOURCE
-from plugin.options import COMMANDS
 
 NO_FILES = ":4"
 WITHIN = 3.0

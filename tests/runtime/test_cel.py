@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from webhook.expression import problem
+from runtime.cel import parse_error
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from webhook.expression import problem
     ],
 )
 def test_an_expression_that_parses_has_no_problem(expression: str) -> None:
-    assert problem(expression) is None
+    assert parse_error(expression) is None
 
 
 @pytest.mark.parametrize(
@@ -34,11 +34,11 @@ def test_an_expression_that_parses_has_no_problem(expression: str) -> None:
     ],
 )
 def test_an_expression_that_does_not_parse_is_explained(expression: str, said: str) -> None:
-    assert problem(expression) == said
+    assert parse_error(expression) == said
 
 
 def test_an_oversize_expression_is_refused_unparsed() -> None:
-    assert "exceeds codepoint limit" in str(problem("a" * 1_000_000))
+    assert "exceeds codepoint limit" in str(parse_error("a" * 1_000_000))
 
 
 def test_the_parser_is_not_loaded_before_it_is_asked() -> None:

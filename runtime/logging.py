@@ -1,8 +1,7 @@
-"""Structured logs on the standard library's logging, set up once in ``worker.__main__``.
+"""Structured logs on the standard library's ``logging``: one line per record.
 
-Code logs with ``logging.getLogger(__name__)`` and never names a rule in its text: the loop says
-once, ``with about(rule=…, window=…)``, what all lines inside are about. Every line passes the
-same redaction as conditions and Events do.
+Code logs with ``logging.getLogger(__name__)``. ``log_context`` adds fields to all lines inside it,
+``extra={"fields": {...}}`` to one line. Messages and errors pass ``redact``.
 """
 
 import contextlib
@@ -15,18 +14,29 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal, TextIO
 
 from summaryrule.api.instant import Instant
-from worker.kusto.errors import redact
 
 Format = Literal["json", "logfmt"]
 _FIELDS: contextvars.ContextVar[Mapping[str, str] | None] = contextvars.ContextVar(
     "fields", default=None
 )
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _BARE: Final = re.compile(r"[^\s\"=]+")
+_SECRETS: Final = (
+    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), r"\1 ***"),
+    (re.compile(r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+){1,2}"), "***"),
+    (
+        re.compile(
+            r"(?i)\b(sig|sharedaccesssignature|accountkey|password|pwd|client_?secret"
+            r"|application ?key|access_?token|appkey)(\s*[=:]\s*)[^\s;,&\"']+"
+        ),
+        r"\1\2***",
+    ),
+)
 
 
 @contextlib.contextmanager
-def about(**fields: str | None) -> Iterator[None]:
-    """Fields (``rule``, ``window``, ``operation``) on every line logged inside; None adds none."""
+def log_context(**fields: str | None) -> Iterator[None]:
+    """Add fields (``rule``, ``window``, ``operation``) to every line logged inside; None: none."""
     given = {key: value for key, value in fields.items() if value is not None}
     token = _FIELDS.set({**(_FIELDS.get() or {}), **given})
     try:
@@ -36,9 +46,9 @@ def about(**fields: str | None) -> Iterator[None]:
 
 
 def configure(style: Format, level: str = "INFO", stream: TextIO | None = None) -> None:
-    """Send all logging to ``stream`` (stderr) as one line a record."""
+    """Send all logging of the process to ``stream`` (stderr), one line per record."""
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(Lines(style))
+    handler.setFormatter(LineFormatter(style))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -47,29 +57,37 @@ def configure(style: Format, level: str = "INFO", stream: TextIO | None = None) 
         logging.getLogger(noisy).setLevel("WARNING")
 
 
-class Lines(logging.Formatter):
-    """One record as one line, its fields named."""
+class LineFormatter(logging.Formatter):
+    """Formats a record as one line with named fields."""
 
     def __init__(self, style: Format) -> None:
         super().__init__()
         self._write = _json if style == "json" else _logfmt
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line: time, level, message, logger, then what it is about."""
+        """The line: time (UTC), level, message, logger, then the fields, then the error."""
         fields: dict[str, Any] = {
             "time": str(Instant.from_unix_ns(int(record.created * 1e6) * 1000)),
             "level": record.levelname.lower(),
-            "message": redact(record.getMessage()),
+            "message": redact(record.getMessage().strip()),
             "logger": record.name,
             **(_FIELDS.get() or {}),
+            **getattr(record, "fields", {}),
         }
         if record.exc_info:
             fields["error"] = redact(self.formatException(record.exc_info))
         return self._write(fields)
 
 
+def redact(text: str) -> str:
+    """``text`` with what looks like a token, a key or a password replaced by ``***``."""
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
 def _json(fields: Mapping[str, Any]) -> str:
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(fields)
 
 
 def _logfmt(fields: Mapping[str, Any]) -> str:
