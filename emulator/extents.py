@@ -4,6 +4,7 @@ An extent here is a record, not a file: it is never merged, so a tag stays finda
 its rows. Source: Kusto docs, "Extents (data shards)": `ingest-by:` tags.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -33,16 +34,34 @@ COLUMNS: Final = {
 SELECT: Final = ", ".join(f'{sql} AS "{name}"' for name, sql in COLUMNS.items())
 
 
-def add(
-    cursor: DuckDBPyConnection,
-    table_key: tuple[str, str],
-    extent: tuple[UUID, datetime, int],
-    tags: tuple[str, ...],
-) -> None:
-    """Record `extent` (its id, creation time and rows) in `table_key` (database, table)."""
+@dataclass(frozen=True)
+class Extent:
+    """One extent: `number` stands in its rows; the times are naive UTC."""
+
+    id: UUID
+    number: int
+    created_on: datetime
+    ingested_on: datetime
+    rows: int
+    tags: tuple[str, ...]
+
+
+def next_number(cursor: DuckDBPyConnection) -> int:
+    """The number of the next extent, which no other has or had."""
+    cursor.execute("UPDATE __emulator.extent_counter SET last = last + 1 RETURNING last")
+    row = cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+def add(cursor: DuckDBPyConnection, table_key: tuple[str, str], extent: Extent) -> None:
+    """Record `extent` in `table_key` (database, table)."""
     cursor.execute(
-        "INSERT INTO __emulator.extents VALUES (?, ?, ?, ?, ?, ?)",
-        [extent[0], *table_key, *extent[1:], list(tags)],
+        "INSERT INTO __emulator.extents (extent_id, database, table_name, created_on, row_count, "
+        "tags, number, ingested_on) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            *(extent.id, *table_key, extent.created_on, extent.rows),
+            *(list(extent.tags), extent.number, extent.ingested_on),
+        ],
     )
 
 

@@ -11,9 +11,9 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from duckdb_kql.timespans import ticks
 
 from emulator.context import Request
+from emulator.engine.literals import parse_timespan
 from emulator.errors import BadRequestError
 from emulator.store import QUERY_TIMEOUT
 
@@ -90,10 +90,7 @@ def _timeout(given: object) -> timedelta:
     """The option `servertimeout`, which clients write as a timespan."""
     if given is None:
         return QUERY_TIMEOUT
-    try:
-        found = timedelta(microseconds=ticks(str(given)) // 10)
-    except ValueError:
-        found = timedelta(0)
+    found = timedelta(microseconds=(parse_timespan(str(given)) or 0) // 10)
     if not timedelta(0) < found <= _LONGEST:
         raise BadRequestError(400, f"servertimeout takes a timespan up to 1h, and got {given!r}.")
     return found

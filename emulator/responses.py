@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from emulator.engine.syntax import Render
 from emulator.scalar import Scalar
 from emulator.value_encoding import Value, datetime_text, encode
 
@@ -28,6 +29,7 @@ class Table:
 
     columns: list[Column]
     rows: list[tuple[Value, ...]]
+    chart: Render | None = None
 
     def encoded(self) -> list[list[Value]]:
         """The rows as JSON-ready values."""
