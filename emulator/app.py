@@ -18,7 +18,7 @@ from emulator import faults as fault_help
 from emulator.context import Request
 from emulator.errors import BadRequestError, InternalError, KustoError, ThrottledError
 from emulator.request_parser import HttpRequest, Receive, parse_request, read_body
-from emulator.responses import Table, v1_response, v2_response
+from emulator.responses import Table, encode_frames, v1_response, v2_response
 from emulator.service import KustoService
 
 
@@ -101,7 +101,8 @@ async def _query(service: KustoService, call: HttpRequest) -> HttpResponse:
     def encoded(table: Table, request: Request) -> bytes:
         if call.path.startswith("/v1"):
             return msgspec.json.encode(v1_response(table))
-        return msgspec.json.encode(v2_response(table, request.activity, request.now))
+        frames = v2_response(table, request.activity, request.now, request.result_format)
+        return encode_frames(frames, request.result_format)
 
     return await _kusto(service, call, service.query, encoded)
 

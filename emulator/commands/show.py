@@ -27,16 +27,16 @@ class Show:
 
     async def run(self, context: CommandContext, request: Request) -> Table:
         """The rows, through the pipeline if there is one."""
+        return await context.store.read(lambda cursor: self.rows(cursor, context, request))
 
-        def work(cursor: DuckDBPyConnection) -> Table:
-            catalog = catalogs.read(cursor)
-            rows = self.select(catalog, context, request)
-            statement = rows if isinstance(rows, Statement) else describe(cursor, rows)
-            if self.pipeline:
-                statement = translate(self.pipeline, request.scope(catalog), statement)
-            return run(cursor, statement)
-
-        return await context.store.read(work)
+    def rows(self, cursor: DuckDBPyConnection, context: CommandContext, request: Request) -> Table:
+        """The same, in a transaction that runs."""
+        catalog = catalogs.read(cursor)
+        selected = self.select(catalog, context, request)
+        statement = selected if isinstance(selected, Statement) else describe(cursor, selected)
+        if self.pipeline:
+            statement = translate(self.pipeline, request.scope(catalog), statement)
+        return run(cursor, statement)
 
 
 def with_pipeline(scanner: Scanner, operation: str, select: Select) -> Show:

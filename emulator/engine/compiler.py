@@ -9,6 +9,7 @@ from typing import Any, Final
 from emulator.engine import literals, syntax
 from emulator.engine.conversion import convert
 from emulator.engine.expressions import ExpressionBinder
+from emulator.engine.lexer import Kind, tokenize
 from emulator.engine.operators import OPERATORS, union_of
 from emulator.engine.parser import parse
 from emulator.engine.problems import Problem, SemanticProblem, UnsupportedProblem
@@ -665,10 +666,9 @@ def parameter_value(parameter: syntax.Parameter, given: Any, at: int) -> Typed: 
             else constant("dynamic", given)
         )
     if parameter.type == "string":
-        text = given
-        if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
-            text = text[1:-1]
-        return constant("string", text)
+        tokens = tokenize(given)
+        is_literal = len(tokens) == 2 and tokens[0].kind is Kind.STRING
+        return constant("string", str(tokens[0].value) if is_literal else given)
     literal = given.strip()
     if literal.endswith(")") and "(" in literal:
         literal = literal[literal.index("(") + 1 : -1]
