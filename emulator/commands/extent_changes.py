@@ -115,10 +115,17 @@ def _by_query(text: str, table: str | None = None) -> Select:
         names = [column.name for column in rows.columns]
         if "ExtentId" not in names:
             raise KustoError("the query after '<|' must give a column ExtentId.")
-        ids = [UUID(str(row[names.index("ExtentId")])) for row in rows.rows]
+        ids = [_as_id(row[names.index("ExtentId")]) for row in rows.rows]
         return _by_ids(ids, table)(cursor, context, request) if ids else []
 
     return select
+
+
+def _as_id(value: object) -> UUID:
+    try:
+        return UUID(str(value))
+    except ValueError:
+        raise KustoError(f"the column ExtentId has {str(value)!r}, which is not a guid.") from None
 
 
 def _show(

@@ -214,9 +214,9 @@ def _set(call: Call, condition: Typed | None, limit: str) -> Typed:
         packed = f"'[' || array_to_string(coalesce({items}, []), ',') || ']'"
         size = limit[3:-1] or "-1"
         return Typed(f"k_set_of({packed}, {size}::BIGINT)", "dynamic")
-    items = f"list(DISTINCT {value.sql} ORDER BY {value.sql}){_filter(condition, value)}"
+    items = f"list(DISTINCT {value.sql}){_filter(condition, value)}"
     item = json_sql(Typed("e", value.type))
-    texts = f"list_transform(coalesce({items}, []){limit}, lambda e: {item})"
+    texts = f"list_transform(list_sort(coalesce({items}, [])){limit}, lambda e: {item})"
     return Typed(f"('[' || array_to_string({texts}, ',') || ']')", "dynamic")
 
 

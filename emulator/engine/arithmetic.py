@@ -209,13 +209,23 @@ def relation(operator: str, left: Typed, right: Typed, at: int) -> Typed:
         )
     sql = f"({left.sql} {operator} {right.sql})"
     if left.type == "real":
-        checks = [
-            f"NOT isnan({side.sql})"
-            for side in (left, right)
-            if not (isinstance(side.constant, float) and side.constant == side.constant)
-        ]
-        sql = f"({' AND '.join([sql, *checks])})"
+        sql = _without_nan(sql, left, right)
     return _result(sql, "bool", left, right)
+
+
+def _without_nan(sql: str, left: Typed, right: Typed) -> str:
+    """A comparison that a NaN makes false, where DuckDB puts NaN above every number."""
+    a, b = left.sql, right.sql
+    if _is_number(right):
+        return f"({sql} AND NOT isnan({a}))"
+    if _is_number(left):
+        return f"({sql} AND NOT isnan({b}))"
+    nan = f"isnan({a}) AND {b} IS NOT NULL OR isnan({b}) AND {a} IS NOT NULL"
+    return f"CASE WHEN {nan} THEN false ELSE {sql} END"
+
+
+def _is_number(value: Typed) -> bool:
+    return isinstance(value.constant, float) and value.constant == value.constant
 
 
 def between(value: Typed, low: Typed, high: Typed, at: int, *, negated: bool) -> Typed:

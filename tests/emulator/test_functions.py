@@ -8,9 +8,9 @@ from tests.emulator.client import Kusto
 
 def test_a_scalar_and_a_tabular_function_are_called_by_name(kusto: Kusto) -> None:
     kusto.mgmt(".create-or-alter function Twice (x: long, by: long = 2) { x * by }")
-    kusto.mgmt(
-        ".create-or-alter function with (folder='f', docstring='d') Rows () { range i from 1 to 3 step 1 }"
-    )
+    with_texts = "with (folder='f', docstring='d')"
+    rows = "Rows () { range i from 1 to 3 step 1 }"
+    kusto.mgmt(f".create-or-alter function {with_texts} {rows}")
     assert kusto.query("Rows | extend t = Twice(i) | summarize s = sum(t)") == [{"s": 12}]
     assert kusto.query("Rows() | extend t = Twice(i, by = 3) | summarize s = sum(t)") == [{"s": 18}]
     shown = kusto.mgmt(".show functions | project Name, Parameters, Folder, DocString")
