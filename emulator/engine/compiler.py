@@ -370,7 +370,7 @@ class Compiler:
     ) -> Relation:
         """The rows of a pipeline; `context` is what its ContextSource reads."""
         for operator in node.operators:
-            if type(operator) not in _KNOWN:
+            if type(operator) not in KNOWN_OPERATORS:
                 raise UnsupportedProblem(f"the operator '{_operator_name(operator)}'", operator.at)
         relation = self.source(node.source, scope, context)
         for number, operator in enumerate(node.operators):
@@ -595,7 +595,8 @@ class Compiler:
         return Relation(source, (column,), (f"{column.sql} {direction}",))
 
 
-_KNOWN: Final = frozenset((*OPERATORS, syntax.As, syntax.Invoke))
+KNOWN_OPERATORS: Final = frozenset((*OPERATORS, syntax.As, syntax.Invoke))
+"""The operators that are compiled; the others are parsed to be refused by name."""
 
 
 def _operator_name(operator: syntax.Operator) -> str:

@@ -65,6 +65,15 @@ class ExpressionParser:
             return syntax.Named(at, (), syntax.Star(at))
         return syntax.Named(at, (), self.expression())
 
+    def named_sum(self) -> syntax.Named:
+        """`name = sum` or a sum, before a word such as `in` that is no operator there."""
+        cursor, at = self.cursor, self.cursor.at
+        if cursor.is_name() and cursor.is_mark("=", 1):
+            name = cursor.identifier()
+            cursor.advance()
+            return syntax.Named(at, (name,), self._sum())
+        return syntax.Named(at, (), self._sum())
+
     def named_list(self) -> tuple[syntax.Named, ...]:
         """One or more of `named`, separated by commas."""
         return tuple(self.cursor.comma_separated(self.named))

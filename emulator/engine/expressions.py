@@ -345,7 +345,7 @@ class ExpressionBinder:
         binding = self.scope.get(name)
         if isinstance(binding, LetFunction):
             return self.compiler.call_scalar(binding, node.arguments, self, node.at)
-        special = self._special.get(name)
+        special = self.SPECIAL.get(name)
         if special is not None:
             return special(self, node)
         if name in AGGREGATES and (name not in FUNCTIONS or self.aggregates):
@@ -489,7 +489,7 @@ class ExpressionBinder:
         syntax.Call: _call_node,
         syntax.Subquery: _subquery,
     }
-    _special: ClassVar["dict[str, Callable[[ExpressionBinder, syntax.Call], Typed]]"] = {
+    SPECIAL: ClassVar["dict[str, Callable[[ExpressionBinder, syntax.Call], Typed]]"] = {
         "toscalar": _toscalar,
         "column_ifexists": _column_ifexists,
         "columnifexists": _column_ifexists,

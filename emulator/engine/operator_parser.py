@@ -460,22 +460,38 @@ class OperatorParser:
         aggregates = self._cursor.comma_separated(self._series_aggregate)
         cursor, expressions = self._cursor, self._expressions
         cursor.expect_name("on")
-        axis = expressions.named()
+        axis = expressions.named_sum()
         start = stop = None
         if cursor.accept_name("from"):
             start = expressions.expression()
         if cursor.accept_name("to"):
             stop = expressions.expression()
-        if cursor.is_name("in"):
-            raise UnsupportedProblem(
-                "'in range()' of 'make-series'", cursor.at, "write from, to and step"
-            )
-        cursor.expect_name("step")
-        step = expressions.expression()
+        if cursor.is_name("in") and cursor.is_name("range", count=1):
+            start, stop, step = self._series_range()
+        else:
+            cursor.expect_name("step")
+            step = expressions.expression()
         keys = expressions.named_list() if cursor.accept_name("by") else ()
         return syntax.MakeSeries(
             at, tuple(aggregates), axis, start, stop, step, keys, options.get("kind", "")
         )
+
+    def _series_range(self) -> list[syntax.Expression]:
+        """`in range(start, stop, step)`, where the stop is included."""
+        cursor = self._cursor
+        cursor.skip(2)
+        cursor.expect("(")
+        start, stop, step = (self._expressions.expression(), *self._more(2))
+        cursor.expect(")")
+        after = syntax.Binary(stop.at, "+", stop, syntax.Literal(stop.at, "timespan", 1))
+        return [start, after, step]
+
+    def _more(self, count: int) -> list[syntax.Expression]:
+        found = []
+        for _ in range(count):
+            self._cursor.expect(",")
+            found.append(self._expressions.expression())
+        return found
 
     def _series_aggregate(self) -> tuple[syntax.Named, syntax.Expression | None]:
         named, default = self._expressions.named(), None
