@@ -1,4 +1,4 @@
-"""`python -m crdgen`: generate, check, diff and validate CustomResourceDefinitions.
+"""`crdgen` or `python -m crdgen`: generate, check, diff and validate CustomResourceDefinitions.
 
 Exit codes: 0 fine, 1 the answer is no, 2 bad usage or input.
 """
@@ -6,6 +6,7 @@ Exit codes: 0 fine, 1 the answer is no, 2 bad usage or input.
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from crdgen.commands import check, diff, generate, reference, validate
 from crdgen.errors import CrdgenError
@@ -15,10 +16,10 @@ CustomResourceDefinitions from Pydantic models, checked without a cluster.
 """
 _EXAMPLE = """\
 in five minutes:
-  python -m crdgen generate myapp.v1:Widget -o widgets.yaml   models → definition
-  python -m crdgen check widgets.yaml                         would the API server take it?
-  python -m crdgen diff released.yaml widgets.yaml            whom would this change break?
-  python -m crdgen validate widgets.yaml my-widget.yaml       is this object admitted?
+  crdgen generate myapp.v1:Widget -o widgets.yaml   models → definition
+  crdgen check widgets.yaml                         would the API server take it?
+  crdgen diff released.yaml widgets.yaml            whom would this change break?
+  crdgen validate widgets.yaml my-widget.yaml       is this object admitted?
 
 exit codes: 0 fine, 1 the answer is no, 2 bad usage or input
 """
@@ -40,15 +41,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m crdgen",
+        prog="python -m crdgen" if Path(sys.argv[0]).stem == "__main__" else "crdgen",
         description=_ABOUT,
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (generate, check, diff, validate, reference):
         command.register(commands)
     return parser
+
+
+class _Version(argparse.Action):
+    """Prints the installed version; reads it only when it is asked for."""
+
+    def __call__(self, *_: object) -> None:
+        from importlib.metadata import version  # noqa: PLC0415 - a tenth of the start-up time
+
+        print(f"crdgen {version('crdgen')}")
+        raise SystemExit(0)
 
 
 if __name__ == "__main__":

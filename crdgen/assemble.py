@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from crdgen import metadata, passes, source
+from crdgen import passes, pydantic_schema, resources
 from crdgen.errors import ModelError
-from crdgen.marks import CRD, Schema
-from crdgen.metadata import Resource
 from crdgen.options import Options
+from crdgen.resources import Resource
+from crdgen.schema_keywords import CRD, Schema
 
 _TYPE_META: Final[Schema] = {
     "apiVersion": {
@@ -39,11 +39,11 @@ def generate(*models: type[BaseModel], options: Options | None = None) -> list[d
 
 
 def _described(model: type[BaseModel], options: Options) -> _Version:
-    schema = source.read(model)
+    schema = pydantic_schema.generate_json_schema(model)
     root = schema
     if "$ref" in schema:
         root = schema["$defs"][schema["$ref"].rpartition("/")[2]]
-    found = metadata.of(model.__name__, root.pop(CRD, None))
+    found = resources.read_resource(model.__name__, root.pop(CRD, None))
     properties = root.setdefault("properties", {})
     for name, meta in _TYPE_META.items():
         kept = {"type": "object"} if name == "metadata" else meta

@@ -1,18 +1,18 @@
-"""A CustomResourceDefinition as a decoded object, whatever its origin.
+"""A CustomResourceDefinition decoded as the API server decodes it.
 
-`check`, `diff` and `validate` start here. Decoding is what the API server does first: unknown
-fields and wrong types are found, nulls dropped, defaults of the v1 API filled in.
+Unknown fields and wrong JSON types are reported, nulls are dropped, and the defaults of the
+apiextensions.k8s.io/v1 API are filled in. kubectl asks the server to be strict.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from crdgen import decode
 from crdgen.errors import InputError
-from crdgen.marks import Schema
-from crdgen.problem import Problem
-from crdgen.reading import documents
+from crdgen.field_errors import FieldError
+from crdgen.schema_keywords import Schema
+from crdgen.yaml_reader import read_documents
 
 KIND = "CustomResourceDefinition"
 
@@ -24,7 +24,7 @@ class Definition:
     name: str
     spec: Schema
     metadata: Schema
-    problems: tuple[Problem, ...]
+    problems: tuple[FieldError, ...]
 
     @property
     def versions(self) -> list[Schema]:
@@ -36,7 +36,7 @@ class Definition:
         return next((each for each in self.versions if each.get("name") == name), None)
 
 
-def decoded(document: Any) -> Definition:  # noqa: ANN401 - JSON
+def decode_definition(document: Any) -> Definition:  # noqa: ANN401 - JSON
     """Decode a document of kind CustomResourceDefinition.
 
     Raises:
@@ -50,34 +50,34 @@ def decoded(document: Any) -> Definition:  # noqa: ANN401 - JSON
             f"{KIND} of apiVersion {document.get('apiVersion')!r}: only apiextensions.k8s.io/v1"
             " is served since Kubernetes 1.22; convert it"
         )
-    cleaned, problems = decode.definition(document)
+    cleaned, problems = _decode(document)
     spec = _defaulted(cleaned.get("spec", {}))
     metadata = cleaned.get("metadata", {})
     return Definition(str(metadata.get("name", "")), spec, metadata, tuple(problems))
 
 
-def read(path: Path) -> list[Definition]:
+def read_definitions(path: Path) -> list[Definition]:
     """Every CustomResourceDefinition in the file at `path`.
 
     Raises:
         InputError: the file cannot be read or holds none.
     """
-    found = [document for document in documents(path) if document.get("kind") == KIND]
+    found = [document for document in read_documents(path) if document.get("kind") == KIND]
     if not found:
         raise InputError(f"{path}: holds no {KIND}")
     try:
-        return [decoded(document) for document in found]
+        return [decode_definition(document) for document in found]
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
 
-def read_one(path: Path) -> Definition:
+def read_definition(path: Path) -> Definition:
     """The only CustomResourceDefinition in the file at `path`.
 
     Raises:
         InputError: the file cannot be read, holds none or several.
     """
-    found = read(path)
+    found = read_definitions(path)
     if len(found) > 1:
         names = ", ".join(each.name for each in found)
         raise InputError(f"{path}: holds several definitions ({names}); keep one a file")
@@ -91,3 +91,195 @@ def _defaulted(spec: Schema) -> Schema:
         names["singular"] = names.get("singular") or kind.lower()
         names["listKind"] = names.get("listKind") or f"{kind}List"
     return {**spec, "names": names}
+
+
+Shape = Callable[[Any, str, list[FieldError]], Any]
+_INT64: Final = 2**63
+
+
+def _decode(document: dict[str, Any]) -> tuple[dict[str, Any], list[FieldError]]:
+    """The document with nulls dropped, and what is wrong with its fields and types."""
+    problems: list[FieldError] = []
+    return _CRD(document, "", problems), problems
+
+
+def _typed(check: Callable[[Any], bool], name: str) -> Shape:
+    def shape(value: Any, path: str, problems: list[FieldError]) -> Any:  # noqa: ANN401 - JSON
+        if check(value):
+            return value
+        problems.append(FieldError(path, "Decode", f"must be {name}"))
+        return None
+
+    return shape
+
+
+def _any(value: Any, path: str, problems: list[FieldError]) -> Any:  # noqa: ANN401, ARG001 - JSON
+    return value
+
+
+def _list(item: Shape) -> Shape:
+    def shape(value: Any, path: str, problems: list[FieldError]) -> Any:  # noqa: ANN401 - JSON
+        if not isinstance(value, list):
+            problems.append(FieldError(path, "Decode", "must be a list"))
+            return None
+        return [item(child, f"{path}[{n}]", problems) for n, child in enumerate(value)]
+
+    return shape
+
+
+def _map(item: Shape) -> Shape:
+    def shape(value: Any, path: str, problems: list[FieldError]) -> Any:  # noqa: ANN401 - JSON
+        if not isinstance(value, dict):
+            problems.append(FieldError(path, "Decode", "must be an object"))
+            return None
+        return {key: item(child, f"{path}[{key}]", problems) for key, child in value.items()}
+
+    return shape
+
+
+def _struct(fields: Callable[[], dict[str, Shape]]) -> Shape:
+    def shape(value: Any, path: str, problems: list[FieldError]) -> Any:  # noqa: ANN401 - JSON
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            problems.append(FieldError(path, "Decode", "must be an object"))
+            return {}
+        return _fields(fields(), value, path, problems)
+
+    return shape
+
+
+def _fields(
+    known: dict[str, Shape], value: dict[str, Any], path: str, problems: list[FieldError]
+) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, child in value.items():
+        inner = f"{path}.{name}" if path else name
+        if name not in known:
+            problems.append(FieldError(inner, "Decode", "unknown field"))
+        elif child is not None:
+            decoded = known[name](child, inner, problems)
+            if decoded is not None:
+                found[name] = decoded
+    return found
+
+
+def _or(test: type, first: Shape, second: Shape) -> Shape:
+    def shape(value: Any, path: str, problems: list[FieldError]) -> Any:  # noqa: ANN401 - JSON
+        return (first if isinstance(value, test) else second)(value, path, problems)
+
+    return shape
+
+
+_str = _typed(lambda value: isinstance(value, str), "text")
+_bool = _typed(lambda value: isinstance(value, bool), "true or false")
+_int = _typed(
+    lambda value: (
+        isinstance(value, int) and not isinstance(value, bool) and -_INT64 <= value < _INT64
+    ),
+    "a whole number",
+)
+_float = _typed(
+    lambda value: isinstance(value, (int, float)) and not isinstance(value, bool), "a number"
+)
+_strings = _list(_str)
+
+
+def _schema(value: Any, path: str, problems: list[FieldError]) -> Any:  # noqa: ANN401 - JSON
+    return _struct(lambda: _SCHEMA)(value, path, problems)
+
+
+_RULE: Final[dict[str, Shape]] = {
+    "rule": _str, "message": _str, "messageExpression": _str, "reason": _str, "fieldPath": _str,
+    "optionalOldSelf": _bool,
+}  # fmt: skip
+_SCHEMA: Final[dict[str, Shape]] = {
+    **dict.fromkeys(
+        ("id", "$schema", "$ref", "description", "type", "format", "title", "pattern"), _str
+    ),
+    **dict.fromkeys(
+        (
+            "exclusiveMaximum", "exclusiveMinimum", "uniqueItems", "nullable",
+            "x-kubernetes-preserve-unknown-fields", "x-kubernetes-embedded-resource",
+            "x-kubernetes-int-or-string",
+        ),
+        _bool,
+    ),
+    **dict.fromkeys(("maximum", "minimum", "multipleOf"), _float),
+    **dict.fromkeys(
+        ("maxLength", "minLength", "maxItems", "minItems", "maxProperties", "minProperties"), _int
+    ),
+    **dict.fromkeys(("required", "x-kubernetes-list-map-keys"), _strings),
+    **dict.fromkeys(("allOf", "anyOf", "oneOf"), _list(_schema)),
+    **dict.fromkeys(("properties", "patternProperties", "definitions"), _map(_schema)),
+    **dict.fromkeys(("additionalProperties", "additionalItems"), _or(bool, _any, _schema)),
+    "not": _schema,
+    "items": _or(list, _list(_schema), _schema),
+    "dependencies": _map(_or(list, _strings, _schema)),
+    "default": _any,
+    "example": _any,
+    "enum": _list(_any),
+    "externalDocs": _struct(lambda: {"description": _str, "url": _str}),
+    "x-kubernetes-list-type": _str,
+    "x-kubernetes-map-type": _str,
+    "x-kubernetes-validations": _list(_struct(lambda: _RULE)),
+}  # fmt: skip
+_COLUMN: Final = _struct(
+    lambda: {
+        "name": _str, "type": _str, "format": _str, "description": _str, "priority": _int,
+        "jsonPath": _str,
+    }
+)  # fmt: skip
+_SCALE: Final = _struct(
+    lambda: dict.fromkeys(("specReplicasPath", "statusReplicasPath", "labelSelectorPath"), _str)
+)
+_VERSION: Final = _struct(
+    lambda: {
+        "name": _str,
+        "served": _bool,
+        "storage": _bool,
+        "deprecated": _bool,
+        "deprecationWarning": _str,
+        "schema": _struct(lambda: {"openAPIV3Schema": _schema}),
+        "subresources": _struct(lambda: {"status": _struct(dict), "scale": _SCALE}),
+        "additionalPrinterColumns": _list(_COLUMN),
+        "selectableFields": _list(_struct(lambda: {"jsonPath": _str})),
+    }
+)
+_NAMES: Final = _struct(
+    lambda: {
+        **dict.fromkeys(("plural", "singular", "kind", "listKind"), _str),
+        **dict.fromkeys(("shortNames", "categories"), _strings),
+    }
+)
+_CLIENT: Final = _struct(
+    lambda: {
+        "url": _str,
+        "caBundle": _str,
+        "service": _struct(lambda: {"namespace": _str, "name": _str, "path": _str, "port": _int}),
+    }
+)
+_CONVERSION: Final = _struct(
+    lambda: {
+        "strategy": _str,
+        "webhook": _struct(lambda: {"clientConfig": _CLIENT, "conversionReviewVersions": _strings}),
+    }
+)
+_CRD: Final = _struct(
+    lambda: {
+        "apiVersion": _str,
+        "kind": _str,
+        "metadata": _map(_any),
+        "status": _any,
+        "spec": _struct(
+            lambda: {
+                "group": _str,
+                "names": _NAMES,
+                "scope": _str,
+                "versions": _list(_VERSION),
+                "conversion": _CONVERSION,
+                "preserveUnknownFields": _bool,
+            }
+        ),
+    }
+)

@@ -21,7 +21,7 @@ class ModelError(CrdgenError):
     """A model says something that a CustomResourceDefinition cannot say."""
 
 
-class Refusal(NamedTuple):
+class UnsupportedField(NamedTuple):
     """A field without a structural schema.
 
     `path` is as users write it (`spec.rules[*].weight`), `why` says what is wrong with it and
@@ -39,6 +39,6 @@ class Refusal(NamedTuple):
 class NotStructuralError(ModelError):
     """Fields have no structural schema: all of them, one a line, in the order of the model."""
 
-    def __init__(self, *refusals: Refusal) -> None:
+    def __init__(self, *refusals: UnsupportedField) -> None:
         self.refusals = refusals
         super().__init__("\n".join(map(str, refusals)))

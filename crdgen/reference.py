@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from crdgen.compare.kinds import shown
+from crdgen.compatibility.types import type_name
 from crdgen.definition import Definition
-from crdgen.marks import Schema
+from crdgen.schema_keywords import Schema
 
 _BOUNDS: Final = (
     ("minLength", "at least {} characters"), ("maxLength", "at most {} characters"),
@@ -19,7 +19,7 @@ _MARKUP: Final = re.compile(r"(`[^`]+`)|([\\*_<>\[\]])")
 _HIDDEN: Final = frozenset({"apiVersion", "kind", "metadata"})
 
 
-def page(definitions: Sequence[Definition]) -> str:
+def render_page(definitions: Sequence[Definition]) -> str:
     """The page for `definitions`, the same text every time."""
     lines: list[str] = []
     for definition in definitions:
@@ -86,7 +86,7 @@ def _sentence(text: str) -> str:
 
 
 def _kind(node: Schema) -> str:
-    kind = shown(node)
+    kind = type_name(node)
     inner = node.get("items") if kind == "array" else node.get("additionalProperties")
     if kind in {"array", "map"} and isinstance(inner, dict):
         return f"{'list' if kind == 'array' else 'map'} of {_kind(inner)}"

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TextIO
 
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,6 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from plugin.errors import RefusedError, UsageError
-
 RESOURCE: Final = "summaryrules.adx-mon.azure.com"
 MANAGER: Final = "kubectl-summaryrule"
 
@@ -34,7 +32,7 @@ class Kubectl:
         """One rule.
 
         Raises:
-            RefusedError: there is none of that name, or the cluster cannot be asked.
+            RefusedError: there is none of that name, or the cluster cannot be args.
         """
         return self._json("get", RESOURCE, name)
 
@@ -65,3 +63,19 @@ class Kubectl:
             text=True,
             check=False,
         )
+
+
+class PluginError(Exception):
+    """`code` is the exit code; the message is one sentence, or empty when all is said."""
+
+    code = 1
+
+
+class RefusedError(PluginError):
+    """The cluster, or the rule's own state, says no; kubectl may have said why already."""
+
+
+class UsageError(PluginError):
+    """The request cannot be understood; the message says what to write."""
+
+    code = 2

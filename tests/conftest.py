@@ -11,10 +11,15 @@ pytest 9.2 no longer reads.
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
-from devstack.order import CONTROL_PLANE_ONLY
+from devstack.config import CONTROL_PLANE_ONLY
 from devstack.stack import Stack
+
+# A slow machine is not a failure: hypothesis may take as long as the test itself.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 SHARED = {"stack", "api_server"}
 

@@ -34,7 +34,7 @@ class Temporary(WorkerError):
     def __init__(self, message: str, delay: float = 0.0) -> None:
         super().__init__(message)
         self.delay = delay
-        self.deadline: float | None = None
+        self.requeue_after: float | None = None
 
 
 class Conflict(Temporary):

@@ -20,11 +20,11 @@ from statistics import median
 
 from bench.crdgen import gotypes
 from crdgen import diff, generate
-from crdgen.load import model
-from crdgen.reading import documents
+from crdgen.model_loader import load_model
+from crdgen.yaml_reader import read_documents
 
 HERE = Path(__file__).parent
-MODEL = "summaryrule.v1:SummaryRule"
+MODEL = "summaryrule.api.v1:SummaryRule"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def go_module(folder: Path) -> tuple[Path, Path]:
     """A Go module with the types, and controller-gen as its go.mod pins it, built."""
     for name in ("go.mod", "go.sum"):
         shutil.copy(HERE / name, folder / name)
-    crd = generate(model(MODEL))[0]
+    crd = generate(load_model(MODEL))[0]
     package = folder / crd["spec"]["versions"][0]["name"]
     package.mkdir()
     (package / "types.go").write_text(gotypes.written(crd), encoding="utf-8")
@@ -91,8 +91,8 @@ def go_module(folder: Path) -> tuple[Path, Path]:
 
 def equal(module: Path) -> list[str]:
     """How what controller-gen wrote differs from what crdgen writes, descriptions aside."""
-    theirs = documents(next((module / "out").glob("*.yaml")))[0]
-    return [f"{each.path}: {each.what}" for each in diff(theirs, generate(model(MODEL))[0])]
+    theirs = read_documents(next((module / "out").glob("*.yaml")))[0]
+    return [f"{each.path}: {each.what}" for each in diff(theirs, generate(load_model(MODEL))[0])]
 
 
 def shown(runs: dict[str, dict[str, list[Run]]]) -> str:

@@ -1,17 +1,16 @@
 """Type-checks an expression against a schema and resolves its overloads.
 
-Called by `compile_`; follows cel-spec's gradual type checking with Kubernetes' choice of
-libraries.
+Follows cel-spec's gradual type checking with Kubernetes' choice of libraries.
 """
 
 from dataclasses import dataclass, field
 from typing import Final
 
-from crdgen.cel import kinds, tree
-from crdgen.cel.kinds import Bindings, Type
-from crdgen.cel.parse import CelError, located
+from crdgen.cel import ast, types
+from crdgen.cel.ast import Expression, Node
+from crdgen.cel.parser import CelError, located
 from crdgen.cel.signatures import TYPE_NAMES, Overload, functions
-from crdgen.cel.tree import Expression, Node
+from crdgen.cel.types import Bindings, Type
 
 _OPERATORS: Final = frozenset({"_&&_", "_||_"})
 
@@ -24,15 +23,15 @@ class Checked:
     result: Type
     types: dict[int, Type] = field(default_factory=dict)
     overloads: dict[int, list[str]] = field(default_factory=dict)
-    calls: dict[int, tree.Call] = field(default_factory=dict)
+    calls: dict[int, ast.Call] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
 
-    def call(self, node: tree.Call) -> tree.Call:
+    def call(self, node: ast.Call) -> ast.Call:
         """The call with a qualified name (`sets.contains`) told apart from a method."""
         return self.calls.get(node.id, node)
 
 
-def checked(
+def check_expression(
     expression: Expression, variables: dict[str, Type], structs: dict[str, dict[str, Type]]
 ) -> Checked:
     """Check `expression` with `variables` in scope and `structs` as the known object types.
@@ -69,7 +68,7 @@ class _Checker:
         self.errors: list[str] = []
         self.types: dict[int, Type] = {}
         self.overloads: dict[int, list[str]] = {}
-        self.calls: dict[int, tree.Call] = {}
+        self.calls: dict[int, ast.Call] = {}
         self.names: set[str] = set()
         self.bindings = Bindings()
         self._structs = structs
@@ -88,19 +87,19 @@ class _Checker:
 
     def _kind(self, node: Node) -> Type:
         match node:
-            case tree.Literal():
+            case ast.Literal():
                 return _literal(node.value)
-            case tree.Ident():
+            case ast.Ident():
                 return self._ident(node)
-            case tree.Select():
+            case ast.Select():
                 return self._select(node)
-            case tree.Call():
+            case ast.Call():
                 return self._call(node)
-            case tree.ListOf():
+            case ast.ListOf():
                 return self._list(node)
-            case tree.MapOf():
+            case ast.MapOf():
                 return self._map(node) if not node.message else self._message(node)
-            case tree.Loop():
+            case ast.Loop():
                 return self._loop(node)
 
     def _named(self, name: str) -> Type | None:
@@ -111,65 +110,65 @@ class _Checker:
             self.names.add(name)
             return self._globals[name]
         if name in TYPE_NAMES:
-            return kinds.type_of(TYPE_NAMES[name])
+            return types.type_of(TYPE_NAMES[name])
         return None
 
-    def _ident(self, node: tree.Ident) -> Type:
+    def _ident(self, node: ast.Ident) -> Type:
         kind = self._named(node.name)
         if kind is not None:
             return kind
         self._error(node.id, f"undeclared reference to '{node.name}' (in container '')")
-        return kinds.ERROR
+        return types.ERROR
 
-    def _select(self, node: tree.Select) -> Type:
+    def _select(self, node: ast.Select) -> Type:
         qualified = None if node.test else _qualified(node)
         if qualified is not None and qualified in TYPE_NAMES:
-            return kinds.type_of(TYPE_NAMES[qualified])
+            return types.type_of(TYPE_NAMES[qualified])
         kind = self._field(node, node.operand, node.field, optional=False)
-        return kinds.BOOL if node.test else self.bindings.resolved(kind)
+        return types.BOOL if node.test else self.bindings.resolved(kind)
 
     def _field(self, node: Node, operand: Node, name: str, *, optional: bool) -> Type:
-        target, inside = kinds.unwrapped(self.bindings.resolved(self.check(operand)))
-        result = kinds.DYN
+        target, inside = types.unwrapped(self.bindings.resolved(self.check(operand)))
+        result = types.DYN
         if target.kind == "map":
             result = target.params[1]
         elif target.kind == "struct":
             found = self._structs.get(target.name, {}).get(name)
             if found is None:
                 self._error(node.id, f"undefined field '{name}'")
-            result = found or kinds.ERROR
+            result = found or types.ERROR
         elif target.kind == "param":
-            self.bindings.fits([kinds.DYN], [target])
-        elif not kinds.is_free(target):
+            self.bindings.fits([types.DYN], [target])
+        elif not types.is_free(target):
             self._error(node.id, f"type '{target}' does not support field selection")
-        return kinds.optional_of(result) if inside or optional else result
+        return types.optional_of(result) if inside or optional else result
 
-    def _call(self, node: tree.Call) -> Type:
+    def _call(self, node: ast.Call) -> Type:
         if node.function == "_?._":
             return self._optional_select(node)
         args = [self.check(each) for each in node.args]
         if node.target is not None:
             prefix = _qualified(node.target)
             if prefix is not None and f"{prefix}.{node.function}" in functions():
-                whole = tree.Call(node.id, f"{prefix}.{node.function}", None, node.args)
+                whole = ast.Call(node.id, f"{prefix}.{node.function}", None, node.args)
                 self.calls[node.id] = whole
                 return self._resolved(whole, args)
             args = [self.check(node.target), *args]
         if node.function not in functions():
             self._error(node.id, f"undeclared reference to '{node.function}' (in container '')")
-            return kinds.ERROR
+            return types.ERROR
         return self._resolved(node, args)
 
-    def _optional_select(self, node: tree.Call) -> Type:
+    def _optional_select(self, node: ast.Call) -> Type:
         operand, name = node.args
-        if not isinstance(name, tree.Literal) or not isinstance(name.value, str):
+        if not isinstance(name, ast.Literal) or not isinstance(name.value, str):
             self._error(name.id, "unsupported optional field selection")
-            return kinds.ERROR
+            return types.ERROR
         self.overloads[node.id] = ["select_optional_field"]
-        self.types[name.id] = kinds.STRING
+        self.types[name.id] = types.STRING
         return self.bindings.resolved(self._field(node, operand, name.value, optional=True))
 
-    def _resolved(self, node: tree.Call, args: list[Type]) -> Type:
+    def _resolved(self, node: ast.Call, args: list[Type]) -> Type:
         result: Type | None = None
         ids: list[str] = []
         for overload in functions()[node.function]:
@@ -181,21 +180,21 @@ class _Checker:
             if self.bindings.fits(args, wanted):
                 ids.append(overload.id)
                 found = self.bindings.resolved(returned)
-                result = found if result is None or result == found else kinds.DYN
+                result = found if result is None or result == found else types.DYN
         if result is None:
             self._no_overload(node, args)
-            return kinds.ERROR
+            return types.ERROR
         self.overloads[node.id] = ids
         return result
 
-    def _logical(self, node: tree.Call, args: list[Type], overload: Overload) -> Type:
+    def _logical(self, node: ast.Call, args: list[Type], overload: Overload) -> Type:
         self.overloads[node.id] = [overload.id]
         fine = True
         for arg, kind in zip(node.args, args, strict=True):
-            if not self.bindings.fits([kind], [kinds.BOOL]):
-                self._mismatch(arg.id, kinds.BOOL, kind)
+            if not self.bindings.fits([kind], [types.BOOL]):
+                self._mismatch(arg.id, types.BOOL, kind)
                 fine = False
-        return kinds.BOOL if fine else kinds.ERROR
+        return types.BOOL if fine else types.ERROR
 
     def _instance(self, overload: Overload) -> tuple[list[Type], Type]:
         fresh: dict[str, Type] = {}
@@ -211,7 +210,7 @@ class _Checker:
 
         return [renamed(each) for each in overload.args], renamed(overload.result)
 
-    def _no_overload(self, node: tree.Call, args: list[Type]) -> None:
+    def _no_overload(self, node: ast.Call, args: list[Type]) -> None:
         shown = [str(self.bindings.resolved(each, free_as_dyn=True)) for each in args]
         signature = f"({', '.join(shown)})"
         if node.target is not None:
@@ -220,16 +219,16 @@ class _Checker:
             node.id, f"found no matching overload for '{node.function}' applied to '{signature}'"
         )
 
-    def _list(self, node: tree.ListOf) -> Type:
+    def _list(self, node: ast.ListOf) -> Type:
         item: Type | None = None
         for index, each in enumerate(node.items):
             kind = self.check(each)
             if index in node.optional:
                 kind = self._inside(each, kind)
             item = self._joined(item, kind)
-        return kinds.list_of(item or self.bindings.fresh())
+        return types.list_of(item or self.bindings.fresh())
 
-    def _map(self, node: tree.MapOf) -> Type:
+    def _map(self, node: ast.MapOf) -> Type:
         key: Type | None = None
         value: Type | None = None
         for entry in node.entries:
@@ -238,54 +237,54 @@ class _Checker:
             if entry.optional:
                 kind = self._inside(entry.value, kind)
             value = self._joined(value, kind)
-        return kinds.map_of(key or self.bindings.fresh(), value or self.bindings.fresh())
+        return types.map_of(key or self.bindings.fresh(), value or self.bindings.fresh())
 
-    def _message(self, node: tree.MapOf) -> Type:
+    def _message(self, node: ast.MapOf) -> Type:
         for entry in node.entries:
             self.check(entry.value)
         self._error(node.id, f"undeclared reference to '{node.message}' (in container '')")
-        return kinds.ERROR
+        return types.ERROR
 
     def _inside(self, node: Node, kind: Type) -> Type:
-        inner, is_optional = kinds.unwrapped(kind)
-        if not is_optional and not kinds.is_free(inner):
-            self._mismatch(node.id, kinds.optional_of(inner), kind)
+        inner, is_optional = types.unwrapped(kind)
+        if not is_optional and not types.is_free(inner):
+            self._mismatch(node.id, types.optional_of(inner), kind)
         return inner
 
     def _joined(self, before: Type | None, kind: Type) -> Type:
         if before is None:
             return kind
         if self.bindings.fits([before], [kind]):
-            return kinds.more_general(before, kind)
+            return types.more_general(before, kind)
         # `literals` judges mixed literals, since it knows which functions may take them.
-        return kinds.DYN
+        return types.DYN
 
-    def _loop(self, node: tree.Loop) -> Type:
+    def _loop(self, node: ast.Loop) -> Type:
         over = self.bindings.resolved(self.check(node.over))
         start = self.check(node.start)
         self._scopes.append({node.accumulator: start})
         self._scopes.append(self._iterated(node, over))
-        self._must_be(node.condition, kinds.BOOL)
+        self._must_be(node.condition, types.BOOL)
         self._must_be(node.step, start)
         self._scopes.pop()
         result = self.check(node.result)
         self._scopes.pop()
         return self.bindings.resolved(result)
 
-    def _iterated(self, node: tree.Loop, over: Type) -> dict[str, Type]:
-        first, second = kinds.DYN, kinds.DYN
+    def _iterated(self, node: ast.Loop, over: Type) -> dict[str, Type]:
+        first, second = types.DYN, types.DYN
         if over.kind == "list":
             first, second = over.params[0], over.params[0]
             if node.item2:
-                first = kinds.INT
+                first = types.INT
         elif over.kind == "map":
             first, second = over.params
-        elif over.kind == "param" or kinds.is_free(over):
-            self.bindings.fits([kinds.DYN], [over])
+        elif over.kind == "param" or types.is_free(over):
+            self.bindings.fits([types.DYN], [over])
         else:
             words = f"expression of type '{over}' cannot be range of a comprehension (must be"
             self._error(node.over.id, f"{words} list, map, or dynamic)")
-            first = second = kinds.ERROR
+            first = second = types.ERROR
         return {node.item: first, node.item2: second} if node.item2 else {node.item: first}
 
     def _must_be(self, node: Node, wanted: Type) -> None:
@@ -300,16 +299,16 @@ class _Checker:
 
 def _literal(value: object) -> Type:
     known = {
-        bool: kinds.BOOL, int: kinds.INT, float: kinds.DOUBLE, str: kinds.STRING,
-        bytes: kinds.BYTES, tree.Uint: kinds.UINT,
+        bool: types.BOOL, int: types.INT, float: types.DOUBLE, str: types.STRING,
+        bytes: types.BYTES, ast.Uint: types.UINT,
     }  # fmt: skip
-    return known.get(type(value), kinds.NULL)
+    return known.get(type(value), types.NULL)
 
 
 def _qualified(node: Node) -> str | None:
-    if isinstance(node, tree.Ident):
+    if isinstance(node, ast.Ident):
         return node.name
-    if isinstance(node, tree.Select) and not node.test:
+    if isinstance(node, ast.Select) and not node.test:
         prefix = _qualified(node.operand)
         return f"{prefix}.{node.field}" if prefix is not None else None
     return None

@@ -7,12 +7,12 @@ saturate at 2^64 - 1. The rules follow cel-go 0.29's cost model and Kubernetes' 
 from dataclasses import dataclass
 from typing import Final
 
-from crdgen.cel import kinds, library_cost, tree
+from crdgen.cel import ast, library_cost, types
+from crdgen.cel.ast import Node
 from crdgen.cel.checker import Checked
-from crdgen.cel.declared import Declared
-from crdgen.cel.kinds import Type
-from crdgen.cel.sizes import MOST, ONE, UNKNOWN, Range, fixed
-from crdgen.cel.tree import Node
+from crdgen.cel.declarations import Declared
+from crdgen.cel.size_range import MOST, ONE, UNKNOWN, Range, fixed
+from crdgen.cel.types import Type
 
 _ACCUMULATORS: Final = frozenset({"@result", "__result__"})
 _SCALAR: Final = frozenset({"bool", "double", "duration", "int", "timestamp", "uint"})
@@ -59,7 +59,7 @@ class Part:
     size: Range | None
 
 
-def estimated(checked: Checked, root: Declared) -> Range:
+def estimate(checked: Checked, root: Declared) -> Range:
     """The least and the most that evaluating `checked` on one `root` can cost."""
     return _Coster(checked, root).cost(checked.expression.root)
 
@@ -76,19 +76,19 @@ class _Coster:
     def cost(self, node: Node) -> Range:
         """The cost of evaluating `node`."""
         match node:
-            case tree.Ident():
+            case ast.Ident():
                 local = self._local(node.name)
                 self._paths[node.id] = local.path if local else (node.name,)
                 return ONE
-            case tree.Select():
+            case ast.Select():
                 return self._select(node)
-            case tree.Call():
+            case ast.Call():
                 return self._call(self._checked.call(node))
-            case tree.ListOf():
+            case ast.ListOf():
                 return self._list(node)
-            case tree.MapOf():
+            case ast.MapOf():
                 return self._map(node)
-            case tree.Loop():
+            case ast.Loop():
                 return self._bind(node) if _is_bind(node) else self._loop(node)
         return fixed(0)
 
@@ -105,7 +105,7 @@ class _Coster:
             return found
         if _is_scalar(self._checked.types[node.id]):
             return fixed(1)
-        local = self._local(node.name) if isinstance(node, tree.Ident) else None
+        local = self._local(node.name) if isinstance(node, ast.Ident) else None
         return local.size if local else None
 
     def declared_size(self, path: Path) -> Range | None:
@@ -127,7 +127,7 @@ class _Coster:
         return stack[-1] if stack else None
 
     def _path(self, node: Node) -> Path:
-        local = self._local(node.name) if isinstance(node, tree.Ident) else None
+        local = self._local(node.name) if isinstance(node, ast.Ident) else None
         return local.path if local else self._paths.get(node.id, ())
 
     def _known(self, node: Node) -> Range:
@@ -136,10 +136,10 @@ class _Coster:
     def _entry(self, node: Node) -> Entries | None:
         if node.id in self._entries:
             return self._entries[node.id]
-        local = self._local(node.name) if isinstance(node, tree.Ident) else None
+        local = self._local(node.name) if isinstance(node, ast.Ident) else None
         return local.entries if local else None
 
-    def _select(self, node: tree.Select) -> Range:
+    def _select(self, node: ast.Select) -> Range:
         cost = self.cost(node.operand)
         if node.test:
             return cost
@@ -148,7 +148,7 @@ class _Coster:
         self._paths[node.id] = (*self._path(node.operand), node.field)
         return cost
 
-    def _list(self, node: tree.ListOf) -> Range:
+    def _list(self, node: ast.ListOf) -> Range:
         cost, size = fixed(10), Range(MOST if node.items else 0, 0)
         for each in node.items:
             cost += self.cost(each)
@@ -156,7 +156,7 @@ class _Coster:
         self._entries[node.id] = Entries("list", fixed(1), size)
         return cost
 
-    def _map(self, node: tree.MapOf) -> Range:
+    def _map(self, node: ast.MapOf) -> Range:
         cost = fixed(30)
         key = value = Range(MOST if node.entries else 0, 0)
         for entry in node.entries:
@@ -166,7 +166,7 @@ class _Coster:
         self._entries[node.id] = Entries("map", key, value)
         return cost
 
-    def _call(self, node: tree.Call) -> Range:
+    def _call(self, node: ast.Call) -> Range:
         if node.function == "dyn":
             cost = self.cost(node.args[0]) + ONE
             self._copy(node, node.args[0])
@@ -182,7 +182,7 @@ class _Coster:
         return total + self._overloaded(node, overloads, target, args, costs)
 
     def _overloaded(
-        self, node: tree.Call, overloads: list[str], target: Part | None, args: list[Part],
+        self, node: ast.Call, overloads: list[str], target: Part | None, args: list[Part],
         costs: list[Range],
     ) -> Range:  # fmt: skip
         cost, size = Range(MOST, 0), None
@@ -209,7 +209,7 @@ class _Coster:
         return Part(path, self._checked.types[node.id], node, self.size(node))
 
     def _one(
-        self, node: tree.Call, overload: str, target: Part | None, args: list[Part],
+        self, node: ast.Call, overload: str, target: Part | None, args: list[Part],
         costs: list[Range],
     ) -> tuple[Range, Range | None]:  # fmt: skip
         spent = sum(costs, fixed(0))
@@ -229,7 +229,7 @@ class _Coster:
         return part.size or self.declared_size(part.path)
 
     def _conditional(
-        self, node: tree.Call, args: list[Part], costs: list[Range]
+        self, node: ast.Call, args: list[Part], costs: list[Range]
     ) -> tuple[Range, Range | None]:
         entries = self._entry(node.args[1])
         merged = entries.union(self._entry(node.args[2])) if entries else None
@@ -239,7 +239,7 @@ class _Coster:
         return costs[0] + costs[1].union(costs[2]), size
 
     def _added(
-        self, node: tree.Call, overload: str, args: list[Part], spent: Range
+        self, node: ast.Call, overload: str, args: list[Part], spent: Range
     ) -> tuple[Range, Range | None]:
         size = (args[0].size or UNKNOWN) + (args[1].size or UNKNOWN)
         entries = self._entry(node.args[0])
@@ -259,7 +259,7 @@ class _Coster:
     def _push(self, name: str, local: _Local) -> None:
         self._locals.setdefault(name, []).append(local)
 
-    def _bind(self, node: tree.Loop) -> Range:
+    def _bind(self, node: ast.Loop) -> Range:
         cost = self.cost(node.over) + self.cost(node.start)
         self._push_start(node)
         cost += self.cost(node.result)
@@ -267,12 +267,12 @@ class _Coster:
         self._copy(node, node.result)
         return cost
 
-    def _push_start(self, node: tree.Loop) -> None:
+    def _push_start(self, node: ast.Loop) -> None:
         start = node.start
         local = _Local(self._path(start), self.size(start), self._entry(start))
         self._push(node.accumulator, local)
 
-    def _loop(self, node: tree.Loop) -> Range:
+    def _loop(self, node: ast.Loop) -> Range:
         cost = self.cost(node.over) + self.cost(node.start)
         self._push_start(node)
         self._push_items(node)
@@ -285,7 +285,7 @@ class _Coster:
         self._sized(node, times)
         return cost + times * turn
 
-    def _push_items(self, node: tree.Loop) -> None:
+    def _push_items(self, node: ast.Loop) -> None:
         entries, path = self._entry(node.over), self._path(node.over)
         container = entries.container if entries else self._checked.types[node.over.id].kind
         key = entries.key if entries else None
@@ -301,12 +301,12 @@ class _Coster:
         else:
             self._push(node.item, _Local((*path, "@keys"), key, None))
 
-    def _sized(self, node: tree.Loop, times: Range) -> None:
-        if isinstance(node.start, tree.Literal):
+    def _sized(self, node: ast.Loop, times: Range) -> None:
+        if isinstance(node.start, ast.Literal):
             size = self.size(node.start)
             if size is not None:
                 self._sizes[node.id] = size
-        elif isinstance(node.start, (tree.ListOf, tree.MapOf)):
+        elif isinstance(node.start, (ast.ListOf, ast.MapOf)):
             self._sizes[node.id] = times
             entries = self._entry(node.step)
             if entries is not None:
@@ -340,11 +340,11 @@ def _standard(overload: str, target: Part | None, args: list[Part]) -> tuple[Ran
     return ONE, None
 
 
-def _is_bind(node: tree.Loop) -> bool:
+def _is_bind(node: ast.Loop) -> bool:
     return (
-        isinstance(node.over, tree.ListOf)
+        isinstance(node.over, ast.ListOf)
         and not node.over.items
-        and isinstance(node.condition, tree.Literal)
+        and isinstance(node.condition, ast.Literal)
         and node.condition.value is False
         and node.accumulator not in _ACCUMULATORS
     )
@@ -352,17 +352,17 @@ def _is_bind(node: tree.Loop) -> bool:
 
 def _literal_size(node: Node) -> Range | None:
     match node:
-        case tree.Literal(value=str() | bytes() as value):
+        case ast.Literal(value=str() | bytes() as value):
             return fixed(len(value))
-        case tree.Literal():
+        case ast.Literal():
             return fixed(1)
-        case tree.ListOf():
+        case ast.ListOf():
             return fixed(len(node.items))
-        case tree.MapOf(message=""):
+        case ast.MapOf(message=""):
             return fixed(len(node.entries))
     return None
 
 
 def _is_scalar(kind: Type) -> bool:
-    inner, is_optional = kinds.unwrapped(kind)
+    inner, is_optional = types.unwrapped(kind)
     return _is_scalar(inner) if is_optional else kind.kind in _SCALAR

@@ -1,14 +1,14 @@
 """What calls of Kubernetes' CEL libraries cost, beside what their arguments cost.
 
-Called by `cost` for every overload; None means that the language's own rule applies.
+None means that the language's own rule applies.
 """
 
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from crdgen.cel import tree
-from crdgen.cel.sizes import MOST, ONE, UNKNOWN, Range, fixed
+from crdgen.cel import ast
+from crdgen.cel.size_range import MOST, ONE, UNKNOWN, Range, fixed
 
 if TYPE_CHECKING:
     from crdgen.cel.cost import Part
@@ -214,5 +214,5 @@ def _whole(part: "Part", otherwise: int) -> int:
 
 def _literal_int(part: "Part", otherwise: int) -> int:
     node = part.node
-    is_int = isinstance(node, tree.Literal) and type(node.value) is int
-    return node.value if isinstance(node, tree.Literal) and is_int else otherwise
+    is_int = isinstance(node, ast.Literal) and type(node.value) is int
+    return node.value if isinstance(node, ast.Literal) and is_int else otherwise

@@ -13,7 +13,7 @@ from crdgen.cel.values import (
     Listed,
     UInt,
     Value,
-    compared,
+    compare,
     equal,
     items_of,
 )
@@ -50,7 +50,7 @@ def _items(value: Value) -> Sequence[Value]:
 
 def _is_sorted(value: Value) -> bool:
     items = _items(value)
-    return all(compared(a, b) <= 0 for a, b in pairwise(items))
+    return all(compare(a, b) <= 0 for a, b in pairwise(items))
 
 
 def _sum(value: Value) -> Value:
@@ -70,7 +70,7 @@ def _extreme(value: Value, sign: int, name: str) -> Value:
         raise EvaluationError(f"{name} called on empty list")
     best = items[0]
     for each in items[1:]:
-        if compared(each, best) * sign > 0:
+        if compare(each, best) * sign > 0:
             best = each
     return best
 
@@ -120,11 +120,11 @@ def _distinct(value: Value) -> list[Value]:
 
 
 def _sort(value: Value) -> list[Value]:
-    return sorted(_items(value), key=cmp_to_key(compared))
+    return sorted(_items(value), key=cmp_to_key(compare))
 
 
 def _sort_by(value: Value, keys: Value) -> list[Value]:
-    order = cmp_to_key(compared)
+    order = cmp_to_key(compare)
     paired = sorted(zip(_items(keys), _items(value), strict=True), key=lambda pair: order(pair[0]))
     return [each for _, each in paired]
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from crdgen.cel import tree
-from crdgen.cel.tree import Node
+from crdgen.cel import ast
+from crdgen.cel.ast import Node
 
 _ACCUMULATOR: Final = "@result"
 _SORTED: Final = "@__sortBy_input__"
@@ -22,7 +22,7 @@ class MacroError(ValueError):
         super().__init__(message)
 
 
-def expanded(root: Node, positions: dict[int, int]) -> tuple[Node, dict[int, int]]:
+def expand(root: Node, positions: dict[int, int]) -> tuple[Node, dict[int, int]]:
     """The tree with every macro expanded, and the positions with those of new nodes.
 
     Raises:
@@ -41,22 +41,22 @@ class _Expander:
     def node(self, node: Node) -> Node:
         """The node with everything below it and itself expanded."""
         match node:
-            case tree.Select():
+            case ast.Select():
                 return replace(node, operand=self.node(node.operand))
-            case tree.ListOf():
+            case ast.ListOf():
                 return replace(node, items=tuple(self.node(each) for each in node.items))
-            case tree.MapOf():
+            case ast.MapOf():
                 entries = tuple(
                     replace(e, key=self.node(e.key), value=self.node(e.value)) for e in node.entries
                 )
                 return replace(node, entries=entries)
-            case tree.Loop():
+            case ast.Loop():
                 return self._loop(node)
-            case tree.Call():
+            case ast.Call():
                 return self._call(node)
         return node
 
-    def _loop(self, node: tree.Loop) -> Node:
+    def _loop(self, node: ast.Loop) -> Node:
         return replace(
             node,
             over=self.node(node.over),
@@ -66,7 +66,7 @@ class _Expander:
             result=self.node(node.result),
         )
 
-    def _call(self, node: tree.Call) -> Node:
+    def _call(self, node: ast.Call) -> Node:
         target = self.node(node.target) if node.target is not None else None
         args = tuple(self.node(each) for each in node.args)
         macro = _MACROS.get((node.function, len(args))) if target is not None else None
@@ -83,22 +83,22 @@ class _Expander:
 
     def call(self, function: str, *args: Node) -> Node:
         """A call of a function or operator."""
-        return tree.Call(self.fresh(), function, None, args)
+        return ast.Call(self.fresh(), function, None, args)
 
     def literal(self, value: object) -> Node:
         """A constant."""
-        return tree.Literal(self.fresh(), value)
+        return ast.Literal(self.fresh(), value)
 
     def ident(self, name: str = _ACCUMULATOR) -> Node:
         """A name."""
-        return tree.Ident(self.fresh(), name)
+        return ast.Ident(self.fresh(), name)
 
     def loop(  # noqa: PLR0917 - the parts of a fold, in order
         self, over: Node, names: tuple[str, str], start: Node, condition: Node, step: Node,
         result: Node,
     ) -> Node:  # fmt: skip
         """A fold over `over`."""
-        return tree.Loop(
+        return ast.Loop(
             self.fresh(), names[0], names[1], over, _ACCUMULATOR, start, condition, step, result
         )
 
@@ -107,7 +107,7 @@ _Macro = Callable[[_Expander, Node, tuple[Node, ...]], Node]
 
 
 def _name(node: Node) -> str:
-    if not isinstance(node, tree.Ident):
+    if not isinstance(node, ast.Ident):
         raise MacroError(node.id, "argument must be a simple name")
     if node.name in {_ACCUMULATOR, "__result__"}:
         raise MacroError(node.id, "iteration variable overwrites accumulator variable")
@@ -144,20 +144,20 @@ def _exists_one(make: _Expander, target: Node, args: tuple[Node, ...]) -> Node:
 
 
 def _transform_list(make: _Expander, target: Node, args: tuple[Node, ...]) -> Node:
-    one = tree.ListOf(make.fresh(), (args[-1],), frozenset())
-    start = tree.ListOf(make.fresh(), (), frozenset())
+    one = ast.ListOf(make.fresh(), (args[-1],), frozenset())
+    start = ast.ListOf(make.fresh(), (), frozenset())
     return _transformed(make, target, args, start, make.call("_+_", make.ident(), one))
 
 
 def _transform_map(make: _Expander, target: Node, args: tuple[Node, ...]) -> Node:
     key = make.ident(_names(args)[0])
-    start = tree.MapOf(make.fresh(), "", ())
+    start = ast.MapOf(make.fresh(), "", ())
     step = make.call("cel.@mapInsert", make.ident(), key, args[-1])
     return _transformed(make, target, args, start, step)
 
 
 def _transform_entry(make: _Expander, target: Node, args: tuple[Node, ...]) -> Node:
-    start = tree.MapOf(make.fresh(), "", ())
+    start = ast.MapOf(make.fresh(), "", ())
     step = make.call("cel.@mapInsert", make.ident(), args[-1])
     return _transformed(make, target, args, start, step)
 
@@ -171,8 +171,8 @@ def _transformed(
 
 
 def _sort_by(make: _Expander, target: Node, args: tuple[Node, ...]) -> Node:
-    one = tree.ListOf(make.fresh(), (args[1],), frozenset())
-    start = tree.ListOf(make.fresh(), (), frozenset())
+    one = ast.ListOf(make.fresh(), (args[1],), frozenset())
+    start = ast.ListOf(make.fresh(), (), frozenset())
     step = make.call("_+_", make.ident(), one)
     keys = make.loop(
         make.ident(_SORTED),
@@ -182,9 +182,9 @@ def _sort_by(make: _Expander, target: Node, args: tuple[Node, ...]) -> Node:
         step,
         make.ident(),
     )
-    result = tree.Call(make.fresh(), "@sortByAssociatedKeys", make.ident(_SORTED), (keys,))
-    return tree.Loop(
-        make.fresh(), "#unused", "", tree.ListOf(make.fresh(), (), frozenset()), _SORTED, target,
+    result = ast.Call(make.fresh(), "@sortByAssociatedKeys", make.ident(_SORTED), (keys,))
+    return ast.Loop(
+        make.fresh(), "#unused", "", ast.ListOf(make.fresh(), (), frozenset()), _SORTED, target,
         make.literal(value=False), make.ident(_SORTED), result,
     )  # fmt: skip
 

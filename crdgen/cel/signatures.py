@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from crdgen.cel import kinds
-from crdgen.cel.kinds import Type
+from crdgen.cel import types
+from crdgen.cel.types import Type
 
 _ORDERED: Final = ("int", "uint", "double", "bool", "duration", "timestamp", "string", "bytes")
 _SUMMED: Final = ("int", "uint", "double", "duration")
-_NAMES: Final = {"duration": kinds.DURATION.name, "timestamp": kinds.TIMESTAMP.name}
+_NAMES: Final = {"duration": types.DURATION.name, "timestamp": types.TIMESTAMP.name}
 _IDS: Final = {"int": "int64", "uint": "uint64"}
 _STANDARD: Final = """
 conditional: _?_:_(bool, A, A) -> A
@@ -214,9 +214,9 @@ _FORMATS: Final = (
 # Functions whose names read like methods of a variable.
 _QUALIFIED: Final = ("strings.", "sets.", "lists.", "optional.", "cel.", "format.", "ip.")
 _NAMED: Final[dict[str, Type]] = {
-    "bool": kinds.BOOL, "bytes": kinds.BYTES, "double": kinds.DOUBLE, "dyn": kinds.DYN,
-    "duration": kinds.DURATION, "int": kinds.INT, "string": kinds.STRING,
-    "timestamp": kinds.TIMESTAMP, "uint": kinds.UINT, "type": kinds.TYPE,
+    "bool": types.BOOL, "bytes": types.BYTES, "double": types.DOUBLE, "dyn": types.DYN,
+    "duration": types.DURATION, "int": types.INT, "string": types.STRING,
+    "timestamp": types.TIMESTAMP, "uint": types.UINT, "type": types.TYPE,
     "url": Type("struct", "kubernetes.URL"),
     "quantity": Type("struct", "kubernetes.Quantity"),
     "semver": Type("struct", "kubernetes.Semver"),
@@ -249,11 +249,11 @@ def functions() -> dict[str, list[Overload]]:
 
 
 TYPE_NAMES: Final = {
-    "bool": kinds.BOOL, "bytes": kinds.BYTES, "double": kinds.DOUBLE, "int": kinds.INT,
-    "string": kinds.STRING, "uint": kinds.UINT, "null_type": kinds.NULL,
-    "list": kinds.list_of(kinds.DYN), "map": kinds.map_of(kinds.DYN, kinds.DYN),
-    "type": kinds.TYPE, kinds.DURATION.name: kinds.DURATION, kinds.TIMESTAMP.name: kinds.TIMESTAMP,
-    "optional_type": kinds.optional_of(kinds.DYN),
+    "bool": types.BOOL, "bytes": types.BYTES, "double": types.DOUBLE, "int": types.INT,
+    "string": types.STRING, "uint": types.UINT, "null_type": types.NULL,
+    "list": types.list_of(types.DYN), "map": types.map_of(types.DYN, types.DYN),
+    "type": types.TYPE, types.DURATION.name: types.DURATION, types.TIMESTAMP.name: types.TIMESTAMP,
+    "optional_type": types.optional_of(types.DYN),
     **{_NAMED[n].name: _NAMED[n] for n in ("url", "quantity", "semver", "format", "ip", "cidr")},
 }  # fmt: skip
 """The names that stand for a type in an expression, such as `type(self) == string`."""
@@ -340,8 +340,8 @@ def _type(text: str) -> Type:
         return Type("param", text) if len(text) == 1 else _NAMED[text]
     params = [_type(each) for each in _split_top(inner[:-1])]
     if name == "map":
-        return kinds.map_of(*params)
-    builders = {"list": kinds.list_of, "optional": kinds.optional_of, "type": kinds.type_of}
+        return types.map_of(*params)
+    builders = {"list": types.list_of, "optional": types.optional_of, "type": types.type_of}
     return builders[name](params[0])
 
 

@@ -185,7 +185,7 @@ def _same_dicts(one: dict[Any, Any], other: dict[Any, Any]) -> bool:
     )
 
 
-def compared(one: Value, other: Value) -> int:
+def compare(one: Value, other: Value) -> int:
     """-1, 0 or 1 as `one` is less than, equal to or greater than `other`.
 
     Raises:
@@ -193,13 +193,13 @@ def compared(one: Value, other: Value) -> int:
     """
     first, second = number(one), number(other)
     if first is None or second is None:
-        first, second = _ordered(one, other)
+        first, second = _compare_ordered(one, other)
     if isinstance(first, float) and (math.isnan(first) or math.isnan(second)):
         raise EvaluationError("NaN values cannot be ordered")
     return (first > second) - (first < second)
 
 
-def _ordered(one: Value, other: Value) -> tuple[Any, Any]:
+def _compare_ordered(one: Value, other: Value) -> tuple[Any, Any]:
     if isinstance(one, (Duration, Moment)) and type(one) is type(other):
         return one.nanoseconds, other.nanoseconds
     if isinstance(one, str) and isinstance(other, str):

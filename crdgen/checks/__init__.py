@@ -1,6 +1,6 @@
 """Would the API server take this definition? Every rule of its validation, without a server.
 
-`judge` is what `crdgen check` and `crdgen.check` call. The order and the gates are the server's:
+The order and the gates are the server's:
 schemas that are not structural are told so and nothing else; CEL is compiled only for schemas
 that are fine otherwise.
 """
@@ -8,20 +8,20 @@ that are fine otherwise.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from crdgen.checks import columns, defaults, envelope, root, rules, schema, structural
+from crdgen.checks import columns, defaults, rules, schema, spec, structural
 from crdgen.checks.rules import Cost
 from crdgen.definition import Definition
-from crdgen.marks import Schema
+from crdgen.field_errors import FieldError, invalid
 from crdgen.passes.walk import nodes
-from crdgen.problem import Problem, invalid
+from crdgen.schema_keywords import Schema
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CheckResult:
     """What the server would say of one definition, and what its CEL rules cost."""
 
     name: str
-    problems: tuple[Problem, ...]
+    problems: tuple[FieldError, ...]
     costs: tuple[Cost, ...]
 
     @property
@@ -30,9 +30,9 @@ class Verdict:
         return not self.problems
 
 
-def judge(definition: Definition) -> Verdict:
+def check_definition(definition: Definition) -> CheckResult:
     """Judge one decoded definition as kube-apiserver 1.37 would on creation."""
-    problems = [*definition.problems, *envelope.problems(definition)]
+    problems = [*definition.problems, *spec.problems(definition)]
     costs: list[Cost] = []
     hoisted = _is_hoisted(definition.versions)
     for index, version in enumerate(definition.versions):
@@ -42,10 +42,10 @@ def judge(definition: Definition) -> Verdict:
             found, priced = _schema(version, path, hoisted=hoisted)
             problems += found
             costs += priced
-    return Verdict(definition.name, _distinct(problems), tuple(costs))
+    return CheckResult(definition.name, _distinct(problems), tuple(costs))
 
 
-def _distinct(problems: list[Problem]) -> tuple[Problem, ...]:
+def _distinct(problems: list[FieldError]) -> tuple[FieldError, ...]:
     return tuple(each for at, each in enumerate(problems) if each not in problems[:at])
 
 
@@ -56,12 +56,12 @@ def _is_hoisted(versions: list[Schema]) -> bool:
     )
 
 
-def _schema(version: Schema, path: str, *, hoisted: bool) -> tuple[list[Problem], list[Cost]]:
+def _schema(version: Schema, path: str, *, hoisted: bool) -> tuple[list[FieldError], list[Cost]]:
     tree = version.get("schema", {}).get("openAPIV3Schema")
     if tree is None:
         return [], []
     here = f"{path}.{'validation' if hoisted else 'schema'}.openAPIV3Schema"
-    found = list(root.problems(version, tree, here))
+    found = list(structural.root_problems(version, tree, here))
     shape = [] if _is_unreadable(tree) else list(_shape(tree, here))
     found += shape
     stated = list(schema.problems(tree, here))
@@ -70,11 +70,11 @@ def _schema(version: Schema, path: str, *, hoisted: bool) -> tuple[list[Problem]
         return found, []
     if not found and _names_its_schema(tree):
         return [invalid(here, "", "OpenAPIV3Schema 'schema' is not supported")], []
-    wrong, costs = rules.judged(tree, here, [problem.field for problem in stated])
+    wrong, costs = rules.check_rules(tree, here, [problem.field for problem in stated])
     return [*found, *wrong], costs
 
 
-def _shape(tree: Schema, path: str) -> Iterator[Problem]:
+def _shape(tree: Schema, path: str) -> Iterator[FieldError]:
     wrong = list(structural.problems(tree, path))
     yield from wrong
     if not wrong:

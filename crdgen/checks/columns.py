@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Final
 
-from crdgen.checks.fieldpath import FieldPathError, resolved
-from crdgen.marks import Schema
-from crdgen.problem import Problem, duplicate, invalid, required
+from crdgen.checks.field_path import FieldPathError, resolve
+from crdgen.field_errors import FieldError, duplicate, invalid, required
+from crdgen.schema_keywords import Schema
 
 _TYPES: Final = ("boolean", "date", "integer", "number", "string")
 _FORMATS: Final = (
@@ -14,7 +14,7 @@ _FORMATS: Final = (
 _MOST_SELECTABLE: Final = 8
 
 
-def problems(version: Schema, path: str) -> Iterator[Problem]:
+def problems(version: Schema, path: str) -> Iterator[FieldError]:
     """What is wrong with the paths of one version; `path` is where the server sees it."""
     for index, column in enumerate(version.get("additionalPrinterColumns", ())):
         yield from _column(column, f"{path}.additionalPrinterColumns[{index}]")
@@ -26,7 +26,7 @@ def problems(version: Schema, path: str) -> Iterator[Problem]:
         yield from _selectable(version["selectableFields"], schema, f"{path}.selectableFields")
 
 
-def _column(column: Schema, path: str) -> Iterator[Problem]:
+def _column(column: Schema, path: str) -> Iterator[FieldError]:
     kinds, formats = ",".join(_TYPES), ",".join(_FORMATS)
     if not column.get("name"):
         yield required(f"{path}.name")
@@ -43,7 +43,7 @@ def _column(column: Schema, path: str) -> Iterator[Problem]:
         yield invalid(f"{path}.JSONPath", column["jsonPath"], words)
 
 
-def _scale(scale: Schema, path: str) -> Iterator[Problem]:
+def _scale(scale: Schema, path: str) -> Iterator[FieldError]:
     yield from _replicas(scale.get("specReplicasPath", ""), ".spec.", f"{path}.specReplicasPath")
     here = f"{path}.statusReplicasPath"
     yield from _replicas(scale.get("statusReplicasPath", ""), ".status.", here)
@@ -56,7 +56,7 @@ def _scale(scale: Schema, path: str) -> Iterator[Problem]:
         yield invalid(f"{path}.labelSelectorPath", selector, words)
 
 
-def _replicas(replicas: str, under: str, path: str) -> Iterator[Problem]:
+def _replicas(replicas: str, under: str, path: str) -> Iterator[FieldError]:
     if not replicas:
         yield required(path)
     elif not replicas.startswith("."):
@@ -65,7 +65,7 @@ def _replicas(replicas: str, under: str, path: str) -> Iterator[Problem]:
         yield invalid(path, replicas, f"should be a json path under {under.rstrip('.')}")
 
 
-def _selectable(fields: list[Schema], schema: Schema, path: str) -> Iterator[Problem]:
+def _selectable(fields: list[Schema], schema: Schema, path: str) -> Iterator[FieldError]:
     seen: set[str] = set()
     for index, field in enumerate(fields):
         here, written = f"{path}[{index}].jsonPath", field.get("jsonPath", "")
@@ -73,7 +73,7 @@ def _selectable(fields: list[Schema], schema: Schema, path: str) -> Iterator[Pro
             yield required(here)
             continue
         try:
-            normal, found = resolved(written, schema, brackets=False)
+            normal, found = resolve(written, schema, brackets=False)
         except FieldPathError as error:
             yield invalid(here, written, f"is an invalid path: {error}")
             continue
@@ -83,12 +83,12 @@ def _selectable(fields: list[Schema], schema: Schema, path: str) -> Iterator[Pro
         seen.add(normal)
     if len(seen) > _MOST_SELECTABLE:
         words = f"must have at most {_MOST_SELECTABLE} items"
-        yield Problem(path, "TooMany", words, len(seen))
+        yield FieldError(path, "TooMany", words, len(seen))
 
 
 def _one_selectable(
     path: str, written: str, normal: str, found: Schema | None
-) -> Iterator[Problem]:
+) -> Iterator[FieldError]:
     if normal.partition(".")[0] == "metadata":
         yield invalid(path, written, "must not point to fields in metadata")
     if found is None or found.get("type") not in {"string", "boolean", "integer"}:

@@ -3,20 +3,20 @@
 from collections.abc import Iterator
 from copy import deepcopy
 
-from crdgen.admit import meta, pruning, schema, transition
-from crdgen.marks import Schema
-from crdgen.problem import Problem, invalid
+from crdgen.admission import cel_rules, object_meta, pruning, schema
+from crdgen.field_errors import FieldError, invalid
+from crdgen.schema_keywords import Schema
 
 _META = frozenset({"metadata", "apiVersion", "kind"})
 _EMBEDDED = "x-kubernetes-embedded-resource"
 
 
-def problems(tree: Schema, path: str) -> Iterator[Problem]:
+def problems(tree: Schema, path: str) -> Iterator[FieldError]:
     """What is wrong with the defaults of a structural schema."""
     yield from _node({**tree, _EMBEDDED: True}, path, in_meta=False)
 
 
-def _node(node: Schema, path: str, *, in_meta: bool) -> Iterator[Problem]:
+def _node(node: Schema, path: str, *, in_meta: bool) -> Iterator[FieldError]:
     in_meta = in_meta and not node.get(_EMBEDDED)
     if "default" in node and not in_meta:
         yield from _default(node, f"{path}.default")
@@ -27,14 +27,14 @@ def _node(node: Schema, path: str, *, in_meta: bool) -> Iterator[Problem]:
         yield from _node(child, f"{path}.properties[{name}]", in_meta=inside)
 
 
-def _default(node: Schema, path: str) -> Iterator[Problem]:
+def _default(node: Schema, path: str) -> Iterator[FieldError]:
     value = node["default"]
     embedded = bool(node.get(_EMBEDDED))
     pruned = deepcopy(value)
     pruning.prune(pruned, node, root=embedded)
     if pruned != value:
         yield invalid(path, value, "must not have unknown fields")
-    found = list(meta.problems(value, node, path, root=embedded))
+    found = list(object_meta.problems(value, node, path, root=embedded))
     found = found or list(schema.problems(value, node, path))
-    found = found or list(transition.problems(value, value, node, path, root=embedded))
-    yield from found or transition.problems(value, None, node, path, root=embedded)
+    found = found or list(cel_rules.problems(value, value, node, path, root=embedded))
+    yield from found or cel_rules.problems(value, None, node, path, root=embedded)

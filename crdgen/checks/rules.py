@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from crdgen.cel.compile import Compiled, RuleError, Scope
-from crdgen.cel.declared import declared
-from crdgen.cel.sizes import MOST
-from crdgen.marks import Schema
-from crdgen.problem import Problem, forbidden, invalid, invalid_unshown
+from crdgen.cel.compiler import Compiled, RuleError, Scope
+from crdgen.cel.declarations import declare
+from crdgen.cel.size_range import MOST
+from crdgen.field_errors import FieldError, forbidden, invalid, invalid_unshown
+from crdgen.schema_keywords import Schema
 
 PER_RULE: Final = 10_000_000
 PER_SCHEMA: Final = 100_000_000
@@ -44,7 +44,7 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _SchemaContext:
     path: str
     user_path: str
     times: int | None
@@ -53,15 +53,17 @@ class _Place:
     loose: tuple[str, ...] = ()
 
 
-def judged(schema: Schema, path: str, broken: list[str]) -> tuple[list[Problem], list[Cost]]:
+def check_rules(
+    schema: Schema, path: str, broken: list[str]
+) -> tuple[list[FieldError], list[Cost]]:
     """What is wrong with the rules of the schema at `path`, and what each costs.
 
     Rules on a node are left alone while something at or below it is wrong: `broken` has the
     paths of that.
     """
-    problems: list[Problem] = []
+    problems: list[FieldError] = []
     costs: list[Cost] = []
-    for found in _walked(schema, _Place(path, "", 1, root=True), broken):
+    for found in _walked(schema, _SchemaContext(path, "", 1, root=True), broken):
         (costs if isinstance(found, Cost) else problems).append(found)  # type: ignore[arg-type]
     total = min(sum(cost.total for cost in costs), MOST)
     if total > PER_SCHEMA:
@@ -69,14 +71,14 @@ def judged(schema: Schema, path: str, broken: list[str]) -> tuple[list[Problem],
     return problems, costs
 
 
-def _walked(node: Schema, place: _Place, broken: list[str]) -> Iterator[Problem | Cost]:
+def _walked(node: Schema, place: _SchemaContext, broken: list[str]) -> Iterator[FieldError | Cost]:
     for child, inner in _children(node, place):
         yield from _walked(child, inner, broken)
     rules = node.get("x-kubernetes-validations", ())
     if not rules or any(path.startswith(place.path) for path in broken):
         return
     root = place.root or bool(node.get("x-kubernetes-embedded-resource"))
-    seen = declared(node, root=root)
+    seen = declare(node, root=root)
     if seen is None:
         words = "internal error: failed to construct type information for rules"
         yield invalid_unshown(f"{place.path}.x-kubernetes-validations", words)
@@ -89,8 +91,8 @@ def _walked(node: Schema, place: _Place, broken: list[str]) -> Iterator[Problem 
 
 
 def _one(
-    rule: Schema, scope: Scope, node: Schema, path: str, place: _Place
-) -> Iterator[Problem | Cost]:
+    rule: Schema, scope: Scope, node: Schema, path: str, place: _SchemaContext
+) -> Iterator[FieldError | Cost]:
     try:
         compiled = scope.compiled(rule)
     except RuleError as error:
@@ -105,14 +107,16 @@ def _one(
     yield from _transition(rule, compiled, path, place)
 
 
-def _priced(cost: Cost, what: str) -> Iterator[Problem | Cost]:
+def _priced(cost: Cost, what: str) -> Iterator[FieldError | Cost]:
     yield cost
     if cost.total > PER_RULE:
         over = _over(f"estimated {what} cost", cost.total, PER_RULE)
         yield forbidden(cost.path, over + _culprits(cost))
 
 
-def _transition(rule: Schema, compiled: Compiled, path: str, place: _Place) -> Iterator[Problem]:
+def _transition(
+    rule: Schema, compiled: Compiled, path: str, place: _SchemaContext
+) -> Iterator[FieldError]:
     if compiled.reads_old and place.frozen:
         words = "oldSelf cannot be used on the uncorrelatable portion of the schema within"
         yield invalid(f"{path}.rule", rule["rule"], f"{words} {place.frozen}")
@@ -121,7 +125,7 @@ def _transition(rule: Schema, compiled: Compiled, path: str, place: _Place) -> I
         yield invalid(f"{path}.optionalOldSelf", rule["optionalOldSelf"], words)
 
 
-def _children(node: Schema, place: _Place) -> Iterator[tuple[Schema, _Place]]:
+def _children(node: Schema, place: _SchemaContext) -> Iterator[tuple[Schema, _SchemaContext]]:
     times = _times(node, place.times)
     here = replace(place, times=times, root=False, loose=(*place.loose, *_loose_here(node, place)))
     extra = node.get("additionalProperties")
@@ -156,7 +160,7 @@ def _times(node: Schema, times: int | None) -> int | None:
     return min(times * max(most, 0), MOST)
 
 
-def _loose_here(node: Schema, place: _Place) -> tuple[str, ...]:
+def _loose_here(node: Schema, place: _SchemaContext) -> tuple[str, ...]:
     return (place.user_path,) if _times(node, 1) is None else ()
 
 
@@ -180,7 +184,7 @@ def _loose(node: Schema, path: str) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _over_all(costs: list[Cost], total: int, path: str) -> Iterator[Problem]:
+def _over_all(costs: list[Cost], total: int, path: str) -> Iterator[FieldError]:
     expensive = sorted(costs, key=lambda cost: -cost.total)[:4]
     for cost in expensive:
         if cost.total >= PER_SCHEMA // 100:

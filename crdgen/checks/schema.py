@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from crdgen.checks import listing
-from crdgen.checks.fieldpath import FieldPathError, resolved
-from crdgen.marks import Schema
-from crdgen.problem import Problem, forbidden, invalid, required, unsupported
+from crdgen.checks import list_types
+from crdgen.checks.field_path import FieldPathError, resolve
+from crdgen.field_errors import FieldError, forbidden, invalid, required, unsupported
+from crdgen.schema_keywords import Schema
 
 _TYPES: Final = ("array", "boolean", "integer", "number", "object", "string")
 _META: Final = frozenset({"metadata", "kind", "apiVersion"})
@@ -24,7 +24,7 @@ _UNSUPPORTED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SchemaContext:
     """Where in a schema a node stands: what its ancestors forbid."""
 
     root: bool = True
@@ -32,16 +32,18 @@ class Place:
     no_defaults: str = ""
 
 
-def problems(node: Schema, path: str, place: Place = Place()) -> Iterator[Problem]:
+def problems(
+    node: Schema, path: str, place: SchemaContext = SchemaContext()
+) -> Iterator[FieldError]:
     """What is wrong with the schema at `path` and below."""
     yield from _keywords(node, path, place)
     yield from _children(node, path, place)
-    yield from listing.problems(node, path)
+    yield from list_types.problems(node, path)
     for index, rule in enumerate(node.get("x-kubernetes-validations", ())):
         yield from _rule(rule, node, f"{path}.x-kubernetes-validations[{index}]")
 
 
-def _keywords(node: Schema, path: str, place: Place) -> Iterator[Problem]:
+def _keywords(node: Schema, path: str, place: SchemaContext) -> Iterator[FieldError]:
     kind = node.get("type", "")
     if kind and kind not in _TYPES:
         yield unsupported(f"{path}.type", kind, _TYPES)
@@ -66,7 +68,7 @@ def _keywords(node: Schema, path: str, place: Place) -> Iterator[Problem]:
         yield invalid(f"{path}.x-kubernetes-preserve-unknown-fields", False, words)  # noqa: FBT003
 
 
-def _children(node: Schema, path: str, place: Place) -> Iterator[Problem]:
+def _children(node: Schema, path: str, place: SchemaContext) -> Iterator[FieldError]:
     below = replace(place, root=False)
     extra = node.get("additionalProperties")
     if extra is not None and node.get("properties") and extra is not True:
@@ -86,19 +88,19 @@ def _children(node: Schema, path: str, place: Place) -> Iterator[Problem]:
         yield from problems(node["items"], f"{path}.items", below)
 
 
-def _in_map(place: Place) -> Place:
+def _in_map(place: SchemaContext) -> SchemaContext:
     reason = "inside additionalProperties applying to object metadata"
     return replace(place, no_defaults=reason) if place.in_meta else place
 
 
-def _in_property(node: Schema, name: str, place: Place, *, root: bool) -> Place:
+def _in_property(node: Schema, name: str, place: SchemaContext, *, root: bool) -> SchemaContext:
     if name not in _META or not (root or node.get("x-kubernetes-embedded-resource")):
         return place
     reason = f"in top-level {name}" if root else place.no_defaults
     return replace(place, in_meta=True, no_defaults=reason)
 
 
-def _rule(rule: Schema, node: Schema, path: str) -> Iterator[Problem]:
+def _rule(rule: Schema, node: Schema, path: str) -> Iterator[FieldError]:
     text, message = rule.get("rule", ""), rule.get("message", "")
     if not text.strip():
         yield required(f"{path}.rule", "rule is not specified")
@@ -117,7 +119,7 @@ def _rule(rule: Schema, node: Schema, path: str) -> Iterator[Problem]:
     yield from _field_path(rule.get("fieldPath", ""), node, f"{path}.fieldPath")
 
 
-def _field_path(written: str, node: Schema, path: str) -> Iterator[Problem]:
+def _field_path(written: str, node: Schema, path: str) -> Iterator[FieldError]:
     if not written:
         return
     if not written.strip():
@@ -125,6 +127,6 @@ def _field_path(written: str, node: Schema, path: str) -> Iterator[Problem]:
     if re.search(r"[\n\r]", written):
         yield invalid(path, written, "must not contain line breaks")
     try:
-        resolved(written, node)
+        resolve(written, node)
     except FieldPathError:
         yield invalid(path, written, "must be a valid path")

@@ -1,4 +1,4 @@
-"""Structural schemas: types everywhere, and nothing but value constraints inside junctors.
+"""Structural schemas: types everywhere, only value constraints inside junctors, little at the root.
 
 The rules of the Kubernetes documentation ("Specifying a structural schema") as kube-apiserver
 1.37 applies them.
@@ -7,9 +7,9 @@ The rules of the Kubernetes documentation ("Specifying a structural schema") as 
 from collections.abc import Iterator
 from typing import Any, Final, Literal
 
-from crdgen.marks import Schema
-from crdgen.problem import Problem, forbidden, invalid, required
+from crdgen.field_errors import FieldError, forbidden, invalid, invalid_unshown, required
 from crdgen.regex import re2_error
+from crdgen.schema_keywords import Schema
 
 Level = Literal["root", "item", "field"]
 _JUNCTORS: Final = ("anyOf", "allOf", "oneOf")
@@ -39,13 +39,13 @@ _PRESENT: Final = frozenset({
 })  # fmt: skip
 
 
-def problems(schema: Schema, path: str) -> Iterator[Problem]:
+def problems(schema: Schema, path: str) -> Iterator[FieldError]:
     """Why the schema of a version, at `path`, is not structural."""
     yield from _node(schema, path, "root")
     yield from _complete(schema, schema, path, path)
 
 
-def _node(node: Schema, path: str, level: Level) -> Iterator[Problem]:
+def _node(node: Schema, path: str, level: Level) -> Iterator[FieldError]:
     if node.get("type") == "array" and not isinstance(node.get("items"), dict):
         yield required(f"{path}.items", "must be specified")
     yield from _children(node, path, level)
@@ -58,7 +58,7 @@ def _node(node: Schema, path: str, level: Level) -> Iterator[Problem]:
     yield from _meta(node, path, level, checked=checked)
 
 
-def _children(node: Schema, path: str, level: Level) -> Iterator[Problem]:
+def _children(node: Schema, path: str, level: Level) -> Iterator[FieldError]:
     if isinstance(node.get("items"), dict):
         yield from _node(node["items"], f"{path}.items", "item")
     for name, child in node.get("properties", {}).items():
@@ -70,7 +70,7 @@ def _children(node: Schema, path: str, level: Level) -> Iterator[Problem]:
         yield from _node(extra, f"{path}.additionalProperties", "field")
 
 
-def _flags(node: Schema, path: str) -> Iterator[Problem]:
+def _flags(node: Schema, path: str) -> Iterator[FieldError]:
     if not node.get("x-kubernetes-int-or-string"):
         return
     for flag in ("x-kubernetes-preserve-unknown-fields", "x-kubernetes-embedded-resource"):
@@ -79,7 +79,7 @@ def _flags(node: Schema, path: str) -> Iterator[Problem]:
             yield invalid(f"{path}.{flag}", True, words)  # noqa: FBT003 - the value shown
 
 
-def _type(node: Schema, path: str, level: Level) -> Iterator[Problem]:
+def _type(node: Schema, path: str, level: Level) -> Iterator[FieldError]:
     kind = node.get("type", "")
     free = node.get("x-kubernetes-int-or-string") or node.get(
         "x-kubernetes-preserve-unknown-fields"
@@ -97,7 +97,7 @@ def _type(node: Schema, path: str, level: Level) -> Iterator[Problem]:
         yield invalid(f"{path}.type", kind, "must be object at the root")
 
 
-def _embedded(node: Schema, path: str) -> Iterator[Problem]:
+def _embedded(node: Schema, path: str) -> Iterator[FieldError]:
     if "additionalProperties" in node:
         words = "must not be used if x-kubernetes-embedded-resource is set"
         yield forbidden(f"{path}.additionalProperties", words)
@@ -109,7 +109,7 @@ def _embedded(node: Schema, path: str) -> Iterator[Problem]:
         )
 
 
-def _meta(node: Schema, path: str, level: Level, *, checked: bool) -> Iterator[Problem]:
+def _meta(node: Schema, path: str, level: Level, *, checked: bool) -> Iterator[FieldError]:
     properties = node.get("properties", {})
     for name in ("kind", "apiVersion"):
         if checked and name in properties and properties[name].get("type") != "string":
@@ -136,7 +136,7 @@ def _restricts_names_only(meta: Schema) -> bool:
     return not any(_is_set(value) for key, value in meta.items() if key not in ignored)
 
 
-def _values(node: Schema, path: str, *, skip_any: bool, skip_first: bool) -> Iterator[Problem]:
+def _values(node: Schema, path: str, *, skip_any: bool, skip_first: bool) -> Iterator[FieldError]:
     for junctor in _JUNCTORS:
         if junctor == "anyOf" and skip_any:
             continue
@@ -153,7 +153,7 @@ def _values(node: Schema, path: str, *, skip_any: bool, skip_first: bool) -> Ite
         yield invalid(f"{path}.pattern", node["pattern"], words)
 
 
-def _nested(node: Schema, path: str, *, skip_any: bool) -> Iterator[Problem]:
+def _nested(node: Schema, path: str, *, skip_any: bool) -> Iterator[FieldError]:
     yield from _values(node, path, skip_any=skip_any, skip_first=False)
     if isinstance(node.get("items"), dict):
         yield from _nested(node["items"], f"{path}.items", skip_any=False)
@@ -170,7 +170,9 @@ def _nested(node: Schema, path: str, *, skip_any: bool) -> Iterator[Problem]:
         yield forbidden(f"{path}.properties[metadata]", words)
 
 
-def _complete(node: Schema, known: Schema | None, known_path: str, path: str) -> Iterator[Problem]:
+def _complete(
+    node: Schema, known: Schema | None, known_path: str, path: str
+) -> Iterator[FieldError]:
     branches = [(f"{path}.not", node["not"])] if "not" in node else []
     for junctor in _JUNCTORS:
         for index, branch in enumerate(node.get(junctor, ())):
@@ -181,7 +183,7 @@ def _complete(node: Schema, known: Schema | None, known_path: str, path: str) ->
 
 def _complete_nested(
     node: Schema, known: Schema | None, known_path: str, path: str
-) -> Iterator[Problem]:
+) -> Iterator[FieldError]:
     if known is None:
         yield required(known_path, f"because it is defined in {path}")
         return
@@ -197,3 +199,34 @@ def _complete_nested(
 
 def _is_set(value: Any) -> bool:  # noqa: ANN401 - JSON
     return value is not None and value is not False and value not in ("", [], {})
+
+
+_GO_NAMES: Final = {
+    "anyOf": "AnyOf", "oneOf": "OneOf", "allOf": "AllOf", "not": "Not", "enum": "Enum",
+    "default": "Default", "minProperties": "MinProperties", "maxProperties": "MaxProperties",
+    "additionalProperties": "AdditionalProperties", "nullable": "Nullable",
+    "x-kubernetes-embedded-resource": "XEmbeddedResource",
+    "x-kubernetes-int-or-string": "XIntOrString",
+    "x-kubernetes-list-type": "XListType", "x-kubernetes-map-type": "XMapType",
+    "x-kubernetes-list-map-keys": "XListMapKeys",
+}  # fmt: skip
+_ALLOWED: Final = (
+    "[Description Type Format Title Maximum ExclusiveMaximum Minimum ExclusiveMinimum MaxLength"
+    " MinLength Pattern MaxItems MinItems UniqueItems MultipleOf Required Items Properties"
+    " ExternalDocs Example XPreserveUnknownFields XValidations]"
+)
+
+
+def root_problems(version: Schema, tree: Schema, path: str) -> Iterator[FieldError]:
+    """What is wrong at the root, which a status subresource restricts further."""
+    if tree.get("nullable"):
+        yield forbidden(f"{path}.nullable", "nullable cannot be true at the root")
+    if version.get("subresources", {}).get("status") is None:
+        return
+    kind = tree.get("type", "")
+    if kind not in {"", "object"}:
+        words = 'only "object" is allowed as the type at the root of the schema'
+        yield invalid(f"{path}.type", kind, f"{words} if the status subresource is enabled")
+    elif any(keyword in _GO_NAMES and value is not False for keyword, value in tree.items()):
+        words = "fields are allowed at the root of the schema if the status subresource is enabled"
+        yield invalid_unshown(path, f"only {_ALLOWED} {words}")

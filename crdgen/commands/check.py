@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from crdgen.checks import Verdict
+    from crdgen.checks import CheckResult
 
 _EXAMPLE = """\
 example:
-  python -m crdgen check widgets.yaml
-  python -m crdgen check --costs -o json config/crd/*.yaml
+  crdgen check widgets.yaml
+  crdgen check --costs -o json config/crd/*.yaml
 
 Answers as kube-apiserver 1.37 does for kubectl apply, without a cluster: unknown fields, names,
 structural schemas, defaults, columns, and CEL rules with their estimated cost, which the server
@@ -36,27 +36,31 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Check; 0 when all would be taken, 1 when one would not."""
-    from crdgen.checks import judge  # noqa: PLC0415 - commands import lazily
-    from crdgen.definition import read  # noqa: PLC0415
+    from crdgen.checks import check_definition  # noqa: PLC0415 - commands import lazily
+    from crdgen.definition import read_definitions  # noqa: PLC0415
 
-    judged = [(path, judge(each)) for path in arguments.files for each in read(path)]
+    judged = [
+        (path, check_definition(each))
+        for path in arguments.files
+        for each in read_definitions(path)
+    ]
     if arguments.output == "json":
-        report = [_as_json(path, verdict) for path, verdict in judged]
+        report = [_as_json(path, result) for path, result in judged]
         sys.stdout.write(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     else:
-        for path, verdict in judged:
-            sys.stdout.write(_as_text(path, verdict, costs=arguments.costs))
-    return 0 if all(verdict.accepted for _, verdict in judged) else 1
+        for path, result in judged:
+            sys.stdout.write(_as_text(path, result, costs=arguments.costs))
+    return 0 if all(result.accepted for _, result in judged) else 1
 
 
-def _as_json(path: Path, verdict: "Verdict") -> dict[str, Any]:
+def _as_json(path: Path, result: "CheckResult") -> dict[str, Any]:
     return {
         "file": str(path),
-        "name": verdict.name,
-        "accepted": verdict.accepted,
+        "name": result.name,
+        "accepted": result.accepted,
         "problems": [
             {"field": each.field, "kind": each.kind, "message": str(each)}
-            for each in verdict.problems
+            for each in result.problems
         ],
         "costs": [
             {
@@ -66,21 +70,21 @@ def _as_json(path: Path, verdict: "Verdict") -> dict[str, Any]:
                 "total": each.total,
                 "unbounded": list(each.unbounded),
             }
-            for each in verdict.costs
+            for each in result.costs
         ],
     }
 
 
-def _as_text(path: Path, verdict: "Verdict", *, costs: bool) -> str:
-    total = sum(cost.total for cost in verdict.costs)
-    rules = f", {len(verdict.costs)} CEL expressions cost {total:,} of 100,000,000"
-    told = "would be accepted" if verdict.accepted else "would be refused"
-    lines = [f"{path}: {verdict.name}: {told}{rules if verdict.costs else ''}"]
-    lines += [f"  {problem}" for problem in verdict.problems]
+def _as_text(path: Path, result: "CheckResult", *, costs: bool) -> str:
+    total = sum(cost.total for cost in result.costs)
+    rules = f", {len(result.costs)} CEL expressions cost {total:,} of 100,000,000"
+    told = "would be accepted" if result.accepted else "would be refused"
+    lines = [f"{path}: {result.name}: {told}{rules if result.costs else ''}"]
+    lines += [f"  {problem}" for problem in result.problems]
     if costs:
         lines += [
             f"  {cost.total:>12,} = {cost.each:,} x {cost.times:,}  {cost.path}"
             + (f"  (no bound: {', '.join(cost.unbounded[:3])})" if cost.unbounded else "")
-            for cost in sorted(verdict.costs, key=lambda cost: -cost.total)
+            for cost in sorted(result.costs, key=lambda cost: -cost.total)
         ]
     return "\n".join(lines) + "\n"

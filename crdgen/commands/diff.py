@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from crdgen.compare.change import Change
+    from crdgen.compatibility.change import Change
 
 _EXAMPLE = """\
 example:
-  python -m crdgen diff released.yaml widgets.yaml
-  python -m crdgen diff -o markdown --waivers waivers.yaml released.yaml widgets.yaml
+  crdgen diff released.yaml widgets.yaml
+  crdgen diff -o markdown --waivers waivers.yaml released.yaml widgets.yaml
 
 breaking   a stored object, a client or a manifest stops working, or data is stored otherwise
 ratcheted  new or changed values are refused; stored ones that stay as they are keep working
@@ -42,12 +42,12 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare; 0 when nothing breaks, 1 when something does."""
-    from crdgen.compare import compared, waivers  # noqa: PLC0415 - commands import lazily
-    from crdgen.definition import read_one  # noqa: PLC0415
+    from crdgen.compatibility import compare, waivers  # noqa: PLC0415 - commands import lazily
+    from crdgen.definition import read_definition  # noqa: PLC0415
 
-    known = waivers.read(arguments.waivers) if arguments.waivers else []
-    found = compared(read_one(arguments.old), read_one(arguments.new))
-    changes, unused = waivers.applied(found, known)
+    known = waivers.read_waivers(arguments.waivers) if arguments.waivers else []
+    found = compare(read_definition(arguments.old), read_definition(arguments.new))
+    changes, unused = waivers.apply_waivers(found, known)
     writers = {"text": _text, "json": _json, "markdown": _markdown}
     sys.stdout.write(writers[arguments.output](changes))
     for each in unused:

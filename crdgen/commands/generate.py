@@ -16,7 +16,7 @@ example:
           "x-kubernetes-crd": {"group": "example.com", "version": "v1"}})
       spec: WidgetSpec
 
-  python -m crdgen generate myapp.v1:Widget -o widgets.yaml
+  crdgen generate myapp.v1:Widget -o widgets.yaml
 
 Name several models of one kind to get one definition with several versions.
 --reference writes the fields as Markdown too, as `crdgen reference` does, in the same run.
@@ -45,7 +45,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Generate; 0 when written (or equal, with --verify), 1 on drift."""
-    from crdgen import files  # noqa: PLC0415 - commands import lazily
+    from crdgen import atomic_write  # noqa: PLC0415 - commands import lazily
 
     wanted = _wanted(arguments)
     if arguments.verify:
@@ -54,20 +54,22 @@ def run(arguments: argparse.Namespace) -> int:
         if path is None:
             sys.stdout.write(text)
         else:
-            files.write(path, text)
+            atomic_write.write_text(path, text)
     return 0
 
 
 def _wanted(arguments: argparse.Namespace) -> dict[Path | None, str]:
     """What belongs into which file; None is standard output."""
-    from crdgen import assemble, document, load, reference  # noqa: PLC0415
-    from crdgen.definition import decoded  # noqa: PLC0415
+    from crdgen import assemble, model_loader, reference, yaml_writer  # noqa: PLC0415
+    from crdgen.definition import decode_definition  # noqa: PLC0415
 
-    models = [load.model(each) for each in arguments.models]
+    models = [model_loader.load_model(each) for each in arguments.models]
     definitions = assemble.generate(*models, options=_options(arguments))
-    wanted: dict[Path | None, str] = {arguments.output: document.to_yaml(*definitions)}
+    wanted: dict[Path | None, str] = {arguments.output: yaml_writer.to_yaml(*definitions)}
     if arguments.reference is not None:
-        wanted[arguments.reference] = reference.page([decoded(each) for each in definitions])
+        wanted[arguments.reference] = reference.render_page(
+            [decode_definition(each) for each in definitions]
+        )
     return wanted
 
 

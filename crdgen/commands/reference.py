@@ -6,7 +6,7 @@ from pathlib import Path
 
 _EXAMPLE = """\
 example:
-  python -m crdgen reference widgets.yaml -o docs/reference/api.md
+  crdgen reference widgets.yaml -o docs/reference/api.md
 
 Every field with its path, type, default, bounds and description, in Markdown.
 """
@@ -27,12 +27,14 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the page; 0 always."""
-    from crdgen import files, reference  # noqa: PLC0415 - commands import lazily
-    from crdgen.definition import read  # noqa: PLC0415
+    from crdgen import atomic_write, reference  # noqa: PLC0415 - commands import lazily
+    from crdgen.definition import read_definitions  # noqa: PLC0415
 
-    text = reference.page([each for path in arguments.files for each in read(path)])
+    text = reference.render_page(
+        [each for path in arguments.files for each in read_definitions(path)]
+    )
     if arguments.output is None:
         sys.stdout.write(text)
     else:
-        files.write(arguments.output, text)
+        atomic_write.write_text(arguments.output, text)
     return 0

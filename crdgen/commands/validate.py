@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from crdgen.admit.outcome import Outcome
+    from crdgen.admission.validate import ValidationResult
 
 _EXAMPLE = """\
 example:
-  python -m crdgen validate widgets.yaml my-widget.yaml
-  python -m crdgen validate widgets.yaml changed.yaml --old stored.yaml
+  crdgen validate widgets.yaml my-widget.yaml
+  crdgen validate widgets.yaml changed.yaml --old stored.yaml
 
 With --old the object is an update: transition rules run, and what the update leaves as it was is
 not held against it. -o json also gives the object as it would be stored.
@@ -37,14 +37,14 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Validate; 0 when all would be admitted, 1 when one would not."""
-    from crdgen.admit.outcome import review  # noqa: PLC0415 - commands import lazily
-    from crdgen.definition import read_one  # noqa: PLC0415
-    from crdgen.reading import documents  # noqa: PLC0415
+    from crdgen.admission.validate import validate_object  # noqa: PLC0415 - commands import lazily
+    from crdgen.definition import read_definition  # noqa: PLC0415
+    from crdgen.yaml_reader import read_documents  # noqa: PLC0415
 
-    definition = read_one(arguments.crd)
-    stored = _named(documents(arguments.old)) if arguments.old else {}
+    definition = read_definition(arguments.crd)
+    stored = _named(read_documents(arguments.old)) if arguments.old else {}
     judged = [
-        (path, review(definition, each, stored.get(_name(each))))
+        (path, validate_object(definition, each, stored.get(_name(each))))
         for path in arguments.objects
         for each in _some(path)
     ]
@@ -59,15 +59,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _some(path: Path) -> list[dict[str, Any]]:
     from crdgen.errors import InputError  # noqa: PLC0415
-    from crdgen.reading import documents  # noqa: PLC0415
+    from crdgen.yaml_reader import read_documents  # noqa: PLC0415
 
-    found = documents(path)
+    found = read_documents(path)
     if not found:
         raise InputError(f"{path}: holds no object")
     return found
 
 
-def _passes(outcome: "Outcome", *, strict: bool) -> bool:
+def _passes(outcome: "ValidationResult", *, strict: bool) -> bool:
     return outcome.admitted and not (strict and outcome.unknown)
 
 
@@ -80,7 +80,7 @@ def _named(objects: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any
     return {_name(each): each for each in objects}
 
 
-def _as_json(outcome: "Outcome", *, strict: bool) -> dict[str, Any]:
+def _as_json(outcome: "ValidationResult", *, strict: bool) -> dict[str, Any]:
     return {
         "name": outcome.name,
         "allowed": _passes(outcome, strict=strict),
@@ -93,7 +93,7 @@ def _as_json(outcome: "Outcome", *, strict: bool) -> dict[str, Any]:
     }
 
 
-def _as_text(path: Path, outcome: "Outcome", *, strict: bool) -> str:
+def _as_text(path: Path, outcome: "ValidationResult", *, strict: bool) -> str:
     told = "would be admitted" if _passes(outcome, strict=strict) else "would be refused"
     lines = [f"{path}: {outcome.name or 'unnamed'}: {told}"]
     lines += [f"  {problem}" for problem in outcome.problems]

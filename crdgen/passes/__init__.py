@@ -1,41 +1,28 @@
 """From pydantic's JSON schema to a structural one: small passes, one idea each, in one order.
 
-`assemble` calls `structural`. Each pass takes a schema node and its path and gives the node back
-changed; `walk.rewrite` applies it to every node, children first. A place that no pass could make
-structural is refused by the last one with its path, never emitted.
+Each pass takes a schema node and its path and returns the changed node; `walk.rewrite` applies it
+to every node, children first. The last pass refuses what is not structural, with its path.
 """
 
 from functools import partial
 
-from crdgen.marks import Schema
 from crdgen.options import Options
-from crdgen.passes import (
-    bounds,
-    inline,
-    keywords,
-    listing,
-    literal,
-    mapping,
-    nullable,
-    pattern,
-    permitted,
-    refusal,
-    union,
-)
+from crdgen.passes import containers, inline, keywords, scalars, unions
 from crdgen.passes.walk import rewrite
+from crdgen.schema_keywords import Schema
 
 _PASSES = (
-    nullable.optional,
-    literal.const_as_enum,
-    bounds.exclusive_as_flag,
-    listing.set_as_list_type,
-    listing.tuple_as_list,
-    union.hoist,
-    literal.nullable_enum_as_rule,
-    mapping.keys_as_rule,
-    mapping.open_as_preserved,
-    pattern.as_re2,
-    keywords.known,
+    scalars.drop_null_branch,
+    scalars.const_as_enum,
+    scalars.exclusive_as_flag,
+    containers.set_as_list_type,
+    containers.tuple_as_list,
+    unions.merge_union,
+    scalars.nullable_enum_as_rule,
+    containers.keys_as_rule,
+    containers.open_as_preserved,
+    scalars.require_re2,
+    keywords.keep_known,
 )
 
 
@@ -45,11 +32,11 @@ def structural(schema: Schema, options: Options) -> Schema:
     Raises:
         NotStructuralError: names every field that has none.
     """
-    node = inline.references(schema, options.depth)
-    node = rewrite(node, partial(permitted.only, options=options))
+    node = inline.inline_references(schema, options.depth)
+    node = rewrite(node, partial(keywords.apply_options, options=options))
     for visit in _PASSES:
         node = rewrite(node, visit)
     if not options.descriptions:
-        node = rewrite(node, keywords.undescribed)
-    refusal.of(node)
+        node = rewrite(node, keywords.drop_description)
+    keywords.require_structural(node)
     return node

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from typing import Final
 
 from crdgen.errors import ModelError
-from crdgen.marks import DEPTH, Schema, refused
-from crdgen.passes.walk import JUNCTORS, joined
+from crdgen.passes.walk import JUNCTORS, join_path
+from crdgen.schema_keywords import DEPTH, Schema, unsupported
 
 _PREFIX: Final = "#/$defs/"
 _MOST_NODES: Final = 200_000
 """Far above what fits into an object that etcd stores; stops models that multiply."""
 
 
-def references(schema: Schema, depth: int) -> Schema:
+def inline_references(schema: Schema, depth: int) -> Schema:
     """`schema` without `$ref` and `$defs`; `depth` is how often a model may contain itself.
 
     Raises:
@@ -41,14 +41,14 @@ class _Inliner:
         target = self._definitions[name]
         beside = {key: value for key, value in node.items() if key != "$ref"}
         if name not in stack:
-            return self.inlined(overlaid(target, beside), path, (*stack, name))
-        return self._recursive(name, overlaid(target, beside), path, stack)
+            return self.inlined(merge_keywords(target, beside), path, (*stack, name))
+        return self._recursive(name, merge_keywords(target, beside), path, stack)
 
     def _recursive(self, name: str, node: Schema, path: str, stack: tuple[str, ...]) -> Schema:
         depth = int(node.get(DEPTH, self._depth))
         if depth == 0:
             cycle = " → ".join((*stack[stack.index(name) :], name))
-            return refused(
+            return unsupported(
                 f"the model contains itself ({cycle})",
                 "state how deep with --depth N or crdgen.Unrolled(N), or hold the inner part as"
                 " data with crdgen.PreserveUnknown()",
@@ -63,7 +63,7 @@ class _Inliner:
     ) -> Iterator[tuple[str, object]]:
         for key, value in node.items():
             if key == "properties":
-                yield key, {n: self.inlined(c, joined(path, n), stack) for n, c in value.items()}
+                yield key, {n: self.inlined(c, join_path(path, n), stack) for n, c in value.items()}
             elif key in {*JUNCTORS, "prefixItems"}:
                 yield key, [self.inlined(child, path, stack) for child in value]
             elif key in {"items", "additionalProperties"} and isinstance(value, dict):
@@ -74,7 +74,7 @@ class _Inliner:
                 yield key, value
 
 
-def overlaid(target: Schema, beside: Schema) -> Schema:
+def merge_keywords(target: Schema, beside: Schema) -> Schema:
     """A definition with what a field says beside its reference; rules of both hold."""
     rules = "x-kubernetes-validations"
     merged = {**target, **beside}

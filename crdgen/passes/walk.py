@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from crdgen.marks import Schema
+from crdgen.schema_keywords import Schema
 
 Visit = Callable[[Schema, str], Schema]
 JUNCTORS = ("allOf", "anyOf", "oneOf")
@@ -23,7 +23,7 @@ def rewrite(schema: Schema, visit: Visit, path: str = "") -> Schema:
             copy[name] = rewrite(copy[name], visit, _step(path, name))
     if isinstance(copy.get("properties"), dict):
         copy["properties"] = {
-            name: rewrite(child, visit, joined(path, name))
+            name: rewrite(child, visit, join_path(path, name))
             for name, child in copy["properties"].items()
         }
     for name in (*JUNCTORS, "prefixItems"):
@@ -32,7 +32,7 @@ def rewrite(schema: Schema, visit: Visit, path: str = "") -> Schema:
     return visit(copy, path)
 
 
-def joined(path: str, name: str) -> str:
+def join_path(path: str, name: str) -> str:
     """The path of property `name` under `path`."""
     return f"{path}.{name}" if path else name
 
@@ -46,7 +46,7 @@ def _children(schema: Schema, path: str) -> Iterator[tuple[Schema, str]]:
         if isinstance(schema.get(name), dict):
             yield schema[name], _step(path, name)
     for name, child in schema.get("properties", {}).items():
-        yield child, joined(path, name)
+        yield child, join_path(path, name)
     for name in (*JUNCTORS, "prefixItems"):
         for child in schema.get(name, ()):
             yield child, path

@@ -8,24 +8,28 @@ import argparse
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from plugin import output
-from plugin.commands.forecast import forecast
 from plugin.console import Console
-from plugin.kubectl import Kubectl
-from plugin.table import table
-from plugin.words import plural
+from plugin.formatting import dump, plural, table
+from plugin.kubectl import Kubectl, Rule
+from summaryrule.api.constants import SCHEDULE_CONDITION
+from summaryrule.api.instant import Instant
+from summaryrule.api.schema_validation import MalformedError, parse_rule
+from summaryrule.api.unstructured import nested_dict, nested_list
+from summaryrule.planner.explain import explain
+from summaryrule.planner.plan import decide
+from summaryrule.planner.types import Observations, PlannerSettings
 
 SHOWN = 10
 """Windows of each kind in the table."""
 
 
-def plan(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:
+def plan(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
     """Print it."""
-    planned = forecast(cluster.rule(asked.name), asked.now or console.now())
-    if asked.output in {"json", "yaml"}:
-        console.say(output.dumped(planned, asked.output))
+    planned = local_plan(kubectl.rule(args.name), args.now or console.now())
+    if args.output in {"json", "yaml"}:
+        console.say(dump(planned, args.output))
     else:
-        console.say(lines(planned, wide=asked.output == "wide"))
+        console.say(lines(planned, wide=args.output == "wide"))
     return 0
 
 
@@ -58,3 +62,48 @@ def _with_text(planned: Mapping[str, Any]) -> Iterator[str]:
         for window in planned[kind]:
             yield f"{kind} [{window['start']}, {window['end']})  token {window['token']}"
             yield from (f"  | {line}" for line in window["command"].splitlines())
+
+
+Held = Mapping[str, str]
+
+
+def local_plan(rule: Rule, now: Instant) -> dict[str, Any]:
+    """What `worker decide` prints for it, held back as the worker's verdict in status says."""
+    verdict = list(_worker_block_reasons(rule))
+    try:
+        known = parse_rule(_without_criteria(rule))
+    except MalformedError as error:
+        name = nested_dict(rule, "metadata").get("name")
+        held = [{"reason": "Malformed", "message": str(error)}]
+        return {"name": name, "held": held, "interval": [], "backfill": []}
+    settings = PlannerSettings(endpoints={known.spec.database: ""})
+    planned = explain(
+        known, decide(known, Observations(), now, settings, _no_criteria), now, settings
+    )
+    if verdict:
+        planned = {"name": planned["name"], "held": planned["held"], "interval": [], "backfill": []}
+    return {**planned, "held": [*verdict, *planned["held"]]}
+
+
+def _worker_block_reasons(rule: Rule) -> Iterator[Held]:
+    """Why the worker runs nothing of it here: what only the worker can know."""
+    for condition in nested_list(nested_dict(rule, "status"), "conditions"):
+        reason = condition.get("reason")
+        if condition.get("type") == SCHEDULE_CONDITION and reason in _WORKER_ONLY_REASONS:
+            yield {"reason": str(reason), "message": str(condition.get("message", ""))}
+
+
+_WORKER_ONLY_REASONS = frozenset({"CriteriaNotMet", "CriteriaExpressionError", "NoEndpoint"})
+
+
+def _without_criteria(rule: Rule) -> Rule:
+    spec = {
+        name: value
+        for name, value in nested_dict(rule, "spec").items()
+        if name not in {"criteria", "criteriaExpression"}
+    }
+    return {**rule, "spec": spec}
+
+
+def _no_criteria(_expression: str, _labels: Mapping[str, str]) -> bool:
+    raise AssertionError("criteria were taken out")

@@ -7,24 +7,24 @@ import argparse
 
 from plugin.commands.status import eta, progress
 from plugin.console import Console
-from plugin.errors import RefusedError
-from plugin.kubectl import Kubectl, Rule
-from summaryrule.glance import count, glance, part
-from summaryrule.instant import TICKS_PER_SECOND
+from plugin.kubectl import Kubectl, RefusedError, Rule
+from summaryrule.api.instant import TICKS_PER_SECOND
+from summaryrule.api.summary import summarize
+from summaryrule.api.unstructured import as_int, nested_dict
 
-EVERY = 1.0
+POLL_SECONDS = 1.0
 """Seconds between two looks."""
 
 GOOD = frozenset({"Completed"})
-ENDED = frozenset({"Completed", "Canceled", "Superseded"})
+TERMINAL_PHASES = frozenset({"Completed", "Canceled", "Superseded"})
 
 
-def wait(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:
+def wait(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
     """Wait for it; exit code 1 when it fails, is canceled, or the time is over."""
-    return follow(cluster, asked.name, console, asked.timeout)
+    return follow(kubectl, args.name, console, args.timeout)
 
 
-def follow(cluster: Kubectl, name: str, console: Console, timeout: int) -> int:
+def follow(kubectl: Kubectl, name: str, console: Console, timeout: int) -> int:
     """Wait at most `timeout` ticks for the end of the rule's backfill.
 
     Raises:
@@ -32,8 +32,8 @@ def follow(cluster: Kubectl, name: str, console: Console, timeout: int) -> int:
     """
     last = console.monotonic() + timeout / TICKS_PER_SECOND
     while True:
-        rule = cluster.rule(name)
-        ended = outcome(rule)
+        rule = kubectl.rule(name)
+        ended = final_phase(rule)
         if ended is not None:
             console.redraw("")
             return _tell(rule, ended, console)
@@ -43,49 +43,51 @@ def follow(cluster: Kubectl, name: str, console: Console, timeout: int) -> int:
                 f"{name}: the time is over and the backfill goes on: {_line(rule, console)}"
             )
         console.redraw(_line(rule, console))
-        console.pause(EVERY)
+        console.pause(POLL_SECONDS)
 
 
-def outcome(rule: Rule) -> str | None:
+def final_phase(rule: Rule) -> str | None:
     """The phase it has ended in, `Failed` where only a person helps; None while it goes on.
 
     Raises:
         RefusedError: the rule has no backfill and never had one.
     """
-    wanted = part(part(rule, "spec"), "backfill")
-    status = part(part(rule, "status"), "backfill")
+    wanted = nested_dict(nested_dict(rule, "spec"), "backfill")
+    status = nested_dict(nested_dict(rule, "status"), "backfill")
     phase = status.get("phase")
     if not wanted and not status:
-        name = part(rule, "metadata").get("name")
+        name = nested_dict(rule, "metadata").get("name")
         raise RefusedError(
             f"{name} has no backfill to wait for: kubectl summaryrule backfill {name}"
         )
     if not wanted:
-        return phase if phase in ENDED else None
+        return phase if phase in TERMINAL_PHASES else None
     return "Failed" if phase == "Failed" and _is_seen(rule) else None
 
 
 def _is_seen(rule: Rule) -> bool:
     """Whether status speaks of the spec as it is now."""
-    generation = count(part(rule, "metadata").get("generation"))
-    return count(part(rule, "status").get("observedGeneration")) >= generation
+    generation = as_int(nested_dict(rule, "metadata").get("generation"))
+    return as_int(nested_dict(rule, "status").get("observedGeneration")) >= generation
 
 
 def _tell(rule: Rule, ended: str, console: Console) -> int:
-    console.say([f"{part(rule, 'metadata').get('name')}: backfill {ended}, {_windows(rule)}"])
+    console.say(
+        [f"{nested_dict(rule, 'metadata').get('name')}: backfill {ended}, {_windows(rule)}"]
+    )
     if ended == "Failed":
-        error = part(part(rule, "status"), "backfill").get("lastError")
+        error = nested_dict(nested_dict(rule, "status"), "backfill").get("lastError")
         raise RefusedError(f"{error}; see kubectl summaryrule explain")
     return 0 if ended in GOOD else 1
 
 
 def _windows(rule: Rule) -> str:
-    return f"{part(part(rule, 'status'), 'backfill').get('progress') or '0'} windows"
+    return f"{nested_dict(nested_dict(rule, 'status'), 'backfill').get('progress') or '0'} windows"
 
 
 def _line(rule: Rule, console: Console) -> str:
     now = console.now()
-    past = glance(rule, now).past
+    past = summarize(rule, now).backfill
     if past is None:
         return "the worker has not begun"
     return f"{past.phase}  {progress(past, plain=console.plain)}  ETA {eta(past, now)}"

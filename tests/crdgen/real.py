@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from crdgen import check, diff, generate
-from crdgen.reading import documents
+from crdgen.yaml_reader import read_documents
 from tests.crdgen.models.argo import CronWorkflow
 from tests.crdgen.models.cert_manager import Certificate
 from tests.crdgen.models.gateway import GRPCRoute
@@ -27,9 +27,9 @@ def findings(folder: Path) -> Iterator[tuple[bool, str]]:
     """Whether each comparison is fine, and what it came to."""
     generated = {crd["metadata"]["name"]: crd for model in MODELS for crd in generate(model)}
     for path in sorted(folder.glob("*.yaml")):
-        if not any(each.get("kind") == "CustomResourceDefinition" for each in documents(path)):
+        if not any(each.get("kind") == "CustomResourceDefinition" for each in read_documents(path)):
             continue
-        for published in documents(path):
+        for published in read_documents(path):
             verdict = check(published)
             yield verdict.accepted, f"{path.name}: check: {len(verdict.problems)} problems"
             mine = generated.pop(verdict.name, None)

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 import crdgen
 from crdgen import reference
 from crdgen.__main__ import main
-from crdgen.definition import decoded
-from crdgen.document import to_yaml
+from crdgen.definition import decode_definition
+from crdgen.yaml_writer import to_yaml
 from tests.crdgen.differential.definitions import field_with
 
 MODELS = '''
@@ -235,7 +235,7 @@ def test_the_reference_page_shows_what_markdown_would_take_for_markup() -> None:
         )
         spec: Spec
 
-    page = reference.page([decoded(each) for each in crdgen.generate(Named)])
+    page = reference.render_page([decode_definition(each) for each in crdgen.generate(Named)])
     assert r"Letters, '\_' and `<a_b>`, read as \_\<label\>." in page
 
 

@@ -4,10 +4,10 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
-from summaryrule.defaulting import default
-from summaryrule.instant import Instant
-from summaryrule.validation import review
-from summaryrule.violation import Violation
+from summaryrule.admission.defaulting import apply_defaults
+from summaryrule.admission.validation import review
+from summaryrule.api.field_errors import FieldError
+from summaryrule.api.instant import Instant
 
 Json = dict[str, Any]
 
@@ -47,7 +47,7 @@ class Verdict:
     """What would be stored, and what was said."""
 
     object: Json
-    violations: tuple[Violation, ...]
+    violations: tuple[FieldError, ...]
     warnings: tuple[str, ...]
 
     @property
@@ -80,7 +80,7 @@ def admit(
         sent["status"] = old["status"]
     warnings: tuple[str, ...] = ()
     if mutate:
-        defaulted = default(old, sent, user=user, worker=WORKER, now=now)
+        defaulted = apply_defaults(old, sent, user=user, worker=WORKER, now=now)
         sent, warnings = defaulted.object, defaulted.warnings
     found = review(old, sent, user=user, worker=WORKER, now=now, parse_cel=parse_cel)
     return Verdict(sent, found.violations, (*warnings, *found.warnings))

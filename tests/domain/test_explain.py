@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from summaryrule.explain import explain
-from summaryrule.plan import read
+from summaryrule.api.schema_validation import parse_rule
+from summaryrule.planner.explain import explain
 from tests.domain.manifests import rule, span, stored
 from tests.domain.plan.effort import calls
 from tests.domain.plan.world import FIRST, World, backfilling, hours
 
 
 def _told(world: World) -> dict[str, Any]:
-    return explain(read(world.raw), world.plan(), world.now, world.settings)
+    return explain(parse_rule(world.raw), world.decide(), world.now, world.settings)
 
 
 def _starts(told: dict[str, Any], kind: str = "backfill") -> list[str]:

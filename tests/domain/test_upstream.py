@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 import yaml
 
+from runtime.cel import evaluate
 from summaryrule import kql
-from summaryrule.criteria import any_key_matches, judge
-from summaryrule.duration import Duration
-from summaryrule.instant import Instant
-from summaryrule.v1 import SummaryRuleSpec
-from summaryrule.windows import Window, next_window
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import Instant
+from summaryrule.api.v1 import SummaryRuleSpec
+from summaryrule.api.windows import Window, next_window
+from summaryrule.planner.criteria import any_key_matches, evaluate_criteria
 from tests.domain.manifests import admit
-from worker.expression import evaluate
 
 HERE = Path(__file__).parent
 # Facts of Azure/adx-mon, commit 905bfa4d (MIT); the files name their source.
@@ -76,7 +76,7 @@ def test_criteria_and_expression_decide_as_upstreams_do(
             "criteriaExpression": inputs.get("criteriaExpression"),
         }
     )
-    verdict = judge(spec, inputs["labels"], evaluate)
+    verdict = evaluate_criteria(spec, inputs["labels"], evaluate)
     if isinstance(expected, bool):
         assert verdict.proceed is expected
         return
@@ -90,7 +90,7 @@ def test_bounds_and_labels_are_bound_in_upstreams_lines(
 ) -> None:
     start = Instant.parse(inputs.get("start", "2024-01-01T00:00:00Z"))
     last = Instant.parse(inputs.get("end", "2024-01-01T01:00:00Z"))
-    text = kql.bind("  T | take 1\n", Window(start, last.plus(1)), inputs["labels"])
+    text = kql.bind_variables("  T | take 1\n", Window(start, last.plus(1)), inputs["labels"])
     *lines, body = text.splitlines()
     assert body == "T | take 1"
     assert lines[:2] == expected.get("prefixLines", lines[:2])

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from plugin.commands.status import lines
-from summaryrule.glance import as_json, glance
+from summaryrule.api.summary import as_json, summarize
 from tests.plugin.rules import NOW, condition, rule, running
 
 OWNER = "summaryrule.adx-mon.azure.com"
@@ -13,7 +13,7 @@ SCHEDULE = {"lastDone": "2026-11-24T10:00:00Z", "cursor": "2026-11-24T10:00:00Z"
 
 
 def shown(*rules: dict[str, Any], wide: bool = False, everywhere: bool = False) -> list[str]:
-    seen = [glance(each, NOW) for each in rules]
+    seen = [summarize(each, NOW) for each in rules]
     return list(lines(seen, NOW, wide=wide, everywhere=everywhere, plain=True))
 
 
@@ -94,7 +94,7 @@ def test_nothing_in_a_name_or_a_message_steers_the_terminal() -> None:
 
 
 def test_json_has_rfc_3339_times_and_the_backfill_under_its_name() -> None:
-    data = as_json(glance(rule(schedule=SCHEDULE, backfill=running()), NOW))
+    data = as_json(summarize(rule(schedule=SCHEDULE, backfill=running()), NOW))
     assert data["last"] == "2026-11-24T10:00:00Z"
     assert data["lag"] == 1800
     assert data["backfill"]["doneUntil"] == "2026-11-10T21:00:00Z"

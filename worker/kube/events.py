@@ -11,11 +11,12 @@ import logging
 from collections import OrderedDict
 from typing import Any, Final
 
-from summaryrule.instant import Instant
+from summaryrule.api.constants import FIELD_MANAGER
+from summaryrule.api.instant import Instant
 from worker.errors import Conflict, NotFound, WorkerError
-from worker.kube.api import MERGE_PATCH, Api
-from worker.kube.resource import EVENTS
-from worker.ports import FIELD_MANAGER, Clock, EventType, Rule
+from worker.kube.client import MERGE_PATCH, KubeClient
+from worker.kube.resources import EVENTS
+from worker.ports import Clock, EventType, RawRule
 
 log = logging.getLogger(__name__)
 
@@ -26,17 +27,17 @@ _WITHIN: Final = 5.0
 _QUERY: Final = {"fieldManager": FIELD_MANAGER}
 
 
-class KubeEvents:
+class KubeEventRecorder:
     """Best effort, as client-go's recorder is: a lost Event is logged and nothing else."""
 
-    def __init__(self, api: Api, clock: Clock) -> None:
+    def __init__(self, api: KubeClient, clock: Clock) -> None:
         self._api = api
         self._clock = clock
         self._counts: OrderedDict[tuple[str, str], int] = OrderedDict()
 
-    async def emit(self, rule: Rule, kind: EventType, reason: str, message: str) -> None:
+    async def emit(self, rule: RawRule, kind: EventType, reason: str, message: str) -> None:
         """Say ``message`` about ``rule``, or raise the count of the Event that says so."""
-        text = _cut(message)
+        text = _shorten(message)
         event = self._event(rule, kind, reason, text)
         try:
             count = await self._store(event)
@@ -83,7 +84,7 @@ class KubeEvents:
         if len(self._counts) > _REMEMBERED:
             self._counts.popitem(last=False)
 
-    def _event(self, rule: Rule, kind: EventType, reason: str, text: str) -> dict[str, Any]:
+    def _event(self, rule: RawRule, kind: EventType, reason: str, text: str) -> dict[str, Any]:
         now = Instant(self._clock.now()).to_seconds()
         name = _name(rule, kind, reason, text)
         return {
@@ -106,19 +107,19 @@ def _key(event: dict[str, Any]) -> tuple[str, str]:
     return event["metadata"]["namespace"], event["metadata"]["name"]
 
 
-def _reference(rule: Rule) -> dict[str, Any]:
+def _reference(rule: RawRule) -> dict[str, Any]:
     kept = ("namespace", "name", "uid", "resourceVersion")
     return {"apiVersion": rule["apiVersion"], "kind": rule["kind"]} | {
         key: rule["metadata"][key] for key in kept
     }
 
 
-def _name(rule: Rule, kind: str, reason: str, text: str) -> str:
+def _name(rule: RawRule, kind: str, reason: str, text: str) -> str:
     said = "\0".join((rule["metadata"]["uid"], kind, reason, text))
     digest = hashlib.sha256(said.encode()).hexdigest()[:16]
     return f"{rule['metadata']['name'][:_LONGEST_NAME].rstrip('.-')}.{digest}"
 
 
-def _cut(message: str) -> str:
+def _shorten(message: str) -> str:
     raw = " ".join(message.split()).encode()
     return raw[:_LONGEST_MESSAGE].decode("utf-8", "ignore")

@@ -7,7 +7,7 @@ simulation applies patches with ``merge``, so both sides mean the same thing.
 from typing import Any
 
 
-def difference(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+def create_merge_patch(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """The smallest patch that makes ``old`` read ``new``; empty when it does already.
 
     A None in ``new`` means absent, as a patch cannot store a null in an object. Lists are
@@ -26,10 +26,10 @@ def difference(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 def _change(old: Any, new: Any) -> Any:  # noqa: ANN401 - any JSON
     if not isinstance(new, dict):
         return new
-    return difference(old if isinstance(old, dict) else {}, new)
+    return create_merge_patch(old if isinstance(old, dict) else {}, new)
 
 
-def merge(target: Any, patch: Any) -> Any:  # noqa: ANN401 - any JSON
+def apply_merge_patch(target: Any, patch: Any) -> Any:  # noqa: ANN401 - any JSON
     """``target`` with ``patch`` applied; neither is changed (RFC 7386, section 2)."""
     if not isinstance(patch, dict):
         return patch
@@ -38,5 +38,5 @@ def merge(target: Any, patch: Any) -> Any:  # noqa: ANN401 - any JSON
         if value is None:
             result.pop(key, None)
         else:
-            result[key] = merge(result.get(key), value)
+            result[key] = apply_merge_patch(result.get(key), value)
     return result

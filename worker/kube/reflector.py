@@ -17,14 +17,13 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
-from worker.backoff import Backoff
+from runtime.backoff import Backoff
 from worker.errors import Gone, Refused, Temporary, Unreachable, WorkerError
-from worker.kube.api import Api
-from worker.kube.listing import paged_list
+from worker.kube.client import KubeClient
 from worker.kube.store import Key, Store, key_of
-from worker.kube.watch import WatchEvent, events
+from worker.kube.watch import WatchEvent, parse_events
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +39,7 @@ class Reflector:
 
     def __init__(
         self,
-        api: Api,
+        api: KubeClient,
         path: str,
         store: Store,
         *,
@@ -101,7 +100,7 @@ class Reflector:
         heard = False
         try:
             async with self._api.stream(self._path, self._query(), silence=self._silence) as chunks:
-                async for event in events(chunks):
+                async for event in parse_events(chunks):
                     heard = True
                     pending = self._take(event, pending)
         except Unreachable as error:
@@ -153,3 +152,27 @@ class Reflector:
         self._version = version
         self._backoff.reset()
         self.synced.set()
+
+
+_PAGE: Final = "500"
+_PAGE_TIMEOUT: Final = 60.0
+
+
+async def paged_list(api: KubeClient, path: str) -> tuple[dict[Key, dict[str, Any]], str]:
+    """Every object of the collection, and the resourceVersion to watch from.
+
+    Raises:
+        Gone: the pages outlived the server's snapshot. The caller lists again from the start:
+            going on with the fresh ``continue`` that comes with a list's 410 would mix two
+            states, and a watch from either would miss changes.
+        WorkerError: as ``Api.request``.
+    """
+    items: dict[Key, dict[str, Any]] = {}
+    query = {"limit": _PAGE}
+    while True:
+        page = await api.request("GET", path, query=query, timeout=_PAGE_TIMEOUT)
+        items.update({key_of(item): item for item in page.get("items") or []})
+        metadata = page["metadata"]
+        if not metadata.get("continue"):
+            return items, str(metadata["resourceVersion"])
+        query = {"limit": _PAGE, "continue": metadata["continue"]}

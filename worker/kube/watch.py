@@ -32,7 +32,7 @@ class WatchEvent:
         return self.kind == "BOOKMARK" and annotations.get(_INITIAL_EVENTS_END) == "true"
 
 
-async def events(chunks: AsyncIterator[bytes]) -> AsyncIterator[WatchEvent]:
+async def parse_events(chunks: AsyncIterator[bytes]) -> AsyncIterator[WatchEvent]:
     """The events of a watch's body, until it ends.
 
     Raises:
@@ -41,7 +41,7 @@ async def events(chunks: AsyncIterator[bytes]) -> AsyncIterator[WatchEvent]:
             page comes with status 200, too).
     """
     async for line in _lines(chunks):
-        yield _event(line)
+        yield _parse_event(line)
 
 
 async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -57,12 +57,12 @@ async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         raise Temporary("the watch broke off in the middle of an event")
 
 
-def _event(line: bytes) -> WatchEvent:
+def _parse_event(line: bytes) -> WatchEvent:
     try:
         raw = msgspec.json.decode(line)
         kind, body = raw["type"], raw["object"]
         if kind == "ERROR":
-            raise _error(body)
+            raise _parse_error(body)
         event = WatchEvent(kind, body)
         event.version  # noqa: B018 - its absence is an error here, not later
     except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
@@ -71,7 +71,7 @@ def _event(line: bytes) -> WatchEvent:
     return event
 
 
-def _error(status: dict[str, Any]) -> Gone | Temporary:
+def _parse_error(status: dict[str, Any]) -> Gone | Temporary:
     message = f"the watch ended with an error: {status.get('message', status)}"
     # NB: HTTP says 200 here; the 410 is inside the event (Kubernetes 1.37).
     if status.get("code") == 410 or status.get("reason") in {"Expired", "Gone"}:  # noqa: PLR2004

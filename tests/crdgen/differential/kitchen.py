@@ -8,8 +8,8 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
 
-from crdgen.checks import judge
-from crdgen.definition import Definition, decoded
+from crdgen.checks import check_definition
+from crdgen.definition import Definition, decode_definition
 from tests.crdgen.differential import definitions
 from tests.crdgen.differential.definitions import GROUP, Schema, field_with, spec_with
 from tests.crdgen.differential.strategies import schemas
@@ -48,7 +48,7 @@ def oven(number: int, fields: list[Schema]) -> Oven:
         },
         metadata={"name": f"ovens{number}.{GROUP}"},
     )
-    return Oven(crd, named, decoded(crd))
+    return Oven(crd, named, decode_definition(crd))
 
 
 def ovens(examples: int) -> list[Oven]:
@@ -57,11 +57,11 @@ def ovens(examples: int) -> list[Oven]:
     taken += [schema for _, schema in definitions.schemas() if _is_taken(schema)]
     groups = [taken[at : at + FIELDS_EACH] for at in range(0, len(taken), FIELDS_EACH)]
     made = [oven(number, group) for number, group in enumerate(groups)]
-    return [each for each in made if judge(each.definition).accepted]
+    return [each for each in made if check_definition(each.definition).accepted]
 
 
 def _is_taken(schema: Schema) -> bool:
-    return judge(decoded(field_with(schema))).accepted
+    return check_definition(decode_definition(field_with(schema))).accepted
 
 
 def _random(examples: int) -> list[Schema]:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from crdgen.checks import judge
-from crdgen.definition import decoded
+from crdgen.checks import check_definition
+from crdgen.definition import decode_definition
 from tests.crdgen.differential import definitions, rules
 from tests.crdgen.differential.definitions import Schema, field_with, spec_with
 from tests.crdgen.differential.reports import Report
@@ -24,7 +24,7 @@ Reports = Callable[[str], Report]
 
 def compare(server: Server, report: Report, crd: dict[str, Any]) -> None:
     """Ask both and hold them to the same answer; count whether the words were the same too."""
-    theirs, ours = server.try_definition(crd), judge(decoded(crd))
+    theirs, ours = server.try_definition(crd), check_definition(decode_definition(crd))
     words = [str(problem) for problem in ours.problems]
     assert ours.accepted == theirs.accepted, (theirs.message, words)
     report.agreed(accepted=theirs.accepted)

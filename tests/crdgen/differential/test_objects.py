@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crdgen.admit.outcome import review
+from crdgen.admission.validate import validate_object
 from tests.crdgen.differential.kitchen import Oven, ovens
 from tests.crdgen.differential.reports import Report
 from tests.crdgen.differential.server import Answer, Server
@@ -29,7 +29,7 @@ def kitchen(server: Server) -> Iterator[list[tuple[Oven, str]]]:
 
 def compare(report: Report, each: Oven, theirs: Answer, new: Object, old: Object | None) -> None:
     """Hold both to the same answer, the same stored spec, and the same words."""
-    ours = review(each.definition, new, old)
+    ours = validate_object(each.definition, new, old)
     words = sorted(str(problem) for problem in ours.problems)
     admitted = ours.admitted and not ours.unknown
     assert admitted == theirs.accepted, (theirs.message, words, ours.unknown)

@@ -3,7 +3,7 @@
 import pytest
 
 from summaryrule import kql
-from summaryrule.schema import schema
+from summaryrule.api.schema_validation import validate_schema
 from tests.domain.admission.running import running
 from tests.domain.manifests import admit, rule
 
@@ -49,11 +49,11 @@ def test_what_the_server_fills_in_or_leaves_out_is_no_change() -> None:
     """A stored backfill without a start stays as it is, whatever a manifest spells out."""
     old = rule({"end": "2026-11-21T00:00:00Z", "maxInFlight": 1, "suspend": False}, suspend=False)
     new = rule({"end": "2026-11-21T00:00:00Z"}, criteria=None, ingestionDelay="5m")
-    assert schema(new, old) == ()
+    assert validate_schema(new, old) == ()
 
 
 def test_a_number_over_a_boolean_is_a_change() -> None:
-    found = schema(rule(suspend=0), rule(suspend=False))
+    found = validate_schema(rule(suspend=0), rule(suspend=False))
     assert [violation.field for violation in found] == ["spec.suspend"]
 
 

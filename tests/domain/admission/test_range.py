@@ -2,7 +2,7 @@
 
 import pytest
 
-from summaryrule.validation import review
+from summaryrule.admission.validation import review
 from tests.domain.manifests import NOW, admit, rule, span
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from summaryrule.v1 import DEFAULTED_END, REQUESTED_BY
+from summaryrule.api.constants import DEFAULTED_END_ANNOTATION, REQUESTED_BY_ANNOTATION
 from tests.domain.admission.running import CURSOR, END, START, done, running
 from tests.domain.manifests import NOW, WORKER, Json, admit, rule, span, stored
 
@@ -28,7 +28,7 @@ def test_reapplying_a_running_backfill_keeps_its_cursor(phase: str, end: str | N
         assert verdict.violations == ()
         assert verdict.warnings == ()
         assert verdict.object["spec"] == old["spec"]
-        assert _annotations(verdict.object)[REQUESTED_BY] == "alice"
+        assert _annotations(verdict.object)[REQUESTED_BY_ANNOTATION] == "alice"
 
 
 def test_reapplying_it_off_the_grid_or_with_an_offset_keeps_its_cursor() -> None:
@@ -56,7 +56,7 @@ def test_a_later_end_extends_it_and_keeps_its_cursor() -> None:
     verdict = admit(rule(span(START, "2026-11-22T00:00:00Z")), running(), user="bob")
     assert verdict.violations == ()
     assert verdict.backfill == span(CURSOR, "2026-11-22T00:00:00Z", operationId="op-6")
-    assert _annotations(verdict.object)[REQUESTED_BY] == "alice"
+    assert _annotations(verdict.object)[REQUESTED_BY_ANNOTATION] == "alice"
 
 
 def test_an_earlier_end_shortens_it_and_keeps_its_cursor() -> None:
@@ -69,7 +69,7 @@ def test_an_end_at_or_before_the_cursor_is_admitted_and_asks_it_to_stop_there(en
     verdict = admit(rule(span(START, end)), running(), user="bob")
     assert verdict.violations == ()
     assert verdict.backfill == span(START, end, operationId="op-6")
-    assert _annotations(verdict.object)[REQUESTED_BY] == "alice"
+    assert _annotations(verdict.object)[REQUESTED_BY_ANNOTATION] == "alice"
 
 
 def test_a_start_inside_it_keeps_its_cursor_and_says_how_to_run_again() -> None:
@@ -83,14 +83,14 @@ def test_a_start_inside_it_keeps_its_cursor_and_says_how_to_run_again() -> None:
 def test_a_start_outside_what_is_done_is_a_new_request(start: str) -> None:
     verdict = admit(rule(span(start, END)), running(), user="bob")
     assert verdict.backfill == span(start, END, operationId="op-6")
-    assert _annotations(verdict.object)[REQUESTED_BY] == "bob"
+    assert _annotations(verdict.object)[REQUESTED_BY_ANNOTATION] == "bob"
 
 
 def test_a_new_request_id_is_a_new_request_and_may_be_too_old() -> None:
     verdict = admit(rule(span(START, END, requestId="two")), running(), user="bob")
     assert verdict.violations == ()
     assert verdict.backfill["start"] == START
-    assert _annotations(verdict.object)[REQUESTED_BY] == "bob"
+    assert _annotations(verdict.object)[REQUESTED_BY_ANNOTATION] == "bob"
     late = admit(rule(span(START, END, requestId="two")), running(), now=LATER)
     assert late.fields == ["spec.backfill.start", "spec.backfill.end"]
 
@@ -101,7 +101,7 @@ def test_an_edit_of_the_interval_mid_run_leaves_the_request_what_it_is() -> None
         verdict = admit(rule(span(START, END), interval=interval), old)
         assert verdict.violations == ()
         assert verdict.backfill["start"] == CURSOR
-        assert _annotations(verdict.object)[REQUESTED_BY] == "alice"
+        assert _annotations(verdict.object)[REQUESTED_BY_ANNOTATION] == "alice"
 
 
 def test_a_request_from_off_a_coarser_grid_is_the_same_after_an_edit_of_the_interval() -> None:
@@ -228,18 +228,23 @@ def test_removing_the_backfill_passes() -> None:
 
 def test_the_requester_is_written_on_create_and_on_a_new_request_only() -> None:
     created = admit(rule(span(START, END)), user="alice").object
-    assert _annotations(created)[REQUESTED_BY] == "alice"
+    assert _annotations(created)[REQUESTED_BY_ANNOTATION] == "alice"
     edited = {**created, "spec": {**created["spec"], "suspend": True}}
-    assert _annotations(admit(edited, created, user="bob").object)[REQUESTED_BY] == "alice"
+    assert (
+        _annotations(admit(edited, created, user="bob").object)[REQUESTED_BY_ANNOTATION] == "alice"
+    )
     assert _annotations(admit(rule(), user="alice").object) == {}
 
 
 @pytest.mark.parametrize("written", ["mallory", "bob", ""])
 def test_a_forged_requester_is_put_back_and_said_so(written: str) -> None:
     old = running()
-    forged = {**old, "metadata": {**old["metadata"], "annotations": {REQUESTED_BY: written}}}
+    forged = {
+        **old,
+        "metadata": {**old["metadata"], "annotations": {REQUESTED_BY_ANNOTATION: written}},
+    }
     verdict = admit(forged, old, user="bob")
-    assert _annotations(verdict.object)[REQUESTED_BY] == "alice"
+    assert _annotations(verdict.object)[REQUESTED_BY_ANNOTATION] == "alice"
     assert any("is set by admission; put back" in warning for warning in verdict.warnings)
 
 
@@ -247,15 +252,15 @@ def test_a_requester_left_out_is_put_back_without_a_word() -> None:
     old = running()
     bare = {**old, "metadata": {**old["metadata"], "annotations": {"team": "metrics"}}}
     verdict = admit(bare, old, user="bob")
-    assert _annotations(verdict.object) == {"team": "metrics", REQUESTED_BY: "alice"}
+    assert _annotations(verdict.object) == {"team": "metrics", REQUESTED_BY_ANNOTATION: "alice"}
     assert verdict.warnings == ()
 
 
 def test_a_forged_requester_is_refused_when_mutate_was_down() -> None:
     forged = rule(span(START, END))
-    forged["metadata"]["annotations"] = {REQUESTED_BY: "mallory"}
+    forged["metadata"]["annotations"] = {REQUESTED_BY_ANNOTATION: "mallory"}
     verdict = admit(forged, user="bob", mutate=False)
-    assert verdict.fields == [f"metadata.annotations[{REQUESTED_BY}]"]
+    assert verdict.fields == [f"metadata.annotations[{REQUESTED_BY_ANNOTATION}]"]
     assert "Forbidden: is set by admission to the requester, bob" in verdict.said[0]
 
 
@@ -284,5 +289,5 @@ def test_the_worker_writes_what_it_likes() -> None:
 
 def test_an_end_that_admission_chose_is_noted_for_the_worker() -> None:
     chosen = admit(rule(span(START)))
-    assert _annotations(chosen.object)[DEFAULTED_END] == chosen.backfill["end"]
-    assert DEFAULTED_END not in _annotations(admit(rule(span(START, END))).object)
+    assert _annotations(chosen.object)[DEFAULTED_END_ANNOTATION] == chosen.backfill["end"]
+    assert DEFAULTED_END_ANNOTATION not in _annotations(admit(rule(span(START, END))).object)

@@ -4,8 +4,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from summaryrule.duration import Duration
-from summaryrule.instant import MAX, Instant
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import MAX, Instant
 
 instants = st.integers(0, MAX.ticks).map(Instant)
 recent = st.integers(

@@ -14,7 +14,7 @@ from cel_expr_python import cel
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from summaryrule import rules
+from summaryrule.api import validation_rules
 from tests.domain.laws.strategies import (
     durations_and_near_misses,
     names,
@@ -22,11 +22,11 @@ from tests.domain.laws.strategies import (
 )
 
 TEXT_RULES = {
-    "interval": rules.IS_INTERVAL,
-    "delay": rules.IS_DELAY,
-    "time": rules.IS_TIME,
-    "bare": rules.IS_BARE,
-    "name": rules.IS_NAME,
+    "interval": validation_rules.VALID_INTERVAL,
+    "delay": validation_rules.VALID_DELAY,
+    "time": validation_rules.VALID_TIME,
+    "bare": validation_rules.NO_BRACKETS,
+    "name": validation_rules.VALID_NAME,
 }
 MANY = settings(max_examples=400)
 _UNLIKE_GO = re.compile(r"[.][0-9]{16}|[.][0-9]*ns")
@@ -38,7 +38,7 @@ def _compiled(expression: str, *, is_map: bool) -> Any:
     return cel.NewEnv(variables={"self": kind}).compile(expression)
 
 
-def _holds(rule: rules.Rule, value: Any) -> bool:
+def _holds(rule: validation_rules.ValidationRule, value: Any) -> bool:
     result = _compiled(rule.cel, is_map=isinstance(value, dict)).eval(data={"self": value})
     assert result.type() == cel.Type.BOOL, f"{value!r}: {result.value()}"
     return bool(result.value())
@@ -47,36 +47,42 @@ def _holds(rule: rules.Rule, value: Any) -> bool:
 @MANY
 @given(durations_and_near_misses)
 def test_cel_and_python_agree_on_every_duration(text: str) -> None:
-    assume(len(text) <= rules.DURATION_LIMIT and not _UNLIKE_GO.search(text))
-    for rule in (rules.IS_INTERVAL, rules.IS_DELAY):
-        assert _holds(rule, text) == rule.holds(text), text
+    assume(len(text) <= validation_rules.DURATION_LIMIT and not _UNLIKE_GO.search(text))
+    for rule in (validation_rules.VALID_INTERVAL, validation_rules.VALID_DELAY):
+        assert _holds(rule, text) == rule.check(text), text
 
 
 @MANY
 @given(times_and_near_misses)
 def test_cel_and_python_agree_on_every_time(text: str) -> None:
-    assert _holds(rules.IS_TIME, text) == rules.IS_TIME.holds(text), text
+    assert _holds(validation_rules.VALID_TIME, text) == validation_rules.VALID_TIME.check(text), (
+        text
+    )
 
 
 @MANY
 @given(names)
 def test_cel_and_python_agree_on_every_name(text: str) -> None:
-    assume(len(text) <= rules.NAME_LIMIT)  # the schema's maxLength comes first
-    for rule in (rules.IS_NAME, rules.IS_BARE):
-        assert _holds(rule, text) == rule.holds(text), text
+    assume(len(text) <= validation_rules.NAME_LIMIT)  # the schema's maxLength comes first
+    for rule in (validation_rules.VALID_NAME, validation_rules.NO_BRACKETS):
+        assert _holds(rule, text) == rule.check(text), text
 
 
 @MANY
 @given(times_and_near_misses, times_and_near_misses)
 def test_cel_and_python_agree_on_the_order_of_a_range(start: str, end: str) -> None:
     backfill = {"start": start, "end": end}
-    assert _holds(rules.IS_ORDERED, backfill) == rules.IS_ORDERED.holds(backfill)
+    assert _holds(
+        validation_rules.START_BEFORE_END, backfill
+    ) == validation_rules.START_BEFORE_END.check(backfill)
 
 
 @pytest.mark.parametrize("field", ["startTime", "endTime", "requestId"])
 def test_cel_and_python_agree_on_upstreams_fields(field: str) -> None:
     backfill = {"start": "2026-11-01T00:00:00Z", "end": "2026-11-02T00:00:00Z", field: "x"}
-    assert _holds(rules.IS_OURS, backfill) == rules.IS_OURS.holds(backfill)
+    assert _holds(
+        validation_rules.NO_UPSTREAM_FIELDS, backfill
+    ) == validation_rules.NO_UPSTREAM_FIELDS.check(backfill)
 
 
 _LONGEST = [
@@ -90,9 +96,9 @@ _LONGEST = [
 
 @pytest.mark.parametrize(("text", "holds"), _LONGEST)
 def test_no_duration_that_fits_is_an_error_in_cel(text: str, *, holds: bool) -> None:
-    assert len(text) <= rules.DURATION_LIMIT
-    assert rules.IS_INTERVAL.holds(text) is holds
-    assert _holds(rules.IS_INTERVAL, text) is holds
+    assert len(text) <= validation_rules.DURATION_LIMIT
+    assert validation_rules.VALID_INTERVAL.check(text) is holds
+    assert _holds(validation_rules.VALID_INTERVAL, text) is holds
 
 
 @pytest.mark.parametrize(
@@ -106,14 +112,16 @@ def test_no_duration_that_fits_is_an_error_in_cel(text: str, *, holds: bool) -> 
     ],
 )
 def test_the_edges_of_time_are_no_error_in_cel(text: str, *, holds: bool) -> None:
-    assert rules.IS_TIME.holds(text) is holds
-    assert _holds(rules.IS_TIME, text) is holds
-    assert _holds(rules.IS_ORDERED, {"start": text, "end": "2026-11-24T00:00:00Z"}) == (
-        rules.IS_ORDERED.holds({"start": text, "end": "2026-11-24T00:00:00Z"})
-    )
+    assert validation_rules.VALID_TIME.check(text) is holds
+    assert _holds(validation_rules.VALID_TIME, text) is holds
+    assert _holds(
+        validation_rules.START_BEFORE_END, {"start": text, "end": "2026-11-24T00:00:00Z"}
+    ) == (validation_rules.START_BEFORE_END.check({"start": text, "end": "2026-11-24T00:00:00Z"}))
 
 
 @given(st.text(max_size=200_000))
 def test_a_text_beyond_the_limit_is_refused_without_being_read(text: str) -> None:
-    assert not rules.IS_INTERVAL.holds("0" * rules.DURATION_LIMIT + text + "1h")
-    assert not rules.IS_TIME.holds("2" * rules.INSTANT_LIMIT + text)
+    assert not validation_rules.VALID_INTERVAL.check(
+        "0" * validation_rules.DURATION_LIMIT + text + "1h"
+    )
+    assert not validation_rules.VALID_TIME.check("2" * validation_rules.INSTANT_LIMIT + text)

@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from summaryrule.defaulting import default
-from summaryrule.instant import Instant
-from summaryrule.validation import review
+from summaryrule.admission.defaulting import apply_defaults
+from summaryrule.admission.validation import review
+from summaryrule.api.instant import Instant
 from tests.domain.laws.strategies import json_values, objects, recent
 from tests.domain.manifests import WORKER, parse_cel, rule
 
@@ -18,7 +18,7 @@ _ids = st.sampled_from([None, "one", "two"])
 
 
 def _default(old: Any, new: Any, user: str, now: Instant) -> Any:
-    return default(old, new, user=user, worker=WORKER, now=now)
+    return apply_defaults(old, new, user=user, worker=WORKER, now=now)
 
 
 @settings(max_examples=200)

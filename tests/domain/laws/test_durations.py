@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from summaryrule.duration import Duration, InvalidDurationError
+from summaryrule.api.duration import Duration, InvalidDurationError
 from tests.domain.laws.strategies import durations_and_near_misses
 
 NS, S = 1, 1_000_000_000

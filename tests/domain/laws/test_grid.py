@@ -3,9 +3,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from summaryrule.duration import Duration
-from summaryrule.instant import Instant
-from summaryrule.windows import ceil, due_at, floor, is_due, next_window, tile
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import Instant
+from summaryrule.api.windows import ceil, due_at, floor, is_due, next_window, windows_between
 from tests.domain.laws.strategies import intervals, recent
 
 _spans = st.integers(0, 40 * 10_000_000 * 3600)
@@ -30,7 +30,7 @@ def test_tiles_cover_the_range_with_no_gap_and_no_overlap(
     start: Instant, span: int, interval: Duration
 ) -> None:
     end = start.plus(span)
-    tiles = tile(start, end, interval)
+    tiles = windows_between(start, end, interval)
     assert tiles.start <= start
     assert end <= tiles.end
     assert len(tiles) == (tiles.end.ticks - tiles.start.ticks) // interval.ticks

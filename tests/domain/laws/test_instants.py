@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from summaryrule.instant import MAX, MIN, Instant, InvalidInstantError
+from summaryrule.api.instant import MAX, MIN, Instant, InvalidInstantError
 from tests.domain.laws.strategies import instants, times_and_near_misses
 
 

@@ -2,17 +2,15 @@
 
 from typing import Any
 
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from summaryrule.case import Case
-from summaryrule.caution import CAUTIONS, NEAR_CAUTIONS
-from summaryrule.duration import Duration
-from summaryrule.instant import TICKS_PER_SECOND, Instant
-from summaryrule.plain import is_plain
-from summaryrule.schema import schema
-from summaryrule.validation import CHECKS, NEAR_CHECKS
-from summaryrule.windows import count, tile
+from summaryrule.admission.context import AdmissionContext
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import Instant
+from summaryrule.api.schema_fast_path import is_plain
+from summaryrule.api.schema_validation import validate_schema
+from summaryrule.api.windows import count_windows, windows_between
 from tests.domain.laws.strategies import (
     durations_and_near_misses,
     instants,
@@ -52,15 +50,12 @@ PLACES = st.sampled_from([*PLAIN, "criteria", "ingestion_delay", "name", "other"
 NOW = Instant.parse("2026-11-24T06:00:00Z")
 
 
-near_now = st.integers(-31 * 86_400, 60).map(lambda seconds: NOW.plus(seconds * TICKS_PER_SECOND))
-
-
 def plain(spec: object) -> bool:
-    return is_plain(Case({}, {"spec": spec}, "alice", NOW, lambda _: None))
+    return is_plain(AdmissionContext({}, {"spec": spec}, "alice", NOW, lambda _: None))
 
 
 def has_nothing_against(spec: object) -> bool:
-    return schema({"spec": spec}) == ()
+    return validate_schema({"spec": spec}) == ()
 
 
 def test_a_spec_as_people_write_it_is_plain() -> None:
@@ -83,20 +78,8 @@ def test_the_schema_has_nothing_against_a_plain_backfill(changes: dict[str, Any]
     assert has_nothing_against(spec) or not plain(spec)
 
 
-@given(near_now, near_now, intervals)
-def test_nothing_on_its_reach_is_found_in_a_range_within_reach(
-    start: Instant, end: Instant, interval: Duration
-) -> None:
-    backfill = {"start": str(start), "end": str(end)}
-    spec = {**PLAIN, "interval": str(interval), "backfill": backfill}
-    case = Case({}, {"spec": spec}, "alice", NOW, lambda _: None)
-    assume(case.is_within_reach)
-    for more, fewer in ((CHECKS, NEAR_CHECKS), (CAUTIONS, NEAR_CAUTIONS)):
-        assert {look for look in more if look(case)} == {look for look in fewer if look(case)}
-
-
 @given(instants, instants, intervals)
 def test_counting_windows_is_tiling_without_the_tiles(
     start: Instant, end: Instant, interval: Duration
 ) -> None:
-    assert count(start, end, interval) == len(tile(start, end, interval))
+    assert count_windows(start, end, interval) == len(windows_between(start, end, interval))

@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from summaryrule.duration import Duration
-from summaryrule.observed import Operation
+from summaryrule.api.duration import Duration
+from summaryrule.planner.types import Operation
 
 _TOKEN = re.compile(r"ingestIfNotExists='\[\"([0-9a-f]+)\"\]'")
 _BOUNDS = re.compile(r"let _startTime=datetime\((.*?)\);\nlet _endTime=datetime\((.*?)\);")

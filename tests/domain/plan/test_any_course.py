@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 from tests.domain.manifests import Json, rule, span, stored
 from tests.domain.plan.world import FIRST, World, backfilling, hours
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from summaryrule import flight
-from summaryrule.instant import Instant
-from summaryrule.v1 import REQUESTED_BY
+from summaryrule.api.constants import REQUESTED_BY_ANNOTATION
+from summaryrule.api.instant import Instant
+from summaryrule.planner import window_execution
 from tests.domain.manifests import Json, rule, span, stored
 from tests.domain.plan.world import FIRST, HOUR, World, backfilling, hours
 
@@ -242,9 +242,8 @@ def test_a_done_backfill_runs_again_for_a_new_request_id_only() -> None:
 def test_a_later_end_while_the_removal_is_pending_goes_on() -> None:
     world = backfilling(2)
     while "BackfillCompleted" not in world.events:
-        planned = world.plan()
-        world._execute(planned)  # noqa: SLF001 - one plan at a time
-        world._poll(planned)  # noqa: SLF001
+        world.step()
+        world._poll(world.decide())  # noqa: SLF001
     assert world.backfill.clearing
     world.edit(backfill=span(FIRST, "2026-11-20T04:00:00Z"))
     world.run()
@@ -346,7 +345,7 @@ def test_an_unanswered_submit_of_a_text_that_is_gone_is_looked_up_by_its_tag() -
         world.lost_replies = 1
         world.kusto.is_slow = not went_through
         while not world.kusto.submits:
-            world._execute(world.plan())  # noqa: SLF001 - one plan at a time
+            world.step()
         world.edit(**CHANGES["body"])
         world.settle()
         assert world.backfill.phase == "Failed"
@@ -360,13 +359,13 @@ def test_an_unanswered_submit_keeps_its_bounds_however_the_interval_is_edited_la
     world = backfilling(4)
     world.lost_replies, world.kusto.is_slow = 1, True
     while not world.kusto.submits:
-        world._execute(world.plan())  # noqa: SLF001 - one plan at a time
+        world.step()
     world.edit(**CHANGES["body"])
     world.settle()
     (lost,) = world.backfill.failed
-    assert lost.error == flight.UNANSWERED
+    assert lost.error == window_execution.OUTCOME_UNKNOWN
     assert (world.backfill.phase, world.backfill.reason) == ("Failed", "SpecChanged")
-    assert world.backfill.last_error == flight.UNANSWERED
+    assert world.backfill.last_error == window_execution.OUTCOME_UNKNOWN
     world.edit(interval="30m")
     world.settle()
     world.annotate(backfill_retry="all")
@@ -400,12 +399,12 @@ def test_a_text_that_is_put_back_leaves_no_window_without_a_word() -> None:
     world.kusto.is_slow = True
     while len(world.kusto.submits) < 2:
         world.lost_replies = len(world.kusto.submits) == 0
-        world._execute(world.plan())  # noqa: SLF001 - one plan at a time
+        world.step()
     before = world.raw["spec"]["body"]
     world.edit(**CHANGES["body"])
     world.settle()
     assert world.backfill.in_flight
-    assert [window.error for window in world.backfill.failed] == [flight.UNANSWERED]
+    assert [window.error for window in world.backfill.failed] == [window_execution.OUTCOME_UNKNOWN]
     world.edit(body=before)
     world.settle()
     assert (world.backfill.phase, world.backfill.reason) == ("Failed", "WindowFailed")
@@ -423,7 +422,7 @@ def test_a_longer_delay_does_not_make_a_window_that_may_have_been_sent_one_ahead
     world = World(stored(asked), now=Instant.parse("2026-11-20T01:20:00Z"))
     world.lost_replies, world.kusto.is_slow = 1, True
     while not world.kusto.submits:
-        world._execute(world.plan())  # noqa: SLF001 - one plan at a time
+        world.step()
     world.crash()
     world.edit(interval=interval, ingestionDelay="30m")
     world.settle()
@@ -457,7 +456,7 @@ def test_a_retry_of_one_of_several_windows_after_an_edit_sends_that_one_alone() 
     world.settle()
     assert [each.start for each in world.kusto.submits[3:]] == hours(1)
     assert [str(window.start) for window in world.backfill.failed] == [hours(2)[1]]
-    assert world.raw["metadata"]["annotations"].keys() == {REQUESTED_BY}
+    assert world.raw["metadata"]["annotations"].keys() == {REQUESTED_BY_ANNOTATION}
     world.annotate(backfill_retry="all")
     _go(world)
     assert world.kusto.starts == hours(6)
@@ -473,7 +472,7 @@ def test_a_retry_after_an_edit_that_names_no_window_is_taken_away_and_told_of() 
     world.annotate(backfill_retry="2026-11-20T09:00:00Z")
     world.settle()
     assert world.events[-1] == "ActIgnored"
-    assert world.raw["metadata"]["annotations"].keys() == {REQUESTED_BY}
+    assert world.raw["metadata"]["annotations"].keys() == {REQUESTED_BY_ANNOTATION}
 
 
 def test_a_retry_that_waits_for_the_backfill_sends_no_refused_window_over_and_over() -> None:

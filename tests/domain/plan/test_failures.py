@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 from tests.domain.plan.world import FIRST, HOUR, World, backfilling, hours
 
 THIRD = hours(3)[2]
@@ -176,7 +176,7 @@ def test_an_operation_without_a_record_is_waited_for_while_the_log_may_lag() -> 
     world.settle()
     world.kusto.forget("op-1")
     world.settle()
-    assert world.told.count("LookUpTag") == 0
+    assert world.told.count("CheckIngestTag") == 0
     assert len(world.kusto.submits) == 1
 
 
@@ -191,7 +191,7 @@ def test_an_old_operation_without_a_record_is_looked_up_by_tag(*, went_through: 
     world.kusto.is_slow = False
     world.sleep(1)
     world.run()
-    assert "LookUpTag" in world.told
+    assert "CheckIngestTag" in world.told
     assert len(world.kusto.submits) == (1 if went_through else 2)
     assert world.kusto.starts == hours(1)
 
@@ -246,9 +246,9 @@ def test_a_deleted_rule_waits_for_a_cancellation_only_so_long() -> None:
     world.delete()
     world.kusto.ignores_cancel = True
     planned = world.settle()
-    assert [held.reason for held in planned.held] == ["Deleting"]
-    assert planned.wake == world.now.plus(60 * 10_000_000)
-    world.now = planned.wake
+    assert [held.reason for held in planned.blocked] == ["Deleting"]
+    assert planned.requeue_at == world.now.plus(60 * 10_000_000)
+    world.now = planned.requeue_at
     world.settle()
     assert world.raw["metadata"]["finalizers"] == []
 
@@ -258,7 +258,7 @@ def test_a_deleted_rule_cancels_an_answer_that_was_never_recorded() -> None:
     world.kusto.is_slow = True
     world.lives = 4
     while not world.kusto.submits:
-        world._execute(world.plan())  # noqa: SLF001 - one plan at a time
+        world.step()
         world.lives = None
     world.delete()
     world.settle()
@@ -279,7 +279,7 @@ def test_a_deleted_rule_with_nothing_in_flight_needs_nothing() -> None:
     world = backfilling(1)
     world.run()
     world.delete()
-    assert world.plan().actions == ()
+    assert world.next_effects() == ()
 
 
 def test_kusto_down_for_days_is_no_flood_on_its_return() -> None:
@@ -325,7 +325,7 @@ def test_jitter_keeps_rules_that_failed_together_apart() -> None:
         world.raw["metadata"]["uid"] = f"uid-{uid}"
         world.kusto.fate = lambda _start, _attempt: "Failed?"
         world.settle()
-        wake = world.plan().wake
+        wake = world.decide().requeue_at
         assert wake is not None
         waits.add(wake.ticks - world.now.ticks)
         assert 5 * 10_000_000 <= wake.ticks - world.now.ticks <= 7.5 * 10_000_000

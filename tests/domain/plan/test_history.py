@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from summaryrule.duration import Duration
-from summaryrule.instant import Instant
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import Instant
 from tests.domain.manifests import Json, rule, span, stored
 from tests.domain.plan.world import FIRST, HOUR, SETTINGS, World, hours
 
@@ -134,7 +134,7 @@ def test_a_request_extended_while_it_is_cleared_away_keeps_what_history_has_of_i
     _end(world, "removed, and Kusto went on")
     world.edit(interval="2h", backfill=span(FIRST, hours(2)[1]))
     while not (world.backfill.clearing and "backfill" in world.raw["spec"]):
-        world._execute(world.plan())  # noqa: SLF001 - one plan at a time
+        world.step()
     world.edit(backfill=span(FIRST, END))
     world.kusto.is_slow = False
     world.run()
@@ -145,7 +145,7 @@ def test_a_window_is_looked_up_in_the_table_that_it_was_sent_to() -> None:
     world = World(stored(_manifest()))
     world.lost_replies = 1
     while not world.kusto.submits:
-        world._execute(world.plan())  # noqa: SLF001 - one plan at a time
+        world.step()
     world.edit(table="Elsewhere")
     world.settle()
     assert world.backfill.windows_done == 1
@@ -180,8 +180,8 @@ def test_a_window_is_asked_about_in_the_database_that_it_was_sent_to() -> None:
     world.kusto.is_slow = True
     world.settle()
     world.edit(database="Other")
-    [flying] = world.settle().in_flight
+    [flying] = world.settle().running_operations
     assert flying.database == "Telemetry"
     world.settings = replace(SETTINGS, endpoints={"Other": "http://k", "Elsewhere": "http://e"})
-    [flying] = world.settle().in_flight
+    [flying] = world.settle().running_operations
     assert flying.database == "Other"

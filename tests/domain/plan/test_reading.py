@@ -2,7 +2,7 @@
 
 import pytest
 
-from summaryrule.reading import MalformedError, read
+from summaryrule.api.schema_validation import MalformedError, parse_rule
 from tests.domain.manifests import Json
 
 RULE: Json = {
@@ -28,13 +28,13 @@ def test_an_object_that_cannot_be_read_is_refused_by_the_name_of_its_field(
     field: str, value: object
 ) -> None:
     with pytest.raises(MalformedError, match=rf"spec\.{field}"):
-        read({**RULE, "spec": {**RULE["spec"], field: value}})
+        parse_rule({**RULE, "spec": {**RULE["spec"], field: value}})
 
 
 def test_a_status_that_cannot_be_read_is_refused_by_the_name_of_its_field() -> None:
     with pytest.raises(MalformedError, match=r"status\.schedule\.cursor"):
-        read({**RULE, "status": {"schedule": {"cursor": "yesterday"}}})
+        parse_rule({**RULE, "status": {"schedule": {"cursor": "yesterday"}}})
 
 
 def test_a_field_that_nobody_knows_is_passed_over() -> None:
-    assert read({**RULE, "surprise": 1, "spec": {**RULE["spec"], "more": True}}).spec.table
+    assert parse_rule({**RULE, "surprise": 1, "spec": {**RULE["spec"], "more": True}}).spec.table

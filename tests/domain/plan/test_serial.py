@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
-from summaryrule.actions import (
-    AdvanceSpec,
+from summaryrule.api.constants import FINALIZER
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import Instant
+from summaryrule.planner.types import (
+    PlannerSettings,
     RecordStatus,
+    ReleaseFieldOwnership,
     RemoveBackfill,
     Submit,
-    YieldOwnership,
+    UpdateSpecCursor,
 )
-from summaryrule.duration import Duration
-from summaryrule.instant import Instant
-from summaryrule.settings import Settings
-from summaryrule.v1 import FINALIZER
 from tests.domain.manifests import rule, span, stored
 from tests.domain.plan.world import FIRST, HOUR, SETTINGS, World, backfilling, hours
 
@@ -85,8 +85,8 @@ def test_a_window_costs_four_writes_and_the_cursor_is_yielded_at_once() -> None:
         world.settle()
     assert (world.writes - before) / 10 <= 4
     for one, following in zip(world.log, world.log[1:], strict=False):
-        if isinstance(one, AdvanceSpec):
-            assert isinstance(following, YieldOwnership)
+        if isinstance(one, UpdateSpecCursor):
+            assert isinstance(following, ReleaseFieldOwnership)
 
 
 def test_nothing_is_submitted_before_its_intent_and_the_finalizer_are_written() -> None:
@@ -125,9 +125,9 @@ def test_windows_wait_until_they_are_due() -> None:
     world.run()
     assert world.kusto.starts == hours(102)
     assert world.held() == ["Suspended", "WaitingUntilDue"]
-    assert str(world.plan().wake) == "2026-11-24T07:20:00Z"
+    assert str(world.decide().requeue_at) == "2026-11-24T07:20:00Z"
     world.sleep(5 / 6 - 0.001)
-    assert world.plan().actions == ()
+    assert world.next_effects() == ()
     world.sleep(0.002)
     world.run()
     assert world.kusto.starts == hours(103)
@@ -199,7 +199,7 @@ def test_the_tokens_of_a_request_never_change() -> None:
 def test_nothing_is_done_twice_for_one_state() -> None:
     world = backfilling(6)
     world.run()
-    assert world.plan().actions == ()
+    assert world.next_effects() == ()
     submits = [action for action in world.log if isinstance(action, Submit)]
     assert len(submits) == 6
 
@@ -210,19 +210,19 @@ def _until(count: int) -> dict[str, str]:
 
 def test_quick_windows_are_shown_in_spec_every_eighth() -> None:
     world = backfilling(20)
-    world.settings = replace(world.settings, show_after=Duration.parse("250ms"))
+    world.settings = replace(world.settings, cursor_sync_after=Duration.parse("250ms"))
     world.run()
-    shown = [str(one.start) for one in world.log if isinstance(one, AdvanceSpec)]
+    shown = [str(one.start) for one in world.log if isinstance(one, UpdateSpecCursor)]
     assert shown == [hours(20)[8], hours(20)[16]]
 
 
 def test_a_window_that_takes_longer_is_shown_by_itself() -> None:
     world = backfilling(3)
-    world.settings = replace(world.settings, show_after=Duration.parse("250ms"))
+    world.settings = replace(world.settings, cursor_sync_after=Duration.parse("250ms"))
     world.kusto.is_slow = True
     world.settle()
     assert "operationId" not in world.raw["spec"]["backfill"]
-    assert world.plan().wake is not None
+    assert world.decide().requeue_at is not None
     world.sleep(0.3 / 3600)
     world.settle()
     assert world.raw["spec"]["backfill"]["operationId"] == world.kusto.in_progress[0]
@@ -231,10 +231,10 @@ def test_a_window_that_takes_longer_is_shown_by_itself() -> None:
 def test_a_cursor_is_shown_at_most_every_five_seconds() -> None:
     world = backfilling(3)
     world.kusto.is_slow = True
-    world.memory.shown = world.now
+    world.memory.cursor_synced_at = world.now
     world.settle()
     assert "operationId" not in world.raw["spec"]["backfill"]
-    assert world.plan().wake == world.memory.shown.plus(5 * 10_000_000)
+    assert world.decide().requeue_at == world.memory.cursor_synced_at.plus(5 * 10_000_000)
     world.sleep(5 / 3600)
     world.settle()
     assert world.raw["spec"]["backfill"]["operationId"] == world.kusto.in_progress[0]
@@ -252,7 +252,7 @@ def _minutes_that_come(**settings: Any) -> World:
 
 def test_a_window_that_is_waited_for_briefly_costs_four_writes() -> None:
     """Its operation, its end with the next one's intent, the cursor, and the cursor's ownership."""
-    world = _minutes_that_come(show_after=Settings().show_after)
+    world = _minutes_that_come(cursor_sync_after=PlannerSettings().cursor_sync_after)
     assert world.raw["metadata"]["finalizers"] == [FINALIZER]
     assert [str(window.start)[11:16] for window in world.backfill.in_flight] == ["06:30"]
     before, sent = world.writes, len(world.kusto.submits)

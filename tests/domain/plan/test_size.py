@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from summaryrule.instant import Instant
-from summaryrule.v1 import SKIPPED_LIMIT
+from summaryrule.api.constants import SKIPPED_LIMIT
+from summaryrule.api.instant import Instant
 from tests.domain.manifests import rule, span, stored
 from tests.domain.plan.effort import calls
 from tests.domain.plan.world import World, backfilling, hours
@@ -27,27 +27,27 @@ def test_a_plan_costs_the_same_however_many_windows_there_are(max_in_flight: int
     assert (long.backfill.windows_total, short.backfill.windows_total) == (43_140, 60)
     for world in (long, short):
         world.kusto.end_all()
-        world._poll(world.plan())  # noqa: SLF001 - what they came to, not yet recorded
-    assert calls(long.plan) <= calls(short.plan) * 1.05
+        world._poll(world.decide())  # noqa: SLF001 - what they came to, not yet recorded
+    assert calls(long.decide) <= calls(short.decide) * 1.05
 
 
 def test_a_window_stuck_at_the_mark_costs_nothing_however_far_the_others_are() -> None:
     world = _minutes(MONTH, maxInFlight=2)
-    before = calls(world.plan)
+    before = calls(world.decide)
     ahead = {"start": "2026-10-25T07:02:00Z", "end": "2026-11-20T00:00:00Z"}
     world.raw["status"]["backfill"]["doneAhead"] = [ahead]
-    assert calls(world.plan) <= before * 1.2
+    assert calls(world.decide) <= before * 1.2
 
 
 def test_a_year_of_minutes_to_catch_up_costs_no_more_than_an_hour() -> None:
     cost = []
     for cursor in ("2025-11-24T00:00:00Z", "2026-11-24T05:00:00Z"):
         world = World(stored(rule(interval="1m"), status={"schedule": {"cursor": cursor}}))
-        cost.append(calls(world.plan))
+        cost.append(calls(world.decide))
         world.kusto.is_slow = True
         world.settle()
         assert len(world.kusto.in_progress) == world.settings.interval_in_flight
-        due = world.plan().due
+        due = world.decide().due_windows
         assert due is not None
         assert due.start == Instant.parse(cursor).plus(4 * 600_000_000)
     assert cost[0] <= cost[1] * 1.05

@@ -1,38 +1,43 @@
 """A world for one rule: an API server of a dict, a toy Kusto, virtual time, a worker's memory.
 
-``World.run`` does what ``worker.reconcile`` does: plan, execute in order, plan again; poll what is
-in flight; sleep until the plan's wake. Dropping the memory is a crash.
+``World.run`` does what the worker does: decide, execute in order, decide again; poll operations
+in flight; sleep until the plan's requeue time. Dropping the memory is a crash.
 """
 
 import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from summaryrule.actions import (
-    Action,
-    AdvanceSpec,
-    Announce,
+from summaryrule.api.constants import FIELD_MANAGER, FINALIZER
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import Instant
+from summaryrule.api.schema_validation import parse_rule
+from summaryrule.api.v1 import SummaryRuleStatus, dump
+from summaryrule.planner.effects import effects
+from summaryrule.planner.field_ownership import without_range_ownership
+from summaryrule.planner.plan import decide
+from summaryrule.planner.types import (
     Cancel,
-    DropActs,
-    LookUpTag,
+    CheckIngestTag,
+    Effect,
+    EmitEvent,
+    Observations,
+    Operation,
+    Plan,
+    PlannerSettings,
     RecordStatus,
+    ReleaseFieldOwnership,
+    RemoveAnnotations,
     RemoveBackfill,
     SetFinalizer,
     Submit,
-    YieldOwnership,
+    UpdateSpecCursor,
 )
-from summaryrule.duration import Duration
-from summaryrule.instant import Instant
-from summaryrule.observed import Observed, Operation
-from summaryrule.ownership import WORKER_MANAGER, yielded
-from summaryrule.plan import Plan, plan, read
-from summaryrule.settings import Settings
-from summaryrule.v1 import FINALIZER, SummaryRuleStatus, dump
 from tests.domain.manifests import NOW, Json, admit, rule, span, stored
 from tests.domain.plan.kusto import Kusto
 
-SETTINGS = Settings(
-    endpoints={"Telemetry": "http://kusto", "Other": "http://other"}, show_after=Duration(0)
+SETTINGS = PlannerSettings(
+    endpoints={"Telemetry": "http://kusto", "Other": "http://other"}, cursor_sync_after=Duration(0)
 )
 HOUR = 36_000_000_000
 FIRST = "2026-11-20T00:00:00Z"
@@ -48,35 +53,37 @@ class Memory:
 
     operations: dict[str, Operation] = field(default_factory=dict)
     submitted: dict[str, str] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
-    tagged: dict[str, bool] = field(default_factory=dict)
+    rejected: dict[str, str] = field(default_factory=dict)
+    tag_found: dict[str, bool] = field(default_factory=dict)
     canceled: set[str] = field(default_factory=set)
-    unanswered: str = ""
-    shown: Instant | None = None
-    shown_generation: int | None = None
+    endpoint_error: str = ""
+    cursor_synced_at: Instant | None = None
+    cursor_sync_generation: int | None = None
 
-    def observed(self) -> Observed:
-        return Observed(
+    def observed(self) -> Observations:
+        return Observations(
             dict(self.operations),
             dict(self.submitted),
-            dict(self.refused),
-            dict(self.tagged),
+            dict(self.rejected),
+            dict(self.tag_found),
             frozenset(self.canceled),
-            self.unanswered,
-            self.shown,
-            self.shown_generation,
+            self.endpoint_error,
+            self.cursor_synced_at,
+            self.cursor_sync_generation,
         )
 
 
 class World:
     """One rule and everything around it."""
 
-    def __init__(self, raw: Json, *, now: Instant = NOW, settings: Settings = SETTINGS) -> None:
+    def __init__(
+        self, raw: Json, *, now: Instant = NOW, settings: PlannerSettings = SETTINGS
+    ) -> None:
         self.raw = copy.deepcopy(raw)
         self.raw["metadata"].setdefault("generation", 1)
         self.now, self.settings = now, settings
         self.kusto, self.memory = Kusto(), Memory()
-        self.log: list[Action] = []
+        self.log: list[Effect] = []
         self.lives: int | None = None
         self.lost_replies = 0
         self.refusals: dict[str, str] = {}
@@ -117,34 +124,54 @@ class World:
 
     # What the worker does.
 
-    def plan(self) -> Plan:
-        return plan(
-            read(self.raw),
+    def decide(self) -> Plan:
+        return decide(
+            parse_rule(self.raw),
             self.memory.observed(),
             self.now,
             self.settings,
             lambda _expression, _labels: self.criteria_hold,
         )
 
+    def effects(self, plan: Plan) -> tuple[Effect, ...]:
+        """What follows from the rule as stored now."""
+        if plan.context is None:
+            return ()
+        observed = self.memory.observed()
+        return effects(replace(plan.context, rule=parse_rule(self.raw), observed=observed))
+
+    def next_effects(self) -> tuple[Effect, ...]:
+        """The writes of a decision; where it has none, what follows from what is stored."""
+        plan = self.decide()
+        return plan.writes or self.effects(plan)
+
+    def step(self) -> None:
+        """Half a pass of the worker: the writes of a decision, or what follows from them."""
+        self._execute(self.next_effects())
+
     def run(self, rounds: int = 3_000) -> Plan:
         """Until nothing is left to do or to wait for but the calendar."""
         for _ in range(rounds):
-            planned = self.plan()
-            if planned.actions:
-                self._execute(planned)
-            elif not self._poll(planned) and not self._sleep(planned):
-                return planned
+            plan = self.decide()
+            if not self._pass(plan) and not self._poll(plan) and not self._sleep(plan):
+                return plan
         raise AssertionError(f"no rest: {self.told[-10:]}")
 
     def settle(self, rounds: int = 200) -> Plan:
         """Until there is nothing to do at this very time."""
         for _ in range(rounds):
-            planned = self.plan()
-            if planned.actions:
-                self._execute(planned)
-            elif not self._poll(planned):
-                return planned
+            plan = self.decide()
+            if not self._pass(plan) and not self._poll(plan):
+                return plan
         raise AssertionError(f"no rest: {self.told[-10:]}")
+
+    def _pass(self, plan: Plan) -> bool:
+        """One pass of the worker; whether it did anything."""
+        if not self._execute(plan.writes):
+            return True
+        following = self.effects(plan)
+        self._execute(following)
+        return bool(plan.writes or following)
 
     def crash(self) -> None:
         """The worker's memory is gone."""
@@ -154,37 +181,39 @@ class World:
         """Time passes."""
         self.now = self.now.plus(int(hours * HOUR))
 
-    def _execute(self, planned: Plan) -> None:
+    def _execute(self, listed: tuple[Effect, ...]) -> bool:
+        """Perform them in order; False where the worker crashed on the way."""
         seen = replace(self.memory)
         told = seen.observed()
-        for action in planned.actions:
+        for action in listed:
             if self.lives is not None:
                 if self.lives == 0:
                     self.lives = None
                     self.crash()
-                    return
+                    return False
                 self.lives -= 1
             self.log.append(action)
             self._perform(action, told)
+        return True
 
-    def _perform(self, action: Action, told: Observed) -> None:
+    def _perform(self, action: Effect, told: Observations) -> None:
         match action:
             case Submit():
                 self._submit(action)
-            case LookUpTag():
-                self.memory.tagged[action.token] = self.kusto.has_tag(action.table, action.token)
+            case CheckIngestTag():
+                self.memory.tag_found[action.token] = self.kusto.has_tag(action.table, action.token)
             case Cancel():
                 self.kusto.cancel(action.operation_id)
                 self.memory.canceled.add(action.operation_id)
             case RecordStatus():
                 self.raw["status"] = dump(action.status)
                 self._recorded(told)
-            case AdvanceSpec() | RemoveBackfill():
+            case UpdateSpecCursor() | RemoveBackfill():
                 self._write_backfill(action)
             case _:
                 self._write_metadata(action)
 
-    def _write_backfill(self, action: AdvanceSpec | RemoveBackfill) -> None:
+    def _write_backfill(self, action: UpdateSpecCursor | RemoveBackfill) -> None:
         metadata, spec = self.raw["metadata"], self.raw["spec"]
         if isinstance(action, RemoveBackfill):
             self._write_spec({n: value for n, value in spec.items() if n != "backfill"})
@@ -195,18 +224,20 @@ class World:
         if action.operation_id:
             wanted["operationId"] = action.operation_id
         self._write_spec({**spec, "backfill": wanted})
-        self.memory.shown_generation = metadata["generation"]
-        entry = {"manager": WORKER_MANAGER, "fieldsV1": {"f:spec": {"f:backfill": {}}}}
+        self.memory.cursor_sync_generation = metadata["generation"]
+        entry = {"manager": FIELD_MANAGER, "fieldsV1": {"f:spec": {"f:backfill": {}}}}
         metadata["managedFields"] = [entry]
 
-    def _write_metadata(self, action: Action) -> None:
+    def _write_metadata(self, action: Effect) -> None:
         metadata = self.raw["metadata"]
         match action:
-            case YieldOwnership():
-                metadata["managedFields"] = yielded(metadata.get("managedFields", []))
+            case ReleaseFieldOwnership():
+                metadata["managedFields"] = without_range_ownership(
+                    metadata.get("managedFields", [])
+                )
             case SetFinalizer():
                 metadata["finalizers"] = [FINALIZER] if action.present else []
-            case DropActs():
+            case RemoveAnnotations():
                 for name in action.names:
                     del metadata["annotations"][name]
 
@@ -219,7 +250,7 @@ class World:
         assert action.window in recorded, "submitted without a recorded intent"
         why = self.refusals.get(str(action.window.start))
         if why is not None:
-            self.memory.refused[action.window.token] = why
+            self.memory.rejected[action.window.token] = why
             return
         operation_id = self.kusto.submit(action.command)
         self.most_in_flight = max(self.most_in_flight, len(self.kusto.in_progress))
@@ -228,8 +259,8 @@ class World:
         else:
             self.memory.submitted[action.window.token] = operation_id
 
-    def _recorded(self, told: Observed) -> None:
-        for name in ("operations", "submitted", "refused", "tagged"):
+    def _recorded(self, told: Observations) -> None:
+        for name in ("operations", "submitted", "rejected", "tag_found"):
             known = getattr(self.memory, name)
             for key, value in getattr(told, name).items():
                 if known.get(key) == value:
@@ -237,7 +268,7 @@ class World:
 
     def _poll(self, planned: Plan) -> bool:
         news = False
-        for each in planned.in_flight:
+        for each in planned.running_operations:
             found = self.kusto.show(each.operation_id)
             before = self.memory.operations.get(each.operation_id)
             news |= found.state != "InProgress" and (before is None or before != found)
@@ -251,17 +282,17 @@ class World:
         waits = bool(past and (past.in_flight or past.phase == "Running")) or bool(
             status.schedule and status.schedule.in_flight
         )
-        soon = planned.wake is not None and planned.wake <= self.now.plus(HOUR // 2)
-        if not waits or not soon or planned.wake is None:
+        soon = planned.requeue_at is not None and planned.requeue_at <= self.now.plus(HOUR // 2)
+        if not waits or not soon or planned.requeue_at is None:
             return False
-        self.now = planned.wake
+        self.now = planned.requeue_at
         return True
 
     # What one sees.
 
     @property
     def status(self) -> SummaryRuleStatus:
-        return read(self.raw).status or SummaryRuleStatus()
+        return parse_rule(self.raw).status or SummaryRuleStatus()
 
     @property
     def backfill(self) -> Any:
@@ -275,27 +306,34 @@ class World:
     def told(self) -> list[str]:
         """What was done, by name; Events by their reason."""
         return [
-            action.reason if isinstance(action, Announce) else type(action).__name__
+            action.reason if isinstance(action, EmitEvent) else type(action).__name__
             for action in self.log
         ]
 
     @property
     def events(self) -> list[str]:
-        return [each.reason for each in self.log if isinstance(each, Announce)]
+        return [each.reason for each in self.log if isinstance(each, EmitEvent)]
 
     def said(self, reason: str) -> list[str]:
         """The messages of Events of this reason."""
-        events = (each for each in self.log if isinstance(each, Announce))
+        events = (each for each in self.log if isinstance(each, EmitEvent))
         return [each.message for each in events if each.reason == reason]
 
     @property
     def writes(self) -> int:
         """Writes to the API server; Events apart."""
-        kinds = (RecordStatus, AdvanceSpec, YieldOwnership, RemoveBackfill, SetFinalizer, DropActs)
+        kinds = (
+            RecordStatus,
+            UpdateSpecCursor,
+            ReleaseFieldOwnership,
+            RemoveBackfill,
+            SetFinalizer,
+            RemoveAnnotations,
+        )
         return sum(isinstance(action, kinds) for action in self.log)
 
     def held(self) -> list[str]:
-        return [held.reason for held in self.plan().held]
+        return [held.reason for held in self.decide().blocked]
 
     def condition(self, kind: str) -> Any:
         return next(each for each in self.status.conditions if each.type == kind)

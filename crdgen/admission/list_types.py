@@ -1,0 +1,57 @@
+"""Sets without duplicates and maps with distinct keys, in the server's words."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from crdgen.field_errors import FieldError, duplicate, invalid
+from crdgen.schema_keywords import Schema
+
+
+def problems(value: Any, schema: Schema, path: str = "") -> Iterator[FieldError]:  # noqa: ANN401
+    """The duplicates in `value` and below."""
+    if isinstance(value, dict):
+        extra = schema.get("additionalProperties")
+        properties = schema.get("properties", {})
+        for name, child in value.items():
+            if isinstance(extra, dict):
+                yield from problems(child, extra, f"{path}[{name}]")
+            if name in properties:
+                inner = f"{path}.{name}" if path else name
+                yield from problems(child, properties[name], inner)
+    elif isinstance(value, list):
+        yield from _list(value, schema, path)
+
+
+def _list(value: list[Any], schema: Schema, path: str) -> Iterator[FieldError]:
+    kind = schema.get("x-kubernetes-list-type")
+    if kind == "set":
+        for index in _repeated(value):
+            yield duplicate(f"{path}[{index}]", value[index])
+    elif kind == "map":
+        yield from _map(value, schema, path)
+    if isinstance(schema.get("items"), dict):
+        for index, item in enumerate(value):
+            yield from problems(item, schema["items"], f"{path}[{index}]")
+
+
+def _map(value: list[Any], schema: Schema, path: str) -> Iterator[FieldError]:
+    for index, item in enumerate(value):
+        if item is not None and not isinstance(item, dict):
+            words = "must be an object for an array of list-type map"
+            yield invalid(f"{path}[{index}]", item, words)
+            return
+    names = schema.get("x-kubernetes-list-map-keys", ())
+    keys = [{name: item[name] for name in names if name in (item or {})} for item in value]
+    for index in _repeated(keys):
+        yield duplicate(f"{path}[{index}]", keys[index])
+
+
+def _repeated(values: list[Any]) -> Iterator[int]:
+    """The index of each value's second occurrence."""
+    seen: dict[str, int] = {}
+    for index, value in enumerate(values):
+        key = json.dumps(value, sort_keys=True)
+        seen[key] = seen.get(key, 0) + 1
+        if seen[key] == 2:  # noqa: PLR2004 - the second is told, further ones are not
+            yield index

@@ -1,0 +1,85 @@
+"""One thing that the API server would hold against a definition or an object, in its own words.
+
+Every check yields these; the commands print them. The wording is that of Kubernetes'
+`field.Error`, so that an answer given offline reads like the one on the cluster.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+Kind = Literal[
+    "Invalid", "TypeInvalid", "Required", "Forbidden", "Unsupported", "Duplicate", "TooMany",
+    "TooLong", "Decode",
+]  # fmt: skip
+_ABSENT: Final = object()
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong at `field`; `str()` gives the server's sentence."""
+
+    field: str
+    kind: Kind
+    detail: str
+    value: Any = _ABSENT
+
+    def __str__(self) -> str:
+        shown = "" if self.value is _ABSENT else f": {_shown(self.value)}"
+        words = {
+            "Invalid": f"Invalid value{shown}",
+            "TypeInvalid": f"Invalid value{shown}",
+            "TooLong": "Too long",
+            "Required": "Required value",
+            "Forbidden": "Forbidden",
+            "Unsupported": f"Unsupported value{shown}",
+            "Duplicate": f"Duplicate value{shown}",
+            "TooMany": f"Too many{shown}",
+            "Decode": "strict decoding error",
+        }[self.kind]
+        return f"{self.field}: {words}" + (f": {self.detail}" if self.detail else "")
+
+
+def invalid(field: str, value: Any, detail: str) -> FieldError:  # noqa: ANN401 - JSON
+    """A value that breaks a rule."""
+    return FieldError(field, "Invalid", detail, value)
+
+
+def invalid_unshown(field: str, detail: str) -> FieldError:
+    """A value that breaks a rule and is too large to be shown."""
+    return FieldError(field, "Invalid", detail)
+
+
+def required(field: str, detail: str = "") -> FieldError:
+    """Something that is missing."""
+    return FieldError(field, "Required", detail)
+
+
+def forbidden(field: str, detail: str) -> FieldError:
+    """Something that must not be there."""
+    return FieldError(field, "Forbidden", detail)
+
+
+def unsupported(field: str, value: Any, known: "tuple[str, ...]") -> FieldError:  # noqa: ANN401 - JSON
+    """A value that is none of the known ones."""
+    listed = ", ".join(json.dumps(each) for each in known)
+    return FieldError(field, "Unsupported", f"supported values: {listed}", value)
+
+
+def duplicate(field: str, value: Any) -> FieldError:  # noqa: ANN401 - JSON
+    """A value that is there twice."""
+    return FieldError(field, "Duplicate", "", value)
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401 - JSON
+    return json.dumps(_as_go(value), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def _as_go(value: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:  # noqa: PLR2004
+        return int(value)
+    if isinstance(value, list):
+        return [_as_go(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _as_go(each) for key, each in value.items()}
+    return value

@@ -1,0 +1,1 @@
+"""What admission makes of an object: defaults, violations and warnings. Pure functions."""
