@@ -219,6 +219,6 @@ dist-chart: | .venv
 	    --no-hooks --set crds.enabled=false > $(DIST)/kustomize/operator.yaml
 
 .PHONY: dist-python
-dist-python: ## Build two wheels into dist/: the operator's and crdgen's
+dist-python: ## Build three wheels into dist/: the operator's, crdgen's and the local endpoint's
 	rm -f $(DIST)/*.whl
 	$(UV) build --quiet --all-packages --wheel --no-create-gitignore --out-dir $(DIST)
