@@ -1,7 +1,7 @@
-"""What this worker knows, as plain data for ``worker.page``: a page of rules, counts, endpoints.
+"""The status page: its data (also as JSON) and its HTML.
 
-Read from the mirror at each request, so there is nothing to keep in step. A look costs a few
-microseconds a rule, and only the rules of the page shown are read in full.
+The data is read from the store at each request. That costs a few microseconds per rule; only the
+rules of the shown page are read in full.
 """
 
 import json
@@ -47,7 +47,7 @@ class PageQuery:
 
     @classmethod
     def parse(cls, raw: str) -> "PageQuery":
-        """Read a URL's query; what makes no sense is left out."""
+        """Parse the query of a URL; invalid parts are ignored."""
         try:
             fields = parse_qs(raw, max_num_fields=8)
         except ValueError:
@@ -64,7 +64,7 @@ class PageQuery:
 
 @dataclass(frozen=True, slots=True)
 class PageData:
-    """One answer: the counts are of all rules, ``matched`` of those that the query chose."""
+    """The data of one page: counts of all rules, and ``matched``, the rules that match."""
 
     at: Instant
     identity: str
@@ -79,7 +79,7 @@ class PageData:
     endpoints: Mapping[str, str | None]
 
     def as_json(self) -> dict[str, Any]:
-        """What ``/status.json`` answers."""
+        """The body of ``/status.json``."""
         return {
             "at": str(self.at),
             "identity": self.identity,
@@ -99,7 +99,7 @@ class PageData:
 
 @dataclass(frozen=True, slots=True)
 class StatusPage:
-    """The sources: the mirror of rules, the clock, this process and its endpoints."""
+    """The sources of the page: the store, the clock, this process and its endpoints."""
 
     rules: Iterable[RawRule]
     clock: Clock
@@ -175,7 +175,7 @@ footer { margin-top: 2rem; color: GrayText; }
 
 
 def routes(board: StatusPage) -> Mapping[str, Handler]:
-    """What to answer, by path."""
+    """The handlers by path."""
 
     def html(query: str) -> Reply:
         return HTTPStatus.OK, _HTML, "".join(render_page(_page_data(board, query))).encode()

@@ -89,7 +89,7 @@ def is_running_request(rule: Rule, start: Instant, request_id: str | None) -> bo
         request_identity,
     )
 
-    running = read_stored_requests(rule).running
+    running = read_stored_requests(rule).current
     interval = as_duration(nested_dict(rule, "spec").get("interval"))
     if interval is None or not is_active(running) or "backfill" not in nested_dict(rule, "spec"):
         return None

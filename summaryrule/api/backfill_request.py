@@ -69,7 +69,7 @@ def request_of(backfill: Mapping[str, Any], grid: Duration | None) -> RequestIde
 class StoredRequests:
     """The part of a stored status that says which requests there were."""
 
-    running: BackfillStatus | None = None
+    current: BackfillStatus | None = None
     history: tuple[BackfillRecord, ...] = ()
 
 

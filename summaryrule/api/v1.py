@@ -44,49 +44,44 @@ def _schema(*judged_by: validation_rules.ValidationRule, max_length: int) -> Wit
     )
 
 
-def _text(value: object, limit: int) -> str:
+def _read_text(value: object, limit: int) -> str:
     if not isinstance(value, str):
         raise ValueError(f"must be a string, not {type(value).__name__}")  # noqa: TRY004 - pydantic
     if len(value) > limit:
-        words = "may not be more than {max_length} bytes"
-        raise PydanticCustomError("string_too_long", words, {"max_length": limit})
+        message = "may not be more than {max_length} bytes"
+        raise PydanticCustomError("string_too_long", message, {"max_length": limit})
     return value
 
 
 def _read_instant(value: object) -> Instant:
     if isinstance(value, Instant):
         return value
-    instant = validation_rules.read_instant(_text(value, validation_rules.INSTANT_LIMIT))
+    instant = validation_rules.read_instant(_read_text(value, validation_rules.INSTANT_LIMIT))
     if instant is None:
         raise ValueError(validation_rules.VALID_TIME.message)
     return instant
 
 
 def _read_interval(value: object) -> Duration:
-    return (
-        value
-        if isinstance(value, Duration)
-        else _read_duration(value, validation_rules.VALID_INTERVAL)
-    )
+    if isinstance(value, Duration):
+        return value
+    interval = validation_rules.read_interval(_read_text(value, validation_rules.DURATION_LIMIT))
+    if interval is None:
+        raise ValueError(validation_rules.VALID_INTERVAL.message)
+    return interval
 
 
 def _read_delay(value: object) -> Duration:
-    return (
-        value
-        if isinstance(value, Duration)
-        else _read_duration(value, validation_rules.VALID_DELAY)
-    )
-
-
-def _read_duration(value: object, rule: validation_rules.ValidationRule) -> Duration:
-    text = _text(value, validation_rules.DURATION_LIMIT)
-    if not rule.check(text):
-        raise ValueError(rule.message)
-    return validation_rules.read_duration(text) or Duration(0)
+    if isinstance(value, Duration):
+        return value
+    delay = validation_rules.read_delay(_read_text(value, validation_rules.DURATION_LIMIT))
+    if delay is None:
+        raise ValueError(validation_rules.VALID_DELAY.message)
+    return delay
 
 
 def _read_name(value: object) -> str:
-    text = _text(value, validation_rules.NAME_LIMIT)
+    text = _read_text(value, validation_rules.NAME_LIMIT)
     for rule in (validation_rules.NO_BRACKETS, validation_rules.VALID_NAME):
         if not rule.check(text):
             raise ValueError(rule.message_for(text))
