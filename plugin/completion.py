@@ -52,7 +52,7 @@ def _names(words: Sequence[str]) -> list[str]:
         done = subprocess.run(  # noqa: S603 - the user's own kubectl
             [os.environ.get("KUBECTL", "kubectl"), "get", RESOURCE, "-o", "name", *chosen],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
             timeout=WITHIN,
         )

@@ -60,7 +60,7 @@ class Kubectl:
         return subprocess.run(  # noqa: S603 - the user's own kubectl, no shell between
             [program, *words, *self._flags],
             stdout=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
             check=False,
         )
 
