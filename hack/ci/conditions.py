@@ -267,7 +267,10 @@ CONDITIONS: dict[str, tuple[Callable[[Setting], None], list[str]]] = {
 def run(name: str, tests: list[str]) -> bool:
     """Run one condition and print how it ended; whether that was well."""
     apply, own = CONDITIONS[name]
-    began, log = time.monotonic(), Path(tempfile.gettempdir(), f"condition-{name}.log")
+    began, log = (
+        time.monotonic(),
+        Path(tempfile.gettempdir(), f"condition-{name}-{os.getpid()}.log"),
+    )
     with tempfile.TemporaryDirectory(prefix=f"condition-{name}-") as scratch:
         setting = Setting(Path(scratch), _environment())
         try:
