@@ -113,7 +113,7 @@ def _ask(*words: str) -> list[str]:
         done = subprocess.run(  # noqa: S603 - the user's own kubectl
             [os.environ.get("KUBECTL", "kubectl"), *words],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
             timeout=TIMEOUT_SECONDS,
         )
