@@ -66,6 +66,10 @@ test-others: | .venv
 	$(RUN) pytest -m "not e2e and not proof" -n 2 >"$$log" 2>&1 || { cat "$$log"; exit 1; }; \
 	tail -n 1 "$$log"
 
+.PHONY: test-conditions
+test-conditions: binaries ## Run tests as other machines have it: CONDITIONS='home proxy' TESTS=tests/docs (hack/ci/README.md)
+	python3 hack/ci/conditions.py $(CONDITIONS) --tests "$(TESTS)"
+
 .PHONY: lint
 lint: check-lock check-crds | .venv ## Check style, types, layers, the lock file and the CRD
 	$(RUN) ruff check
@@ -215,6 +219,6 @@ dist-chart: | .venv
 	    --no-hooks --set crds.enabled=false > $(DIST)/kustomize/operator.yaml
 
 .PHONY: dist-python
-dist-python: ## Build two wheels into dist/: the operator's and crdgen's
+dist-python: ## Build three wheels into dist/: the operator's, crdgen's and the local endpoint's
 	rm -f $(DIST)/*.whl
 	$(UV) build --quiet --all-packages --wheel --no-create-gitignore --out-dir $(DIST)

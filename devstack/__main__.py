@@ -28,6 +28,7 @@ from devstack.lifecycle import (
     require_ready,
     stop_stack,
 )
+from devstack.ports import no_proxy_variables
 from devstack.state_dir import DEFAULT, StateDir
 
 NO_STACK = CHECKOUT / "devstack" / "no-stack.kubeconfig"
@@ -50,6 +51,7 @@ examples:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
     arguments = parser().parse_args(argv)
+    os.environ |= no_proxy_variables(os.environ)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     command: Callable[[argparse.Namespace], int] = arguments.command
     try:
@@ -164,7 +166,7 @@ def env(arguments: argparse.Namespace) -> int:
         _print_exports({"KUBECONFIG": str(NO_STACK)})
         print("false")  # the exit code of the eval
         raise DevstackError(f"{error}; until then kubectl and helm reach no cluster") from None
-    _print_exports(environment)
+    _print_exports(environment | no_proxy_variables(os.environ))
     return 0
 
 
