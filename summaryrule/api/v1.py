@@ -118,16 +118,10 @@ KustoName = Annotated[
 ]
 # Status has no validation rules: only the worker writes it.
 StatusTime = Annotated[
-    Instant,
-    PlainValidator(_read_instant),
-    _to_text,
-    WithJsonSchema({"type": "string"}),
+    Instant, PlainValidator(_read_instant), _to_text, WithJsonSchema({"type": "string"})
 ]
 StatusDuration = Annotated[
-    Duration,
-    PlainValidator(_read_delay),
-    _to_text,
-    WithJsonSchema({"type": "string"}),
+    Duration, PlainValidator(_read_delay), _to_text, WithJsonSchema({"type": "string"})
 ]
 RequestId = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 
@@ -238,12 +232,10 @@ class SummaryRuleSpec(_Model):
         " false again. Default false.",
     )
     backfill: BackfillSpec | None = Field(
-        default=None,
-        description="A past range to compute once, beside the schedule.",
+        default=None, description="A past range to compute once, beside the schedule."
     )
     name: str | None = Field(
-        default=None,
-        description="Deprecated and unused: metadata.name names the rule.",
+        default=None, description="Deprecated and unused: metadata.name names the rule."
     )
 
 
@@ -410,10 +402,7 @@ class SummaryRuleStatus(_Model):
     conditions: tuple[Condition, ...] = Field(
         default=(),
         description="Conditions, one of each type.",
-        json_schema_extra={
-            "x-kubernetes-list-type": "map",
-            "x-kubernetes-list-map-keys": ["type"],
-        },
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     schedule: ScheduleStatus | None = Field(default=None, description="Interval runs.")
     backfill: BackfillStatus | None = Field(
@@ -477,11 +466,7 @@ class SummaryRule(_Model):
                         "description": "End of the last window that completed.",
                     },
                     {"name": "Backfill", "type": "string", "jsonPath": ".status.backfill.phase"},
-                    {
-                        "name": "Progress",
-                        "type": "string",
-                        "jsonPath": ".status.backfill.progress",
-                    },
+                    {"name": "Progress", "type": "string", "jsonPath": ".status.backfill.progress"},
                     {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
                 ],
             }

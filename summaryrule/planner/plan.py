@@ -98,10 +98,7 @@ def plan_deletion(context: PlanContext) -> Plan:
     )
     blocked = Blocked(BlockReason.DELETING, "operations are being cancelled")
     return Plan(
-        writes=cancels,
-        blocked=(blocked,),
-        running_operations=tuple(running),
-        requeue_at=deadline,
+        writes=cancels, blocked=(blocked,), running_operations=tuple(running), requeue_at=deadline
     )
 
 
