@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Final
 
 from plugin.cli import COMMANDS, Parser, parser
-from plugin.kubectl import RESOURCE
+from summaryrule.api.constants import RESOURCE
 
 NO_FILES: Final = ":4"
 TIMEOUT_SECONDS: Final = 3.0

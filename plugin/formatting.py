@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from plugin.kubectl import Rule
+from summaryrule.api.constants import GROUP
 from summaryrule.api.instant import TICKS_PER_DAY, TICKS_PER_SECOND, Instant, InvalidInstantError
 from summaryrule.api.summary import format_duration
 from summaryrule.api.unstructured import as_str, nested_dict
@@ -24,7 +25,7 @@ _DURATION: Final = re.compile(rf"(?:{_PART.pattern})+", re.ASCII)
 BAR_WIDTH: Final = 20
 NONE: Final = "-"
 GAP: Final = "   "
-QUALIFIED_NAME: Final = "summaryrule.adx-mon.azure.com"
+QUALIFIED_NAME: Final = f"summaryrule.{GROUP}"
 
 Paint = Callable[[str, str], str]
 """Colors a padded cell: takes the column's title and the text, returns the text."""

@@ -9,7 +9,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-RESOURCE: Final = "summaryrules.adx-mon.azure.com"
+from summaryrule.api.constants import RESOURCE
+
 FIELD_MANAGER: Final = "kubectl-summaryrule"
 
 Rule = dict[str, Any]

@@ -12,10 +12,10 @@ from typing import Any, Final, Literal
 
 from plugin.console import Color, Console
 from plugin.formatting import NONE, dump, table, time_between
-from plugin.kubectl import RESOURCE, Kubectl
+from plugin.kubectl import Kubectl
 from runtime.version import installed_version
 from summaryrule.api.block_reason import BlockReason
-from summaryrule.api.constants import API_VERSION, KIND
+from summaryrule.api.constants import API_VERSION, KIND, RESOURCE
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.api.summary import summarize
 from summaryrule.api.unstructured import as_instant, as_int, as_str, nested_dict, nested_list

@@ -282,7 +282,7 @@ def test_a_window_recorded_ahead_is_one_that_waits(act: str) -> None:
     world = _minutes_that_come()
     world.annotate(**{f"backfill_{act}": "2026-11-24T06:30:00Z"})
     world.settle()
-    assert ("ActIgnored" in world.events) == (act == "retry")
+    assert ("AnnotationIgnored" in world.events) == (act == "retry")
     assert len(world.backfill.skipped) == (act == "skip")
 
 

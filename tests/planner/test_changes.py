@@ -471,7 +471,7 @@ def test_a_retry_after_an_edit_that_names_no_window_is_taken_away_and_told_of() 
     world.settle()
     world.annotate(backfill_retry="2026-11-20T09:00:00Z")
     world.settle()
-    assert world.events[-1] == "ActIgnored"
+    assert world.events[-1] == "AnnotationIgnored"
     assert world.raw["metadata"]["annotations"].keys() == {REQUESTED_BY_ANNOTATION}
 
 

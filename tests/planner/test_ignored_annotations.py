@@ -18,7 +18,7 @@ def _told(world: World) -> list[str]:
     world.settle()
     assert "adx-mon.azure.com/backfill-retry" not in world.raw["metadata"]["annotations"]
     assert "adx-mon.azure.com/backfill-skip" not in world.raw["metadata"]["annotations"]
-    return world.said("ActIgnored")
+    return world.said("AnnotationIgnored")
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ import pytest
 from plugin.cli import parse
 from plugin.commands.check import check, version
 from plugin.console import Console
-from plugin.kubectl import RESOURCE, Kubectl
+from plugin.kubectl import Kubectl
 from runtime import clock
+from summaryrule.api.constants import RESOURCE
 from summaryrule.api.instant import TICKS_PER_SECOND
 from tests.plugin.rules import condition, rule
 

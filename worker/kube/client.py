@@ -14,6 +14,7 @@ import aiohttp
 import msgspec
 from kubernetes.aio.client.api_client import ApiClient
 
+from summaryrule.api.constants import GROUP, KIND, PLURAL, VERSION
 from worker.errors import Ambiguous, Temporary, Unreachable, WorkerError
 from worker.kube.errors import error_for_status
 
@@ -177,6 +178,6 @@ class Resource:
         return f"{self.collection(namespace)}/{name}"
 
 
-SUMMARY_RULES: Final = Resource("adx-mon.azure.com", "v1", "summaryrules", "SummaryRule")
+SUMMARY_RULES: Final = Resource(GROUP, VERSION, PLURAL, KIND)
 EVENTS: Final = Resource("", "v1", "events", "Event")
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
