@@ -8,8 +8,9 @@ from pydantic import BaseModel
 from crdgen import passes, pydantic_schema, resources
 from crdgen.errors import ModelError
 from crdgen.options import Options
+from crdgen.passes import walk
 from crdgen.resources import Resource
-from crdgen.schema_keywords import CRD, Schema
+from crdgen.schema_keywords import CRD, Schema, unsupported
 
 _TYPE_META: Final[Schema] = {
     "apiVersion": {
@@ -19,6 +20,10 @@ _TYPE_META: Final[Schema] = {
     "kind": {"type": "string", "description": "The resource that this object is, in CamelCase."},
     "metadata": {"type": "object"},
 }
+_LIMITS: Final = frozenset({
+    "const", "enum", "maxItems", "maxLength", "maxProperties", "maximum", "minItems", "minLength",
+    "minProperties", "minimum", "multipleOf", "pattern", "x-kubernetes-validations",
+})  # fmt: skip
 _Version = tuple[Resource, Schema]
 
 
@@ -45,12 +50,45 @@ def _described(model: type[BaseModel], options: Options) -> _Version:
         root = schema["$defs"][schema["$ref"].rpartition("/")[2]]
     found = resources.read_resource(model.__name__, root.pop(CRD, None))
     properties = root.setdefault("properties", {})
+    wanted = {"apiVersion": f"{found.group}/{found.version['name']}", "kind": found.kind}
     for name, meta in _TYPE_META.items():
-        kept = {"type": "object"} if name == "metadata" else meta
-        properties[name] = {**kept}
-    root["required"] = [name for name in root.get("required", ()) if name not in _TYPE_META]
-    root.pop("additionalProperties", None)
+        own = _own_field(properties.get(name, {}), wanted.get(name), schema)
+        properties[name] = {**meta, **own}
+    required = root.get("required", ())
+    if "status" in required and "status" in found.version.get("subresources", {}):
+        properties["status"] = unsupported(
+            "it is required, but the API server drops status when an object is created, so no"
+            " object could be made",
+            "write status: Status | None = None",
+        )
+    root["required"] = [name for name in required if name not in _TYPE_META]
+    if root.pop("additionalProperties", None) is True:
+        root["x-kubernetes-preserve-unknown-fields"] = True
     return found, passes.structural(schema, options)
+
+
+def _own_field(node: Schema, wanted: str | None, schema: Schema) -> Schema:
+    """What the model says of a field that every object has, where a definition may say it."""
+    node = next((each for each in node.get("anyOf", ()) if "$ref" in each), node)
+    if "$ref" in node:
+        node = {**schema["$defs"][node["$ref"].rpartition("/")[2]], **node}
+    if wanted is not None:
+        values = [node["const"]] if "const" in node else node.get("enum", [wanted])
+        known = unsupported(f"it is never {wanted!r}, what the API server sets", "drop the field")
+        return {} if wanted in values else known
+    if node.get("x-kubernetes-validations"):
+        return unsupported("rules on metadata are not run", "put the rule on the model itself")
+    named: Schema = {}
+    for each, child in node.get("properties", {}).items():
+        limits = sorted(_LIMITS & {key for inner, _ in walk.nodes(child) for key in inner})
+        if each in {"name", "generateName"}:
+            named |= {each: child} if limits else {}
+        elif limits:
+            named[each] = unsupported(
+                f"a definition limits only name and generateName of metadata ('{limits[0]}')",
+                "drop the limit",
+            )
+    return {"properties": named} if named else {}
 
 
 def _definition(versions: Sequence[_Version]) -> dict[str, Any]:

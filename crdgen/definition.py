@@ -4,6 +4,7 @@ Unknown fields and wrong JSON types are reported, nulls are dropped, and the def
 apiextensions.k8s.io/v1 API are filled in. kubectl asks the server to be strict.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +20,13 @@ KIND = "CustomResourceDefinition"
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A decoded definition, and what decoding held against it."""
+    """A decoded definition, what is wrong with its fields, and its size as JSON in bytes."""
 
     name: str
     spec: Schema
     metadata: Schema
     problems: tuple[FieldError, ...]
+    size: int
 
     @property
     def versions(self) -> list[Schema]:
@@ -53,7 +55,14 @@ def decode_definition(document: Any) -> Definition:  # noqa: ANN401 - JSON
     cleaned, problems = _decode(document)
     spec = _defaulted(cleaned.get("spec", {}))
     metadata = cleaned.get("metadata", {})
-    return Definition(str(metadata.get("name", "")), spec, metadata, tuple(problems))
+    name, size = str(metadata.get("name", "")), _json_size(document)
+    return Definition(name, spec, metadata, tuple(problems), size)
+
+
+def _json_size(document: dict[str, Any]) -> int:
+    """Bytes of the document as Go writes it: compact, with `<`, `>` and `&` escaped."""
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=str)
+    return len(text.encode()) + 5 * sum(text.count(sign) for sign in "<>&")
 
 
 def read_definitions(path: Path) -> list[Definition]:

@@ -15,6 +15,7 @@ from crdgen.regex import matches
 from crdgen.schema_keywords import Schema
 
 _NUMERIC: Final = ("integer", "number")
+_INT64: Final = 2**63
 _FORMS: Final = {"integer": ("int32", "int64"), "number": ("float", "double")}
 
 
@@ -44,6 +45,8 @@ class Result:
 
 def json_type(value: Any) -> str:  # noqa: ANN401 - JSON
     """The JSON type of a value that is not null."""
+    if type(value) is int and not -_INT64 <= value < _INT64:
+        return "number"  # Go decodes it as a float
     names = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array"}
     return names.get(type(value), "object")
 
@@ -152,7 +155,6 @@ def _type_error(path: str, wanted: str, found: str) -> FieldError:
 
 
 _INT32: Final = 2**31
-_INT64: Final = 2**63
 _FLOAT32: Final = 3.4028235677973366e38
 Number = int | float
 

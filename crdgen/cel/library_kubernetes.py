@@ -8,7 +8,7 @@ from functools import total_ordering
 from typing import Any, Final
 from urllib.parse import parse_qs, quote, urlsplit
 
-from crdgen.cel import gotime
+from crdgen.cel import gotime, gourl
 from crdgen.cel.values import NONE, EvaluationError, Opaque, Optional, Value
 
 _SUFFIXES: Final[dict[str, int | Fraction]] = {
@@ -99,10 +99,7 @@ def _network(text: str) -> ipaddress.IPv4Interface | ipaddress.IPv6Interface | N
 
 
 def _url(text: str) -> Any | None:  # noqa: ANN401 - a SplitResult
-    parts = urlsplit(text)
-    if re.search(r"[\x00-\x20\x7f]", text):
-        return None
-    return parts if parts.scheme or text.startswith("/") else None
+    return urlsplit(text) if gourl.is_request_uri(text) else None
 
 
 def _contains_ip(network: Opaque, other: Value) -> bool:
@@ -175,7 +172,7 @@ _FORMATS: Final[dict[str, Callable[[str], bool]]] = {
         and len(t.rpartition("/")[2]) <= 63  # noqa: PLR2004 - Kubernetes' names
     ),
     "labelValue": lambda t: len(t) <= 63 and bool(re.fullmatch(rf"({_NAME})?", t)),  # noqa: PLR2004
-    "uri": lambda t: _url(t) is not None,
+    "uri": gourl.is_request_uri,
     "uuid": lambda t: bool(re.fullmatch(r"(?i)[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", t)),
     "byte": lambda t: len(t) % 4 == 0 and bool(re.fullmatch(r"[A-Za-z0-9+/]*={0,2}", t)),
     "date": lambda t: gotime.moment(f"{t}T00:00:00Z") is not None,

@@ -6,6 +6,7 @@ Floats and untyped data are refused unless the field or the options allow them.
 from collections.abc import Iterator
 from typing import Final
 
+from crdgen import pydantic_formats
 from crdgen.errors import NotStructuralError, UnsupportedField
 from crdgen.options import Options
 from crdgen.passes.walk import join_path, nodes
@@ -21,19 +22,10 @@ _UNTOLD: Final = frozenset({
     "contains", "dependentRequired", "dependentSchemas", "if", "then", "else",
     "patternProperties", "unevaluatedItems", "unevaluatedProperties", "minContains", "maxContains",
 })  # fmt: skip
-_FORMATS: Final = frozenset({
-    "bsonobjectid", "byte", "cidr", "creditcard", "date", "date-time", "datetime", "double",
-    "duration", "email", "float", "hexcolor", "hostname", "int32", "int64", "ipv4", "ipv6",
-    "isbn", "isbn10", "isbn13", "k8s-long-name", "k8s-short-name", "mac", "password", "rgbcolor",
-    "ssn", "uri", "uuid", "uuid3", "uuid4", "uuid5",
-})  # fmt: skip
-"""The formats that kube-apiserver 1.37 checks or documents; it warns of any other."""
 
 
 def keep_known(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
-    """The node without titles, examples and unknown formats, refused where it loses meaning."""
-    for keyword in sorted(_UNTOLD & node.keys()):
-        node |= unsupported(f"'{keyword}' has no structural form", "say it with crdgen.Rule")
+    """The node without titles and what else a structural schema does not say."""
     kept = {key: value for key, value in node.items() if _is_kept(key)}
     if kept.get("description") == "":
         del kept["description"]
@@ -41,9 +33,14 @@ def keep_known(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
         kept["required"] = sorted(kept["required"])
     if kept.get("required") == []:
         del kept["required"]
-    if kept.get("format", "date") not in _FORMATS:
-        del kept["format"]
     return kept
+
+
+def refuse_untold(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
+    """The node, refused where a keyword of it has no counterpart."""
+    for keyword in sorted(_UNTOLD & node.keys()):
+        return {**node, **unsupported(f"'{keyword}' has no structural form", "use crdgen.Rule")}
+    return pydantic_formats.translate(node) if "format" in node else node
 
 
 def drop_description(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass

@@ -24,23 +24,14 @@ def const_as_enum(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
         return node
     values = [value for value in node["enum"] if value is not None]
     if len(values) < len(node["enum"]):
-        node = _without_null(node, values)
-    return node if "type" in node else node | _typed(values)
-
-
-def _without_null(node: Schema, values: list[object]) -> Schema:
-    return (
-        {**node, "enum": values, "nullable": True}
-        if "default" not in node
-        else {
-            **node,
-            "enum": values,
-        }
-    )
+        node = {**node, "enum": values, "nullable": True}
+    return node | _typed(values)
 
 
 def _typed(values: list[object]) -> Schema:
     kinds = {_NAMES.get(type(value)) for value in values}
+    if kinds == {"number"}:
+        return unsupported("its values are floats", "use int or str values")
     if len(kinds) == 1 and None not in kinds:
         return {"type": kinds.pop()}
     if kinds == {"integer", "string"}:
@@ -84,16 +75,20 @@ def require_re2(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
     """The node, refused when its pattern is none that RE2 compiles."""
     if "pattern" not in node:
         return node
-    from crdgen.regex import re2_error  # noqa: PLC0415 - loads a native library
+    from crdgen.regex import re2_error, to_re2  # noqa: PLC0415 - loads a native library
 
-    error = re2_error(str(node["pattern"]))
-    if error is None:
-        return node
+    pattern = to_re2(str(node["pattern"]))
+    error = re2_error(pattern or str(node["pattern"]))
+    if pattern is not None and error is None:
+        return {**node, "pattern": pattern}
+    why = f" ({error})" if error else ""
     return {
         **node,
         **unsupported(
-            f"its pattern is not RE2, which the API server uses ({error})",
-            "write it without look-around and back-references",
+            f"its pattern is not RE2, which the API server uses{why}"
+            if error
+            else "its pattern matches other characters in RE2, which the API server uses",
+            "write it without look-around, back-references, \\b, \\W and nested classes",
         ),
     }
 
