@@ -6,7 +6,8 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from crdgen import passes, pydantic_schema, resources
-from crdgen.errors import ModelError
+from crdgen.definition import LARGEST, decode_definition
+from crdgen.errors import CrdgenError, ModelError
 from crdgen.options import Options
 from crdgen.passes import walk
 from crdgen.resources import Resource
@@ -40,10 +41,35 @@ def generate(*models: type[BaseModel], options: Options | None = None) -> list[d
     for model in models:
         described = _described(model, options or Options())
         kinds.setdefault((described[0].group, described[0].kind), []).append(described)
-    return [_definition(versions) for versions in kinds.values()]
+    return [_sound(_definition(versions)) for versions in kinds.values()]
+
+
+def _sound(crd: dict[str, Any]) -> dict[str, Any]:
+    """The definition, refused when a model says what the API has no field for, or too much."""
+    definition = decode_definition(crd)
+    if definition.problems:
+        first = definition.problems[0]
+        raise ModelError(f"{crd['spec']['names']['kind']}: {first.field} {first.detail}")
+    if definition.size > LARGEST:
+        raise ModelError(
+            f"{definition.name}: the definition has {definition.size:,} bytes, and the API server"
+            f" stores {LARGEST:,} at most; generate --no-descriptions, or share less"
+        )
+    return crd
 
 
 def _described(model: type[BaseModel], options: Options) -> _Version:
+    try:
+        return _read(model, options)
+    except CrdgenError:
+        raise
+    except Exception as error:  # what a model's own hooks raise, or its own keywords break
+        reason = " ".join([type(error).__name__ + ":", *str(error).splitlines()[:1]])
+        where = f"{model.__module__}:{model.__qualname__}"
+        raise ModelError(f"{where}: its JSON schema cannot be read: {reason}") from error
+
+
+def _read(model: type[BaseModel], options: Options) -> _Version:
     schema = pydantic_schema.generate_json_schema(model)
     root = schema
     if "$ref" in schema:

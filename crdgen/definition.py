@@ -18,6 +18,10 @@ from crdgen.yaml_reader import read_documents
 KIND = "CustomResourceDefinition"
 
 
+LARGEST = 1536 * 1024 - 2048
+"""Bytes that etcd takes in a request, less what the API server adds to a definition."""
+
+
 @dataclass(frozen=True, slots=True)
 class Definition:
     """A decoded definition, what is wrong with its fields, and its size as JSON in bytes."""

@@ -48,11 +48,10 @@ def _module(name: str, reference: str) -> object:
         sys.path.insert(0, here)
     try:
         return importlib.import_module(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # Any module may raise anything on import; the user needs the name and the reason.
-        raise InputError(
-            f"{reference}: module {name} does not import: {type(error).__name__}: {error}"
-        ) from error
+        reason = " ".join([type(error).__name__ + ":", *str(error).splitlines()[:1]])
+        raise InputError(f"{reference}: module {name} does not import: {reason}") from error
 
 
 def _attribute(module: object, name: str, reference: str) -> object:

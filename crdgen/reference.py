@@ -82,6 +82,10 @@ def _plain(text: str) -> str:
 
 
 def _sentence(text: str) -> str:
+    """The text from a capital letter to a full stop; the name of a field keeps its own letters."""
+    first = text.partition(" ")[0]
+    if first.isalpha() and first.islower():
+        text = text[:1].upper() + text[1:]
     return text if text.endswith((".", ":", ";")) else f"{text}."
 
 

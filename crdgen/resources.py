@@ -38,6 +38,9 @@ class Column:
         return {key: value for key, value in full.items() if value is not None}
 
 
+_AGE: Final = Column("Age", ".metadata.creationTimestamp", type="date")
+
+
 @dataclass(frozen=True, slots=True)
 class Scale:
     """The scale subresource, which autoscalers and `kubectl scale` use."""
@@ -73,6 +76,7 @@ def resource(
     status: bool = False,
     scale: Scale | None = None,
     columns: Sequence[Column] = (),
+    age: bool = True,
     selectable: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
     annotations: Mapping[str, str] | None = None,
@@ -81,9 +85,13 @@ def resource(
     """What a root model says of its resource, and `parts` such as rules on the whole object.
 
     Names are guessed from `kind`, and `kind` from the class, as the Kubernetes tools do.
-    `storage` is needed only when a kind has several versions. `selectable` are JSON paths.
+    `storage` is needed only when a kind has several versions. `selectable` are JSON paths. kubectl
+    shows no AGE beside columns of a definition, so one is added unless `age` is False.
     """
     names: dict[str, Any] = {"kind": kind, "plural": plural, "singular": singular}
+    shown = [column.written() for column in columns]
+    if shown and age and all(each["jsonPath"] != _AGE.path for each in shown):
+        shown.append(_AGE.written())
     names |= {"shortNames": list(short_names) or None, "categories": list(categories) or None}
     subresources: dict[str, Any] = {"status": {}} if status else {}
     if scale is not None:
@@ -98,7 +106,7 @@ def resource(
         "deprecated": deprecated or None,
         "deprecationWarning": deprecation_warning,
         "subresources": subresources or None,
-        "additionalPrinterColumns": [column.written() for column in columns] or None,
+        "additionalPrinterColumns": shown or None,
         "selectableFields": [{"jsonPath": path} for path in selectable] or None,
         "metadata": _present({"labels": labels, "annotations": annotations}) or None,
         "conversion": conversion,

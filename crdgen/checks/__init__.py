@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from crdgen.cel.declarations import REQUEST
 from crdgen.checks import columns, defaults, rules, schema, spec, structural
 from crdgen.checks.rules import Cost
-from crdgen.definition import Definition
+from crdgen.definition import LARGEST, Definition
 from crdgen.field_errors import FieldError, invalid
 from crdgen.passes.walk import nodes
 from crdgen.schema_keywords import Schema
@@ -19,8 +19,6 @@ from crdgen.schema_keywords import Schema
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _ANNOTATIONS = 256 * 1024
 """Bytes of keys and values that Kubernetes allows."""
-_STORED = 1536 * 1024 - 2048
-"""Bytes that etcd takes in a request, less what the API server adds to a definition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ def _too_large(size: int) -> list[FieldError]:
     if size > REQUEST:
         words = f"Request entity too large: limit is {REQUEST}"
         return [FieldError("<nil>", "Invalid", words)]
-    if size > _STORED:
+    if size > LARGEST:
         words = f"etcdserver: request is too large ({size:,} bytes of JSON; etcd takes 1.5 MiB)"
         return [FieldError("<nil>", "Invalid", words)]
     return []
