@@ -5,10 +5,11 @@ Each is put into `Annotated[…]`; the ones for a whole model go into `model_con
 which can be written by hand just as well.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from pydantic import GetJsonSchemaHandler, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, GetJsonSchemaHandler, StringConstraints, WithJsonSchema
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -16,6 +17,9 @@ from crdgen.passes.inline import merge_keywords
 from crdgen.schema_keywords import ANY, DEPTH, FLOAT
 
 _RULES = "x-kubernetes-validations"
+_BASE64 = re.compile(
+    rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})"
+)
 
 
 class Marker:
@@ -182,8 +186,23 @@ Data = Annotated[Any, _Allowed(ANY), PreserveUnknown()]
 """Any JSON, kept as it is."""
 IntOrString = int | str
 """A number or a text, such as a port or a percentage."""
-Base64 = Annotated[bytes, WithJsonSchema({"type": "string", "format": "byte"})]
-"""Bytes, in base64 on the wire."""
+
+
+def _base64(value: bytes) -> bytes:
+    """The bytes, which must be base64 as the API server reads it.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if not _BASE64.fullmatch(value):
+        raise ValueError("must be base64, such as aGVsbG8=")
+    return value
+
+
+Base64 = Annotated[
+    bytes, AfterValidator(_base64), WithJsonSchema({"type": "string", "format": "byte"})
+]
+"""Bytes, in base64 on the wire and in the model."""
 GoDuration = Annotated[
     str,
     StringConstraints(max_length=64),

@@ -7,7 +7,7 @@ import json
 import re
 from typing import Any, Final
 
-from pydantic import BaseModel, PydanticUserError
+from pydantic import BaseModel, ByteSize, PydanticUserError
 from pydantic.json_schema import (
     GenerateJsonSchema,
     JsonSchemaMode,
@@ -53,6 +53,9 @@ _NAIVE: Final = unsupported(
 _CALLABLE: Final = unsupported(
     "a function chooses the branch of the union, which the API server cannot call",
     "discriminate by the name of a Literal field",
+)
+_SIZE: Final = unsupported(
+    "the API server does not know the units of a ByteSize", "use crdgen.Quantity"
 )
 _FLAGS: Final = ((re.IGNORECASE, "i"), (re.DOTALL, "s"), (re.MULTILINE, "m"))
 _BOUNDS: Final = frozenset({"ge", "gt", "le", "lt", "multiple_of", "now_op"})
@@ -103,6 +106,8 @@ class CRDSchemaGenerator(GenerateJsonSchema):
         """A string. Where whitespace is stripped before the checks, CEL strips it likewise."""
         found = super().str_schema(schema)
         pattern = schema.get("pattern")
+        if pattern == ByteSize.byte_string_pattern:
+            return dict(_SIZE)
         if isinstance(pattern, re.Pattern):
             if pattern.flags & re.VERBOSE:
                 return unsupported("its pattern is verbose", "write it without re.VERBOSE")

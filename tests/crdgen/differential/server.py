@@ -44,6 +44,10 @@ class Server:
         """Would it take this definition? Nothing is stored."""
         return self._post(CRDS, crd, dry=True)
 
+    def try_creation(self, crd: dict[str, Any]) -> Answer:
+        """Would it store this definition, which it must refuse?"""
+        return self._post(CRDS, crd, dry=False)
+
     def try_object(self, path: str, body: dict[str, Any]) -> Answer:
         """Would it admit this object? Nothing is stored."""
         return self._post(path, body, dry=True)
