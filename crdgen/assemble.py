@@ -1,5 +1,6 @@
 """Puts CustomResourceDefinitions together from root models: the heart of `crdgen generate`."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -7,11 +8,11 @@ from pydantic import BaseModel
 
 from crdgen import passes, pydantic_schema, resources
 from crdgen.definition import LARGEST, decode_definition
-from crdgen.errors import CrdgenError, ModelError
+from crdgen.errors import CrdgenError, ModelError, NotStructuralError, UnsupportedField
 from crdgen.options import Options
 from crdgen.passes import walk
 from crdgen.resources import Resource
-from crdgen.schema_keywords import CRD, Schema, unsupported
+from crdgen.schema_keywords import COSTLY, CRD, Schema, unsupported
 
 _TYPE_META: Final[Schema] = {
     "apiVersion": {
@@ -90,7 +91,24 @@ def _read(model: type[BaseModel], options: Options) -> _Version:
     root["required"] = [name for name in required if name not in _TYPE_META]
     if root.pop("additionalProperties", None) is True:
         root["x-kubernetes-preserve-unknown-fields"] = True
-    return found, passes.structural(schema, options)
+    structural = passes.structural(schema, options)
+    if any([node.pop(COSTLY, False) for node, _ in walk.nodes(structural)]):  # noqa: C419 - pops all
+        _require_affordable(structural)
+    return found, structural
+
+
+def _require_affordable(schema: Schema) -> None:
+    """Refuse rules that could cost more than the API server allows: some were not the user's."""
+    from crdgen.checks.rules import check_rules  # noqa: PLC0415 - compiles CEL, which few need
+
+    problems, costs = check_rules(schema, "", [])
+    worst = max(costs, key=lambda cost: cost.total, default=None)
+    if worst is not None and any(problem.kind == "Forbidden" for problem in problems):
+        path = re.sub(r"\.(additionalProperties|items)", "[*]", worst.path.partition(".x-kub")[0])
+        path = re.sub(r"\.?properties\[([^\]]*)\]", r".\1", path).strip(".")
+        why = "a CEL rule of it could cost more than the API server allows"
+        bounds = ", ".join(worst.unbounded[:3])
+        raise NotStructuralError(UnsupportedField(path, why, f"give a max_length to {bounds}"))
 
 
 def _own_field(node: Schema, wanted: str | None, schema: Schema) -> Schema:

@@ -72,7 +72,11 @@ def duplicate(field: str, value: Any) -> FieldError:  # noqa: ANN401 - JSON
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401 - JSON
-    return json.dumps(_as_go(value), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    text = json.dumps(_as_go(value), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    if not isinstance(value, str):  # Go quotes text, and writes anything else as JSON for HTML
+        for sign in "<>&":
+            text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
 
 
 def _as_go(value: Any) -> Any:  # noqa: ANN401 - JSON

@@ -176,9 +176,18 @@ class _Format(Marker):
         return {"format": self._name}
 
 
-Int32 = Annotated[int, _Format("int32")]
-"""A whole number that fits into 32 bits, which the API server checks."""
-Int64 = Annotated[int, _Format("int64")]
+def _bits(number: int) -> AfterValidator:
+    def fit(value: int) -> int:
+        if not -(2 ** (number - 1)) <= value < 2 ** (number - 1):
+            raise ValueError(f"must fit into {number} bits")
+        return value
+
+    return AfterValidator(fit)
+
+
+Int32 = Annotated[int, _bits(32), _Format("int32")]
+"""A whole number that fits into 32 bits, which the API server and the model check."""
+Int64 = Annotated[int, _bits(64), _Format("int64")]
 """A whole number that fits into 64 bits."""
 Float = Annotated[float, _Allowed(FLOAT)]
 """A float that is meant, though API conventions advise against them."""

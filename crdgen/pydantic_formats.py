@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from crdgen.schema_keywords import Schema, unsupported
+from crdgen.schema_keywords import COSTLY, Schema, unsupported
 
 KNOWN: Final = frozenset({
     "bsonobjectid", "byte", "cidr", "creditcard", "date", "date-time", "datetime", "double",
@@ -42,7 +42,7 @@ def _network(family: int | None, *, masked: bool) -> Schema:
     message = f"must be {kind} such as {example}"
     message += ", without bits after its prefix" if masked else ""
     rules = [{"rule": rule, "message": message}]
-    return {"maxLength": 43, "x-kubernetes-validations": rules}
+    return {"maxLength": 43, "x-kubernetes-validations": rules, COSTLY: True}
 
 
 def _uuid(version: str) -> Schema:

@@ -24,9 +24,10 @@ from pydantic_core import (
     to_jsonable_python,
 )
 
-from crdgen import pydantic_formats
+from crdgen import pydantic_formats, pydantic_patterns
 from crdgen.errors import ModelError
-from crdgen.schema_keywords import ANY, FLOAT, UNSUPPORTED, Schema, unsupported
+from crdgen.passes.inline import merge_keywords
+from crdgen.schema_keywords import ANY, COSTLY, FLOAT, UNSUPPORTED, Schema, unsupported
 
 _RULES: Final = "x-kubernetes-validations"
 _DURATION: Final = unsupported(
@@ -54,10 +55,12 @@ _CALLABLE: Final = unsupported(
     "a function chooses the branch of the union, which the API server cannot call",
     "discriminate by the name of a Literal field",
 )
+_STEPS: Final = unsupported(
+    "it is read in several steps of different constraints", "use one step, or crdgen.Rule"
+)
 _SIZE: Final = unsupported(
     "the API server does not know the units of a ByteSize", "use crdgen.Quantity"
 )
-_FLAGS: Final = ((re.IGNORECASE, "i"), (re.DOTALL, "s"), (re.MULTILINE, "m"))
 _BOUNDS: Final = frozenset({"ge", "gt", "le", "lt", "multiple_of", "now_op"})
 _UNRESOLVED: Final = re.compile(r"you should define `([^`]+)`")
 
@@ -108,11 +111,8 @@ class CRDSchemaGenerator(GenerateJsonSchema):
         pattern = schema.get("pattern")
         if pattern == ByteSize.byte_string_pattern:
             return dict(_SIZE)
-        if isinstance(pattern, re.Pattern):
-            if pattern.flags & re.VERBOSE:
-                return unsupported("its pattern is verbose", "write it without re.VERBOSE")
-            flags = "".join(letter for flag, letter in _FLAGS if pattern.flags & flag)
-            found["pattern"] = f"(?{flags})" * bool(flags) + pattern.pattern
+        if pattern is not None:
+            found |= pydantic_patterns.pattern_keywords(pattern)
         if schema.get("ascii_only"):
             return unsupported("it takes ASCII only", "say so with a pattern")
         return _stripped(found) if schema.get("strip_whitespace") else found
@@ -148,6 +148,19 @@ class CRDSchemaGenerator(GenerateJsonSchema):
         """A union by the value of one field; the other ways to choose are refused."""
         found = super().tagged_union_schema(schema)
         return found if "discriminator" in found else dict(_CALLABLE)
+
+    def chain_schema(self, schema: core_schema.ChainSchema) -> JsonSchemaValue:
+        """What the first step takes, with the constraints of those that follow a validator."""
+        found = self.generate_inner(schema["steps"][0])
+        for step in schema["steps"][1:]:
+            if step["type"] in {"function-plain", "is-instance", "is-subclass"}:
+                continue
+            more = self.generate_inner(step)
+            same = found.keys() & more.keys() - {_RULES}
+            if "type" not in same or any(found[key] != more[key] for key in same):
+                return dict(_STEPS)
+            found = merge_keywords(found, more)
+        return found
 
     def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
         """A map; what holds for its keys stands beside its values, not in place of them."""
@@ -278,7 +291,7 @@ def _stripped(found: Schema) -> Schema:
             words = f"{message.format(value)}, not counting whitespace around it"
             shown = json.dumps(value, ensure_ascii=False)
             rules.append({"rule": rule.format(shown), "message": words})
-    return {**found, _RULES: rules} if rules else found
+    return {**found, _RULES: rules, COSTLY: True} if rules else found
 
 
 def _decimal_pattern(schema: core_schema.DecimalSchema) -> str:

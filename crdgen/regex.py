@@ -4,7 +4,6 @@ Python's `re` accepts look-around and back-references that the server refuses, s
 compiled by the RE2 that comes with the CEL library.
 """
 
-import re
 from functools import cache
 from typing import Any, Final
 
@@ -14,37 +13,6 @@ _WORDS: Final = {
     "invalid repetition size": "invalid repeat count",
     "bad repetition operator": "invalid nested repetition operator",
 }
-
-
-_PART: Final = re.compile(r"\\[pPx]\{[^}]*\}|\\.|\[:\^?\w+:\]|&&|--|~~|.", re.DOTALL)
-_OUTSIDE: Final = {r"\D": r"\P{Nd}", r"\S": r"[^\s\x0b\x1c-\x1f\x85\p{Z}]"}
-_NEGATED: Final = {r"\d": r"\p{Nd}", r"\s": r"\s\x0b\x1c-\x1f\x85\p{Z}"}
-_OTHERWISE: Final = frozenset({r"\b", r"\B", r"\W"})
-_CLASS_OTHERWISE: Final = frozenset({r"\D", r"\S", r"\W", "[", "&&", "--", "~~"})
-
-
-def to_re2(pattern: str) -> str | None:
-    r"""A pattern of pydantic's for RE2, which takes no more text; None when there is none.
-
-    To pydantic, `\d`, `\w` and `\s` are those of Unicode, to RE2 those of ASCII. So what they
-    exclude is written out.
-    """
-    found, inside, negated, opened = "", False, False, 0
-    for part in _PART.findall(pattern):
-        if not inside:
-            if part in _OTHERWISE:
-                return None
-            found += _OUTSIDE.get(part, part)
-            inside, negated = part == "[", False
-            opened = len(found)
-            continue
-        if part in _CLASS_OTHERWISE or (negated and part == r"\w"):
-            return None
-        first = len(found) == opened + negated
-        negated = negated or (part == "^" and len(found) == opened)
-        found += _NEGATED.get(part, part) if negated else part
-        inside = part != "]" or first
-    return found
 
 
 @cache

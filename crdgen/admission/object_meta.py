@@ -55,7 +55,8 @@ def own_metadata_problems(metadata: Any, *, namespaced: bool, create: bool) -> I
         return
     name, prefix = metadata.get("name", ""), metadata.get("generateName", "")
     if prefix:
-        for error in subdomain_errors(prefix.rstrip("-") or "-"):
+        masked = f"{prefix[:-2]}a" if len(prefix) > 1 and prefix.endswith("-") else prefix
+        for error in subdomain_errors(masked):
             yield invalid("metadata.generateName", prefix, error)
     if not name and not prefix and create:
         yield required("metadata.name", "name or generateName is required")
@@ -64,7 +65,9 @@ def own_metadata_problems(metadata: Any, *, namespaced: bool, create: bool) -> I
             yield invalid("metadata.name", name, error)
     if not namespaced and metadata.get("namespace"):
         yield forbidden("metadata.namespace", "not allowed on this type")
-    yield from _general(metadata, "metadata")
+    owners = metadata.get("ownerReferences") or []
+    distinct = [owner for at, owner in enumerate(owners) if owner not in owners[:at]]
+    yield from _general({**metadata, "ownerReferences": distinct}, "metadata")
 
 
 def drop_unknown(value: Any, schema: Schema, path: str = "", *, root: bool) -> list[str]:  # noqa: ANN401
@@ -153,7 +156,7 @@ def _general(metadata: dict[str, Any], path: str) -> Iterator[FieldError]:
         words = f"may not be more than {_LARGEST_ANNOTATIONS} bytes"
         yield FieldError(f"{path}.annotations", "TooLong", words)
     finalizers = metadata.get("finalizers") or []
-    for name in finalizers:
+    for name in dict.fromkeys(finalizers):
         yield from _key_errors(name, name, f"{path}.finalizers")
     if {"orphan", "foregroundDeletion"} <= set(finalizers):
         words = "finalizer orphan and foregroundDeletion cannot be both set"

@@ -15,6 +15,7 @@ _PASSES = (
     containers.sort_set_defaults,
     scalars.drop_null_branch,
     scalars.const_as_enum,
+    scalars.late_constraints,
     scalars.exclusive_as_flag,
     scalars.require_re2,
     keywords.refuse_untold,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from crdgen.passes.keywords import UNTYPED
-from crdgen.schema_keywords import UNSUPPORTED, Schema, unsupported
+from crdgen.schema_keywords import COSTLY, UNSUPPORTED, Schema, unsupported
 
 _PRESERVE = "x-kubernetes-preserve-unknown-fields"
 _KEY_TESTS: Final = {
@@ -48,7 +48,8 @@ def keys_as_rule(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
         "rule": f"self.all(key, {' && '.join(test for test, _ in tests)})",
         "message": f"keys must {' and '.join(words for _, words in tests)}",
     }
-    return {**rest, "x-kubernetes-validations": [*node.get("x-kubernetes-validations", []), rule]}
+    rules = [*node.get("x-kubernetes-validations", []), rule]
+    return {**rest, "x-kubernetes-validations": rules, COSTLY: True}
 
 
 def _key_tests(names: Schema) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from crdgen import pydantic_formats
 from crdgen.errors import NotStructuralError, UnsupportedField
 from crdgen.options import Options
 from crdgen.passes.walk import join_path, nodes
-from crdgen.schema_keywords import ANY, FLOAT, UNSUPPORTED, Schema, unsupported
+from crdgen.schema_keywords import ANY, COSTLY, FLOAT, UNSUPPORTED, Schema, unsupported
 
 _KEPT: Final = frozenset({
     "additionalProperties", "allOf", "anyOf", "default", "description", "enum", "example",
@@ -38,6 +38,8 @@ def keep_known(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
 
 def refuse_untold(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
     """The node, refused where a keyword of it has no counterpart."""
+    if node.get("type") == "null":
+        return unsupported("it can only be null", "leave it out")
     for keyword in sorted(_UNTOLD & node.keys()):
         return {**node, **unsupported(f"'{keyword}' has no structural form", "use crdgen.Rule")}
     return pydantic_formats.translate(node) if "format" in node else node
@@ -49,7 +51,7 @@ def drop_description(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pas
 
 
 def _is_kept(key: str) -> bool:
-    return key in _KEPT or key == UNSUPPORTED or key.startswith("x-kubernetes-")
+    return key in {*_KEPT, COSTLY, UNSUPPORTED} or key.startswith("x-kubernetes-")
 
 
 _PRESERVE = "x-kubernetes-preserve-unknown-fields"

@@ -9,8 +9,16 @@ import json
 from typing import Final
 
 from crdgen.passes.inline import merge_keywords
-from crdgen.schema_keywords import Schema, unsupported
+from crdgen.schema_keywords import COSTLY, Schema, unsupported
 
+_LATE: Final = {
+    "ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum",
+    "multiple_of": "multipleOf",
+}  # fmt: skip
+_LENGTHS: Final = {
+    "array": {"minLength": "minItems", "maxLength": "maxItems"},
+    "object": {"minLength": "minProperties", "maxLength": "maxProperties"},
+}
 _NAMES: Final = {bool: "boolean", int: "integer", float: "number", str: "string"}
 
 
@@ -52,10 +60,27 @@ def nullable_enum_as_rule(node: Schema, path: str) -> Schema:  # noqa: ARG001 - 
     shown = ", ".join(str(value) for value in node["enum"])
     rule = {"rule": f"self in {values}", "message": f"must be one of {shown}"}
     rules = [*node.get("x-kubernetes-validations", ()), rule]
-    return {**rest, "x-kubernetes-validations": rules}
+    return {**rest, "x-kubernetes-validations": rules, COSTLY: True}
 
 
 _PAIRS: Final = (("exclusiveMinimum", "minimum", max), ("exclusiveMaximum", "maximum", min))
+
+
+def late_constraints(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
+    """The node with what pydantic calls by its own names when it stands behind a validator."""
+    kind = node.get("type")
+    for late, keyword in _LATE.items():
+        if late in node and kind in {"integer", "number"}:
+            node = {key: value for key, value in node.items() if key != late} | {
+                keyword: node[late]
+            }
+        elif late in node:
+            why = f"'{late}' holds for a value that the schema does not know as a number"
+            return {**node, **unsupported(why, "put it before the validator, or use crdgen.Rule")}
+    lengths = _LENGTHS.get(str(kind), {})
+    if lengths.keys() & node.keys():
+        node = {lengths.get(key, key): value for key, value in node.items()}
+    return node
 
 
 def exclusive_as_flag(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
@@ -75,20 +100,16 @@ def require_re2(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
     """The node, refused when its pattern is none that RE2 compiles."""
     if "pattern" not in node:
         return node
-    from crdgen.regex import re2_error, to_re2  # noqa: PLC0415 - loads a native library
+    from crdgen.regex import re2_error  # noqa: PLC0415 - loads a native library
 
-    pattern = to_re2(str(node["pattern"]))
-    error = re2_error(pattern or str(node["pattern"]))
-    if pattern is not None and error is None:
-        return {**node, "pattern": pattern}
-    why = f" ({error})" if error else ""
+    error = re2_error(str(node["pattern"]))
+    if error is None:
+        return node
     return {
         **node,
         **unsupported(
-            f"its pattern is not RE2, which the API server uses{why}"
-            if error
-            else "its pattern matches other characters in RE2, which the API server uses",
-            "write it without look-around, back-references, \\b, \\W and nested classes",
+            f"its pattern is not RE2, which the API server uses ({error})",
+            "write it without look-around and back-references",
         ),
     }
 

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import pytest
 from pydantic import (
+    AfterValidator,
     AnyUrl,
     BaseModel,
     ByteSize,
@@ -506,6 +507,8 @@ def test_an_api_version_that_can_never_be_is_refused() -> None:
         (Annotated[str, Field(pattern=re.compile("^a.b$", re.DOTALL))], ["a\nb"], ["A-B"]),
         (Annotated[str, Field(pattern=r"^\S+$")], ["é"], ["a\u00a0b", "a b"]),
         (Annotated[str, Field(pattern=r"^[^\s\d]+$")], ["a"], ["٣", "\u2003"]),
+        (Annotated[str, Field(pattern=r"^\w+\D\d$")], ["é-٣"], ["½-1", "a12", " -1"]),
+        (Annotated[str, Field(pattern=re.compile(r"^\w$", re.ASCII))], ["a"], ["é"]),
         (Annotated[str, StringConstraints(strip_whitespace=True, min_length=2)], [" ab "], [" a "]),
         (Annotated[str, StringConstraints(strip_whitespace=True, max_length=2)], [" ab "], ["abc"]),
         (Annotated[str, StringConstraints(strip_whitespace=True, pattern="^a$")], [" a"], [" b"]),
@@ -522,10 +525,44 @@ def test_a_pattern_means_the_same_to_the_server(
         assert words(annotation, value) != [], value
 
 
-@pytest.mark.parametrize("pattern", [r"\bx", r"\W", "[a&&b]", "[a[b]]", r"[^\w]"])
+@pytest.mark.parametrize(
+    ("annotation", "good", "bad"),
+    [
+        (Annotated[int, AfterValidator(abs), Field(ge=1, lt=5)], [1, 4], [0, 5]),
+        (Annotated[int, AfterValidator(abs), Field(gt=1, le=6, multiple_of=3)], [3, 6], [0, 4]),
+        (Annotated[str, AfterValidator(str), Field(pattern="^a", max_length=2)], ["a"], ["b", "aaa"]),
+        (Annotated[list[int], AfterValidator(list), Field(min_length=1)], [[1]], [[]]),
+        (Annotated[dict[str, int], AfterValidator(dict), Field(max_length=1)], [{"a": 1}], [{"a": 1, "b": 2}]),
+        (Annotated[crdgen.Int32, Field(ge=1)], [1, 2**31 - 1], [0, 2**31]),
+    ],
+)  # fmt: skip
+def test_a_constraint_behind_a_validator_is_held(
+    annotation: Any, good: list[Any], bad: list[Any]
+) -> None:
+    for value in good:
+        assert takes(annotation, value), value
+        assert words(annotation, value) == [], value
+    for value in bad:
+        assert not takes(annotation, value), value
+        assert words(annotation, value) != [], value
+
+
+def test_a_constraint_on_a_union_that_one_half_does_not_have_is_refused() -> None:
+    assert refusal(Annotated[int | str, Field(ge=1)]).startswith(
+        "spec.field: 'ge' holds for a value"
+    )
+
+
+@pytest.mark.parametrize("pattern", [r"\bx", r"[\W]", "[a&&b]", "[a[b]]", r"[^\S]"])
 def test_a_pattern_that_means_something_else_to_the_server_is_refused(pattern: str) -> None:
     said = refusal(Annotated[str, Field(pattern=pattern)])
     assert said.startswith("spec.field: its pattern ")
+
+
+def test_a_pattern_that_python_reads_otherwise_than_pydantic_is_refused() -> None:
+    assert "or compile it with re.ASCII" in refusal(
+        Annotated[str, Field(pattern=re.compile(r"\w"))]
+    )
 
 
 def test_a_verbose_pattern_is_refused() -> None:
