@@ -83,6 +83,8 @@ def translate(node: Schema) -> Schema:
     if written not in _TRANSLATED:
         return node if written in KNOWN else {**node, **_refusal(written)}
     rest = {key: value for key, value in node.items() if key != "format"}
+    if {"minLength", "maxLength"} & rest.keys():
+        return {**rest, **unsupported(f"the value of format {written} has no length", "use str")}
     found = dict(_TRANSLATED[written])
     if clash := found.keys() & rest.keys() - {"x-kubernetes-validations", "maxLength"}:
         names = " and ".join(sorted(clash))

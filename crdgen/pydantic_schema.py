@@ -176,7 +176,23 @@ class CRDSchemaGenerator(GenerateJsonSchema):
         read, written = schema.get("validation_alias"), schema.get("serialization_alias")
         if read != written or isinstance(read, list):
             return dict(_ALIASES)
-        return super().model_field_schema(schema)
+        found = super().model_field_schema(schema)
+        read_as = {each.get("type") for each in found.get("anyOf", [found])}
+        written_as = self._written_type(schema["schema"])
+        if written_as and None not in read_as and written_as not in read_as:
+            types = f"it is read as {' or '.join(sorted(read_as))} and written as {written_as}"
+            return unsupported(types, "let the serializer write what is read")
+        return found
+
+    def _written_type(self, inner: Any) -> str | None:  # noqa: ANN401 - any core schema
+        """The JSON type that a serializer says it writes, or None."""
+        while inner is not None:
+            written = inner.get("serialization") or {}
+            if "return_schema" in written:
+                known: str | None = self.generate_inner(written["return_schema"]).get("type")
+                return known
+            inner = inner.get("schema")
+        return None
 
     def model_fields_schema(self, schema: core_schema.ModelFieldsSchema) -> JsonSchemaValue:
         """The fields, and those that the model computes: it writes them, so they are stored."""

@@ -123,6 +123,12 @@ def _present(full: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _SHARED: Final = ("group", "names", "scope", "conversion", "metadata", "preserveUnknownFields")
+_TYPES: Final = {
+    **dict.fromkeys(("group", "version", "scope", "deprecationWarning"), (str, "text")),
+    **dict.fromkeys(("names", "conversion", "metadata", "subresources"), (dict, "an object")),
+    **dict.fromkeys(("served", "storage", "deprecated"), (bool, "true or false")),
+    **dict.fromkeys(("additionalPrinterColumns", "selectableFields"), (list, "a list")),
+}
 _VERSION: Final = (
     "version", "served", "storage", "deprecated", "deprecationWarning", "subresources",
     "additionalPrinterColumns", "selectableFields",
@@ -158,8 +164,11 @@ def read_resource(model: str, extra: Any) -> Resource:  # noqa: ANN401 - whateve
         if key not in (*_SHARED, *_VERSION):
             known = ", ".join((*_SHARED, *_VERSION))
             raise ModelError(f"{model}: {CRD} has an unknown key '{key}'; known are {known}")
+    for key, (kind, words) in _TYPES.items():
+        if not isinstance(extra.get(key), (kind, type(None))):
+            raise ModelError(f"{model}: {CRD}: '{key}' must be {words}")
     for key in ("group", "version"):
-        if not isinstance(extra.get(key), str):
+        if not extra.get(key):
             raise ModelError(f"{model}: {CRD} lacks '{key}'; add it, such as \"{_example(key)}\"")
     return _resource(model, extra)
 

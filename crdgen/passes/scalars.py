@@ -19,6 +19,7 @@ _LENGTHS: Final = {
     "array": {"minLength": "minItems", "maxLength": "maxItems"},
     "object": {"minLength": "minProperties", "maxLength": "maxProperties"},
 }
+_INT_OR_STRING: Final = "x-kubernetes-int-or-string"
 _NAMES: Final = {bool: "boolean", int: "integer", float: "number", str: "string"}
 
 
@@ -43,7 +44,7 @@ def _typed(values: list[object]) -> Schema:
     if len(kinds) == 1 and None not in kinds:
         return {"type": kinds.pop()}
     if kinds == {"integer", "string"}:
-        return {"x-kubernetes-int-or-string": True}
+        return {_INT_OR_STRING: True}
     return unsupported("its values are of several types", "use values of one type")
 
 
@@ -58,7 +59,11 @@ def nullable_enum_as_rule(node: Schema, path: str) -> Schema:  # noqa: ARG001 - 
     rest = {key: value for key, value in node.items() if key != "enum"}
     values = json.dumps(node["enum"], ensure_ascii=False)
     shown = ", ".join(str(value) for value in node["enum"])
-    rule = {"rule": f"self in {values}", "message": f"must be one of {shown}"}
+    test = f"self in {values}"
+    if _INT_OR_STRING in node:  # a list of CEL holds values of one type
+        each = (json.dumps(value, ensure_ascii=False) for value in node["enum"])
+        test = " || ".join(f"self == {value}" for value in each)
+    rule = {"rule": test, "message": f"must be one of {shown}"}
     rules = [*node.get("x-kubernetes-validations", ()), rule]
     return {**rest, "x-kubernetes-validations": rules, COSTLY: True}
 
@@ -78,6 +83,8 @@ def late_constraints(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pas
             why = f"'{late}' holds for a value that the schema does not know as a number"
             return {**node, **unsupported(why, "put it before the validator, or use crdgen.Rule")}
     lengths = _LENGTHS.get(str(kind), {})
+    if "properties" in node and lengths.keys() & node.keys():
+        return {**node, **unsupported("a model has no length", "drop the limit")}
     if lengths.keys() & node.keys():
         node = {lengths.get(key, key): value for key, value in node.items()}
     return node
@@ -126,6 +133,9 @@ def drop_null_branch(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pas
     if len(others) == len(branches):
         return node
     rest = {key: value for key, value in node.items() if key != "anyOf"}
+    if not absent and {"minLength", "maxLength", *_LATE} & rest.keys():
+        why = "a limit behind a validator holds for None too, which has no length and no order"
+        return {**rest, **unsupported(why, "put the limit before the validator")}
     if not absent:
         rest.setdefault("nullable", True)
     return merge_keywords(others[0], rest) if len(others) == 1 else {"anyOf": others, **rest}

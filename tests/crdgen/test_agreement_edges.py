@@ -457,7 +457,7 @@ def test_the_default_of_a_set_is_in_the_same_order_each_time() -> None:
         (crdgen.Base64, b"not base64!"),
         (int, "many"),
         (Annotated[int, Field(ge=1)], 0),
-        (Annotated[int, PlainSerializer(lambda value: f"{value} pieces", return_type=str)], 3),
+        (Annotated[str, PlainSerializer(lambda value: f"{value}!", return_type=str)], "a"),
     ],
     ids=["secret", "bytes", "another type", "out of bounds", "serializer"],
 )
@@ -465,6 +465,17 @@ def test_a_default_that_does_not_read_back_is_refused(annotation: Any, default: 
     said = refusal(annotation, default)
     assert said.startswith("spec.field: its default ")
     assert "default_factory" in said
+
+
+def test_a_field_that_is_written_as_another_type_is_refused() -> None:
+    written = PlainSerializer(lambda value: f"{value} pieces", return_type=str)
+    assert refusal(Annotated[int, written]).startswith(
+        "spec.field: it is read as integer and written"
+    )
+    assert refusal(Annotated[int, written] | None).startswith(
+        "spec.field: it is read as integer or"
+    )
+    assert schema_of(Annotated[Decimal, PlainSerializer(str, return_type=str)])["type"] == "string"
 
 
 class Meta(BaseModel):

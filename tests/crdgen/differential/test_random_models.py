@@ -121,7 +121,7 @@ def reads(spec: type[BaseModel], body: Any) -> tuple[bool, bool]:
     """Whether the model takes `body`, and whether it writes it back as it is."""
     try:
         found = TypeAdapter(spec).validate_json(json.dumps(body))
-    except (ValidationError, DeprecationWarning):  # ipaddress warns of true as a number
+    except (ValidationError, DeprecationWarning, TypeError):  # from validators of pydantic's own
         return False, False
     try:
         written = found.model_dump(mode="json", by_alias=True, exclude_unset=True, round_trip=True)
