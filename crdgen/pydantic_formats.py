@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from crdgen.schema_keywords import COSTLY, Schema, unsupported
+from crdgen.schema_keywords import COSTLY, UNSUPPORTED, Schema, unsupported
 
 KNOWN: Final = frozenset({
     "bsonobjectid", "byte", "cidr", "creditcard", "date", "date-time", "datetime", "double",
@@ -66,20 +66,31 @@ _TRANSLATED: Final[dict[str, Schema]] = {
     },
     **{f"uuid{version}": _uuid(version) for version in ("", "1", "3", "4", "5", "6", "7", "8")},
 }  # fmt: skip
+BYTES: Final = unsupported("raw bytes have no JSON form", "use Base64Bytes, crdgen.Base64 or str")
+"""What stands for bytes, until a format says how they are written."""
+_BASE64: Final = {
+    name: f"^([{letters}]{{4}})*([{letters}]{{2}}==|[{letters}]{{3}}=)?$"
+    for name, letters in (("base64", "A-Za-z0-9+/"), ("base64url", "A-Za-z0-9_-"))
+}
 _REFUSED: Final = {
     "regex": ("the API server does not compile patterns of objects", "use str"),
     "file-path": ("the API server does not see files", "use Path or str"),
     "directory-path": ("the API server does not see folders", "use Path or str"),
     "multi-host-uri": ("the API server knows URLs of one host", "use str with a pattern"),
     "name-email": ("names beside an address are not written alike", "use str with a pattern"),
-    "base64": ("base64 of what is no text is not refused", "use crdgen.Base64"),
-    "base64url": ("base64 of what is no text is not refused", "use str with a pattern"),
+    **dict.fromkeys(
+        ("base64", "base64url"),
+        ("it must be the base64 of text, and the API server does not look inside", "use bytes"),
+    ),
 }
 
 
 def translate(node: Schema) -> Schema:
     """The node with a format that the server checks, or keywords for it, or refused."""
     written = str(node.get("format", "date"))
+    if written in _BASE64 and node.get(UNSUPPORTED) == BYTES[UNSUPPORTED]:
+        rest = {key: v for key, v in node.items() if key not in {"format", UNSUPPORTED}}
+        return {**rest, "pattern": _BASE64[written]}
     if written not in _TRANSLATED:
         return node if written in KNOWN else {**node, **_refusal(written)}
     rest = {key: value for key, value in node.items() if key != "format"}

@@ -35,7 +35,6 @@ _DURATION: Final = unsupported(
     " (P1M is a minute to it)",
     "use crdgen.GoDuration",
 )
-_BYTES: Final = unsupported("raw bytes have no JSON form", "use crdgen.Base64 or str")
 _BOUNDED_DECIMAL: Final = unsupported(
     "a Decimal is a string, which no bound applies to",
     'drop the bound and add crdgen.Rule("double(self) >= 0.0", …) or the like',
@@ -92,7 +91,7 @@ class CRDSchemaGenerator(GenerateJsonSchema):
 
     def bytes_schema(self, schema: core_schema.BytesSchema) -> JsonSchemaValue:  # noqa: ARG002
         """Refused; `Base64` replaces it."""
-        return dict(_BYTES)
+        return dict(pydantic_formats.BYTES)
 
     def complex_schema(self, schema: core_schema.ComplexSchema) -> JsonSchemaValue:  # noqa: ARG002
         """Refused."""
@@ -246,8 +245,8 @@ class CRDSchemaGenerator(GenerateJsonSchema):
             inner = core_schema.definitions_schema(inner, list(self._core))
         try:
             validator = SchemaValidator(inner)
-            meant = validator.validate_python(default)
             read = validator.validate_json(json.dumps(written))
+            meant = default if read == default else validator.validate_python(default)
         except SchemaError:  # a pattern that only another engine compiles
             return None
         except ValidationError as error:

@@ -82,10 +82,14 @@ def late_constraints(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pas
         elif late in node:
             why = f"'{late}' holds for a value that the schema does not know as a number"
             return {**node, **unsupported(why, "put it before the validator, or use crdgen.Rule")}
-    lengths = _LENGTHS.get(str(kind), {})
-    if "properties" in node and lengths.keys() & node.keys():
-        return {**node, **unsupported("a model has no length", "drop the limit")}
-    if lengths.keys() & node.keys():
+    if {"minLength", "maxLength"} & node.keys():
+        if (
+            kind in {"integer", "number", "boolean"}
+            or {"properties", "anyOf", "oneOf"} & node.keys()
+        ):
+            why = "a limit of length holds for a value that has none"
+            return {**node, **unsupported(why, "put it on what has a length, before the validator")}
+        lengths = _LENGTHS.get(str(kind), {})
         node = {lengths.get(key, key): value for key, value in node.items()}
     return node
 

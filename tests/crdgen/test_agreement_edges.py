@@ -16,6 +16,9 @@ import pytest
 from pydantic import (
     AfterValidator,
     AnyUrl,
+    Base64Bytes,
+    Base64Str,
+    Base64UrlBytes,
     BaseModel,
     ByteSize,
     ConfigDict,
@@ -381,6 +384,8 @@ def test_keys_that_no_rule_tells_apart_are_refused(keys: Any) -> None:
          ["/banana", "ftp://a", "http://", "http://a:99999", "http://1.2.3.999", "http://a b"]),
         (UUID, ["0F8FAD5B-d9cb-469f-a165-70867728950e"], ["0f8fad5bd9cb-469f-a165-70867728950e"]),
         (Path, ["/a/b", "c"], [1]),
+        (Base64Bytes, ["aGk=", ""], ["a", "a-b_"]),
+        (Base64UrlBytes, ["a-_="], ["a"]),
     ],
 )  # fmt: skip
 def test_a_format_that_the_server_does_not_know_is_held_all_the_same(
@@ -397,7 +402,7 @@ def test_a_format_that_the_server_does_not_know_is_held_all_the_same(
 @pytest.mark.parametrize(
     "annotation",
     [
-        re.Pattern, Json[dict[str, int]], AnyUrl, NaiveDatetime, PastDate, ByteSize, complex,
+        re.Pattern, Json[dict[str, int]], AnyUrl, Base64Str, NaiveDatetime, PastDate, ByteSize, complex,
         Annotated[date, Field(ge=date(2026, 1, 1))], tuple[()], bytes,
     ],
 )  # fmt: skip
