@@ -40,7 +40,7 @@ def generate(*models: type[BaseModel], options: Options | None = None) -> list[d
     """
     kinds: dict[tuple[str, str], list[_Version]] = {}
     for model in models:
-        described = _described(model, options or Options())
+        described = _describe(model, options or Options())
         kinds.setdefault((described[0].group, described[0].kind), []).append(described)
     return [_sound(_definition(versions)) for versions in kinds.values()]
 
@@ -59,7 +59,7 @@ def _sound(crd: dict[str, Any]) -> dict[str, Any]:
     return crd
 
 
-def _described(model: type[BaseModel], options: Options) -> _Version:
+def _describe(model: type[BaseModel], options: Options) -> _Version:
     try:
         return _read(model, options)
     except CrdgenError:

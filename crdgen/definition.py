@@ -57,7 +57,7 @@ def decode_definition(document: Any) -> Definition:  # noqa: ANN401 - JSON
             " is served since Kubernetes 1.22; convert it"
         )
     cleaned, problems = _decode(document)
-    spec = _defaulted(cleaned.get("spec", {}))
+    spec = _apply_defaults(cleaned.get("spec", {}))
     metadata = cleaned.get("metadata", {})
     name, size = str(metadata.get("name", "")), _json_size(document)
     return Definition(name, spec, metadata, tuple(problems), size)
@@ -97,7 +97,7 @@ def read_definition(path: Path) -> Definition:
     return found[0]
 
 
-def _defaulted(spec: Schema) -> Schema:
+def _apply_defaults(spec: Schema) -> Schema:
     names = dict(spec.get("names", {}))
     kind = str(names.get("kind", ""))
     if kind:
@@ -116,7 +116,7 @@ def _decode(document: dict[str, Any]) -> tuple[dict[str, Any], list[FieldError]]
     return _CRD(document, "", problems), problems
 
 
-def _typed(check: Callable[[Any], bool], name: str) -> Shape:
+def _scalar(check: Callable[[Any], bool], name: str) -> Shape:
     def shape(value: Any, path: str, problems: list[FieldError]) -> Any:  # noqa: ANN401 - JSON
         if check(value):
             return value
@@ -184,15 +184,15 @@ def _or(test: type, first: Shape, second: Shape) -> Shape:
     return shape
 
 
-_str = _typed(lambda value: isinstance(value, str), "text")
-_bool = _typed(lambda value: isinstance(value, bool), "true or false")
-_int = _typed(
+_str = _scalar(lambda value: isinstance(value, str), "text")
+_bool = _scalar(lambda value: isinstance(value, bool), "true or false")
+_int = _scalar(
     lambda value: (
         isinstance(value, int) and not isinstance(value, bool) and -_INT64 <= value < _INT64
     ),
     "a whole number",
 )
-_float = _typed(
+_float = _scalar(
     lambda value: isinstance(value, (int, float)) and not isinstance(value, bool), "a number"
 )
 _strings = _list(_str)

@@ -25,7 +25,7 @@ class FieldError:
     value: Any = _ABSENT
 
     def __str__(self) -> str:
-        shown = "" if self.value is _ABSENT else f": {_shown(self.value)}"
+        shown = "" if self.value is _ABSENT else f": {_show(self.value)}"
         words = {
             "Invalid": f"Invalid value{shown}",
             "TypeInvalid": f"Invalid value{shown}",
@@ -71,7 +71,7 @@ def duplicate(field: str, value: Any) -> FieldError:  # noqa: ANN401 - JSON
     return FieldError(field, "Duplicate", "", value)
 
 
-def _shown(value: Any) -> str:  # noqa: ANN401 - JSON
+def _show(value: Any) -> str:  # noqa: ANN401 - JSON
     text = json.dumps(_as_go(value), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     if not isinstance(value, str):  # Go quotes text, and writes anything else as JSON for HTML
         for sign in "<>&":

@@ -88,7 +88,7 @@ def _count(fields: tuple[str, ...]) -> str:
 
 @dataclass(frozen=True)
 class ListMap(Marker):
-    """A list whose items are told apart by `keys`; appliers may own single items."""
+    """A list whose items have unique `keys`; appliers may own single items."""
 
     keys: tuple[str, ...]
 

@@ -37,7 +37,7 @@ def pattern_keywords(pattern: str | re.Pattern[str]) -> Schema:
         flags = "".join(letter for flag, letter in _FLAGS if pattern.flags & flag)
         if pattern.flags & re.ASCII:
             return {"pattern": f"(?{flags})" * bool(flags) + text}
-    found = _translated(str(text), _PYTHON if is_compiled else frozenset())
+    found = _translate(str(text), _PYTHON if is_compiled else frozenset())
     if found is None:
         return unsupported(
             "its pattern means something else in RE2, which the API server uses",
@@ -46,7 +46,7 @@ def pattern_keywords(pattern: str | re.Pattern[str]) -> Schema:
     return {"pattern": f"(?{flags})" * bool(flags) + found}
 
 
-def _translated(pattern: str, refused: frozenset[str]) -> str | None:
+def _translate(pattern: str, refused: frozenset[str]) -> str | None:
     found, inside, opened = "", False, 0
     for part in _PART.findall(pattern):
         if part in refused | (_REFUSED_INSIDE if inside else _REFUSED):

@@ -114,7 +114,7 @@ class CRDSchemaGenerator(GenerateJsonSchema):
             found |= pydantic_patterns.pattern_keywords(pattern)
         if schema.get("ascii_only"):
             return unsupported("it takes ASCII only", "say so with a pattern")
-        return _stripped(found) if schema.get("strip_whitespace") else found
+        return _strip_in_rules(found) if schema.get("strip_whitespace") else found
 
     def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
         """A string with a pattern that RE2 knows."""
@@ -229,7 +229,7 @@ class CRDSchemaGenerator(GenerateJsonSchema):
         if isinstance(default, (list, tuple, set, frozenset, dict)) and not default:
             return found
         try:
-            written = _written(schema["schema"], default)
+            written = _to_json(schema["schema"], default)
         except PydanticSerializationError:
             why = f"its default {default!r} has no JSON form"
             return unsupported(why, "use a default_factory, which the CRD leaves out")
@@ -279,10 +279,12 @@ def generate_json_schema(model: type[BaseModel]) -> Schema:
     try:
         return generator.generate(model.__pydantic_core_schema__, mode="validation")
     except PydanticUserError as error:
-        raise ModelError(f"{model.__module__}:{model.__qualname__}: {_undefined(error)}") from error
+        raise ModelError(
+            f"{model.__module__}:{model.__qualname__}: {_explain_undefined(error)}"
+        ) from error
 
 
-def _undefined(error: PydanticUserError) -> str:
+def _explain_undefined(error: PydanticUserError) -> str:
     text = error.message.splitlines()[0]
     name = _UNRESOLVED.search(text)
     if name is None:
@@ -292,7 +294,7 @@ def _undefined(error: PydanticUserError) -> str:
     return re.sub("you should define `[^`]+`", fix.removesuffix(", or call"), text)
 
 
-def _stripped(found: Schema) -> Schema:
+def _strip_in_rules(found: Schema) -> Schema:
     """Lengths and pattern of the text without the whitespace around it, as CEL rules."""
     texts = {
         "minLength": ("self.trim().size() >= {}", "must have at least {} characters"),
@@ -329,7 +331,7 @@ def _fraction(places: int) -> str:
     return rf"(\.[0-9]{{1,{places}}}0*)?"
 
 
-def _written(inner: Any, default: Any) -> Any:  # noqa: ANN401 - any core schema, any JSON
+def _to_json(inner: Any, default: Any) -> Any:  # noqa: ANN401 - any core schema, any JSON
     """The default as JSON; a set in an order that is the same each time."""
     while "serialization" not in inner and "schema" in inner:
         inner = inner["schema"]

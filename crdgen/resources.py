@@ -25,7 +25,7 @@ class Column:
     priority: int | None = None
     format: str | None = None
 
-    def written(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The column in the API's own spelling."""
         full = {
             "name": self.name,
@@ -49,7 +49,7 @@ class Scale:
     status_replicas: str
     label_selector: str | None = None
 
-    def written(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The paths in the API's own spelling."""
         paths = {
             "specReplicasPath": self.spec_replicas,
@@ -89,13 +89,13 @@ def resource(
     shows no AGE beside columns of a definition, so one is added unless `age` is False.
     """
     names: dict[str, Any] = {"kind": kind, "plural": plural, "singular": singular}
-    shown = [column.written() for column in columns]
+    shown = [column.to_dict() for column in columns]
     if shown and age and all(each["jsonPath"] != _AGE.path for each in shown):
-        shown.append(_AGE.written())
+        shown.append(_AGE.to_dict())
     names |= {"shortNames": list(short_names) or None, "categories": list(categories) or None}
     subresources: dict[str, Any] = {"status": {}} if status else {}
     if scale is not None:
-        subresources["scale"] = scale.written()
+        subresources["scale"] = scale.to_dict()
     full: dict[str, Any] = {
         "group": group,
         "version": version,

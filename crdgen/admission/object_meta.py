@@ -76,7 +76,7 @@ def drop_unknown(value: Any, schema: Schema, path: str = "", *, root: bool) -> l
     if isinstance(value, dict):
         prefix = f"{path}." if path else ""
         if root or schema.get(_EMBEDDED):
-            found += _dropped(value.get("metadata"), f"{prefix}metadata")
+            found += _drop_unknown(value.get("metadata"), f"{prefix}metadata")
         properties, extra = schema.get("properties", {}), schema.get("additionalProperties")
         for name, child in value.items():
             inner = properties.get(name, extra)
@@ -88,7 +88,7 @@ def drop_unknown(value: Any, schema: Schema, path: str = "", *, root: bool) -> l
     return found
 
 
-def _dropped(metadata: Any, path: str) -> list[str]:  # noqa: ANN401 - JSON
+def _drop_unknown(metadata: Any, path: str) -> list[str]:  # noqa: ANN401 - JSON
     if not isinstance(metadata, dict):
         return []
     unknown = [name for name in metadata if name not in _KNOWN]
@@ -143,7 +143,11 @@ def _typed_parts(metadata: dict[str, Any]) -> Iterator[tuple[str, Any, str]]:
 
 
 def _general(metadata: dict[str, Any], path: str) -> Iterator[FieldError]:
-    """What is wrong with labels, annotations, finalizers and owners, wherever they stand."""
+    """What is wrong with labels, annotations, finalizers and owners; the same words once."""
+    yield from {str(each): each for each in _parts_of_all(metadata, path)}.values()
+
+
+def _parts_of_all(metadata: dict[str, Any], path: str) -> Iterator[FieldError]:
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
     for key, value in labels.items():
         yield from _key_errors(key, key, f"{path}.labels")
@@ -156,7 +160,7 @@ def _general(metadata: dict[str, Any], path: str) -> Iterator[FieldError]:
         words = f"may not be more than {_LARGEST_ANNOTATIONS} bytes"
         yield FieldError(f"{path}.annotations", "TooLong", words)
     finalizers = metadata.get("finalizers") or []
-    for name in dict.fromkeys(finalizers):
+    for name in finalizers:
         yield from _key_errors(name, name, f"{path}.finalizers")
     if {"orphan", "foregroundDeletion"} <= set(finalizers):
         words = "finalizer orphan and foregroundDeletion cannot be both set"
@@ -177,7 +181,7 @@ def _owner_errors(owners: list[dict[str, Any]], path: str) -> Iterator[FieldErro
                 yield required(f"{here}.{key}", "must not be empty")
         if (version, owner.get("kind")) == ("v1", "Event"):
             yield invalid(here, owner, "/v1, Kind=Event is disallowed from being an owner")
-        name = f"{owner.get('kind')}/{owner.get('name')}"
+        name = f"{owner.get('kind') or ''}/{owner.get('name') or ''}"
         if owner.get("controller") and controller:
             words = 'Only one reference can have Controller set to true. Found "true" in references'
             yield invalid(path, owners, f"{words} for {controller} and {name}")

@@ -1,7 +1,7 @@
 """Would the API server take this definition? Every rule of its validation, without a server.
 
 The order and the gates are the server's:
-schemas that are not structural are told so and nothing else; CEL is compiled only for schemas
+nothing else is reported of schemas that are not structural, and CEL is compiled only for schemas
 that are fine otherwise.
 """
 

@@ -18,7 +18,7 @@ _PASSES = (
     scalars.late_constraints,
     scalars.exclusive_as_flag,
     scalars.require_re2,
-    keywords.refuse_untold,
+    keywords.refuse_unsupported,
     containers.set_as_list_type,
     containers.tuple_as_list,
     unions.merge_union,

@@ -93,15 +93,15 @@ def _mixed(rest: Schema, extra: Schema) -> Schema:
 
 def sort_set_defaults(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
     """The node with the items of sets in its default in an order that is the same each time."""
-    return {**node, "default": _sorted(node["default"], node)} if "default" in node else node
+    return {**node, "default": _sort_sets(node["default"], node)} if "default" in node else node
 
 
-def _sorted(value: Any, node: Schema) -> Any:  # noqa: ANN401 - JSON
+def _sort_sets(value: Any, node: Schema) -> Any:  # noqa: ANN401 - JSON
     if isinstance(value, dict):
         inner = node.get("properties", {})
-        return {name: _sorted(child, inner.get(name, {})) for name, child in value.items()}
+        return {name: _sort_sets(child, inner.get(name, {})) for name, child in value.items()}
     if isinstance(value, list):
-        items = [_sorted(item, node.get("items", {})) for item in value]
+        items = [_sort_sets(item, node.get("items", {})) for item in value]
         return sorted(items, key=_sort_key) if node.get("uniqueItems") else items
     return value
 

@@ -18,7 +18,7 @@ _KEPT: Final = frozenset({
     "maxLength", "maxProperties", "maximum", "minItems", "minLength", "minProperties", "minimum",
     "multipleOf", "not", "nullable", "oneOf", "pattern", "properties", "required", "type",
 })  # fmt: skip
-_UNTOLD: Final = frozenset({
+_UNSUPPORTED: Final = frozenset({
     "contains", "dependentRequired", "dependentSchemas", "if", "then", "else",
     "patternProperties", "unevaluatedItems", "unevaluatedProperties", "minContains", "maxContains",
 })  # fmt: skip
@@ -36,11 +36,11 @@ def keep_known(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
     return kept
 
 
-def refuse_untold(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
+def refuse_unsupported(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
     """The node, refused where a keyword of it has no counterpart."""
     if node.get("type") == "null":
         return unsupported("it can only be null", "leave it out")
-    for keyword in sorted(_UNTOLD & node.keys()):
+    for keyword in sorted(_UNSUPPORTED & node.keys()):
         return {**node, **unsupported(f"'{keyword}' has no structural form", "use crdgen.Rule")}
     return pydantic_formats.translate(node) if "format" in node else node
 
@@ -111,7 +111,7 @@ def _untyped(schema: Schema) -> Iterator[UnsupportedField]:
 
 
 def _typed(node: Schema, path: str) -> Iterator[tuple[Schema, str]]:
-    """The nodes outside of junctors, which must have a type."""
+    """The nodes outside of combinators, which must have a type."""
     yield node, path
     for name, child in node.get("properties", {}).items():
         yield from _typed(child, join_path(path, name))

@@ -34,10 +34,10 @@ def const_as_enum(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
     values = [value for value in node["enum"] if value is not None]
     if len(values) < len(node["enum"]):
         node = {**node, "enum": values, "nullable": True}
-    return node | _typed(values)
+    return node | _type_of(values)
 
 
-def _typed(values: list[object]) -> Schema:
+def _type_of(values: list[object]) -> Schema:
     kinds = {_NAMES.get(type(value)) for value in values}
     if kinds == {"number"}:
         return unsupported("its values are floats", "use int or str values")

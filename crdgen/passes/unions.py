@@ -1,4 +1,4 @@
-"""Unions: one structural shape for all branches, and a junctor that says which combinations hold.
+"""Unions: one structural shape for all branches, and a combinator of what tells them apart.
 
 Structural schemas allow types, defaults, descriptions and CEL rules outside of `anyOf` and `oneOf`
 only, and value constraints inside. So a union of models becomes one object with the properties of
@@ -31,15 +31,17 @@ _ANOTHER: Final = "use another name in one branch"
 
 def merge_union(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
     """The node with its typed `anyOf`/`oneOf` as one shape and value constraints."""
-    for junctor in ("oneOf", "anyOf"):
-        branches = node.get(junctor)
+    for combinator in ("oneOf", "anyOf"):
+        branches = node.get(combinator)
         if not branches or not all(_is_typed(branch) for branch in branches):
             continue
-        rest = {key: value for key, value in node.items() if key not in {junctor, "discriminator"}}
+        rest = {
+            key: value for key, value in node.items() if key not in {combinator, "discriminator"}
+        }
         if node.get(_PRESERVE):
             return rest
         tag = (node.get("discriminator") or {}).get("propertyName")
-        return merge_keywords(_merged(junctor, branches, tag), rest)
+        return merge_keywords(_merge(combinator, branches, tag), rest)
     return node
 
 
@@ -47,7 +49,7 @@ def _is_typed(branch: Schema) -> bool:
     return bool({"type", _INT_OR_STRING, UNSUPPORTED, _PRESERVE} & branch.keys())
 
 
-def _merged(junctor: str, branches: list[Schema], tag: str | None) -> Schema:
+def _merge(combinator: str, branches: list[Schema], tag: str | None) -> Schema:
     if refused := next((branch for branch in branches if UNSUPPORTED in branch), None):
         return refused
     kinds = {branch.get("type", _INT_OR_STRING) for branch in branches}
@@ -61,14 +63,16 @@ def _merged(junctor: str, branches: list[Schema], tag: str | None) -> Schema:
             "use one type, or hold it as data with crdgen.PreserveUnknown()",
         )
     if kinds == {"object"}:
-        branches = _lift_rules([_tagged(branch, tag) for branch in branches] if tag else branches)
+        branches = _lift_rules(
+            [_require_tag(branch, tag) for branch in branches] if tag else branches
+        )
     if any(branch.get(_RULES) != branches[0].get(_RULES) for branch in branches):
-        branches = [_guarded(branch, tag) for branch in branches]
+        branches = [_guard(branch, tag) for branch in branches]
     refused = next((branch for branch in branches if UNSUPPORTED in branch), None)
-    return refused or _of_one_type(junctor, branches)
+    return refused or _of_one_type(combinator, branches)
 
 
-def _of_one_type(junctor: str, branches: list[Schema]) -> Schema:
+def _of_one_type(combinator: str, branches: list[Schema]) -> Schema:
     merged = merge_branches(branches)
     if UNSUPPORTED in merged:
         return merged
@@ -78,7 +82,7 @@ def _of_one_type(junctor: str, branches: list[Schema]) -> Schema:
     if {} in constraints:
         return merged
     enums = _one_enum(constraints)
-    return {**merged, **({"enum": enums} if enums else {junctor: constraints})}
+    return {**merged, **({"enum": enums} if enums else {combinator: constraints})}
 
 
 def _one_enum(constraints: Sequence[Schema]) -> list[Any]:
@@ -173,7 +177,7 @@ def _property(branches: list[Schema], name: str) -> Schema:
 
 
 def branch_constraints(branch: Schema, common: Schema, branches: list[Schema]) -> Schema:
-    """What `branch` says beyond `common`, as value constraints that a junctor may hold."""
+    """What `branch` says beyond `common`, as value constraints that a combinator may hold."""
     found = {
         key: value for key, value in branch.items() if key in _VALUES and common.get(key) != value
     }
@@ -215,7 +219,7 @@ def _required(schema: Schema) -> list[str]:
     return list(schema.get("required", ()))
 
 
-def _tagged(branch: Schema, tag: str) -> Schema:
+def _require_tag(branch: Schema, tag: str) -> Schema:
     """The branch with its discriminator required, as pydantic does even where it has a default."""
     properties = dict(branch.get("properties", {}))
     properties[tag] = {key: v for key, v in properties.get(tag, {}).items() if key != "default"}
@@ -223,7 +227,7 @@ def _tagged(branch: Schema, tag: str) -> Schema:
     return {**branch, "properties": properties, "required": required}
 
 
-def _guarded(branch: Schema, tag: str | None) -> Schema:
+def _guard(branch: Schema, tag: str | None) -> Schema:
     """The branch with each of its CEL rules held to objects of its own discriminator value."""
     if _RULES not in branch:
         return branch
@@ -244,11 +248,11 @@ def _lift_rules(branches: list[Schema]) -> list[Schema]:
     for name in dict.fromkeys(name for b in branches for name in b.get("properties", {})):
         found = [list(_rules_within(each, (name,))) for each in _variants(branches, name)]
         if any(rules != found[0] for rules in found):
-            branches = [_with_lifted(branch, name) for branch in branches]
+            branches = [_lift_field(branch, name) for branch in branches]
     return branches
 
 
-def _with_lifted(branch: Schema, name: str) -> Schema:
+def _lift_field(branch: Schema, name: str) -> Schema:
     child = branch.get("properties", {}).get(name)
     if child is None:
         return branch

@@ -4,6 +4,7 @@ A `Kind` is an annotation with a strategy of JSON values for it. Models hold fie
 are kinds themselves, so they nest and stand in unions.
 """
 
+import json
 import re
 from collections import deque
 from collections.abc import Sequence
@@ -36,6 +37,7 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     TypeAdapter,
+    ValidationError,
     create_model,
 )
 from pydantic.dataclasses import dataclass as pydantic_dataclass
@@ -143,19 +145,24 @@ REFUSED: Sequence[Kind] = tuple(
 )  # fmt: skip
 
 
-def _validated(kind: Kind) -> st.SearchStrategy[Kind]:
-    """The kind behind a validator of Python that takes everything, with a constraint after it."""
+@st.composite
+def _validated(draw: st.DrawFn, inner: st.SearchStrategy[Kind]) -> Kind:
+    """A kind behind a validator of Python that takes everything, with a constraint after it.
+
+    A constraint that no value of the kind has, such as the length of a number, makes pydantic raise
+    at every value; the kind is left as it is then.
+    """
+    kind = draw(inner)
     limits = [{"ge": 1}, {"max_length": 2}, {"pattern": "^a"}, {"min_length": 1}, {"lt": 5}]
-
-    def build(limit: dict[str, Any]) -> Kind:
-        annotation = Annotated[kind.annotation, AfterValidator(_same), Field(**limit)]
-        try:
-            TypeAdapter(annotation)
-        except Exception:  # noqa: BLE001 - pydantic has several for what has no such constraint
-            return kind
+    limit = draw(st.sampled_from(limits))
+    annotation = Annotated[kind.annotation, AfterValidator(_same), Field(**limit)]
+    try:
+        TypeAdapter(annotation).validate_json(json.dumps(draw(kind.values)))
+    except ValidationError:
         return Kind(annotation, kind.values)
-
-    return st.sampled_from(limits).map(build)
+    except Exception:  # noqa: BLE001 - pydantic has several for what has no such constraint
+        return kind
+    return Kind(annotation, kind.values)
 
 
 def _same(value: Any) -> Any:
@@ -257,7 +264,7 @@ def _defaults(draw: st.DrawFn, kind: Kind) -> tuple[bool, Any]:
     if choice == "default":
         try:
             return False, TypeAdapter(kind.annotation).validate_python(draw(kind.values))
-        except ValueError:
+        except (ValueError, TypeError):
             return True, ...
     return False, None
 
@@ -295,7 +302,7 @@ def _nested(inner: st.SearchStrategy[Kind]) -> st.SearchStrategy[Kind]:
         _tagged(inner),
         st.builds(_union, inner, inner),
         inner.map(_nullable),
-        inner.flatmap(_validated),
+        _validated(inner),
     )
 
 
