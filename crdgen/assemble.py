@@ -60,13 +60,15 @@ def _sound(crd: dict[str, Any]) -> dict[str, Any]:
 
 
 def _describe(model: type[BaseModel], options: Options) -> _Version:
+    where = f"{model.__module__}:{model.__qualname__}"
     try:
         return _read(model, options)
+    except NotStructuralError as error:
+        raise NotStructuralError(*error.refusals, model=where) from None
     except CrdgenError:
         raise
     except Exception as error:  # what a model's own hooks raise, or its own keywords break
         reason = " ".join([type(error).__name__ + ":", *str(error).splitlines()[:1]])
-        where = f"{model.__module__}:{model.__qualname__}"
         raise ModelError(f"{where}: its JSON schema cannot be read: {reason}") from error
 
 

@@ -108,6 +108,10 @@ class Server:
             assert time.monotonic() < deadline, f"{path} does not change"
             time.sleep(0.05)
 
+    def discard(self, crd: dict[str, Any]) -> None:
+        """Have a definition and all its objects deleted, some time."""
+        self._client.delete(f"{CRDS}/{crd['metadata']['name']}")
+
     def remove(self, crd: dict[str, Any]) -> None:
         """Delete a definition and all its objects."""
         name = crd["metadata"]["name"]
