@@ -57,6 +57,7 @@ _CALLABLE: Final = unsupported(
 _STEPS: Final = unsupported(
     "it is read in several steps of different constraints", "use one step, or crdgen.Rule"
 )
+_UNHASHABLE: Final = frozenset({"dict", "list", "set", "typed-dict"})
 _SIZE: Final = unsupported(
     "the API server does not know the units of a ByteSize", "use crdgen.Quantity"
 )
@@ -147,6 +148,29 @@ class CRDSchemaGenerator(GenerateJsonSchema):
         """A union by the value of one field; the other ways to choose are refused."""
         found = super().tagged_union_schema(schema)
         return found if "discriminator" in found else dict(_CALLABLE)
+
+    def set_schema(self, schema: core_schema.SetSchema) -> JsonSchemaValue:
+        """A set, refused when Python holds none of its items in one."""
+        return self._hashable(super().set_schema(schema), schema)
+
+    def frozenset_schema(self, schema: core_schema.FrozenSetSchema) -> JsonSchemaValue:
+        """As for a set."""
+        return self._hashable(super().frozenset_schema(schema), schema)
+
+    def _hashable(self, found: JsonSchemaValue, schema: Any) -> JsonSchemaValue:  # noqa: ANN401
+        inner = schema.get("items_schema") or {"type": "any"}
+        while inner["type"] not in {*_UNHASHABLE, "model", "dataclass"}:
+            if inner["type"] == "definition-ref":
+                wanted = inner["schema_ref"]
+                inner = next(each for each in self._core if each.get("ref") == wanted)
+            elif "schema" in inner:
+                inner = inner["schema"]
+            else:
+                return found
+        if inner["type"] in _UNHASHABLE or inner["cls"].__hash__ is None:
+            why = "its items cannot be hashed, so the model takes none"
+            return unsupported(why, "freeze their model (frozen=True), or use a list")
+        return found
 
     def chain_schema(self, schema: core_schema.ChainSchema) -> JsonSchemaValue:
         """What the first step takes, with the constraints of those that follow a validator."""

@@ -485,6 +485,16 @@ def test_a_field_that_is_written_as_another_type_is_refused() -> None:
     assert schema_of(Annotated[Decimal, PlainSerializer(str, return_type=str)])["type"] == "string"
 
 
+def test_a_set_of_what_cannot_be_hashed_is_refused() -> None:
+    class Frozen(BaseModel):
+        model_config = ConfigDict(frozen=True)
+        name: str
+
+    for annotation in (set[Range], frozenset[dict[str, int]], set[list[int]]):
+        assert "its items cannot be hashed" in refusal(annotation)
+    assert schema_of(set[Frozen])["items"]["x-kubernetes-map-type"] == "atomic"
+
+
 class Meta(BaseModel):
     model_config = ConfigDict(extra="allow")
     name: Annotated[str, Field(max_length=20, pattern="^db-")]
