@@ -26,7 +26,6 @@ from pydantic import (
     AwareDatetime,
     BaseModel,
     ByteSize,
-    ConfigDict,
     Field,
     HttpUrl,
     IPvAnyAddress,
@@ -153,9 +152,16 @@ def _validated(draw: st.DrawFn, inner: st.SearchStrategy[Kind]) -> Kind:
     at every value; the kind is left as it is then.
     """
     kind = draw(inner)
-    limits = [{"ge": 1}, {"max_length": 2}, {"pattern": "^a"}, {"min_length": 1}, {"lt": 5}]
+    limits: list[dict[str, Any]] = [
+        {"ge": 1},
+        {"max_length": 2},
+        {"pattern": "^a"},
+        {"min_length": 1},
+        {"lt": 5},
+    ]
     limit = draw(st.sampled_from(limits))
-    annotation = Annotated[kind.annotation, AfterValidator(_same), Field(**limit)]
+    taken: Any = kind.annotation
+    annotation: Any = Annotated[taken, AfterValidator(_same), _field(**limit)]
     try:
         TypeAdapter(annotation).validate_json(json.dumps(draw(kind.values)))
     except ValidationError:
@@ -163,6 +169,10 @@ def _validated(draw: st.DrawFn, inner: st.SearchStrategy[Kind]) -> Kind:
     except Exception:  # noqa: BLE001 - pydantic has several for what has no such constraint
         return kind
     return Kind(annotation, kind.values)
+
+
+def _field(*default: Any, **limits: Any) -> Any:
+    return Field(*default, **limits)
 
 
 def _same(value: Any) -> Any:
@@ -179,7 +189,7 @@ def _numbers() -> st.SearchStrategy[Kind]:
     )  # fmt: skip
     types = st.sampled_from([int, crdgen.Float])
     return st.builds(
-        lambda kind, found: Kind(Annotated[kind, Field(**found)], st.integers(-9, 12)),
+        lambda kind, found: Kind(Annotated[kind, _field(**found)], st.integers(-9, 12)),
         types,
         bounds,
     )
@@ -187,7 +197,7 @@ def _numbers() -> st.SearchStrategy[Kind]:
 
 def _texts() -> st.SearchStrategy[Kind]:
     patterns = ["^a", "b$", r"^\w*$", r"^\S+$", r"^[^\d]*$", "(?i)^A", "^.b?$", "^[a-c]{1,2}$"]
-    limits = st.fixed_dictionaries(
+    limits: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         {},
         optional={
             "min_length": st.integers(0, 2), "max_length": st.integers(2, 5),
@@ -199,14 +209,15 @@ def _texts() -> st.SearchStrategy[Kind]:
 
 
 def _lists(inner: Kind, maker: Any, limits: dict[str, int]) -> Kind:
+    item: Any = inner.annotation
     values = st.lists(
         inner.values, max_size=4, unique_by=_text if maker in {set, frozenset} else None
     )
     if maker is tuple:
-        return Kind(tuple[inner.annotation, inner.annotation], values)
+        return Kind(tuple[item, item], values)
     if maker is Ellipsis:
-        return Kind(tuple[inner.annotation, ...], values)
-    return Kind(Annotated[maker[inner.annotation], Field(**limits)], values)
+        return Kind(tuple[item, ...], values)
+    return Kind(Annotated[maker[item], _field(**limits)], values)
 
 
 def _text(value: Any) -> str:
@@ -246,9 +257,9 @@ def _models(draw: st.DrawFn, inner: st.SearchStrategy[Kind], tag: str = "") -> K
         more = {"alias": alias} if draw(st.integers(0, 3)) == 0 else {}
         required, default = draw(_defaults(kind))
         shown = kind.annotation if required or default is not None else kind.annotation | None
-        fields[name] = (shown, Field(default, **more))
+        fields[name] = (shown, _field(default, **more))
         strategies[more.get("alias", name)] = (required, kind.values)
-    config = ConfigDict(extra=extra)
+    config: Any = {"extra": extra}
     model = create_model(f"M{draw(st.integers(0, 10**9))}", __config__=config, **fields)
     needed = {name: values for name, (required, values) in strategies.items() if required}
     loose = {name: values for name, (required, values) in strategies.items() if not required}
@@ -282,7 +293,7 @@ def _tagged(draw: st.DrawFn, inner: st.SearchStrategy[Kind]) -> Kind:
 
 
 def _union(one: Kind, other: Kind) -> Kind:
-    return Kind(one.annotation | other.annotation, st.one_of(one.values, other.values))  # type: ignore[operator]
+    return Kind(one.annotation | other.annotation, st.one_of(one.values, other.values))
 
 
 def _nullable(kind: Kind) -> Kind:
@@ -321,7 +332,7 @@ def kinds() -> st.SearchStrategy[Kind]:
     )
 
 
-POOL = (
+POOL: tuple[Any, ...] = (
     None, True, 0, -1, 1, 3, 100, 1.5, 2**40, "", "a", " a ", "abc", "red", "1", "2026-01-31", "ÿ",
     "one", "::1", {}, {"kind": "one"}, {"a": 1}, "x" * 50, "a\n",
 )  # fmt: skip

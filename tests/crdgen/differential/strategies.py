@@ -253,11 +253,14 @@ def _some(keywords: dict[str, list[Any]], number: int) -> st.SearchStrategy[list
 
 def metadata() -> st.SearchStrategy[dict[str, Any]]:
     """Object metadata, valid in most of its parts."""
-    owners = {
+    owners: dict[str, list[Any]] = {
         "apiVersion": ["v1", "a/v1", "a/b/c", ""], "kind": ["Pod", "Event"], "name": ["a", ""],
         "uid": ["u"], "controller": [False, True], "blockOwnerDeletion": [True],
     }  # fmt: skip
-    managers = {"operation": ["Apply", "Update", "Foo"], "manager": ["x", "x" * 129]}
+    managers: dict[str, list[Any]] = {
+        "operation": ["Apply", "Update", "Foo"],
+        "manager": ["x", "x" * 129],
+    }
     return _optional(
         {
             "labels": st.dictionaries(
