@@ -39,7 +39,7 @@ def keys_as_rule(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
         return {**rest, UNSUPPORTED: names[UNSUPPORTED]}
     kind = names.get("format") or names.get("type") or "of several types"
     if not {kind} & {*_KEY_TESTS, "uuid", "ipv4"} or not names.keys() <= _KEY_KEYWORDS:
-        why = f"its keys are {kind}, which CEL does not tell from other text"
+        why = f"its keys are of type {kind}, which a CEL rule cannot check"
         return {**rest, **unsupported(why, "use str or int keys")}
     tests = list(_key_tests(names))
     if not tests:
