@@ -8,25 +8,25 @@ SHELL := bash
 UV := hack/tools/uv
 RUN := $(UV) run --locked --quiet
 CRD := charts/summaryrule-operator/files/crd.yaml
-MODEL := summaryrule.v1:SummaryRule
+MODEL := summaryrule.api.v1:SummaryRule
 REFERENCE := docs/reference/api.md
 CHART := charts/summaryrule-operator
 DIST := dist
-# $(call tool,NAME) is the path of a program that `make binaries` finds or builds.
+# $(call tool,NAME) is the path of a binary that `make binaries` finds or builds.
 tool = $$($(RUN) python -m devstack binaries | awk '$$1 == "$(1)" { print $$2 }')
 # The chart of the last release, as helm packaged it: what an upgrade starts from.
 RELEASED := hack/released/summaryrule-operator-0.1.0.tgz
 
-# The first time, downloading takes half a minute: uv shows it. Later, `--locked` keeps it in step.
 .venv:
-	$(UV) sync --locked
+	@echo "Installing the packages of uv.lock into .venv (about half a minute)" >&2
+	@$(UV) sync --locked --quiet
 
 .PHONY: help
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | expand -t 20
 
 .PHONY: demo
-demo: | .venv ## Show the whole path on real parts and check every row (half a minute once binaries are cached)
+demo: | .venv ## Run a backfill from start to end on real components and check every row (half a minute once binaries are cached)
 	@$(RUN) python -m devstack demo
 
 .PHONY: up
@@ -34,19 +34,21 @@ up: | .venv ## Start a stack: API server, Kusto endpoint, webhook, worker
 	@$(RUN) python -m devstack up
 
 .PHONY: down
-down: | .venv ## Stop it and remove what it wrote
+down: | .venv ## Stop the stack and remove its files
 	@$(RUN) python -m devstack down
 
+# Whatever fails here, the shell that evaluates the output must not keep another cluster.
 .PHONY: env
-env: | .venv ## Print export lines that make kubectl and helm this stack's
-	@$(RUN) python -m devstack env
+env: ## Print export lines for a shell: kubectl, helm and python of this stack
+	@$(RUN) python -m devstack env || \
+	    printf '%s\n' "export KUBECONFIG='$(CURDIR)/devstack/no-stack.kubeconfig'" false
 
 .PHONY: status
-status: | .venv ## List its processes: pid, health, address, log
-	@$(RUN) python -m devstack status
+status: | .venv ## List the processes of the stack: pid, health, address, log
+	@$(RUN) python -m devstack status --allow-stopped
 
 .PHONY: binaries
-binaries: | .venv ## Find or build etcd, kube-apiserver, kubectl, helm and the chart's checkers (once; minutes)
+binaries: | .venv ## Find or build etcd, kube-apiserver, kubectl, helm and the chart's checkers (minutes, the first time only)
 	@$(RUN) python -m devstack binaries --for-tests
 
 .PHONY: test
@@ -63,6 +65,10 @@ test-others: | .venv
 	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
 	$(RUN) pytest -m "not e2e and not proof" -n 2 >"$$log" 2>&1 || { cat "$$log"; exit 1; }; \
 	tail -n 1 "$$log"
+
+.PHONY: test-conditions
+test-conditions: binaries ## Run tests as other machines have it: CONDITIONS='home proxy' TESTS=tests/docs (hack/ci/README.md)
+	python3 hack/ci/conditions.py $(CONDITIONS) --tests "$(TESTS)"
 
 .PHONY: lint
 lint: check-lock check-crds | .venv ## Check style, types, layers, the lock file and the CRD
@@ -105,8 +111,9 @@ sbom: | .venv ## Write dist/sbom.cdx.json: what is in the image, from the lock, 
 	$(UV) export --quiet --locked --no-dev --format cyclonedx1.5 | $(RUN) python hack/image/sbom.py > $(DIST)/sbom.cdx.json
 
 .PHONY: chart-readme
-chart-readme: | .venv ## Write the chart's README from its schema (a test holds it to that)
-	$(RUN) python -m tests.chart.reference > $(CHART)/README.md
+chart-readme: | .venv ## Write the chart's README and the comments of its values from its schema (a test compares them)
+	values=$$(mktemp); $(RUN) python -m tests.chart.reference values > $$values && cat $$values > $(CHART)/values.yaml; rm -f $$values
+	$(RUN) python -m tests.chart.reference readme > $(CHART)/README.md
 
 .PHONY: test-alerts
 test-alerts: | .venv ## Test the alerts with promtool (the first time it is built: two minutes)
@@ -117,8 +124,18 @@ prove-rbac: binaries | .venv ## Take each verb from the chart's roles and print 
 	$(RUN) pytest -m proof tests/chart/rbac
 
 .PHONY: docs
-docs: | .venv ## Build the documentation, strictly
+docs: | .venv ## Build the documentation into site/, strictly
 	NO_MKDOCS_2_WARNING=1 $(RUN) --group docs mkdocs build --strict
+	@echo "The site is in $(CURDIR)/site: open index.html there, or run make docs-serve (search needs a server)"
+
+DOCS_ADDRESS := 127.0.0.1:8000
+.PHONY: docs-serve
+docs-serve: | .venv ## Serve the documentation on loopback, rebuilt on changes: make docs-serve DOCS_ADDRESS=…
+	NO_MKDOCS_2_WARNING=1 $(RUN) --group docs mkdocs serve --dev-addr $(DOCS_ADDRESS)
+
+.PHONY: structure
+structure: binaries | .venv ## Measure the code: files and lines per package, files on the path of a window and of a review
+	@$(RUN) python -m hack.structure
 
 .PHONY: bench
 bench: | .venv ## Measure crdgen against controller-gen, on this machine, interleaved
@@ -166,14 +183,6 @@ prove-reapply: binaries | .venv ## Apply a running backfill's manifest 200 times
 prove-kills: binaries | .venv ## Kill -9 the worker twenty times at random moments, 1 and 8 in flight
 	$(PROOF) tests/e2e/proofs/test_kills.py
 
-.PHONY: simulate-shards
-simulate-shards: | .venv ## Run workers that share the rules through two thousand random schedules
-	$(RUN) python -m tests.worker.simulation --shared --schedules 2000
-
-.PHONY: prove-shards
-prove-shards: binaries | .venv ## Share the rules among three workers; kill, stop and replace them
-	$(PROOF) tests/e2e/shards
-
 .PHONY: fuzz
 fuzz: | .venv ## Throw a million generated reviews at the webhook's application
 	$(RUN) python -m tests.webhook.fuzz --count 1000000
@@ -214,6 +223,6 @@ dist-chart: | .venv
 	    --no-hooks --set crds.enabled=false > $(DIST)/kustomize/operator.yaml
 
 .PHONY: dist-python
-dist-python: ## Build two wheels into dist/: the operator's and crdgen's
+dist-python: ## Build three wheels into dist/: the operator's, crdgen's and the local endpoint's
 	rm -f $(DIST)/*.whl
 	$(UV) build --quiet --all-packages --wheel --no-create-gitignore --out-dir $(DIST)

@@ -22,7 +22,7 @@ _BOOLEAN: Final = re.compile(
 )
 _TRUE: Final = frozenset({"y", "yes", "true", "on"})
 _INTEGER: Final = re.compile(r"^[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)$")
-_FLOAT: Final = re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$")
+_FLOAT: Final = re.compile(r"^[-+]?(?:\.[0-9_]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9_]+)?$")
 _TAG: Final = "tag:yaml.org,2002:"
 
 
@@ -74,6 +74,7 @@ _Loader.add_implicit_resolver(
 _Loader.add_implicit_resolver(f"{_TAG}merge", re.compile("^<<$"), ["<"])
 _Loader.add_constructor(f"{_TAG}bool", lambda _, node: str(node.value).lower() in _TRUE)
 _Loader.add_constructor(f"{_TAG}int", _integer)
+_Loader.add_constructor(f"{_TAG}timestamp", lambda _, node: str(node.value))
 _Loader.add_constructor(f"{_TAG}map", _mapping)
 
 

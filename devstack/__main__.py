@@ -1,4 +1,4 @@
-"""`python -m devstack`: the stack for a person at a terminal."""
+"""The command line `python -m devstack`."""
 
 import argparse
 import importlib
@@ -8,33 +8,54 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from devstack import binaries, running
+from devstack import binaries
+from devstack.config import (
+    CHECKOUT,
+    CONFIGURABLE_PORTS,
+    OPTIONAL,
+    StackConfig,
+    parse_ports,
+    parse_without,
+)
 from devstack.errors import DevstackError
-from devstack.folder import DEFAULT, Folder
-from devstack.launch import Lead
-from devstack.order import OPTIONAL, PORTS, Order, check_ports, check_without
+from devstack.lifecycle import (
+    SupervisorHandle,
+    find_running,
+    format_status,
+    require_ready,
+    stop_stack,
+)
+from devstack.ports import no_proxy_variables
+from devstack.state_dir import DEFAULT, StateDir
+
+NO_STACK = CHECKOUT / "devstack" / "no-stack.kubeconfig"
+"""A kubeconfig without clusters."""
+
+VARIABLES = ("KUBECONFIG", "KUSTO_ENDPOINT", "KUSTO_DATABASE")
+"""What `env` exports, except for PATH."""
 
 EXAMPLES = """\
 examples:
   python -m devstack up                      start everything; returns when it is ready
-  eval "$(python -m devstack env)"           then kubectl and helm are this stack's
+  eval "$(python -m devstack env)"           then kubectl and helm use this stack
   kubectl get summaryrules -A
   python -m devstack status -o json | jq     pids, addresses, logs, health
   python -m devstack up --state /tmp/two     a second stack beside the first
-  python -m devstack down                    stop it and remove its folder
+  python -m devstack down                    stop it and remove its directory
 """
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; give its exit code."""
-    asked = parser().parse_args(arguments)
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    arguments = parser().parse_args(argv)
+    os.environ |= no_proxy_variables(os.environ)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    command: Callable[[argparse.Namespace], int] = asked.command
+    command: Callable[[argparse.Namespace], int] = arguments.command
     try:
-        return command(asked)
+        return command(arguments)
     except DevstackError as error:
         print(f"devstack: {error}", file=sys.stderr)
         return 2
@@ -44,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Describe the commands."""
+    """Return the parser of the commands."""
     root = argparse.ArgumentParser(
         prog="python -m devstack",
         description=sys.modules["devstack"].__doc__,
@@ -58,114 +79,138 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         type=Path,
         default=DEFAULT,
-        help="the stack's folder (default: .devstack in the checkout)",
+        help="the stack's state directory (default: .devstack in the checkout)",
     )
-    starting = commands.add_parser("up", parents=[state], help="start a stack in the background")
-    starting.add_argument(
+    up_parser = commands.add_parser("up", parents=[state], help="start a stack in the background")
+    up_parser.add_argument(
         "--without",
         metavar="NAMES",
         default="",
-        help=f"leave these out, with commas between: {', '.join(OPTIONAL)}",
+        help=f"leave these out (comma-separated): {', '.join(OPTIONAL)}",
     )
-    starting.add_argument(
+    up_parser.add_argument(
         "--port",
         metavar="NAME=N",
         action="append",
         default=[],
-        help=f"choose a port (repeatable): {', '.join(PORTS)}",
+        help=f"choose a port (repeatable): {', '.join(CONFIGURABLE_PORTS)}",
     )
-    starting.set_defaults(command=up)
-    stopping = commands.add_parser("down", parents=[state], help="stop it, remove its folder")
-    stopping.set_defaults(command=down)
-    environment = commands.add_parser("env", parents=[state], help="print export lines for a shell")
-    environment.set_defaults(command=env)
-    asking = commands.add_parser("status", parents=[state], help="list its processes")
-    asking.add_argument("-o", "--output", choices=["text", "json"], default="text")
-    asking.set_defaults(command=status)
-    showing = commands.add_parser("demo", parents=[state], help="run the whole story and check it")
-    showing.set_defaults(command=demo)
-    getting = commands.add_parser(
+    up_parser.set_defaults(command=up)
+    down_parser = commands.add_parser(
+        "down", parents=[state], help="stop it and remove its directory"
+    )
+    down_parser.set_defaults(command=down)
+    env_parser = commands.add_parser("env", parents=[state], help="print export lines for a shell")
+    env_parser.set_defaults(command=env)
+    status_parser = commands.add_parser("status", parents=[state], help="list its processes")
+    status_parser.add_argument("-o", "--output", choices=["text", "json"], default="text")
+    status_parser.add_argument(
+        "--allow-stopped", action="store_true", help="exit with 0 when no stack runs"
+    )
+    status_parser.set_defaults(command=status)
+    demo_parser = commands.add_parser(
+        "demo", parents=[state], help="run a backfill from start to end and check it"
+    )
+    demo_parser.set_defaults(command=demo)
+    binaries_parser = commands.add_parser(
         "binaries", help="find or build etcd, kube-apiserver, kubectl, helm"
     )
-    getting.add_argument(
+    binaries_parser.add_argument(
         "--for-tests",
         action="store_true",
-        help=f"and what the tests need: {', '.join(tool.name for tool in binaries.CHECKERS)}",
+        help=f"also for the tests: {', '.join(tool.name for tool in binaries.CHECKERS)}",
     )
-    getting.set_defaults(command=get_binaries)
+    binaries_parser.set_defaults(command=get_binaries)
     return root
 
 
-def up(asked: argparse.Namespace) -> int:
+def up(arguments: argparse.Namespace) -> int:
     """Start a stack and leave it running."""
-    began = time.monotonic()
-    folder = _folder(asked)
-    without = check_without([name for name in asked.without.split(",") if name])
-    ports = check_ports(asked.port)
-    if folder.is_held():
-        raise DevstackError(
-            f"a stack runs in {folder.root} already: `status` shows it, `down` stops it, "
-            "--state DIR starts another beside it"
-        )
-    lead = Lead(Order(folder.root, binaries.resolve(_report), without, ports))
+    started = time.monotonic()
+    state_dir = _state_dir(arguments)
+    without = parse_without([name for name in arguments.without.split(",") if name])
+    ports = parse_ports(arguments.port)
+    if state_dir.is_locked():
+        raise state_dir.already_running()
+    supervisor = SupervisorHandle(
+        StackConfig(state_dir.root, binaries.resolve(_report), without, ports)
+    )
     try:
-        lead.until_ready(_report)
+        supervisor.wait_until_ready(_report)
     except BaseException:
-        lead.stop()
+        supervisor.stop()
         raise
-    lead.let_go()
-    here = "" if folder.root == DEFAULT else f" --state {shlex.quote(str(folder.root))}"
-    print(f"The stack is up ({time.monotonic() - began:.1f} s). Next:")
-    print(f'  eval "$(uv run python -m devstack env{here})"')
+    supervisor.detach()
+    print(f"The stack is up ({time.monotonic() - started:.1f} s). Next:")
+    print(f"  {state_dir.eval_line()}")
     return 0
 
 
-def down(asked: argparse.Namespace) -> int:
-    """Stop the stack and remove its folder."""
-    folder = _folder(asked)
-    stopped = running.take_down(folder)
-    print(f"The stack in {folder.root} is down." if stopped else f"No stack ran in {folder.root}.")
+def down(arguments: argparse.Namespace) -> int:
+    """Stop the stack and remove its directory."""
+    state_dir = _state_dir(arguments)
+    stopped = stop_stack(state_dir)
+    root = state_dir.root
+    print(f"The stack in {root} is down." if stopped else f"No stack ran in {root}.")
+    if stopped or os.environ.get("KUBECONFIG") in {str(state_dir.kubeconfig), str(NO_STACK)}:
+        print("To use your own kubeconfig again in a shell that used this stack:")
+        print(f"  unset {' '.join(VARIABLES)}")
     return 0
 
 
-def env(asked: argparse.Namespace) -> int:
-    """Print export lines."""
-    for name, value in running.require(_folder(asked)).environment.items():
+def env(arguments: argparse.Namespace) -> int:
+    """Print export lines for a shell; without a stack, lines that let kubectl reach no cluster."""
+    try:
+        environment = require_ready(_state_dir(arguments)).environment
+    except DevstackError as error:
+        _print_exports({"KUBECONFIG": str(NO_STACK)})
+        print("false")  # the exit code of the eval
+        raise DevstackError(f"{error}; until then kubectl and helm reach no cluster") from None
+    _print_exports(environment | no_proxy_variables(os.environ))
+    return 0
+
+
+def _print_exports(environment: Mapping[str, str]) -> None:
+    for name in VARIABLES:
+        if name not in environment:
+            print(f"unset {name}")
+    for name, value in environment.items():
         rest = ':"$PATH"' if name == "PATH" else ""
         print(f"export {name}={shlex.quote(value)}{rest}")
-    return 0
 
 
-def status(asked: argparse.Namespace) -> int:
-    """List the processes; exit 1 unless all are healthy."""
-    folder = _folder(asked)
-    found = running.look(folder)
-    processes = found.processes if found else []
-    if asked.output == "json":
+def status(arguments: argparse.Namespace) -> int:
+    """Print the status of the processes; return 1 unless all are healthy."""
+    state_dir = _state_dir(arguments)
+    running = find_running(state_dir)
+    processes = running.processes if running else []
+    if arguments.output == "json":
         print(json.dumps([process.as_json() for process in processes], indent=2))
-    elif found is None:
-        print(f"No stack runs in {folder.root}.")
+    elif running is None:
+        print(f"No stack runs in {state_dir.root}: `{state_dir.command('up')}` starts one.")
     else:
-        print(running.table(found))
+        print(format_status(running, state_dir))
+    if running is None and arguments.allow_stopped:
+        return 0
     return 0 if processes and all(process.healthy for process in processes) else 1
 
 
-def demo(asked: argparse.Namespace) -> int:
+def demo(arguments: argparse.Namespace) -> int:
     """Run the demo."""
-    tell: int = importlib.import_module("devstack.demo").run(_folder(asked))
-    return tell
+    code: int = importlib.import_module("devstack.demo").run(_state_dir(arguments))
+    return code
 
 
-def get_binaries(asked: argparse.Namespace) -> int:
-    """Find or build the binaries and print where they are."""
-    tools = [*binaries.TOOLS, *(binaries.CHECKERS if asked.for_tests else ())]
+def get_binaries(arguments: argparse.Namespace) -> int:
+    """Find or build the binaries and print their paths."""
+    tools = [*binaries.TOOLS, *(binaries.CHECKERS if arguments.for_tests else ())]
     for name, path in binaries.resolve(_report, tools).items():
         print(f"{name}\t{path}")
     return 0
 
 
-def _folder(asked: argparse.Namespace) -> Folder:
-    return Folder(Path(os.path.abspath(asked.state)))  # noqa: PTH100 - links are kept as typed
+def _state_dir(arguments: argparse.Namespace) -> StateDir:
+    return StateDir(Path(os.path.abspath(arguments.state)))  # noqa: PTH100 - keeps symbolic links
 
 
 def _report(step: str) -> None:

@@ -1,6 +1,6 @@
-"""The order for kube-apiserver: RBAC, TLS, ServiceAccount tokens, an audit log, egress.
+"""The process specification of kube-apiserver: RBAC, TLS, ServiceAccount tokens, audit log, egress.
 
-Called by `controlplane.py`. Admission plugins are the server's defaults, as on a cluster.
+Admission plugins are the server's defaults, as on a cluster.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,22 +9,21 @@ from typing import Any
 
 import yaml
 
-from devstack.child import Child
-from devstack.egress import Egress
-from devstack.etcd import Store
-from devstack.folder import Folder
-from devstack.pki import Authority, write_key, write_public_key
+from devstack.egress import EgressProxy
+from devstack.etcd import Etcd
+from devstack.pki import Authority, client_tls_context, write_key, write_public_key
 from devstack.ports import HOST
-from devstack.probes import answers, mutual
+from devstack.process_spec import ProcessSpec, http_health
+from devstack.state_dir import StateDir
 
 NAME = "kube-apiserver"
 AUDIT = "audit.jsonl"
 ISSUER = "https://kubernetes.default.svc.cluster.local"
 SERVICES = "10.96.0.0/16"
 FIRST_SERVICE = "10.96.0.1"
-NOWHERE = "192.0.2.1"
-"""RFC 5737. NB: 1.37 refuses a loopback address to advertise and searches the machine's network
-for another; with the endpoint reconciler off, nobody reads the one it gets."""
+ADVERTISE_ADDRESS = "192.0.2.1"
+"""From RFC 5737. NB: 1.37 refuses to advertise a loopback address and searches the network for
+another. The endpoint reconciler is off, so nothing reads this address."""
 
 AUDIT_POLICY: Mapping[str, Any] = {
     "apiVersion": "audit.k8s.io/v1",
@@ -44,63 +43,65 @@ AUDIT_POLICY: Mapping[str, Any] = {
 }
 
 
-def order(
-    folder: Folder,
+def make_spec(
+    state_dir: StateDir,
     authority: Authority,
-    store: Store,
-    egress: Egress,
+    etcd: Etcd,
+    egress: EgressProxy,
     *,
     binary: Path,
     port: int,
-    gates: Sequence[str] = (),
-) -> Child:
-    """Give the API server's order; it listens on `port` and keeps its data in `store`.
+    feature_gates: Sequence[str] = (),
+) -> ProcessSpec:
+    """Return the specification; the server listens on `port` and keeps its data in `etcd`.
 
-    `gates` are its feature gates, such as `WatchList=false`.
+    A feature gate is written as `WatchList=false`.
     """
     url = f"https://{HOST}:{port}"
     options = {
-        **_etcd(authority, store),
-        **_identity(folder, authority),
+        **_etcd_options(authority, etcd),
+        **_identity_options(state_dir, authority),
         "bind-address": HOST,
         "secure-port": port,
-        "advertise-address": NOWHERE,
+        "advertise-address": ADVERTISE_ADDRESS,
         "endpoint-reconciler-type": "none",
         "service-cluster-ip-range": SERVICES,
         "authorization-mode": "RBAC",
         "allow-privileged": "true",
         "profiling": "false",
-        "audit-policy-file": _write(folder.root / "audit-policy.yaml", AUDIT_POLICY),
-        "audit-log-path": folder.logs / AUDIT,
+        "audit-policy-file": _write_yaml(state_dir.root / "audit-policy.yaml", AUDIT_POLICY),
+        "audit-log-path": state_dir.logs / AUDIT,
         "audit-log-maxsize": 256,
         "audit-log-maxbackup": 1,
-        "egress-selector-config-file": _write(folder.root / "egress.yaml", _selector(egress)),
-        **({"feature-gates": ",".join(gates)} if gates else {}),
+        "egress-selector-config-file": _write_yaml(
+            state_dir.root / "egress.yaml", _egress_selector(egress)
+        ),
+        **({"feature-gates": ",".join(feature_gates)} if feature_gates else {}),
     }
-    return Child(
+    return ProcessSpec(
         name=NAME,
         argv=[str(binary), *(f"--{name}={value}" for name, value in options.items())],
-        log=folder.log(NAME),
+        log=state_dir.log(NAME),
         address=url,
-        cwd=folder.root,
-        health=answers(f"{url}/readyz", context=mutual(authority.certificate)),
-        grace=0.5,  # its data ends with it, and an orderly stop takes seconds,
+        cwd=state_dir.root,
+        health=http_health(f"{url}/readyz", context=client_tls_context(authority.certificate)),
+        grace=0.5,  # its data is removed anyway, and an orderly stop takes seconds
     )
 
 
-def _etcd(authority: Authority, store: Store) -> dict[str, object]:
+def _etcd_options(authority: Authority, etcd: Etcd) -> dict[str, object]:
     return {
-        "etcd-servers": store.child.address,
+        "etcd-servers": etcd.spec.address,
         "etcd-cafile": authority.certificate,
-        "etcd-certfile": store.client.certificate,
-        "etcd-keyfile": store.client.key,
+        "etcd-certfile": etcd.client.certificate,
+        "etcd-keyfile": etcd.client.key,
     }
 
 
-def _identity(folder: Folder, authority: Authority) -> dict[str, object]:
+def _identity_options(state_dir: StateDir, authority: Authority) -> dict[str, object]:
     names = ["kubernetes.default.svc", "kubernetes.default", "localhost", HOST, FIRST_SERVICE]
     serving = authority.server(NAME, names)
-    signing, public = folder.pki / "tokens.key", folder.pki / "tokens.pub"
+    signing, public = state_dir.pki / "tokens.key", state_dir.pki / "tokens.pub"
     write_public_key(public, write_key(signing))
     return {
         "tls-cert-file": serving.certificate,
@@ -112,7 +113,7 @@ def _identity(folder: Folder, authority: Authority) -> dict[str, object]:
     }
 
 
-def _selector(egress: Egress) -> dict[str, object]:
+def _egress_selector(egress: EgressProxy) -> dict[str, object]:
     cluster = {
         "proxyProtocol": "HTTPConnect",
         "transport": {"uds": {"udsName": str(egress.socket)}},
@@ -124,6 +125,6 @@ def _selector(egress: Egress) -> dict[str, object]:
     }
 
 
-def _write(path: Path, document: Mapping[str, object]) -> Path:
+def _write_yaml(path: Path, document: Mapping[str, object]) -> Path:
     path.write_text(yaml.safe_dump(dict(document), sort_keys=False))
     return path

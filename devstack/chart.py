@@ -1,28 +1,42 @@
-"""Installs the operator's own chart, as an operator would: `helm upgrade --install`, once.
+"""Installs the operator's own chart from the checkout, as an operator would: `helm upgrade`.
 
-Called by the kubelet. The chart is taken from the checkout; only the values are the laptop's.
+Only the values are those of a local stack.
 """
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
+from devstack.config import CHECKOUT
 from devstack.controlplane import ControlPlane
 from devstack.errors import DevstackError
 from devstack.supervisor import Supervisor
-from devstack.workloads import Wanted
 
 NAMESPACE = "summaryrule-system"
 RELEASE = "summaryrule-operator"
-CHART = Path(__file__).resolve().parent.parent / "charts" / RELEASE
-HELM_PATIENCE = 120.0
+CHART = CHECKOUT / "charts" / RELEASE
+HELM_TIMEOUT = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class ChartConfig:
+    """What the chart is installed for: `kusto` is the endpoint's URL, `database` its database.
+
+    `without` holds the components that do not run here (`worker`, `webhook`): their Deployments are
+    installed, but their Pods are not started. `python` runs the containers.
+    """
+
+    kusto: str
+    database: str
+    without: frozenset[str]
+    python: str
 
 
 def namespace() -> dict[str, Any]:
-    """Give the release's namespace; the API server holds its Pods to the restricted profile."""
+    """Return the release's namespace; the API server enforces the restricted profile in it."""
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     return {
         "apiVersion": "v1",
@@ -31,40 +45,41 @@ def namespace() -> dict[str, Any]:
     }
 
 
-def values(wanted: Wanted) -> dict[str, Any]:
-    """Give the laptop's values: one replica of each, and the local endpoint for Kusto.
+def values(config: ChartConfig) -> dict[str, Any]:
+    """Return the values of a local stack: one replica of each, and the local Kusto endpoint.
 
-    Without a webhook the API server would refuse every rule; then only the CRD's own checks hold.
+    Without a webhook the API server would refuse every rule, so its failures are ignored then and
+    only the CRD's own checks apply.
     """
     webhook: dict[str, Any] = {"replicas": 1}
-    if "webhook" in wanted.without:
+    if "webhook" in config.without:
         webhook["failurePolicy"] = "Ignore"
     return {
-        "kusto": {"endpoints": {wanted.database: wanted.kusto} if wanted.kusto else {}},
+        "kusto": {"endpoints": {config.database: config.kusto} if config.kusto else {}},
         "webhook": webhook,
         "worker": {"replicas": 1},
     }
 
 
 def environment(plane: ControlPlane) -> Mapping[str, str]:
-    """Give helm's environment: our kubeconfig, and its caches in the state folder."""
+    """Return helm's environment: our kubeconfig, and its caches in the state directory."""
     home = plane.kubeconfig.parent / "helm"
     places = {f"HELM_{kind}_HOME": str(home / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")}
     return {"PATH": os.defpath, "HOME": str(home), "KUBECONFIG": str(plane.kubeconfig), **places}
 
 
-async def install(supervisor: Supervisor, plane: ControlPlane, wanted: Wanted) -> None:
-    """Install the chart, or upgrade what is there.
+async def install(supervisor: Supervisor, plane: ControlPlane, config: ChartConfig) -> None:
+    """Install the chart, or upgrade the release.
 
     Raises:
-        DevstackError: helm said no; its own words are in the message.
+        DevstackError: helm refused; the message has helm's own words.
     """
-    place = ["--namespace", NAMESPACE, "--values", "-"]
+    options = ["--namespace", NAMESPACE, "--values", "-"]
     done = await supervisor.run(
-        [str(plane.helm), "upgrade", "--install", RELEASE, str(CHART), *place],
+        [str(plane.helm), "upgrade", "--install", RELEASE, str(CHART), *options],
         env=environment(plane),
-        given=yaml.safe_dump(values(wanted)),
-        deadline=HELM_PATIENCE,
+        stdin=yaml.safe_dump(values(config)),
+        seconds=HELM_TIMEOUT,
     )
     if done.code:
         raise DevstackError(f"helm could not install {CHART}: {done.error.strip()}")

@@ -1,12 +1,9 @@
-"""What the devstack tells a person when it cannot go on.
-
-Raised anywhere in the room, printed once by `__main__` as `devstack: <sentence>`, exit 2.
-"""
+"""Errors that the devstack reports to its user. The command line prints them and exits with 2."""
 
 
 class DevstackError(Exception):
-    """One clear sentence: what was wrong, where, and what to do instead."""
+    """One sentence: what is wrong, where, and what to do."""
 
 
 class EndedEarlyError(DevstackError):
-    """A child ended, or did not become healthy, before the stack was ready."""
+    """A process ended, or was not healthy in time, before the stack was ready."""

@@ -1,38 +1,37 @@
-"""The order for etcd: one member, TLS with client certificates, no fsync.
+"""The process specification of etcd: one member, TLS with client certificates, no fsync.
 
-Called by `controlplane.py`. The data of a devstack dies with it, so a lost power cord may lose
-it too; leaving fsync out spares seconds on a slow disk.
+The data of a devstack is removed with it, so losing data in a power cut is acceptable. Without
+fsync a start is seconds faster on a slow disk.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from devstack.child import Child
-from devstack.folder import Folder
-from devstack.pki import Authority, Pair
+from devstack.pki import Authority, Pair, client_tls_context
 from devstack.ports import HOST
-from devstack.probes import answers, mutual
+from devstack.process_spec import ProcessSpec, http_health
+from devstack.state_dir import StateDir
 
 NAME = "etcd"
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
-    """etcd's child, and the pair with which the API server is its client."""
+class Etcd:
+    """The specification of etcd, and the certificate pair that its client uses."""
 
-    child: Child
+    spec: ProcessSpec
     client: Pair
 
 
-def order(folder: Folder, authority: Authority, binary: Path, port: int) -> Store:
-    """Give etcd's order; it listens on `port` for clients that the authority has signed."""
+def make_spec(state_dir: StateDir, authority: Authority, binary: Path, port: int) -> Etcd:
+    """Return the specification; etcd listens on `port` for clients that `authority` has signed."""
     # NB: etcd's JSON gateway (3.7) calls its own server with the serving pair.
     server = authority.server("etcd", [HOST], is_client=True)
     client = authority.client("etcd-client", "kube-apiserver")
     url = f"https://{HOST}:{port}"
     peer = f"http://{HOST}:0"
     options = {
-        "data-dir": folder.root / "etcd",
+        "data-dir": state_dir.root / "etcd",
         "unsafe-no-fsync": "true",
         "listen-client-urls": url,
         "advertise-client-urls": url,
@@ -44,14 +43,14 @@ def order(folder: Folder, authority: Authority, binary: Path, port: int) -> Stor
         "cert-file": server.certificate,
         "key-file": server.key,
     }
-    context = mutual(authority.certificate, client)
-    child = Child(
+    context = client_tls_context(authority.certificate, client)
+    spec = ProcessSpec(
         name=NAME,
         argv=[str(binary), *(f"--{name}={value}" for name, value in options.items())],
-        log=folder.log(NAME),
+        log=state_dir.log(NAME),
         address=url,
-        cwd=folder.root,
-        health=answers(f"{url}/health", context=context),
+        cwd=state_dir.root,
+        health=http_health(f"{url}/health", context=context),
         grace=1.0,
     )
-    return Store(child, client)
+    return Etcd(spec, client)

@@ -1,27 +1,26 @@
-"""The order for the local Kusto endpoint, run as its own process.
+"""The process specification of the local Kusto endpoint.
 
-Called by `host.py`.
+All tables and operations are in a file of the state directory, so a restart keeps them.
 """
 
 import sys
 
-from devstack.child import Child
-from devstack.folder import Folder
 from devstack.ports import HOST
-from devstack.probes import answers
+from devstack.process_spec import ProcessSpec, http_health
+from devstack.state_dir import StateDir
 
 NAME = "kusto"
 DATABASE = "Telemetry"
 
 
-def order(folder: Folder, port: int) -> Child:
-    """Give the emulator's order; its data lies in the state folder."""
+def make_spec(state_dir: StateDir, port: int) -> ProcessSpec:
+    """Return the emulator's specification; its data is in the state directory."""
     url = f"http://{HOST}:{port}"
-    options = ["--data", str(folder.root / NAME), "--host", HOST, "--port", str(port)]
-    return Child(
+    options = ["--data", str(state_dir.root / NAME), "--host", HOST, "--port", str(port)]
+    return ProcessSpec(
         name=NAME,
         argv=[sys.executable, "-m", "emulator", *options],
-        log=folder.log(NAME),
+        log=state_dir.log(NAME),
         address=url,
-        health=answers(f"{url}/v1/rest/auth/metadata"),
+        health=http_health(f"{url}/v1/rest/auth/metadata"),
     )

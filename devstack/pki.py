@@ -1,9 +1,10 @@
-"""The stack's own certificate authority: a CA and what it signs, made anew for every stack.
+"""The stack's own certificate authority, made anew for every stack.
 
-Called by `controlplane.py`. P-256 throughout: a dozen keys cost a few milliseconds.
+All keys are P-256: a dozen of them take a few milliseconds.
 """
 
 import ipaddress
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,8 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-LIFE = timedelta(days=365)
-SKEW = timedelta(hours=1)
+LIFETIME = timedelta(days=365)
+CLOCK_SKEW = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,27 +28,27 @@ class Pair:
 
 
 class Authority:
-    """A CA in `folder` (`ca.crt`) that signs pairs valid from an hour before `now` for a year."""
+    """A CA in `directory` (`ca.crt`); what it signs is valid from `now` - 1 h for a year."""
 
-    def __init__(self, folder: Path, now: datetime) -> None:
-        self._folder = folder
+    def __init__(self, directory: Path, now: datetime) -> None:
+        self._directory = directory
         self._now = now
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name("summaryrule-devstack")
-        self.certificate = folder / "ca.crt"
+        self.certificate = directory / "ca.crt"
         certificate = (
-            self._draft(self._name, self._key.public_key())
+            self._builder(self._name, self._key.public_key())
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .sign(self._key, hashes.SHA256())
         )
         self.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
     def client(self, name: str, user: str, groups: Sequence[str] = ()) -> Pair:
-        """Sign a client pair: the API server reads CN as the user, O as the groups."""
+        """Sign a client pair; the API server reads CN as the user and O as the groups."""
         return self._sign(name, _name(user, groups), [ExtendedKeyUsageOID.CLIENT_AUTH], [])
 
     def server(self, name: str, hosts: Sequence[str], *, is_client: bool = False) -> Pair:
-        """Sign a serving pair for DNS names and IP addresses; the server may be a client too."""
+        """Sign a serving pair for DNS names and IP addresses; `is_client` allows both uses."""
         alternatives = [_alternative(host) for host in hosts]
         usages = [ExtendedKeyUsageOID.SERVER_AUTH]
         usages += [ExtendedKeyUsageOID.CLIENT_AUTH] if is_client else []
@@ -60,31 +61,43 @@ class Authority:
         usages: Sequence[x509.ObjectIdentifier],
         alternatives: Sequence[x509.GeneralName],
     ) -> Pair:
-        key = write_key(self._folder / f"{name}.key")
-        draft = self._draft(subject, key.public_key()).add_extension(
+        key = write_key(self._directory / f"{name}.key")
+        builder = self._builder(subject, key.public_key()).add_extension(
             x509.ExtendedKeyUsage(usages), critical=False
         )
         if alternatives:
-            draft = draft.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-        pair = Pair(self._folder / f"{name}.crt", self._folder / f"{name}.key")
-        certificate = draft.sign(self._key, hashes.SHA256())
+            builder = builder.add_extension(
+                x509.SubjectAlternativeName(alternatives), critical=False
+            )
+        pair = Pair(self._directory / f"{name}.crt", self._directory / f"{name}.key")
+        certificate = builder.sign(self._key, hashes.SHA256())
         pair.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         return pair
 
-    def _draft(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePublicKey
+    ) -> x509.CertificateBuilder:
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self._name)
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(self._now - SKEW)
-            .not_valid_after(self._now + LIFE)
+            .not_valid_before(self._now - CLOCK_SKEW)
+            .not_valid_after(self._now + LIFETIME)
         )
 
 
+def client_tls_context(ca: Path, pair: Pair | None = None) -> ssl.SSLContext:
+    """Return a TLS context that trusts `ca` only and presents `pair`."""
+    context = ssl.create_default_context(cafile=ca)
+    if pair is not None:
+        context.load_cert_chain(pair.certificate, pair.key)
+    return context
+
+
 def write_key(path: Path) -> ec.EllipticCurvePrivateKey:
-    """Make a private key and write it, readable by this user alone."""
+    """Make a private key and write it with mode 0600."""
     key = ec.generate_private_key(ec.SECP256R1())
     path.touch(mode=0o600)
     path.write_bytes(
@@ -98,7 +111,7 @@ def write_key(path: Path) -> ec.EllipticCurvePrivateKey:
 
 
 def write_public_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
-    """Write the public half of `key`."""
+    """Write the public key of `key`."""
     path.write_bytes(
         key.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo

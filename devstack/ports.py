@@ -1,8 +1,8 @@
-"""Free loopback ports, and a clear word when a wanted one is taken.
+"""Finds free loopback ports.
 
-Called by `host.py` and the kubelet before a process starts. A port is only looked for here and
-bound by the process a moment later. Meanwhile the kernel may hand out any port of its ephemeral
-range, as the near end of somebody's connection, so free ones are drawn from below that range.
+A port is only found here; the process binds it a moment later. Meanwhile the kernel may give any
+port of its ephemeral range to an outgoing connection, so free ports are drawn from below that
+range.
 """
 
 import random
@@ -13,47 +13,63 @@ from pathlib import Path
 from devstack.errors import DevstackError
 
 HOST = "127.0.0.1"
-LOWEST = 20_000
-EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
-USUAL_EPHEMERAL = 32_768
-TRIES = 200
+LOCAL_HOSTS = (HOST, "localhost", "::1", ".svc")
+PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+MIN_PORT = 20_000
+EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+DEFAULT_EPHEMERAL_START = 32_768
+MAX_DRAWS = 200
 
-_draw = random.SystemRandom()
+_random = random.SystemRandom()
+
+
+def no_proxy_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return NO_PROXY in both spellings, with the hosts of a stack added; {} without a proxy.
+
+    Clients in Go never use a proxy for loopback addresses; clients in Python and curl do. The API
+    server uses a proxy for a webhook's service name (`NAME.NAMESPACE.svc`).
+    """
+    listed = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
+    has_proxy = any(environ.get(each) or environ.get(each.lower()) for each in PROXY_VARIABLES)
+    if listed == "*" or not has_proxy:
+        return {}
+    hosts = ",".join(dict.fromkeys([*filter(None, listed.split(",")), *LOCAL_HOSTS]))
+    return {"NO_PROXY": hosts, "no_proxy": hosts}
 
 
 def choose(names: Sequence[str], wanted: Mapping[str, int]) -> dict[str, int]:
-    """Give each name a port: the wanted one, else one that is free now.
+    """Return a port per name: the wanted one, else one that is free now.
 
     Raises:
         DevstackError: a wanted port is taken.
     """
     for name, port in wanted.items():
-        _check(name, port)
-    return {name: wanted[name] if name in wanted else free() for name in names}
+        _require_free(name, port)
+    return {name: wanted[name] if name in wanted else find_free() for name in names}
 
 
-def free() -> int:
-    """Give a port that nobody has just now.
+def find_free() -> int:
+    """Return a port that is free now.
 
     Raises:
-        DevstackError: a few hundred draws found none.
+        DevstackError: `MAX_DRAWS` random ports were all taken.
     """
-    for _ in range(TRIES):
-        port = _draw.randrange(LOWEST, _ephemeral())
-        if _refusal(port) is None:
+    for _ in range(MAX_DRAWS):
+        port = _random.randrange(MIN_PORT, _ephemeral_start())
+        if _bind_error(port) is None:
             return port
-    raise DevstackError(f"no free port found on {HOST} from {LOWEST} to {_ephemeral()}")
+    raise DevstackError(f"no free port found on {HOST} from {MIN_PORT} to {_ephemeral_start()}")
 
 
-def _check(name: str, port: int) -> None:
-    if refusal := _refusal(port):
+def _require_free(name: str, port: int) -> None:
+    if error := _bind_error(port):
         raise DevstackError(
-            f"port {port} for {name} cannot be had on {HOST} ({refusal}): free it, or "
+            f"port {port} for {name} cannot be used on {HOST} ({error}): free it, or "
             f"leave --port {name}={port} out to get a free one"
         )
 
 
-def _refusal(port: int) -> str | None:
+def _bind_error(port: int) -> str | None:
     with socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -63,9 +79,9 @@ def _refusal(port: int) -> str | None:
     return None
 
 
-def _ephemeral() -> int:
+def _ephemeral_start() -> int:
     try:
-        first = int(EPHEMERAL.read_text().split()[0])
+        first = int(EPHEMERAL_RANGE.read_text().split()[0])
     except (OSError, ValueError):
-        first = USUAL_EPHEMERAL
-    return max(first, LOWEST + 1000)
+        first = DEFAULT_EPHEMERAL_START
+    return max(first, MIN_PORT + 1000)

@@ -1,11 +1,11 @@
-"""A stack for the tests and the demo, in a `with` block.
+"""A stack for Python code, in a `with` block.
 
-    with Stack.start(folder, report=print) as stack:
+    with Stack.start(directory, report=print) as stack:
         subprocess.run([stack.kubectl, "get", "sr"], env=stack.env())
         stack.kill("worker")
-        stack.until_healthy("worker")
+        stack.wait_until_healthy("worker")
 
-It is taken down at the block's end, and also when this process is killed.
+It is stopped at the end of the block, and also when this process is killed.
 """
 
 import os
@@ -17,26 +17,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from devstack import binaries, running
-from devstack.child import Process
+from devstack import binaries
+from devstack.config import StackConfig
 from devstack.errors import DevstackError
-from devstack.folder import Folder
-from devstack.launch import Lead, Report
-from devstack.order import Order
+from devstack.lifecycle import Report, SupervisorHandle, require_running
+from devstack.process_spec import ProcessStatus
+from devstack.state_dir import StateDir
 
-BEAT = 0.05
+POLL_INTERVAL = 0.05
 
 
-def silence(_step: str) -> None:
+def ignore_report(_step: str) -> None:
     """Report nothing."""
 
 
 class Stack:
-    """A stack that runs in `folder`, kept on `lead`."""
+    """A stack that runs in `state_dir`; `supervisor` is its supervisor process."""
 
-    def __init__(self, folder: Folder, lead: Lead) -> None:
-        self.folder = folder
-        self.lead = lead
+    def __init__(self, state_dir: StateDir, supervisor: SupervisorHandle) -> None:
+        self.state_dir = state_dir
+        self.supervisor = supervisor
 
     @classmethod
     def start(
@@ -46,25 +46,26 @@ class Stack:
         without: frozenset[str] = frozenset(),
         ports: Mapping[str, int] | None = None,
         python: str = sys.executable,
-        gates: tuple[str, ...] = (),
-        report: Report = silence,
+        feature_gates: tuple[str, ...] = (),
+        report: Report = ignore_report,
     ) -> "Stack":
-        """Start a stack in the folder `root` and return when it is ready.
+        """Start a stack in the directory `root` and return when it is ready.
 
-        `without`, `ports`, `python` and `gates` are as in `order.py`; each step of the start is
-        handed to `report`.
+        `without`, `ports`, `python` and `feature_gates` are those of `StackConfig`. Each step of
+        the start is passed to `report`.
 
         Raises:
-            DevstackError: it could not be started; nothing is left running.
+            DevstackError: the stack could not be started; nothing is left running.
         """
         found = binaries.resolve(report)
-        lead = Lead(Order(root.resolve(), found, without, ports or {}, python, gates))
+        config = StackConfig(root.resolve(), found, without, ports or {}, python, feature_gates)
+        supervisor = SupervisorHandle(config)
         try:
-            lead.until_ready(report)
+            supervisor.wait_until_ready(report)
         except BaseException:
-            lead.stop()
+            supervisor.stop()
             raise
-        return cls(Folder(root.resolve()), lead)
+        return cls(StateDir(root.resolve()), supervisor)
 
     def __enter__(self) -> Self:
         return self
@@ -78,41 +79,41 @@ class Stack:
         self.stop()
 
     def stop(self) -> None:
-        """Take the stack down; returns when none of its processes is left."""
-        self.lead.stop()
+        """Stop the stack and return when none of its processes is left."""
+        self.supervisor.stop()
 
     @property
     def kubeconfig(self) -> Path:
         """The admin's kubeconfig."""
-        return self.folder.kubeconfig
+        return self.state_dir.kubeconfig
 
     @property
     def kubectl(self) -> Path:
-        """The kubectl of the API server's own version."""
-        return self.folder.bin / "kubectl"
+        """The kubectl with the version of the API server."""
+        return self.state_dir.bin / "kubectl"
 
     @property
     def helm(self) -> Path:
         """The helm that installed the chart."""
-        return self.folder.bin / "helm"
+        return self.state_dir.bin / "helm"
 
     @property
     def audit(self) -> Path:
-        """The API server's audit log, one JSON event a line."""
-        return self.folder.logs / "audit.jsonl"
+        """The API server's audit log, one JSON event per line."""
+        return self.state_dir.logs / "audit.jsonl"
 
     def env(self) -> dict[str, str]:
-        """Give this process's environment with what `devstack env` exports laid over."""
-        own = running.require(self.folder).environment
+        """Return this process's environment, overridden by what `devstack env` exports."""
+        own = require_running(self.state_dir).environment
         path = os.pathsep.join([own["PATH"], os.environ.get("PATH", os.defpath)])
         return {**os.environ, **own, "PATH": path}
 
-    def processes(self) -> list[Process]:
-        """Give what `devstack status` prints."""
-        return running.require(self.folder).processes
+    def processes(self) -> list[ProcessStatus]:
+        """Return the status of every process, as `devstack status` prints it."""
+        return require_running(self.state_dir).processes
 
-    def process(self, name: str) -> Process:
-        """Give the status of one process.
+    def process(self, name: str) -> ProcessStatus:
+        """Return the status of one process.
 
         Raises:
             DevstackError: the stack has no such process.
@@ -123,30 +124,30 @@ class Stack:
         raise DevstackError(f"the stack has no process {name}")
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> int:
-        """Send a process a signal and return the pid it had, once that pid is no longer its own.
+        """Send a signal to a process. Return the pid it had, once it no longer has that pid.
 
         Raises:
-            DevstackError: it does not run just now.
+            DevstackError: the process is not running.
         """
         pid = self.process(name).pid
         if pid is None:
-            raise DevstackError(f"{name} does not run just now")
+            raise DevstackError(f"{name} is not running")
         os.kill(pid, number)
-        self._until(lambda: self.process(name).pid != pid, f"the end of {name}", 30.0)
+        self._wait_for(lambda: self.process(name).pid != pid, f"the end of {name}", 30.0)
         return pid
 
-    def until_healthy(self, name: str, deadline: float = 30.0) -> Process:
-        """Wait at most `deadline` seconds for a healthy process and give its status.
+    def wait_until_healthy(self, name: str, timeout: float = 30.0) -> ProcessStatus:
+        """Wait at most `timeout` seconds for a healthy process and return its status.
 
         Raises:
             DevstackError: it was not healthy in time.
         """
-        self._until(lambda: self.process(name).healthy, f"a healthy {name}", deadline)
+        self._wait_for(lambda: self.process(name).healthy, f"a healthy {name}", timeout)
         return self.process(name)
 
-    def _until(self, holds: Callable[[], bool], what: str, deadline: float) -> None:
-        last = time.monotonic() + deadline
-        while not holds():
-            if time.monotonic() > last:
-                raise DevstackError(f"waited {deadline:.0f} s for {what}; see {self.folder.logs}")
-            time.sleep(BEAT)
+    def _wait_for(self, condition: Callable[[], bool], what: str, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        while not condition():
+            if time.monotonic() > deadline:
+                raise DevstackError(f"waited {timeout:.0f} s for {what}; see {self.state_dir.logs}")
+            time.sleep(POLL_INTERVAL)

@@ -1,16 +1,17 @@
-"""Owns every process of a stack: starts them, keeps them, stops them in reverse order.
+"""Owns every process of a stack: starts them, restarts them, stops them in reverse order.
 
-One supervisor a stack, living in the process that `host.py` runs. The control plane, the local
-Kusto endpoint and the kubelet's containers are all its children:
+A stack has one supervisor, in a process of its own. The control plane, the local Kusto endpoint and
+the kubelet's containers are its children:
 
-    await supervisor.spawn(Child("kusto", argv, log=…, health=answers("http://…")), deadline=30)
+    spec = ProcessSpec("kusto", argv, log=…, health=http_health("http://…"))
+    await supervisor.start_and_wait(spec, seconds=30)
 
-Everything here runs on one asyncio loop in the main thread (see `leash.py` for why). The rules:
+Everything runs on one asyncio loop in the main thread (`parent_death.py` says why). The rules:
 
-1. A child is tied to this process: kill -9 of the supervisor kills it too.
-2. `Child.restart` decides whether a child that ends is started again; one that is not stays in
-   the status as unhealthy, with no pid.
-3. `stop_all` stops the youngest first, so that the API server ends before its etcd.
+1. A child dies with the supervisor, even if that is killed with -9.
+2. `ProcessSpec.restart` decides whether a child that ends is started again. A child that is not
+   restarted stays in the status as unhealthy, without a pid.
+3. `stop_all` stops the newest child first, so that the API server stops before etcd.
 """
 
 import asyncio
@@ -19,17 +20,18 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from devstack.child import Child, Process, leashed
 from devstack.errors import DevstackError
-from devstack.keeper import Keeper
+from devstack.managed_process import ManagedProcess
+from devstack.parent_death import tie_to_parent
+from devstack.process_spec import ProcessSpec, ProcessStatus
 
-LAST_GRACE = 1.0
-"""Seconds for a child to end by itself when the whole stack ends."""
+SHUTDOWN_GRACE = 1.0
+"""Seconds for each child to end by itself when the whole stack stops."""
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """A command that `Supervisor.run` has run to its end."""
+class CompletedCommand:
+    """The result of a command that `Supervisor.run` ran to its end."""
 
     code: int
     output: str
@@ -37,95 +39,104 @@ class Finished:
 
 
 class Supervisor:
-    """The children by name, oldest first; `changed` is called whenever one's status changes."""
+    """The children by name, oldest first. `on_change` is called whenever a status changes."""
 
-    def __init__(self, changed: Callable[[], None]) -> None:
-        self._changed = changed
-        self._keepers: dict[str, Keeper] = {}
+    def __init__(self, on_change: Callable[[], None]) -> None:
+        self._on_change = on_change
+        self._children: dict[str, ManagedProcess] = {}
 
-    def processes(self) -> list[Process]:
-        """Give what `devstack status` prints, oldest child first."""
-        return [keeper.describe() for keeper in self._keepers.values()]
+    def processes(self) -> list[ProcessStatus]:
+        """Return the status of every child, oldest first."""
+        return [child.status() for child in self._children.values()]
 
-    def process(self, name: str) -> Process | None:
-        """Give one child's status, or None when there is no such child."""
-        keeper = self._keepers.get(name)
-        return keeper.describe() if keeper else None
+    def process(self, name: str) -> ProcessStatus | None:
+        """Return the status of one child, None when there is no such child."""
+        child = self._children.get(name)
+        return child.status() if child else None
 
-    async def start(self, child: Child) -> None:
-        """Start a child; returns at once, before it is healthy.
+    async def start(self, spec: ProcessSpec) -> None:
+        """Start a child; return before it is healthy.
 
         Raises:
-            DevstackError: a child of this name is there already.
+            DevstackError: there is a child of this name already.
         """
-        if child.name in self._keepers:
-            raise DevstackError(f"{child.name} runs already; stop it before starting another")
-        keeper = self._keepers[child.name] = Keeper(child, self._changed)
-        await keeper.start()
+        if spec.name in self._children:
+            raise DevstackError(f"{spec.name} runs already; stop it before starting another")
+        child = self._children[spec.name] = ManagedProcess(spec, self._on_change)
+        await child.start()
 
-    async def until_healthy(self, name: str, deadline: float) -> None:
-        """Wait at most `deadline` seconds; raises EndedEarlyError with the log's last words."""
-        await self._keepers[name].until_healthy(deadline)
+    async def wait_until_healthy(self, name: str, seconds: float) -> None:
+        """Wait at most `seconds`.
 
-    async def spawn(self, child: Child, deadline: float = 30.0) -> None:
-        """Start a child and wait until it is healthy; raises EndedEarlyError."""
-        await self.start(child)
-        await self.until_healthy(child.name, deadline)
+        Raises:
+            EndedEarlyError: the child ended or was not healthy in time; the message has the end of
+                its log.
+        """
+        await self._children[name].wait_until_healthy(seconds)
+
+    async def start_and_wait(self, spec: ProcessSpec, seconds: float = 30.0) -> None:
+        """Start a child and wait until it is healthy; raises as `wait_until_healthy` does."""
+        await self.start(spec)
+        await self.wait_until_healthy(spec.name, seconds)
+
+    def enable_restart(self, name: str) -> None:
+        """Restart a child from now on whenever it ends."""
+        self._children[name].enable_restart()
 
     async def restart(self, name: str) -> None:
-        """Stop a child gracefully and start it again, at once."""
-        await self._keepers[name].restart()
+        """Stop a child gracefully and start it again at once."""
+        await self._children[name].restart()
 
     def rename(self, name: str, new: str) -> None:
-        """Let a child go by another name from now on; its log stays where it is.
+        """Change the name of a child; its log file stays the same.
 
         Raises:
-            DevstackError: a child has that name.
+            DevstackError: another child has the name `new`.
         """
-        if new in self._keepers:
+        if new in self._children:
             raise DevstackError(f"{new} runs already; {name} cannot take its name")
-        self._keepers = {new if each == name else each: k for each, k in self._keepers.items()}
-        self._keepers[new].rename(new)
+        self._children = {new if key == name else key: c for key, c in self._children.items()}
+        self._children[new].rename(new)
 
-    async def stop(self, name: str, longest: float = math.inf) -> None:
-        """Stop a child (SIGTERM, its grace of at most `longest` seconds, SIGKILL); forget it."""
-        keeper = self._keepers[name]
-        await keeper.stop(longest)
-        self._keepers.pop(name, None)
-        self._changed()
+    async def stop(self, name: str, max_grace: float = math.inf) -> None:
+        """Stop a child (SIGTERM, a grace period of at most `max_grace` s, SIGKILL); forget it."""
+        child = self._children[name]
+        await child.stop(max_grace)
+        self._children.pop(name, None)
+        self._on_change()
 
     async def stop_all(self) -> None:
-        """Stop every child, the youngest first; nobody is left to drain connections for."""
-        for name in reversed(list(self._keepers)):
-            await self.stop(name, LAST_GRACE)
+        """Stop every child, newest first, with a short grace period."""
+        for name in reversed(list(self._children)):
+            await self.stop(name, SHUTDOWN_GRACE)
 
     async def run(
         self,
         argv: Sequence[str],
         *,
         env: Mapping[str, str] | None = None,
-        given: str = "",
-        deadline: float = 60.0,
-    ) -> Finished:
-        """Run a command such as helm to its end, tied to this process like any child.
+        stdin: str = "",
+        seconds: float = 60.0,
+    ) -> CompletedCommand:
+        """Run a command such as helm to its end. It dies with this process, as children do.
 
         Raises:
-            DevstackError: it was not done after `deadline` seconds (it is killed then).
+            DevstackError: it did not end within `seconds` and was killed.
         """
         process = await asyncio.create_subprocess_exec(
-            *leashed(argv),
+            *tie_to_parent(argv),
             env=dict(os.environ if env is None else env),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
         try:
-            async with asyncio.timeout(deadline):
-                output, error = await process.communicate(given.encode())
+            async with asyncio.timeout(seconds):
+                output, error = await process.communicate(stdin.encode())
         except TimeoutError:
-            raise DevstackError(f"{argv[0]} was not done after {deadline:.0f} s") from None
+            raise DevstackError(f"{argv[0]} was not done after {seconds:.0f} s") from None
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-        return Finished(process.returncode or 0, output.decode(), error.decode())
+        return CompletedCommand(process.returncode or 0, output.decode(), error.decode())

@@ -2,6 +2,6 @@
 
 `python -m emulator` serves it; docs/emulator.md is the user's page. Never in the production image.
 
-A request goes intake → routes → endpoint → a command or a query; commands write through `runner`,
-`appends` and `tables`, inside one transaction of `store`.
+A request goes through `app` and `request_parser` to `service`, which runs a command or a query.
+Commands write through `operation_runner`, `appends` and `tables`, in one transaction of `store`.
 """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from emulator import faults, server
 from emulator.app import App
-from emulator.endpoint import Endpoint
+from emulator.service import KustoService
 from emulator.store import Store, StoreError
 
 _EXAMPLE = """example:
@@ -56,10 +56,10 @@ def main(argv: list[str] | None = None) -> int:
         )
         return 2
     try:
-        endpoint = Endpoint(Store(arguments.data), _now)
+        endpoint = KustoService(Store(arguments.data), _now)
         where = arguments.data or "memory"
         print(f"{server.announce(bound, arguments.port_file)} (data in {where})", flush=True)
-        server.serve(App(endpoint), bound, endpoint.services.store.interrupt)
+        server.serve(App(endpoint), bound, endpoint.context.store.interrupt)
     except StoreError as error:
         print(f"emulator: {error}", file=sys.stderr)
         return 2

@@ -1,15 +1,15 @@
 """What a request can be answered with instead of rows.
 
-    Refusal                the request itself; HTTP 400 unless said otherwise
-    ├── SyntaxRefusal      the text does not parse; says line and position
-    ├── SemanticRefusal    it parses, but names something that does not exist or does not fit
-    ├── Unsupported        Kusto knows it, this endpoint does not; names it
-    ├── DatabaseNotFound   the request's `db`
-    ├── EntityNotFound     a table, extent or operation that a command names
-    ├── Throttled          HTTP 429, worth repeating
-    ├── TimedOut           HTTP 504, the query was stopped at its time limit
-    ├── Broken             HTTP 500, the endpoint's own fault
-    └── Transport          404, 405, 413, 415: not a Kusto request at all
+    KustoError                the request itself; HTTP 400 unless said otherwise
+    ├── KustoSyntaxError      the text does not parse; says line and position
+    ├── KustoSemanticError    it parses, but names something that does not exist or does not fit
+    ├── UnsupportedError        Kusto knows it, this endpoint does not; names it
+    ├── DatabaseNotFoundError   the request's `db`
+    ├── EntityNotFoundError     a table, extent or operation that a command names
+    ├── ThrottledError          HTTP 429, worth repeating
+    ├── QueryTimeoutError           HTTP 504, the query was stopped at its time limit
+    ├── InternalError             HTTP 500, the endpoint's own fault
+    └── BadRequestError          404, 405, 413, 415: not a Kusto request at all
 
 Raised anywhere below `emulator.app`, which turns one into the body that the official clients read
 (Kusto REST API, "Query/management HTTP response": OneApiError).
@@ -20,7 +20,7 @@ from typing import Any
 from uuid import UUID
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer, as the tree above says
+class KustoError(Exception):
     """One clear sentence, with the error code and type name that Kusto would use."""
 
     status = 400
@@ -34,10 +34,10 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, as the tree above say
         self.message = message
         self.more = more
 
-    def body(self, activity: UUID, moment: datetime) -> dict[str, Any]:
+    def body(self, activity: UUID, now: datetime) -> dict[str, Any]:
         """The JSON body; `@message` is what `KustoApiError` prints."""
         context = {
-            "timestamp": moment.isoformat() + "Z",
+            "timestamp": now.isoformat() + "Z",
             "serviceAlias": "LOCAL",
             "machineName": "emulator",
             "processName": "emulator",
@@ -49,7 +49,7 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, as the tree above say
         return {"error": error | self.more}
 
 
-class SyntaxRefusal(Refusal):
+class KustoSyntaxError(KustoError):
     """The text does not parse."""
 
     kind = "Kusto.Data.Exceptions.SyntaxException"
@@ -60,7 +60,7 @@ class SyntaxRefusal(Refusal):
         super().__init__(f"Syntax error: SYN0002: {message} {where}", **more)
 
 
-class SemanticRefusal(Refusal):
+class KustoSemanticError(KustoError):
     """The text parses but cannot mean anything here."""
 
     kind = "Kusto.Data.Exceptions.SemanticException"
@@ -69,7 +69,7 @@ class SemanticRefusal(Refusal):
         super().__init__(f"Semantic error: {code}: {message}", **{"@errorCode": code})
 
 
-class Unsupported(Refusal):
+class UnsupportedError(KustoError):
     """Something that Kusto has and this endpoint has not."""
 
     code = "General_NotSupported"
@@ -80,7 +80,7 @@ class Unsupported(Refusal):
         super().__init__(f"The local Kusto endpoint does not support {what}{tail}")
 
 
-class DatabaseNotFound(Refusal):
+class DatabaseNotFoundError(KustoError):
     """The request's `db` names no database."""
 
     code = "BadRequest_DatabaseNotExist"
@@ -90,7 +90,7 @@ class DatabaseNotFound(Refusal):
         super().__init__(f"Database '{name}' could not be found.")
 
 
-class EntityNotFound(Refusal):
+class EntityNotFoundError(KustoError):
     """A command names an entity that is not there."""
 
     code = "BadRequest_EntityNotFound"
@@ -100,7 +100,7 @@ class EntityNotFound(Refusal):
         super().__init__(f"Entity ID '{name}' of kind '{kind}' was not found.")
 
 
-class Throttled(Refusal):
+class ThrottledError(KustoError):
     """Too many requests; `retry_after` in whole seconds goes into the header."""
 
     status = 429
@@ -117,7 +117,7 @@ class Throttled(Refusal):
         self.retry_after = retry_after
 
 
-class TimedOut(Refusal):
+class QueryTimeoutError(KustoError):
     """A query took longer than its limit."""
 
     status = 504
@@ -133,7 +133,7 @@ class TimedOut(Refusal):
         )
 
 
-class Broken(Refusal):
+class InternalError(KustoError):
     """The endpoint's own fault."""
 
     status = 500
@@ -143,7 +143,7 @@ class Broken(Refusal):
     permanent = False
 
 
-class Transport(Refusal):
+class BadRequestError(KustoError):
     """Not a request that the Kusto REST API knows."""
 
     summary = "The HTTP request is not one of the Kusto REST API."

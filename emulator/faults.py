@@ -6,14 +6,14 @@ with how often each fired; DELETE /faults ends all. A FAULT is an object with
   fault        what happens, below
   match        only for requests whose text contains this; for an operation, its command's text
   database     only for this database
-  count        at most so many times (default: always)
+  count        at most this many times (default: no limit)
   probability  0 to 1 (default 1), drawn with the seed
 
 and, by `fault`:
 
-  request-latency    the request waits `seconds` before it is looked at
+  request-latency    the request waits `seconds` before it is processed
   throttle           HTTP 429 with Retry-After `retryAfter` (default 1) and Kusto's throttling body
-  lose-request       the connection is cut before the request is looked at: nothing happened
+  lose-request       the connection is cut before the request is processed: nothing happened
   lose-reply         the connection is cut after it was carried out and committed
   html               HTTP `httpStatus` (default 502) with an HTML page, as a gateway would
   operation-latency  an async operation waits `seconds` before it runs
@@ -26,6 +26,7 @@ and, by `fault`:
   log-expiry         `.show operations` without ids shows rows only for `seconds` (two weeks)
   duplicate          an append that `ingestIfNotExists` holds back ends as `state`
                      (default Completed)
+  merge-extents      after an append, the extents of its table that may be merged are merged
 
 Example: three throttled submits, then every second operation fails for good:
 
@@ -40,8 +41,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from emulator.errors import Transport
-from emulator.operations import Horizon, State
+from emulator.errors import BadRequestError
+from emulator.operations import Retention, State
 
 Kind = Literal[
     "request-latency",
@@ -56,6 +57,7 @@ Kind = Literal[
     "record-expiry",
     "log-expiry",
     "duplicate",
+    "merge-extents",
 ]
 
 
@@ -92,14 +94,16 @@ class Faults:
         self._random = random.Random(0)  # noqa: S311 - repeatable, not secret
 
     def replace(self, body: bytes) -> None:
-        """Take the body of PUT /faults; raises Transport for one that cannot be read."""
+        """Take the body of PUT /faults; raises BadRequestError for one that cannot be read."""
         try:
             plan = msgspec.json.decode(body, type=Plan)
         except msgspec.DecodeError as error:
-            raise Transport(400, f"PUT /faults: {error}; see GET /faults?help") from error
+            raise BadRequestError(400, f"PUT /faults: {error}; see GET /faults?help") from error
         for fault in plan.faults:
             if fault.fault == "operation-end" and fault.state in (None, State.IN_PROGRESS):
-                raise Transport(400, "PUT /faults: an operation-end needs a state that is an end")
+                raise BadRequestError(
+                    400, "PUT /faults: an operation-end needs a state that is an end"
+                )
         self._plan = plan
         self._random = random.Random(plan.seed)  # noqa: S311 - repeatable, not secret
 
@@ -107,7 +111,7 @@ class Faults:
         """End all faults."""
         self._plan = Plan()
 
-    def shown(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The plan with its counters, for GET /faults."""
         faults = [
             msgspec.to_builtins(fault) | {"fired": fault.fired} for fault in self._plan.faults
@@ -130,15 +134,15 @@ class Faults:
             return False
         return fault.probability >= 1 or self._random.random() < fault.probability
 
-    def horizon(self, database: str, text: str) -> Horizon:
+    def retention(self, database: str, text: str) -> Retention:
         """How far `.show operations` sees for this request."""
-        default = Horizon()
+        default = Retention()
 
         def seconds(kind: Kind, otherwise: timedelta) -> timedelta:
             fault = self.take(kind, database, text)
             return otherwise if fault is None else timedelta(seconds=fault.seconds)
 
-        return Horizon(
+        return Retention(
             seconds("record-expiry", default.latest_for),
             seconds("log-expiry", default.logged_for),
             seconds("log-lag", default.log_lag),

@@ -53,7 +53,7 @@ class Operation:
 
 
 @dataclass(frozen=True)
-class Horizon:
+class Retention:
     """What `.show operations` shows: how far back, and how late the log is."""
 
     latest_for: timedelta = LATEST_FOR
@@ -79,14 +79,12 @@ def begin(cursor: DuckDBPyConnection, operation: Operation) -> None:
         cursor.execute(f"INSERT INTO __emulator.{table} VALUES (?,?,?,?,?,?,?,?,?,?)", record)  # noqa: S608
 
 
-def finish(
-    cursor: DuckDBPyConnection, operation_id: UUID, outcome: Outcome, moment: datetime
-) -> bool:
+def finish(cursor: DuckDBPyConnection, operation_id: UUID, outcome: Outcome, now: datetime) -> bool:
     """Move an operation in progress to `outcome`; whether it still was in progress."""
     changed = cursor.execute(
         "UPDATE __emulator.operations SET state = ?, status = ?, should_retry = ?, "
         "last_updated_on = ? WHERE operation_id = ? AND state = 'InProgress' RETURNING 1",
-        [outcome.state.value, outcome.status, outcome.should_retry, moment, operation_id],
+        [outcome.state.value, outcome.status, outcome.should_retry, now, operation_id],
     ).fetchall()
     if changed:
         _log(cursor, "operation_id = ?", operation_id)
@@ -111,23 +109,23 @@ def find(cursor: DuckDBPyConnection, operation_id: UUID) -> tuple[str, datetime,
     return found
 
 
-def abandon_unfinished(cursor: DuckDBPyConnection, moment: datetime) -> None:
+def abandon_unfinished(cursor: DuckDBPyConnection, now: datetime) -> None:
     """After a restart: what was in progress and did not commit never will."""
     cursor.execute(
         "UPDATE __emulator.operations SET state = 'Abandoned', should_retry = true, "
         "last_updated_on = ?, status = 'The operation was abandoned: the endpoint was restarted "
         "before it completed.' WHERE state = 'InProgress'",
-        [moment],
+        [now],
     )
-    _log(cursor, "state = 'Abandoned' AND last_updated_on = ?", moment)
+    _log(cursor, "state = 'Abandoned' AND last_updated_on = ?", now)
 
 
-def prune(cursor: DuckDBPyConnection, moment: datetime) -> None:
+def prune(cursor: DuckDBPyConnection, now: datetime) -> None:
     """Drop records older than the two weeks that Kusto keeps."""
     for table in ("operations", "operation_log"):
         cursor.execute(
             f"DELETE FROM __emulator.{table} WHERE last_updated_on < ?",  # noqa: S608
-            [moment - LOGGED_FOR],
+            [now - LOGGED_FOR],
         )
 
 
@@ -156,23 +154,22 @@ _COLUMNS: Final = {
     "AdminEpochStartTime": "(SELECT min(created_on) FROM __emulator.databases)",
     "VirtualCluster": "''",
 }
-COLUMNS: Final = tuple(_COLUMNS)
 _SELECT: Final = ", ".join(f'{sql} AS "{name}"' for name, sql in _COLUMNS.items())
 
 
-def latest_sql(ids: list[UUID], moment: datetime, horizon: Horizon) -> str:
+def latest_sql(ids: list[UUID], now: datetime, retention: Retention) -> str:
     """SQL for the latest record of each of `ids` that is young enough."""
     listed = ", ".join(f"UUID '{one}'" for one in ids)
-    since = moment - horizon.latest_for
+    since = now - retention.latest_for
     return (
         f"SELECT {_SELECT} FROM __emulator.operations WHERE operation_id IN ({listed}) "  # noqa: S608
         f"AND last_updated_on >= TIMESTAMP '{since}'"
     )
 
 
-def log_sql(moment: datetime, horizon: Horizon) -> str:
+def log_sql(now: datetime, retention: Retention) -> str:
     """SQL for the log: several rows an operation, oldest first."""
-    since, until = moment - horizon.logged_for, moment - horizon.log_lag
+    since, until = now - retention.logged_for, now - retention.log_lag
     return (
         f"SELECT {_SELECT} FROM __emulator.operation_log "  # noqa: S608
         f"WHERE last_updated_on BETWEEN TIMESTAMP '{since}' AND TIMESTAMP '{until}' "

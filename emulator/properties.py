@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from emulator.errors import Refusal, Unsupported
-from emulator.scanner import Scanner
+from emulator.command_scanner import Scanner
+from emulator.errors import KustoError, UnsupportedError
 
 
 @dataclass(frozen=True)
 class Properties:
-    """What an append or inline ingestion was told beside its data."""
+    """The options of an append or an inline ingestion."""
 
     tags: tuple[str, ...] = ()
     ingest_if_not_exists: tuple[str, ...] = ()
@@ -36,7 +36,7 @@ _MEANINGLESS: Final = frozenset(
 
 
 def read(scanner: Scanner) -> Properties:
-    """The clause if one stands here, else the defaults; raises Refusal."""
+    """The clause if one stands here, else the defaults; raises KustoError."""
     given: dict[str, Any] = {}
     if not scanner.accept("with"):
         return Properties()
@@ -56,7 +56,7 @@ def _property(name: str, text: str) -> dict[str, Any]:
     if key in _MEANINGLESS:
         return {}
     if key not in _READ:
-        raise Unsupported(f"the ingestion property '{name}'")
+        raise UnsupportedError(f"the ingestion property '{name}'")
     field, read_value = _READ[key]
     return {field: read_value(name, text)}
 
@@ -67,22 +67,22 @@ def _strings(name: str, text: str) -> tuple[str, ...]:
     except ValueError:
         items = None
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-        raise Refusal(f"'{name}' takes a JSON list of strings, as '[\"a\"]', and got {text!r}.")
+        raise KustoError(f"'{name}' takes a JSON list of strings, as '[\"a\"]', and got {text!r}.")
     return tuple(items)
 
 
 def _flag(name: str, text: str) -> bool:
     if text.lower() not in ("true", "false"):
-        raise Refusal(f"'{name}' takes true or false, and got {text!r}.")
+        raise KustoError(f"'{name}' takes true or false, and got {text!r}.")
     return text.lower() == "true"
 
 
 def _moment(name: str, text: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(text)
+        now = datetime.fromisoformat(text)
     except ValueError:
-        raise Refusal(f"'{name}' takes an ISO 8601 time, and got {text!r}.") from None
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+        raise KustoError(f"'{name}' takes an ISO 8601 time, and got {text!r}.") from None
+    return now.astimezone(UTC).replace(tzinfo=None) if now.tzinfo else now
 
 
 def _text(name: str, text: str) -> str:

@@ -1,4 +1,4 @@
-"""Runs the application on a socket until it is told to stop.
+"""Runs the application on a socket until a signal stops it.
 
 NB: uvicorn 0.54 gives an application no way to cut a connection, which the lost-connection faults
 need; so its protocol hands each request its transport's `abort`. It also raises a caught SIGTERM
@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from emulator.app import App
 
-_PATIENCE: Final = 1
+_DRAIN_SECONDS: Final = 1
 """Seconds that requests in flight get after SIGTERM."""
 
 
@@ -67,6 +67,6 @@ def serve(app: App, bound: socket.socket, stopping: Callable[[], None]) -> None:
         lifespan="on",
         log_level="warning",
         access_log=False,
-        timeout_graceful_shutdown=_PATIENCE,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
     _Server(config, stopping).run(sockets=[bound])

@@ -1,7 +1,7 @@
 """The DuckDB file: opened, locked down, read by many, written by one.
 
-`emulator.endpoint` runs every command through `read` or `write`. A write is one transaction on one
-thread: all of it is on disk when the call returns, or none of it after a kill -9 at any moment.
+`emulator.service` runs every command through `read` or `write`. A write is one transaction on one
+thread: all of it is on disk when the call returns, or none of it after a kill -9 at any now.
 """
 
 import asyncio
@@ -16,17 +16,20 @@ from typing import Final, TypeVar
 
 import duckdb
 from duckdb import DuckDBPyConnection
+from duckdb.func import FunctionNullHandling
+from duckdb.sqltypes import DuckDBPyType
 
-from emulator.bins import MACROS
-from emulator.errors import TimedOut
+from emulator.engine.functions import PYTHON_FUNCTIONS, REAL_MACROS
+from emulator.engine.macros import MACROS
+from emulator.errors import QueryTimeoutError
 
 T = TypeVar("T")
 READERS: Final = 4
-PATIENCE: Final = timedelta(minutes=4)
+QUERY_TIMEOUT: Final = timedelta(minutes=4)
 """How long a query may take; Kusto's own default."""
-_PULSE: Final = 0.02
+_INTERRUPT_INTERVAL: Final = 0.02
 """Seconds between two attempts to interrupt."""
-_CLOSING: Final = 1.0
+_CLOSE_TIMEOUT: Final = 1.0
 
 _OPERATION: Final = """(operation_id UUID, operation VARCHAR, node_id VARCHAR, started_on TIMESTAMP,
     last_updated_on TIMESTAMP, state VARCHAR, status VARCHAR, root_activity_id UUID,
@@ -38,12 +41,20 @@ _SYSTEM: Final = (
         (database VARCHAR, name VARCHAR, folder VARCHAR, docstring VARCHAR)""",
     """CREATE TABLE IF NOT EXISTS __emulator.extents (extent_id UUID, database VARCHAR,
         table_name VARCHAR, created_on TIMESTAMP, row_count BIGINT, tags VARCHAR[])""",
+    "ALTER TABLE __emulator.extents ADD COLUMN IF NOT EXISTS number BIGINT",
+    "ALTER TABLE __emulator.extents ADD COLUMN IF NOT EXISTS ingested_on TIMESTAMP",
+    "CREATE TABLE IF NOT EXISTS __emulator.extent_counter (last BIGINT)",
+    """INSERT INTO __emulator.extent_counter
+        SELECT 0 WHERE NOT EXISTS (FROM __emulator.extent_counter)""",
+    """CREATE TABLE IF NOT EXISTS __emulator.functions (database VARCHAR, name VARCHAR,
+        parameters VARCHAR, body VARCHAR, folder VARCHAR, docstring VARCHAR)""",
     f"CREATE TABLE IF NOT EXISTS __emulator.operations {_OPERATION}",
     f"CREATE TABLE IF NOT EXISTS __emulator.operation_log {_OPERATION}",
     "CREATE TABLE IF NOT EXISTS __emulator.schema_version (id UUID)",
     """INSERT INTO __emulator.schema_version
         SELECT uuid() WHERE NOT EXISTS (FROM __emulator.schema_version)""",
-    MACROS,
+    *REAL_MACROS,
+    *MACROS,
 )
 _LOCKED_DOWN: Final = (
     "SET GLOBAL TimeZone = 'UTC'",
@@ -74,14 +85,14 @@ class Store:
             self._idle.put(cursor)
 
     async def read(
-        self, work: Callable[[DuckDBPyConnection], T], patience: timedelta = PATIENCE
+        self, work: Callable[[DuckDBPyConnection], T], time_limit: timedelta = QUERY_TIMEOUT
     ) -> T:
         """`work` on a cursor that sees one snapshot and changes nothing.
 
-        Raises TimedOut when it takes longer than `patience`.
+        Raises QueryTimeoutError when it takes longer than `time_limit`.
         """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, self._reading, work, patience)
+        return await loop.run_in_executor(self._readers, self._reading, work, time_limit)
 
     async def write(self, work: Callable[[DuckDBPyConnection], T]) -> T:
         """`work` in one transaction, committed when it returns, rolled back when it raises."""
@@ -91,14 +102,14 @@ class Store:
         """`write`, on the caller's thread; only before the first `write` and on its thread."""
         return _transact(self._writer_cursor, "COMMIT", work)
 
-    def _reading(self, work: Callable[[DuckDBPyConnection], T], patience: timedelta) -> T:
+    def _reading(self, work: Callable[[DuckDBPyConnection], T], time_limit: timedelta) -> T:
         cursor = self._idle.get()
         ended = Event()
-        Thread(target=_limit, args=(cursor, patience, ended), daemon=True).start()
+        Thread(target=_limit, args=(cursor, time_limit, ended), daemon=True).start()
         try:
             return _transact(cursor, "ROLLBACK", work)
         except duckdb.InterruptException:
-            raise TimedOut(patience) from None
+            raise QueryTimeoutError(time_limit) from None
         finally:
             ended.set()
             self._idle.put(cursor)
@@ -120,13 +131,13 @@ class Store:
         """
         for pool in (self._writer, self._readers):
             pool.shutdown(wait=False, cancel_futures=True)
-        deadline = time.monotonic() + _CLOSING
+        deadline = time.monotonic() + _CLOSE_TIMEOUT
         while time.monotonic() < deadline:
             if not any(thread.is_alive() for thread in self._threads()):
                 self._connection.close()
                 return True
             self.interrupt()
-            time.sleep(_PULSE)
+            time.sleep(_INTERRUPT_INTERVAL)
         return False
 
     def _threads(self) -> Iterator[Thread]:
@@ -134,12 +145,12 @@ class Store:
             yield from pool._threads  # noqa: SLF001 - an executor has no bounded wait
 
 
-def _limit(cursor: DuckDBPyConnection, patience: timedelta, ended: Event) -> None:
-    """After `patience`, interrupt until it has ended: one interrupt may come between statements."""
-    wait = patience.total_seconds()
+def _limit(cursor: DuckDBPyConnection, time_limit: timedelta, ended: Event) -> None:
+    """After `time_limit`, interrupt until it has ended; one interrupt may miss a statement."""
+    wait = time_limit.total_seconds()
     while not ended.wait(wait):
         cursor.interrupt()
-        wait = _PULSE
+        wait = _INTERRUPT_INTERVAL
 
 
 def _transact(
@@ -166,6 +177,14 @@ def _open(folder: Path | None) -> DuckDBPyConnection:
             f"cannot open the data folder {folder}: {reason} "
             "Stop the endpoint that uses it, or give another --data."
         ) from error
+    for function in PYTHON_FUNCTIONS:
+        connection.create_function(
+            function.sql_name,
+            function.function,
+            [DuckDBPyType(kind) for kind in function.parameters],
+            DuckDBPyType(function.result),
+            null_handling=FunctionNullHandling.SPECIAL,
+        )
     for statement in (*_LOCKED_DOWN[:1], *_SYSTEM, *_LOCKED_DOWN[1:]):
         connection.execute(statement)
     return connection

@@ -7,9 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from summaryrule.quoting import quoted
-from summaryrule.v1 import SummaryRuleSpec
-from summaryrule.windows import Window
+from summaryrule.api.v1 import SummaryRuleSpec
+from summaryrule.api.windows import Window
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED: Final = frozenset(  # a bare one would be read as KQL
@@ -32,7 +31,9 @@ _BEFORE_CODE: Final = re.compile(
 )
 
 
-def command(spec: SummaryRuleSpec, window: Window, labels: Mapping[str, str], *, token: str) -> str:
+def append_command(
+    spec: SummaryRuleSpec, window: Window, labels: Mapping[str, str], *, token: str
+) -> str:
     """The async append of one window.
 
     Args:
@@ -46,12 +47,12 @@ def command(spec: SummaryRuleSpec, window: Window, labels: Mapping[str, str], *,
         f"creationTime='{window.end}'"
     )
     return (
-        f".set-or-append async {quote(spec.table)} with ({properties}) <| "
-        f"{bind(spec.body, window, labels)}"
+        f".set-or-append async {quote_name(spec.table)} with ({properties}) <| "
+        f"{bind_variables(spec.body, window, labels)}"
     )
 
 
-def bind(body: str, window: Window, labels: Mapping[str, str]) -> str:
+def bind_variables(body: str, window: Window, labels: Mapping[str, str]) -> str:
     """The body behind ``let`` lines for its bounds and labels (upstream's ApplySubstitutions)."""
     lines = [
         f"let _startTime=datetime({window.start});",
@@ -59,11 +60,11 @@ def bind(body: str, window: Window, labels: Mapping[str, str]) -> str:
     ]
     for key in sorted(labels, key=str.encode):
         name = key if key.startswith("_") else f"_{key}"
-        lines.append(f"let {name}={quoted(labels[key])};")
+        lines.append(f"let {name}={go_quote(labels[key])};")
     return "\n".join([*lines, body.strip()])
 
 
-def quote(name: str) -> str:
+def quote_name(name: str) -> str:
     """A table's name as KQL takes it: bare where it is a plain identifier, else ``['…']``."""
     if _PLAIN.fullmatch(name) and name.lower() not in _RESERVED:
         return name
@@ -79,3 +80,31 @@ def first_code(body: str) -> str:
     """
     before = _BEFORE_CODE.match(body)
     return body[before.end() :] if before else body
+
+
+_SHORT: Final = {
+    '"': '\\"', "\\": "\\\\", "\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r",
+    "\t": "\\t", "\v": "\\v",
+}  # fmt: skip
+
+
+def go_quote(text: str) -> str:
+    r"""Give the text in quotes, with nothing in it that would end them or the line.
+
+    >>> print(quoted('"é"\n\x13'))
+    "\"é\"\n\x13"
+    """
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    return '"' + "".join(map(_escape, text)) + '"'
+
+
+def _escape(character: str) -> str:
+    if character in _SHORT:
+        return _SHORT[character]
+    if character.isprintable():
+        return character
+    code = ord(character)
+    if code < 0x80:  # noqa: PLR2004 - ASCII
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 - two bytes

@@ -8,13 +8,23 @@ NB: `--dist loadgroup` would do it in one run, but xdist 3.8 names the group in 
 pytest 9.2 no longer reads.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
-from devstack.order import CONTROL_PLANE_ONLY
+from devstack.config import CONTROL_PLANE_ONLY
+from devstack.ports import no_proxy_variables
 from devstack.stack import Stack
+
+# Tests connect to this machine only, never through a proxy.
+os.environ |= no_proxy_variables(os.environ)
+
+# A slow machine is not a failure: hypothesis may take as long as the test itself.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 SHARED = {"stack", "api_server"}
 

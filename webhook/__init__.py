@@ -1,4 +1,4 @@
-"""The admission webhook: AdmissionReview over HTTPS in, a decision of `summaryrule` out.
+"""The admission webhook of SummaryRules: AdmissionReview over HTTPS.
 
-``python -m webhook serve`` runs it in a cluster, ``python -m webhook review`` judges files offline.
+``python -m webhook serve`` runs it; ``python -m webhook review`` reviews files offline.
 """

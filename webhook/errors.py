@@ -1,29 +1,24 @@
-"""Everything that can go wrong between the socket and the decision.
+"""The errors of this package.
 
 WebhookError
-├── RefusedRequestError      the HTTP request is answered 4xx and never judged
-├── UnreadableManifestError  a file given to ``webhook review`` (exit code 2)
+├── RefusedRequestError      an HTTP request that gets an error status, and no decision
 ├── UnusableCertificateError a certificate, key or bundle that must not be served
-└── ClusterError             the API server could not be asked
-    ├── ConflictError        another replica wrote first: read again and decide again
-    └── NotFoundError        the object is not there (yet)
+└── ClusterError             the API server did not answer, or with an error
+    ├── ConflictError        another replica wrote first: read and decide again
+    └── NotFoundError        the object does not exist
 """
 
 
 class WebhookError(Exception):
-    """Root of the tree; the text is one sentence fit for a person."""
+    """Root of the tree; the text is one sentence for people."""
 
 
 class RefusedRequestError(WebhookError):
-    """An HTTP request that gets ``status`` (4xx) and one sentence instead of a decision."""
+    """An HTTP request that gets ``status`` (4xx or 500) and one sentence instead of a decision."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
-
-
-class UnreadableManifestError(WebhookError):
-    """A manifest that holds no SummaryRule, or no YAML at all."""
 
 
 class UnusableCertificateError(WebhookError):
@@ -35,7 +30,7 @@ class ClusterError(WebhookError):
 
 
 class ConflictError(ClusterError):
-    """HTTP 409: the resourceVersion that was written on is no longer the newest."""
+    """HTTP 409: the resourceVersion of the write is no longer the newest."""
 
 
 class NotFoundError(ClusterError):

@@ -1,29 +1,49 @@
-"""The FastAPI side: ``/healthz``, ``/readyz``, ``/metrics``.
+"""Readiness gates, and the FastAPI app that serves ``/healthz``, ``/readyz`` and ``/metrics``.
 
-Everything that is not one of the two admission paths ends here, 404s included. These are asked a
-few times a minute, so comfort counts, not microseconds.
+Every path that is not an admission path ends here, with 404 if there is no such path.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from webhook.metrics import Metrics
-from webhook.readiness import Readiness
 
+Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+"""An ASGI application."""
 
 
-def create_app(readiness: Readiness, metrics: Metrics) -> App:
-    """Build the app when it is first asked, which the first probe does.
+@dataclass(slots=True)
+class ReadinessGates:
+    """What must hold before requests may come; ``failures`` has a reason for each failed gate."""
 
-    FastAPI takes 0.3 s to import; a replica that has just started need not wait for it before it
-    listens.
+    failures: dict[str, str] = field(default_factory=dict)
+
+    def fail(self, gate: str, reason: str) -> None:
+        """Set a gate to failed until `pass_`; the reason is one sentence."""
+        self.failures[gate] = reason
+
+    def pass_(self, gate: str) -> None:
+        """Set a gate to passed."""
+        self.failures.pop(gate, None)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every gate has passed."""
+        return not self.failures
+
+
+def create_app(gates: ReadinessGates, metrics: Metrics) -> App:
+    """Return an ASGI app that imports FastAPI at its first request.
+
+    FastAPI takes 0.3 s to import, and the server listens before that.
     """
 
     async def probes(scope: Scope, receive: Receive, send: Send) -> None:
@@ -31,13 +51,12 @@ def create_app(readiness: Readiness, metrics: Metrics) -> App:
 
     @cache
     def app() -> App:
-        return _build(readiness, metrics)
+        return _build(gates, metrics)
 
     return probes
 
 
-def _build(readiness: Readiness, metrics: Metrics) -> App:
-    """No documentation pages, since its paths are for machines."""
+def _build(gates: ReadinessGates, metrics: Metrics) -> App:
     from fastapi import FastAPI  # noqa: PLC0415 - see create_app
     from fastapi.responses import PlainTextResponse, Response  # noqa: PLC0415
 
@@ -49,9 +68,9 @@ def _build(readiness: Readiness, metrics: Metrics) -> App:
 
     @app.get("/readyz", response_class=PlainTextResponse)
     async def readyz() -> PlainTextResponse:
-        if readiness.is_ready:
+        if gates.is_ready:
             return PlainTextResponse("ok")
-        lines = (f"{topic}: {reason}" for topic, reason in sorted(readiness.missing.items()))
+        lines = (f"{gate}: {reason}" for gate, reason in sorted(gates.failures.items()))
         return PlainTextResponse("\n".join(lines), status_code=503)
 
     @app.get("/metrics")

@@ -1,91 +1,81 @@
-"""uvicorn, made to stop without losing a request.
+"""uvicorn with the options of an admission webhook, and a drain before it stops.
 
-On SIGTERM a stock uvicorn closes its listener at once, while the API server still sends to this
-pod: endpoints take a moment to spread. So a drain comes first: not ready, every answer says
-``Connection: close``, and only after some seconds the listener closes (docs/webhook.md).
+On SIGTERM uvicorn closes its listener at once, while the API server still sends to this replica:
+a change of endpoints takes a moment to reach every node. So the replica drains first: it is not
+ready, every response says ``Connection: close``, and the listener closes some seconds later.
 """
 
 import asyncio
 import logging
 import signal
+import socket
 import ssl
-import time
-from collections.abc import Mapping
-from functools import partial
-from types import FrameType
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from webhook.callers import Caller
-from webhook.endpoint import Endpoint
-from webhook.metrics import Metrics
-from webhook.probes import App
-from webhook.protocol import AdmissionProtocol
-from webhook.readiness import Readiness
+from webhook.probes import ReadinessGates
+from webhook.routes import CLIENT_NAME, Application
 
 KEEP_ALIVE: Final = 120
 """Seconds an idle connection is kept; longer than the 90 s after which Go's HTTP client, and so
 the API server, drops it. A server that drops first can lose a request that is on its way."""
-LONGEST_REQUEST: Final = 30
-"""Seconds that requests in flight may still take once the listener is closed."""
+SHUTDOWN_TIMEOUT: Final = 30
+"""Seconds that requests in flight may take after the listener has closed."""
 
 log = logging.getLogger(__name__)
 
 
-class Server(uvicorn.Server):
-    """Serves until told to stop; SIGTERM drains for ``drain`` seconds, SIGINT stops at once."""
+class Server:
+    """One process, HTTP/1.1: the API server speaks nothing newer to a webhook.
 
-    def __init__(self, config: uvicorn.Config, readiness: Readiness, drain: float) -> None:
-        super().__init__(config)
-        self.readiness = readiness
-        self.drain = drain
-        self.stop_at: float | None = None
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's
-        """Begin the drain, or end it when the signal comes again."""
-        if sig != signal.SIGTERM or self.stop_at is not None:
-            self.should_exit = True
-            return
-        self.stop_at = time.monotonic() + self.drain
-        self.readiness.wait_for("drain", "this replica is stopping")
-        close = (b"connection", b"close")
-        self.config.encoded_headers.append(close)
-        self.server_state.default_headers = [*self.server_state.default_headers, close]
-        log.info("draining", extra={"fields": {"seconds": self.drain}})
-
-    def in_flight(self) -> int:
-        """How many requests are being received or answered."""
-        open_ = (cast("AdmissionProtocol", each) for each in self.server_state.connections)
-        return len(self.server_state.tasks) + sum(each.endpoint is not None for each in open_)
-
-    async def on_tick(self, counter: int) -> bool:
-        """Tell uvicorn, ten times a second, whether to go on."""
-        if self.stop_at is not None and time.monotonic() >= self.stop_at:
-            self.should_exit = True
-        return await super().on_tick(counter)
-
-
-def create_server(
-    app: App,
-    endpoints: Mapping[bytes, Endpoint],
-    context: ssl.SSLContext,
-    *,
-    readiness: Readiness,
-    metrics: Metrics,
-    drain: float,
-    may_call: Caller | None = None,
-) -> Server:
-    """A server that presents what ``context`` says: one process, HTTP/1.1.
-
-    The API server speaks nothing newer to a webhook (apiserver v0.37, util/webhook/client.go).
-    ``app`` gets the requests that are for none of ``endpoints``.
+    (apiserver v0.37, util/webhook/client.go.) SIGTERM drains for ``drain`` seconds; a second
+    SIGTERM, or SIGINT, ends the drain.
     """
-    protocol = partial(AdmissionProtocol, endpoints=endpoints, may_call=may_call)
-    config = uvicorn.Config(
-        app,
+
+    def __init__(
+        self,
+        application: Application,
+        context: ssl.SSLContext,
+        *,
+        gates: ReadinessGates,
+        drain: float,
+        has_client_ca: bool = False,
+    ) -> None:
+        self._application, self._gates, self._drain_seconds = application, gates, drain
+        self._uvicorn = uvicorn.Server(_config(application, context, has_client_ca=has_client_ca))
+
+    async def serve(self, listener: socket.socket) -> None:
+        """Serve on ``listener`` until a signal."""
+        loop = asyncio.get_running_loop()
+        serving = loop.create_task(self._uvicorn.serve(sockets=[listener]))
+        await asyncio.sleep(0)  # uvicorn has installed its signal handlers; ours replace them
+        loop.add_signal_handler(signal.SIGTERM, self._drain)
+        loop.add_signal_handler(signal.SIGINT, self._stop)
+        await serving
+
+    def _drain(self) -> None:
+        if self._application.is_draining:
+            self._stop()
+            return
+        self._application.is_draining = True
+        self._gates.fail("drain", "this replica is stopping")
+        log.info("draining", extra={"fields": {"seconds": self._drain_seconds}})
+        asyncio.get_running_loop().call_later(self._drain_seconds, self._stop)
+
+    def _stop(self) -> None:
+        self._uvicorn.should_exit = True
+
+
+def _config(
+    application: Application, context: ssl.SSLContext, *, has_client_ca: bool
+) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        interface="asgi3",
         loop="uvloop",
-        http=cast("type[asyncio.Protocol]", protocol),
+        http=ClientNameProtocol if has_client_ca else "httptools",
         ws="none",
         lifespan="off",
         ssl_context_factory=lambda _config, _default: context,
@@ -94,8 +84,33 @@ def create_server(
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=LONGEST_REQUEST,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
     )
-    server = Server(config, readiness, drain)
-    metrics.in_flight(server.in_flight)
-    return server
+
+
+class ClientNameProtocol(asyncio.Protocol):
+    """Writes the client certificate's common name into the ASGI ``state`` of a connection.
+
+    uvicorn 0.54 has no TLS extension (https://asgi.readthedocs.io/en/latest/specs/tls.html). This
+    protocol makes uvicorn's own for each connection and leaves the connection to it.
+    """
+
+    def __init__(self, *, app_state: dict[str, Any], **arguments: Any) -> None:  # noqa: ANN401 - uvicorn's
+        self._state, self._arguments = app_state, arguments
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Read the certificate, once per connection."""
+        state = {**self._state, CLIENT_NAME: _common_name(transport)}
+        protocol = HttpToolsProtocol(app_state=state, **self._arguments)
+        connection = cast("asyncio.Transport", transport)
+        connection.set_protocol(protocol)
+        protocol.connection_made(connection)
+
+
+def _common_name(transport: asyncio.BaseTransport) -> str | None:
+    """Return the client's common name; None without a certificate (an invalid one gets no TLS)."""
+    certificate = cast("dict[str, Any] | None", transport.get_extra_info("peercert"))
+    if not certificate:
+        return None
+    subject = dict(pair for part in certificate.get("subject", ()) for pair in part)
+    return str(subject.get("commonName", ""))

@@ -1,25 +1,18 @@
-"""``python -m worker``: the worker's command line (design, section 12)."""
+"""``python -m worker``: the worker's command line."""
 
 import argparse
-import asyncio
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from itertools import chain
-from typing import Any
+from collections.abc import Sequence
 
-from summaryrule.instant import Instant
-from summaryrule.settings import Settings
-from worker.clock import SystemClock
+from worker.cli import parser
 from worker.errors import WorkerError
-from worker.options import labels, parser
-from worker.ports import Rule
 
 _FAILED, _USAGE = 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code: 0 fine, 1 it could not work, 2 bad usage or input."""
+    """Run a command; return the exit code: 0 success, 1 failure, 2 bad usage or input."""
     options = parser().parse_args(arguments)
     try:
         return _run(options) if options.command == "run" else _plan(options)
@@ -38,8 +31,8 @@ def _run(options: argparse.Namespace) -> int:
     # Imported here: `worker plan` needs none of the clients, which cost a second to load.
     import uvloop  # noqa: PLC0415
 
-    from worker.logs import configure  # noqa: PLC0415
-    from worker.serve import run  # noqa: PLC0415
+    from runtime.logging import configure  # noqa: PLC0415
+    from worker.app import run  # noqa: PLC0415
 
     configure(options.log_format, options.log_level)
     uvloop.run(run(options, os.environ))
@@ -47,34 +40,9 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from worker.kusto.endpoints import parse_endpoints  # noqa: PLC0415 - as above
-    from worker.preview import preview  # noqa: PLC0415 - as above
+    from worker import plan_command  # noqa: PLC0415 - as above
 
-    now = options.now or Instant(SystemClock().now())
-    endpoints = parse_endpoints(options.kusto_endpoint, allow_plain_http=True)
-    settings = Settings(
-        endpoints=endpoints,
-        labels=labels(options.cluster_label, "--cluster-label"),
-        adopt_unowned=options.adopt_unowned,
-        mode=options.mode,
-    )
-    for line in preview(_rules(options), now=now, settings=settings, output=options.output):
-        print(line)
-    return 0
-
-
-def _rules(options: argparse.Namespace) -> list[Mapping[str, Any]]:
-    """Those in files, and those that the cluster has, in the order they were named."""
-    from worker.preview import in_file, is_file  # noqa: PLC0415 - as above
-
-    names = [word for word in options.rules if not is_file(word)]
-    found: dict[str, Rule] = {}
-    if names:
-        from worker.lookup import in_cluster  # noqa: PLC0415 - as above
-
-        found = asyncio.run(in_cluster(names, options.namespace, os.environ))
-    each = (in_file(word) if is_file(word) else [found[word]] for word in options.rules)
-    return list(chain.from_iterable(each))
+    return plan_command.run(options)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
-"""What Prometheus sees of this process (names follow prometheus.io/docs/practices/naming).
+"""The metrics of the worker (named as prometheus.io/docs/practices/naming says).
 
-The loop and the adapters count through ``Metrics``; ``worker.health`` serves it. Nothing is
-global: each worker has its own registry.
+``Metrics`` holds the series; each worker has a registry of its own. ``StatusMetrics`` derives
+window counts from the difference that each status write makes: a window counts when it is recorded.
 """
 
-from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Callable, Iterable
 from platform import python_version
 from typing import Final, Literal
 
@@ -17,6 +16,20 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+
+from runtime.version import installed_version
+from summaryrule.api.backfill_request import is_active
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
+from summaryrule.api.v1 import (
+    BackfillStatus,
+    ScheduleStatus,
+    SummaryRule,
+    SummaryRuleStatus,
+    WindowStatus,
+)
+from summaryrule.api.windows import count_windows, floor
+from worker.kube.store import Key, ModelCache, key_of
+from worker.ports import RawRule
 
 PREFIX: Final = "summaryrule_worker"
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -64,14 +77,8 @@ class Metrics:
         self._api = self._calls("api_request", "Requests to the API server.", "verb")
         self._kusto = self._calls("kusto_request", "Commands to Kusto.", "call")
         self._events = self._counter("reconciles", "Looks at a rule, by how they ended.", "result")
-        self._shard_leader = self._gauge(
-            "shard_leader", "1 while this process works on the shard.", "shard"
-        )
-        self._shard_rules = self._gauge(
-            "shard_rules", "SummaryRules that belong to the shard, whoever holds it.", "shard"
-        )
         build = self._gauge("build_info", "Always 1.", "version", "python")
-        build.labels(_version(), python_version()).set(1)
+        build.labels(installed_version(), python_version()).set(1)
 
     def window(self, kind: Kind, result: WindowResult, count: int = 1) -> None:
         """``count`` windows came to ``result``."""
@@ -107,11 +114,11 @@ class Metrics:
         self._events.labels(result).inc()
 
     def api_request(self, verb: str, result: str, seconds: float) -> None:
-        """One request to the API server (``worker.kube.api.Observe``)."""
+        """One request to the API server (``worker.kube.client.Observe``)."""
         self._api(verb, result, seconds)
 
     def kusto_request(self, call: str, result: str, seconds: float) -> None:
-        """One command to Kusto (``worker.kusto.service.Observe``)."""
+        """One command to Kusto (``worker.kusto.client.Observe``)."""
         self._kusto(call, result, seconds)
 
     def queue_depth(self, depth: Callable[[], int]) -> None:
@@ -124,12 +131,7 @@ class Metrics:
 
     def leader(self, is_leader: Callable[[], bool]) -> None:
         """Ask ``is_leader`` at each scrape."""
-        self._gauge("leader", "1 while this process holds a Lease.").set_function(is_leader)
-
-    def shard(self, shard: int, leads: Callable[[], bool], rules: Callable[[], int]) -> None:
-        """Ask at each scrape whether this process ``leads`` the shard, and for its ``rules``."""
-        self._shard_leader.labels(str(shard)).set_function(leads)
-        self._shard_rules.labels(str(shard)).set_function(rules)
+        self._gauge("leader", "1 while this process holds the Lease.").set_function(is_leader)
 
     def exposition(self) -> bytes:
         """All series in the Prometheus text format."""
@@ -159,15 +161,100 @@ class Metrics:
         )
 
 
-def _version() -> str:
-    try:
-        return version("summaryrule-operator")
-    except PackageNotFoundError:  # a checkout that was never installed
-        return "unknown"
-
-
 def _put(gauge: Gauge, labels: tuple[str, str], value: float | None) -> None:
     if value is None:
         gauge.remove(*labels)
     else:
         gauge.labels(*labels).set(value)
+
+
+class StatusMetrics:
+    """Updates ``Metrics`` from the rules that are reconciled and written."""
+
+    def __init__(self, metrics: Metrics, models: ModelCache) -> None:
+        self._metrics, self._models = metrics, models
+        self._in_flight: dict[Key, tuple[int, int]] = {}
+        self._sums = (0, 0)
+
+    def observe_rule(self, rule: RawRule, now: Instant) -> None:
+        """Update a rule's interval and lag, and the windows left of its backfill."""
+        key, known = key_of(rule), self._models.parse_or_none(rule)
+        self._metrics.rule_interval(*key, None if known is None else _interval(known))
+        self._metrics.rule_lag(*key, None if known is None else _lag(known, now))
+        self._metrics.backfill_remaining(*key, None if known is None else _remaining(known, now))
+        self._set_in_flight(key, self._models.status(rule))
+
+    def observe_write(self, before: RawRule, after: RawRule) -> None:
+        """Count the windows that completed or failed between two versions of a rule."""
+        old, new = self._models.status(before), self._models.status(after)
+        self._count_schedule(old.schedule or ScheduleStatus(), new.schedule or ScheduleStatus())
+        if new.backfill is not None:
+            self._count_backfill(old.backfill, new.backfill)
+
+    def forget(self, key: Key) -> None:
+        """The rule is gone."""
+        self._metrics.forget_rule(*key)
+        self._change(self._in_flight.pop(key, (0, 0)), (0, 0))
+
+    def _count_schedule(self, old: ScheduleStatus, new: ScheduleStatus) -> None:
+        left = {w.token for w in old.in_flight} - {w.token for w in new.in_flight}
+        failed = {w.token for w in new.failed} - {w.token for w in old.failed}
+        if left - failed:
+            self._metrics.window("interval", "completed", len(left - failed))
+        if failed:
+            self._metrics.window("interval", "failed", len(failed))
+
+    def _count_backfill(self, old: BackfillStatus | None, new: BackfillStatus) -> None:
+        same = old is not None and old.request_key == new.request_key
+        done = new.windows_done - (old.windows_done if old is not None and same else 0)
+        failed = len(new.failed) - (len(old.failed) if old is not None and same else 0)
+        if same and done > 0:
+            self._metrics.window("backfill", "completed", done)
+        if failed > 0:
+            self._metrics.window("backfill", "failed", failed)
+
+    def _set_in_flight(self, key: Key, status: SummaryRuleStatus) -> None:
+        runs = _submitted(status.schedule.in_flight) if status.schedule is not None else 0
+        past = _submitted(status.backfill.in_flight) if status.backfill is not None else 0
+        self._change(self._in_flight.get(key, (0, 0)), (runs, past))
+        self._in_flight[key] = (runs, past)
+
+    def _change(self, before: tuple[int, int], after: tuple[int, int]) -> None:
+        """Sums are carried on: adding all rules up at each look is too slow for thousands."""
+        runs, past = (s - b + a for s, b, a in zip(self._sums, before, after, strict=True))
+        self._sums = (runs, past)
+        self._metrics.in_flight("interval", runs)
+        self._metrics.in_flight("backfill", past)
+
+
+def _submitted(windows: Iterable[WindowStatus]) -> int:
+    """An intent without an operation may be the next window's, recorded ahead."""
+    return sum(1 for window in windows if window.operation_id is not None)
+
+
+def _interval(rule: SummaryRule) -> float:
+    return _seconds(rule.spec.interval.ticks)
+
+
+def _lag(rule: SummaryRule, now: Instant) -> float | None:
+    """Seconds from the last done window to now; None while nothing has to follow it."""
+    schedule = rule.status.schedule if rule.status is not None else None
+    if rule.spec.suspend or schedule is None or schedule.last_done is None:
+        return None
+    return max(_seconds(now.ticks - schedule.last_done.ticks), 0.0)
+
+
+def _remaining(rule: SummaryRule, now: Instant) -> int | None:
+    """Due windows that the backfill has to run; None while it has none or is paused."""
+    backfill = rule.status.backfill if rule.status is not None else None
+    if backfill is None or not is_active(backfill) or backfill.phase == "Paused":
+        return None
+    left = backfill.windows_total - backfill.windows_done - backfill.windows_skipped
+    interval = rule.spec.interval
+    due_until = floor(now.plus(-rule.spec.ingestion_delay.ticks), interval)
+    begins = max(due_until, floor(backfill.requested_start, interval))
+    return max(left - count_windows(begins, backfill.requested_end, interval), 0)
+
+
+def _seconds(ticks: int) -> float:
+    return ticks / TICKS_PER_SECOND

@@ -1,44 +1,58 @@
-"""What the reconcile loop needs of the outside world.
+"""What the worker needs of the outside world, as protocols.
 
-``gather``, ``execute`` and ``record`` know these protocols only. The real adapters are
-``worker.kube`` and ``worker.kusto``; the simulation has in-memory ones. The same contract tests
-(``tests/worker/contract``) hold both to what is written here.
+The adapters are in ``worker.kube`` and ``worker.kusto``; the simulation has in-memory ones. The
+same contract tests check both against what is written here.
 """
 
-from collections.abc import Iterable
-from typing import Any, Final, Literal, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, Protocol
 
-from summaryrule.observed import Operation
-from summaryrule.ownership import WORKER_MANAGER
+from summaryrule.planner.types import Operation
 
-Rule = dict[str, Any]
+RawRule = dict[str, Any]
 """A SummaryRule as the API server's JSON has it, metadata and managedFields included."""
 
-FIELD_MANAGER: Final = WORKER_MANAGER
 EventType = Literal["Normal", "Warning"]
 
 
-class Rules(Protocol):
+class Fence(Protocol):
+    """Guards side effects: whether this process may still act.
+
+    The process may be stopped (SIGSTOP, a frozen VM) between a decision and its side effect. So
+    ``check`` is called immediately before each side effect. It does no I/O.
+    """
+
+    def check(self) -> None:
+        """Return if the side effect may happen now.
+
+        Raises:
+            LeaseLost: the Lease was lost, or was not renewed in time.
+            Conflict: the rule was edited or deleted after the side effect was decided.
+        """
+        ...
+
+
+class RuleClient(Protocol):
     """Reads and writes of SummaryRules.
 
     Writes are compare-and-swap on ``rule["metadata"]["resourceVersion"]`` and return the object
     as stored. All raise ``Conflict`` when it changed since ``rule`` was read, ``NotFound`` when it
-    is gone, ``Refused`` when the schema or admission says no, ``Ambiguous`` when the reply was
+    is gone, ``Refused`` when the schema or admission refuses, ``Ambiguous`` when the reply was
     lost (read again before anything else), ``Temporary`` otherwise.
     """
 
-    async def get(self, namespace: str, name: str) -> Rule:
+    async def get(self, namespace: str, name: str) -> RawRule:
         """The object as the server has it now."""
         ...
 
-    async def patch_status(self, rule: Rule, status: dict[str, Any]) -> Rule:
-        """Make the status read ``status``: fields that it lacks are removed.
+    async def patch_status(self, rule: RawRule, status: dict[str, Any]) -> RawRule:
+        """Replace the status by ``status``: fields that it lacks are removed.
 
-        A status that already reads so costs no call, and ``rule`` itself is returned.
+        If the status is the same already, no call is made and ``rule`` itself is returned.
         """
         ...
 
-    async def patch(self, rule: Rule, body: dict[str, Any]) -> Rule:
+    async def patch(self, rule: RawRule, body: dict[str, Any]) -> RawRule:
         """Merge ``body`` (RFC 7386: null removes) into the main resource, never into status.
 
         Used for spec, annotations, finalizers and ``metadata.managedFields``.
@@ -46,7 +60,7 @@ class Rules(Protocol):
         ...
 
 
-class Kusto(Protocol):
+class KustoClient(Protocol):
     """Commands of the worker to the endpoint that serves a database.
 
     All raise ``Throttled``, ``Refused``, or ``Temporary`` (``Refused`` with code ``NoEndpoint``
@@ -57,8 +71,11 @@ class Kusto(Protocol):
         """URL of the endpoint that serves ``database``, or None."""
         ...
 
-    async def submit(self, database: str, command: str) -> str:
+    async def submit(self, database: str, command: str, *, before_send: Callable[[], None]) -> str:
         """Start an ``async`` command and return its operation id.
+
+        ``before_send`` (``Fence.check``) is called once nothing else has to be waited for before
+        the request. What it raises is raised here, and the command is not sent.
 
         Raises:
             Ambiguous: the command may be running; submit it again with the same token only.
@@ -81,18 +98,18 @@ class Kusto(Protocol):
         ...
 
     async def cancel(self, database: str, operation: str) -> bool:
-        """Ask for a cancel; whether Kusto says it was done.
+        """Request a cancel; return whether Kusto says that it was done.
 
         False is usual: the operation had ended, or Kusto no longer knows it.
         """
         ...
 
 
-class Events(Protocol):
+class EventRecorder(Protocol):
     """Kubernetes Events about a rule. Best effort: nothing is raised when one is lost."""
 
-    async def emit(self, rule: Rule, kind: EventType, reason: str, message: str) -> None:
-        """Say it once; saying the same again raises the count of the same Event."""
+    async def emit(self, rule: RawRule, kind: EventType, reason: str, message: str) -> None:
+        """Emit an Event; the same one again raises the count of the first."""
         ...
 
 

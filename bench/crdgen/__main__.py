@@ -24,7 +24,7 @@ from crdgen.model_loader import load_model
 from crdgen.yaml_reader import read_documents
 
 HERE = Path(__file__).parent
-MODEL = "summaryrule.v1:SummaryRule"
+MODEL = "summaryrule.api.v1:SummaryRule"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from bench.webhook.alike import answers, effect
 from bench.webhook.report import Sample
 from bench.webhook.reviews import as_line, good, mixed
 from bench.webhook.servers import LOAD_CORE, OURS, SERVERS, Running, Server, started
-from webhook.certificates.authority import new_authority, new_leaf
+from webhook.certificates.pki import new_ca, new_leaf
 
 FIRST_PORT: Final = 19510
 HERE: Final = Path(__file__).parent
@@ -74,7 +74,7 @@ def _build(folder: Path) -> Path:
 
 def _write_certificates(folder: Path) -> None:
     now, life = datetime.now(UTC), timedelta(days=1)
-    authority = new_authority(now, life)
+    authority = new_ca(now, life)
     leaf = new_leaf(authority, (HOST,), now, life)
     (folder / "ca.crt").write_bytes(authority.chain)
     (folder / "tls.crt").write_bytes(leaf.chain)

@@ -8,7 +8,7 @@ import msgspec
 
 from bench.webhook.reviews import Json, as_line
 from bench.webhook.servers import Running
-from webhook.patch import Operation, apply
+from webhook.json_patch import Operation, apply
 
 
 def answers(running: Running, reviews: list[Json]) -> list[Json]:

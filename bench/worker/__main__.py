@@ -15,6 +15,7 @@ from statistics import median
 
 from bench.worker import many, pace
 from bench.worker.rig import Rig, rig
+from devstack.ports import no_proxy_variables
 
 _PARTS = ("serial", "month", "waiting", "many")
 
@@ -22,6 +23,7 @@ _PARTS = ("serial", "month", "waiting", "many")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure the parts that are named, or all."""
     options = _parser().parse_args(arguments)
+    os.environ |= no_proxy_variables(os.environ)
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M}, {os.cpu_count()} cores, Python", end=" ")
     print(platform.python_version(), flush=True)
     asyncio.run(_measure(options))

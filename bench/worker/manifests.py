@@ -3,9 +3,9 @@
 import time
 from typing import Any
 
-from summaryrule.duration import Duration
-from summaryrule.instant import TICKS_PER_SECOND, Instant
-from summaryrule.windows import floor
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
+from summaryrule.api.windows import floor
 
 HOUR = Duration.parse("1h")
 MINUTE = Duration.parse("1m")

@@ -10,11 +10,10 @@ from typing import Any
 from bench.worker.manifests import now, up_to_date
 from bench.worker.rig import Rig, until
 from bench.worker.store import Store
-from summaryrule.actions import RecordStatus
-from summaryrule.observed import Observed
-from summaryrule.plan import plan, read
-from summaryrule.settings import Settings
-from summaryrule.v1 import dump
+from summaryrule.api.schema_validation import parse_rule
+from summaryrule.api.v1 import dump
+from summaryrule.planner.plan import decide
+from summaryrule.planner.types import Observations, PlannerSettings, RecordStatus
 
 _TOGETHER = 100
 _HOUR = 3600
@@ -65,9 +64,9 @@ def _stored(number: int, count: int) -> dict[str, Any]:
 
 def _as_planned(made: dict[str, Any]) -> dict[str, Any]:
     """The status with the conditions that the worker itself would write."""
-    settings = Settings(endpoints={"Telemetry": "http://127.0.0.1"})
-    planned = plan(read(made), Observed(), now(), settings, _always)
-    written = (each.status for each in planned.actions if isinstance(each, RecordStatus))
+    settings = PlannerSettings(endpoints={"Telemetry": "http://127.0.0.1"})
+    planned = decide(parse_rule(made), Observations(), now(), settings, _always)
+    written = (each.status for each in planned.writes if isinstance(each, RecordStatus))
     status = next(written, None)
     return made["status"] if status is None else dump(status)
 
@@ -80,7 +79,7 @@ async def measure(rig: Rig, count: int, seconds: float) -> Figures:
     """Start a worker on rules that are there, and watch it for so many seconds."""
     rig.slow_operations(0)
     rig.stack.kill("worker")
-    rig.stack.until_healthy("worker", 60)
+    rig.stack.wait_until_healthy("worker", 60)
 
     async def planned() -> dict[str, float] | None:
         found = rig.metrics()

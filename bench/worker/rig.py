@@ -19,10 +19,9 @@ from azure.kusto.data import KustoClient, KustoConnectionStringBuilder
 from prometheus_client.parser import text_string_to_metric_families
 
 from devstack.stack import Stack
-from summaryrule.instant import Instant
-from worker.kube.api import Api
-from worker.kube.connection import connect
-from worker.kube.resource import SUMMARY_RULES
+from summaryrule.api.instant import Instant
+from worker.kube.client import SUMMARY_RULES, KubeClient
+from worker.kube.config import connect
 
 NAMESPACE = "default"
 _WORKER = "system:serviceaccount:summaryrule-system:summaryrule-operator-worker"
@@ -33,7 +32,7 @@ T = TypeVar("T")
 class Rig:
     """A running stack."""
 
-    def __init__(self, stack: Stack, api: Api, kusto: KustoClient) -> None:
+    def __init__(self, stack: Stack, api: KubeClient, kusto: KustoClient) -> None:
         self.stack, self.api, self.kusto = stack, api, kusto
         self.database = stack.env()["KUSTO_DATABASE"]
 
@@ -124,7 +123,7 @@ async def rig() -> AsyncIterator[Rig]:
             client = await connect({"KUBECONFIG": str(stack.kubeconfig)}, user_agent="bench")
             try:
                 with _kusto(stack) as kusto:
-                    found = Rig(stack, Api(client), kusto)
+                    found = Rig(stack, KubeClient(client), kusto)
                     found.load()
                     yield found
             finally:

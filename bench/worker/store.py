@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.request import Request, urlopen
 
-from devstack.pki import Pair
-from devstack.probes import mutual
+from devstack.pki import Pair, client_tls_context
 from devstack.stack import Stack
 
 
@@ -15,9 +14,9 @@ class Store:
     """A stack's etcd, over the JSON form of its API."""
 
     def __init__(self, stack: Stack) -> None:
-        pki = stack.folder.pki
+        pki = stack.state_dir.pki
         pair = Pair(pki / "etcd-client.crt", pki / "etcd-client.key")
-        self._context = mutual(pki / "ca.crt", pair)
+        self._context = client_tls_context(pki / "ca.crt", pair)
         self._url = f"{stack.process('etcd').address}/v3/kv/txn"
 
     def put(self, rules: Iterable[dict[str, Any]]) -> None:

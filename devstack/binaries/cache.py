@@ -1,6 +1,6 @@
-"""Where binaries are kept between checkouts, by version.
+"""The cache of built binaries, by version. All checkouts of a user share it.
 
-`$SUMMARYRULE_CACHE`, else `$XDG_CACHE_HOME/summaryrule`, else `~/.cache/summaryrule`.
+It is `$SUMMARYRULE_CACHE`, else `$XDG_CACHE_HOME/summaryrule`, else `~/.cache/summaryrule`.
 """
 
 import contextlib
@@ -22,17 +22,17 @@ class Cache:
 
     @classmethod
     def from_environment(cls) -> "Cache":
-        """Give the cache that the environment names."""
+        """Return the cache that the environment names."""
         base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         return cls(Path(os.environ.get("SUMMARYRULE_CACHE") or Path(base) / "summaryrule"))
 
-    def place(self, tool: Tool) -> Path:
-        """Give where a built `tool` lies, or would."""
+    def path_of(self, tool: Tool) -> Path:
+        """Return the path of a built `tool`, whether it exists or not."""
         return self.root / "bin" / f"{tool.name}-{tool.version}" / tool.name
 
     @contextlib.contextmanager
-    def building(self, waiting: Callable[[], None]) -> Iterator[None]:
-        """Hold the build lock for a `with` block; `waiting` is called if another run has it.
+    def build_lock(self, on_wait: Callable[[], None]) -> Iterator[None]:
+        """Hold the build lock for a `with` block; call `on_wait` first if another run holds it.
 
         Raises:
             DevstackError: the cache cannot be written.
@@ -43,12 +43,12 @@ class Cache:
         except OSError as error:
             raise DevstackError(
                 f"the cache {self.root} cannot be written ({error.strerror}): set "
-                "SUMMARYRULE_CACHE to a folder that can"
+                "SUMMARYRULE_CACHE to a directory that can"
             ) from None
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                waiting()
+                on_wait()
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield

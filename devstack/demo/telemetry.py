@@ -1,9 +1,8 @@
 """The demo's raw data: the control plane's own Prometheus metrics, extended back in time.
 
-adx-mon keeps each metric in a table of its own, one row a sample: `Timestamp, SeriesId, Labels,
-Value`. The series and their newest values are scraped from the API server that the demo runs on;
-three days of samples before them are made by a seeded generator, since nobody has run it that
-long.
+adx-mon keeps each metric in a table of its own, one row per sample: `Timestamp, SeriesId, Labels,
+Value`. The series and their newest values are scraped from the demo's API server. That server has
+just started, so a seeded generator makes the samples of the three days before.
 """
 
 import csv
@@ -18,7 +17,7 @@ from typing import Final
 from azure.kusto.data import KustoClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from summaryrule.instant import TICKS_PER_SECOND, Instant
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 
 METRIC: Final = "apiserver_request_total"
 TABLE: Final = "ApiserverRequestTotal"
@@ -38,13 +37,13 @@ class Series:
 
     @property
     def id(self) -> int:
-        """A stable 63-bit identity of the labels, as adx-mon's SeriesId is."""
+        """A stable 63-bit hash of the labels, like adx-mon's SeriesId."""
         text = json.dumps(self.labels, sort_keys=True)
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
-def scraped(exposition: str) -> list[Series]:
-    """The busiest series of the metric in a Prometheus text exposition."""
+def parse_series(exposition: str) -> list[Series]:
+    """Return the series of the metric with the highest values in a Prometheus text exposition."""
     found = [
         Series(dict(sample.labels), int(sample.value))
         for family in text_string_to_metric_families(exposition)
@@ -54,20 +53,20 @@ def scraped(exposition: str) -> list[Series]:
     return sorted(found, key=lambda each: (-each.value, each.id))[:SERIES]
 
 
-def samples(
+def generate_samples(
     series: list[Series], start: Instant, end: Instant
 ) -> Iterator[tuple[str, int, str, int]]:
-    """Rows of `[start, end)`, a sample of each series every five minutes, counters rising."""
-    draw = random.Random(SEED)  # noqa: S311 - repeatable, not secret
+    """Yield rows of `[start, end)`: one sample per series every five minutes, values rising."""
+    generator = random.Random(SEED)  # noqa: S311 - repeatable, not secret
     for each in series:
         labels, value = json.dumps(each.labels, sort_keys=True), each.value
         for ticks in range(start.ticks, end.ticks, STEP_TICKS):
-            value += draw.randrange(0, 2 + each.value // 10)
+            value += generator.randrange(0, 2 + each.value // 10)
             yield str(Instant(ticks)), each.id, labels, value
 
 
 def load(client: KustoClient, database: str, rows: Iterator[tuple[str, int, str, int]]) -> int:
-    """Create the table and ingest the rows; how many there were."""
+    """Create the table and ingest the rows; return the number of rows."""
     client.execute_mgmt(database, f".create table {TABLE} ({SCHEMA})")
     count, batch = 0, list[tuple[str, int, str, int]]()
     for row in rows:

@@ -1,20 +1,19 @@
-"""Plays kubelet and controllers for the chart, so that what it declares is what runs.
+"""A minimal kubelet and the controllers that the chart needs.
 
-The chart is installed by helm on the real API server; nothing of it is bent for the laptop. This
-package then does what a cluster would:
+helm installs the unmodified chart on the real API server. This package then does what a cluster
+does:
 
 1. A Deployment gets a ReplicaSet and Pods, a Job gets its Pods (`rollout.py`, `jobs.py`).
 2. A Pod's container runs as a local process with its own command, args, env and mounted files
-   (`container.py`, `mounts.py`), as its ServiceAccount by TokenRequest (`account.py`).
-3. Its probes are asked as declared (`probing.py`), and its status says what came of them.
+   (`container.py`, `mounts.py`), authenticated as its ServiceAccount (`service_account.py`).
+3. Its probes run as declared (`probing.py`), and its Pod status has the result.
 4. A Service's ClusterIP leads to a ready process, through the egress proxy (`services.py`).
-5. Everything is level-triggered: `node.py` mirrors the objects and, whenever one changes, makes
-   the next few moves towards what they ask for.
+5. Everything is level-triggered: `kubelet.py` watches the objects and reconciles after each change.
 
-What it cannot do: a root file system cannot be read-only, the network has no policy, and every
-image is taken for the operator's own.
+Limits: the root file system is not read-only, NetworkPolicies have no effect, and every image is
+assumed to be the operator's own.
 """
 
-from devstack.kubelet.node import Kubelet
+from devstack.kubelet.kubelet import Kubelet
 
 __all__ = ["Kubelet"]

@@ -7,26 +7,40 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from emulator.commands import change, databases, ingest, operations, show_extents, show_tables
-from emulator.errors import Unsupported
-from emulator.scanner import Scanner
-from emulator.services import Command
+from emulator.command_scanner import Scanner
+from emulator.commands import (
+    databases,
+    ddl,
+    extent_changes,
+    functions,
+    ingest,
+    operations,
+    show_extents,
+    show_tables,
+)
+from emulator.context import Command
+from emulator.errors import UnsupportedError
 
 _FAMILIES: Final[tuple[Callable[[Scanner], Command | None], ...]] = (
-    ingest.read,
-    operations.read,
-    show_extents.read,
-    show_tables.read,
-    change.read,
-    databases.read,
+    ingest.parse,
+    operations.parse,
+    extent_changes.parse,
+    functions.parse,
+    show_extents.parse,
+    show_tables.parse,
+    ddl.parse,
+    databases.parse,
 )
 
 
 def parse(text: str) -> Command:
-    """The command that `text` is; raises SyntaxRefusal or, for an unknown one, Unsupported."""
+    """The command that `text` is.
+
+    Raises KustoSyntaxError, or UnsupportedError for an unknown command.
+    """
     for family in _FAMILIES:
         command = family(Scanner(text))
         if command is not None:
             return command
     words = " ".join(re.split(r"<\||\(", text, maxsplit=1)[0].split()[:4])
-    raise Unsupported(f"the command '{words}'", "docs/emulator.md lists what it does")
+    raise UnsupportedError(f"the command '{words}'", "docs/emulator.md lists what it does")

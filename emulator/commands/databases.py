@@ -11,47 +11,47 @@ from datetime import datetime
 from duckdb import DuckDBPyConnection
 
 from emulator import catalog as catalogs
-from emulator.catalog import RESERVED, Catalog, quoted, refuse_case_twins
-from emulator.commands.show import constant, shown, typed
-from emulator.errors import Refusal
-from emulator.frames import Table
-from emulator.kql import Rows
-from emulator.scanner import Scanner
-from emulator.services import Command, Request, Services
+from emulator.catalog import RESERVED, Catalog, quoted, reject_case_collisions
+from emulator.command_scanner import Scanner
+from emulator.commands.show import constant_rows, typed_columns, with_pipeline
+from emulator.context import Command, CommandContext, Request
+from emulator.errors import KustoError
+from emulator.kql import Statement
+from emulator.responses import Table
 
 VERSION = "1.0.0"
 
 
-def create(cursor: DuckDBPyConnection, name: str, moment: datetime) -> None:
-    """Create a database that is not there yet; raises Refusal for a name that DuckDB has."""
+def create(cursor: DuckDBPyConnection, name: str, now: datetime) -> None:
+    """Create a database that is not there yet; raises KustoError for a name that DuckDB has."""
     if name.lower() in RESERVED:
-        raise Refusal(f"'{name}' is taken by the engine; give the database another name.")
-    refuse_case_twins([*catalogs.read(cursor).databases, name], "database")
+        raise KustoError(f"'{name}' is taken by the engine; give the database another name.")
+    reject_case_collisions([*catalogs.read(cursor).databases, name], "database")
     cursor.execute(f"CREATE SCHEMA {quoted(name)}")
-    cursor.execute("INSERT INTO __emulator.databases VALUES (?, ?)", [name, moment])
-    catalogs.changed(cursor)
+    cursor.execute("INSERT INTO __emulator.databases VALUES (?, ?)", [name, now])
+    catalogs.bump_version(cursor)
 
 
 @dataclass(frozen=True)
-class Change:
+class DatabaseChange:
     """Creates or drops a database."""
 
     operation: str
     name: str
     work: Callable[[DuckDBPyConnection, datetime], None]
 
-    async def run(self, services: Services, request: Request) -> Table:
+    async def run(self, context: CommandContext, request: Request) -> Table:
         """The database's name, as the official emulator answers."""
-        await services.store.write(lambda cursor: self.work(cursor, request.moment))
-        return Table(typed(DatabaseName="string"), [(self.name,)])
+        await context.store.write(lambda cursor: self.work(cursor, request.now))
+        return Table(typed_columns(DatabaseName="string"), [(self.name,)])
 
 
-def read(scanner: Scanner) -> Command | None:
-    """The command of this family that stands here."""
+def parse(scanner: Scanner) -> Command | None:
+    """The command of this family at the scanner's position."""
     if scanner.accept(".show", "databases"):
-        return shown(scanner, "DatabasesShow", _databases)
+        return with_pipeline(scanner, "DatabasesShow", _databases)
     if scanner.accept(".show", "version"):
-        return shown(scanner, "VersionShow", _version)
+        return with_pipeline(scanner, "VersionShow", _version)
     if scanner.accept(".create", "database"):
         return _create(scanner)
     if scanner.accept(".drop", "database"):
@@ -65,14 +65,14 @@ def _create(scanner: Scanner) -> Command:
     if_missing = scanner.accept("ifnotexists")
     scanner.end()
 
-    def work(cursor: DuckDBPyConnection, moment: datetime) -> None:
+    def work(cursor: DuckDBPyConnection, now: datetime) -> None:
         exists = name in catalogs.read(cursor).databases
         if exists and not if_missing:
-            raise Refusal(f"Entity '{name}' of kind 'Database' already exists.")
+            raise KustoError(f"Entity '{name}' of kind 'Database' already exists.")
         if not exists:
-            create(cursor, name, moment)
+            create(cursor, name, now)
 
-    return Change("DatabaseCreate", name, work)
+    return DatabaseChange("DatabaseCreate", name, work)
 
 
 def _drop(scanner: Scanner) -> Command:
@@ -80,8 +80,8 @@ def _drop(scanner: Scanner) -> Command:
     if_exists = scanner.accept("ifexists")
     scanner.end()
 
-    def work(cursor: DuckDBPyConnection, moment: datetime) -> None:
-        del moment
+    def work(cursor: DuckDBPyConnection, now: datetime) -> None:
+        del now
         catalog = catalogs.read(cursor)
         if if_exists and name not in catalog.databases:
             return
@@ -93,14 +93,14 @@ def _drop(scanner: Scanner) -> Command:
             ("extents", "database"),
         ):
             cursor.execute(f"DELETE FROM __emulator.{table} WHERE {column} = ?", [name])  # noqa: S608
-        catalogs.changed(cursor)
+        catalogs.bump_version(cursor)
 
-    return Change("DatabaseDrop", name, work)
+    return DatabaseChange("DatabaseDrop", name, work)
 
 
-def _databases(catalog: Catalog, services: Services, request: Request) -> Rows:
-    del services
-    columns = typed(
+def _databases(catalog: Catalog, context: CommandContext, request: Request) -> Statement:
+    del context
+    columns = typed_columns(
         DatabaseName="string",
         PersistentStorage="string",
         Version="string",
@@ -116,12 +116,12 @@ def _databases(catalog: Catalog, services: Services, request: Request) -> Rows:
         (name, "", "v1.0", name == request.database, "ReadWrite", None, None, None, "", "")
         for name in sorted(catalog.databases)
     ]
-    return constant(columns, rows)
+    return constant_rows(columns, rows)
 
 
-def _version(catalog: Catalog, services: Services, request: Request) -> Rows:
-    del catalog, services, request
-    columns = typed(
+def _version(catalog: Catalog, context: CommandContext, request: Request) -> Statement:
+    del catalog, context, request
+    columns = typed_columns(
         BuildVersion="string",
         BuildTime="datetime",
         ServiceType="string",
@@ -129,4 +129,4 @@ def _version(catalog: Catalog, services: Services, request: Request) -> Rows:
         ServiceOffering="string",
     )
     row = (VERSION, None, "Engine", f"local Kusto endpoint {VERSION}", '{"Type":"Local"}')
-    return constant(columns, [row])
+    return constant_rows(columns, [row])

@@ -9,17 +9,17 @@ from uuid import UUID
 
 from duckdb import DuckDBPyConnection
 
-from emulator import catalog, extents, inline, operations
-from emulator.appends import Append, Appended, insert
-from emulator.commands.show import typed
-from emulator.errors import Unsupported
-from emulator.frames import Table
+from emulator import catalog, csv_ingest, extents, operations
+from emulator.appends import Append, AppendResult, insert
+from emulator.command_scanner import Scanner
+from emulator.commands.show import typed_columns
+from emulator.context import Command, CommandContext, Request
+from emulator.errors import UnsupportedError
+from emulator.operation_runner import AppendJob, new_operation
 from emulator.operations import Outcome, State
 from emulator.properties import Properties
 from emulator.properties import read as read_properties
-from emulator.runner import Submission, operation
-from emulator.scanner import Scanner
-from emulator.services import Command, Request, Services
+from emulator.responses import Table
 
 _KINDS: Final = {
     ".set-or-append": "TableSetOrAppend",
@@ -27,7 +27,7 @@ _KINDS: Final = {
     ".append": "TableAppend",
     ".set": "TableSet",
 }
-_EXTENT: Final = typed(
+_EXTENT: Final = typed_columns(
     ExtentId="guid",
     OriginalSize="real",
     ExtentSize="real",
@@ -37,8 +37,8 @@ _EXTENT: Final = typed(
 )
 
 
-def read(scanner: Scanner) -> Command | None:
-    """The command of this family that stands here."""
+def parse(scanner: Scanner) -> Command | None:
+    """The command of this family at the scanner's position."""
     for verb, kind in _KINDS.items():
         if scanner.accept(verb):
             return _append(scanner, verb, kind)
@@ -53,9 +53,9 @@ def _append(scanner: Scanner, verb: str, kind: str) -> Command:
     properties = read_properties(scanner)
     scanner.expect("<|")
     if scanner.done:
-        raise scanner.refuse("a query after '<|'")
+        raise scanner.error("a query after '<|'")
     if scanner.rest.startswith("."):
-        raise Unsupported(f"'{verb}' from a management command", "give it a query")
+        raise UnsupportedError(f"'{verb}' from a management command", "give it a query")
     return AppendCommand(kind, verb, table, properties, scanner.text_from(), in_background)
 
 
@@ -70,22 +70,22 @@ class AppendCommand:
     query: str
     in_background: bool
 
-    async def run(self, services: Services, request: Request) -> Table:
+    async def run(self, context: CommandContext, request: Request) -> Table:
         """The operation's id, or the extent that came of it (none for no rows)."""
-        submission = self._submission(services, request)
+        job = self._job(context, request)
         if self.in_background:
-            operation_id = await services.runner.later(submission)
-            return Table(typed(OperationId="guid"), [(operation_id,)])
-        appended = await services.runner.now(submission)
+            operation_id = await context.runner.submit(job)
+            return Table(typed_columns(OperationId="guid"), [(operation_id,)])
+        appended = await context.runner.run(job)
         return Table(_EXTENT, _extent_rows(appended))
 
-    def _submission(self, services: Services, request: Request) -> Submission:
+    def _job(self, context: CommandContext, request: Request) -> AppendJob:
         append = Append(self.verb, (request.database, self.table), self.properties, self.query)
-        new = operation(self.operation, request.database, request.activity, services.clock())
-        return Submission(append, new, request.text, request.parameters)
+        new = new_operation(self.operation, request.database, request.activity, context.clock())
+        return AppendJob(append, new, request.text, request.parameters)
 
 
-def _extent_rows(appended: Appended) -> list[tuple[object, ...]]:
+def _extent_rows(appended: AppendResult) -> list[tuple[object, ...]]:
     if appended.extent is None:
         return []
     return [(appended.extent, 0.0, 0.0, 0.0, 0.0, appended.rows)]
@@ -95,10 +95,10 @@ def _inline(scanner: Scanner) -> Command:
     table = scanner.name("table")
     properties = read_properties(scanner)
     if scanner.rest.startswith("["):
-        raise Unsupported("the bracket form of '.ingest inline'", "write <| and CSV lines")
+        raise UnsupportedError("the bracket form of '.ingest inline'", "write <| and CSV lines")
     mark = scanner.text.find("<|", scanner.at)
     if mark != scanner.at:
-        raise scanner.refuse("'<|'")
+        raise scanner.error("'<|'")
     return Inline(table, properties, scanner.text[mark + 2 :].lstrip())
 
 
@@ -111,31 +111,35 @@ class Inline:
     data: str
     operation: str = "DataIngestInline"
 
-    async def run(self, services: Services, request: Request) -> Table:
+    async def run(self, context: CommandContext, request: Request) -> Table:
         """The id of the extent, zeros when nothing was ingested."""
-        records = inline.fields(
+        records = csv_ingest.parse_records(
             self.data, self.properties.format, skip_first=self.properties.ignore_first_record
         )
-        new = operation(self.operation, request.database, request.activity, services.clock())
-        place = (request.database, self.table)
+        new = new_operation(self.operation, request.database, request.activity, context.clock())
+        table_key = (request.database, self.table)
 
-        def work(cursor: DuckDBPyConnection) -> Appended:
-            columns = catalog.read(cursor).columns(*place)
-            lists = inline.by_column(records, columns)
+        def work(cursor: DuckDBPyConnection) -> AppendResult:
+            columns = catalog.read(cursor).columns(*table_key)
+            lists = csv_ingest.to_columns(records, columns)
             operations.begin(cursor, new)
-            appended = Appended(None, 0, extents.taken(cursor, place, self.properties))
+            appended = AppendResult(
+                None, 0, extents.find_duplicate_tag(cursor, table_key, self.properties)
+            )
             if lists and appended.duplicate is None:
-                source = inline.source(columns)
+                source = csv_ingest.select_sql(
+                    columns, catalog.read(cursor).table(*table_key).stored
+                )
                 appended = insert(
                     cursor,
-                    place,
+                    table_key,
                     source,
                     properties=self.properties,
-                    moment=request.moment,
+                    now=request.now,
                     values=lists,
                 )
-            operations.finish(cursor, new.id, Outcome(State.COMPLETED), services.clock())
+            operations.finish(cursor, new.id, Outcome(State.COMPLETED), context.clock())
             return appended
 
-        appended = await services.store.write(work)
-        return Table(typed(ExtentId="guid"), [(appended.extent or UUID(int=0),)])
+        appended = await context.store.write(work)
+        return Table(typed_columns(ExtentId="guid"), [(appended.extent or UUID(int=0),)])

@@ -9,16 +9,16 @@ from uuid import UUID
 
 from emulator import operations
 from emulator.catalog import Catalog
-from emulator.commands.show import shown, typed
-from emulator.errors import EntityNotFound
-from emulator.frames import Table
+from emulator.command_scanner import Scanner
+from emulator.commands.show import typed_columns, with_pipeline
+from emulator.context import Command, CommandContext, Request
+from emulator.errors import EntityNotFoundError
 from emulator.kql import Rows
-from emulator.scanner import Scanner
-from emulator.services import Command, Request, Services
+from emulator.responses import Table
 
 
-def read(scanner: Scanner) -> Command | None:
-    """The command of this family that stands here."""
+def parse(scanner: Scanner) -> Command | None:
+    """The command of this family at the scanner's position."""
     if scanner.accept(".show", "operations"):
         return _show(scanner)
     if scanner.accept(".cancel", "operation"):
@@ -33,7 +33,7 @@ def _id(scanner: Scanner) -> UUID:
         return UUID(text)
     except ValueError:
         scanner.at = start
-        raise scanner.refuse("an operation id (a guid)") from None
+        raise scanner.error("an operation id (a guid)") from None
 
 
 def _ids(scanner: Scanner) -> list[UUID]:
@@ -49,15 +49,15 @@ def _ids(scanner: Scanner) -> list[UUID]:
 def _show(scanner: Scanner) -> Command:
     ids = _ids(scanner)
 
-    def select(_: Catalog, services: Services, request: Request) -> Rows:
-        horizon = services.faults.horizon(request.database, request.text)
+    def select(_: Catalog, context: CommandContext, request: Request) -> Rows:
+        retention = context.faults.retention(request.database, request.text)
         if ids:
-            sql = operations.latest_sql(ids, request.moment, horizon)
+            sql = operations.latest_sql(ids, request.now, retention)
         else:
-            sql = operations.log_sql(request.moment, horizon)
-        return Rows(sql, operations.COLUMNS)
+            sql = operations.log_sql(request.now, retention)
+        return Rows(sql)
 
-    return shown(scanner, "OperationsShow", select)
+    return with_pipeline(scanner, "OperationsShow", select)
 
 
 def _cancel(scanner: Scanner) -> Command:
@@ -66,7 +66,7 @@ def _cancel(scanner: Scanner) -> Command:
     if scanner.accept("with"):
         scanner.expect("(")
         if not scanner.accept("reason"):
-            raise scanner.refuse("'reason'")
+            raise scanner.error("'reason'")
         scanner.expect("=")
         reason = scanner.value("the reason")
         scanner.expect(")")
@@ -82,13 +82,13 @@ class Cancel:
     reason: str
     operation: str = "OperationCancel"
 
-    async def run(self, services: Services, request: Request) -> Table:
-        """One row that says whether it was canceled; raises EntityNotFound."""
+    async def run(self, context: CommandContext, request: Request) -> Table:
+        """One row that says whether it was canceled; raises EntityNotFoundError."""
         del request
-        known = await services.store.read(lambda cursor: operations.find(cursor, self.operation_id))
+        known = await context.store.read(lambda cursor: operations.find(cursor, self.operation_id))
         if known is None:
-            raise EntityNotFound(str(self.operation_id), "Operation")
-        canceled = await services.runner.cancel(self.operation_id, self.reason)
+            raise EntityNotFoundError(str(self.operation_id), "Operation")
+        canceled = await context.runner.cancel(self.operation_id, self.reason)
         return Table(_CANCELED, [self._row(known, canceled=canceled)])
 
     def _row(self, known: tuple[str, datetime, str], *, canceled: bool) -> tuple[object, ...]:
@@ -99,7 +99,7 @@ class Cancel:
         return (self.operation_id, kind, started_on, "Cancel failed", why)
 
 
-_CANCELED = typed(
+_CANCELED = typed_columns(
     OperationId="guid",
     Operation="string",
     StartedOn="datetime",

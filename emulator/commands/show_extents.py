@@ -8,14 +8,14 @@ from uuid import UUID
 
 from emulator import extents
 from emulator.catalog import Catalog, literal
-from emulator.commands.show import shown
+from emulator.command_scanner import Scanner
+from emulator.commands.show import with_pipeline
+from emulator.context import Command, CommandContext, Request
 from emulator.kql import Rows
-from emulator.scanner import Scanner
-from emulator.services import Command, Request, Services
 
 
-def read(scanner: Scanner) -> Command | None:
-    """The command of this family that stands here."""
+def parse(scanner: Scanner) -> Command | None:
+    """The command of this family at the scanner's position."""
     if scanner.accept(".show", "cluster", "extents"):
         return _show(scanner, None, [])
     if scanner.accept(".show", "extents"):
@@ -50,8 +50,8 @@ def _show(scanner: Scanner, database: str | None, tables: list[str]) -> Command:
         while scanner.accept("and"):
             filters.append(_tag_filter(scanner))
 
-    def select(catalog: Catalog, services: Services, request: Request) -> Rows:
-        del services
+    def select(catalog: Catalog, context: CommandContext, request: Request) -> Rows:
+        del context
         conditions = list(filters)
         if database is not None:
             name = database or request.database
@@ -63,9 +63,9 @@ def _show(scanner: Scanner, database: str | None, tables: list[str]) -> Command:
             conditions.append(f"table_name IN ({', '.join(map(literal, tables))})")
         where = " AND ".join(conditions) or "true"
         sql = f"SELECT {extents.SELECT} FROM __emulator.extents WHERE {where}"  # noqa: S608 - literals
-        return Rows(sql, tuple(extents.COLUMNS))
+        return Rows(sql)
 
-    return shown(scanner, "ExtentsShow", select)
+    return with_pipeline(scanner, "ExtentsShow", select)
 
 
 def _ids(scanner: Scanner) -> list[str]:
@@ -77,7 +77,7 @@ def _ids(scanner: Scanner) -> list[str]:
         try:
             ids.append(f"UUID '{UUID(text)}'")
         except ValueError:
-            raise scanner.refuse("an extent id (a guid)") from None
+            raise scanner.error("an extent id (a guid)") from None
         if not scanner.punctuation(","):
             break
     scanner.expect(")")
@@ -86,11 +86,11 @@ def _ids(scanner: Scanner) -> list[str]:
 
 def _tag_filter(scanner: Scanner) -> str:
     if not scanner.accept("tags"):
-        raise scanner.refuse("'tags'")
+        raise scanner.error("'tags'")
     negated = "NOT " if scanner.punctuation("!") else ""
     if scanner.accept("has"):
         return f"{negated}list_contains(tags, {literal(scanner.value('a tag'))})"
     if not scanner.accept("contains"):
-        raise scanner.refuse("'has', '!has', 'contains' or '!contains'")
+        raise scanner.error("'has', '!has', 'contains' or '!contains'")
     part = literal(scanner.value("part of a tag").lower())
     return f"{negated}len(list_filter(tags, lambda tag: contains(lower(tag), {part}))) > 0"

@@ -8,32 +8,34 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from emulator.catalog import Catalog, literal
-from emulator.commands.show import Select, constant, shown, typed
-from emulator.frames import Column
-from emulator.kql import Rows
-from emulator.scanner import Scanner
-from emulator.services import Command, Request, Services
+from emulator.command_scanner import Scanner
+from emulator.commands.show import Select, constant_rows, typed_columns, with_pipeline
+from emulator.context import Command, CommandContext, Request
+from emulator.kql import Rows, Statement
+from emulator.responses import Column
 
 _DOTNET: Final = {"decimal": "System.Data.SqlTypes.SqlDecimal"}
 
 
-def read(scanner: Scanner) -> Command | None:
-    """The command of this family that stands here."""
+def parse(scanner: Scanner) -> Command | None:
+    """The command of this family at the scanner's position."""
     if scanner.accept(".show", "tables"):
         details = scanner.accept("details")
-        return shown(scanner, "TablesShow", _details(None) if details else _tables)
+        return with_pipeline(scanner, "TablesShow", _details(None) if details else _tables)
     if scanner.accept(".show", "database", "schema"):
-        return shown(scanner, "DatabaseSchemaShow", _database_schema)
+        return with_pipeline(scanner, "DatabaseSchemaShow", _database_schema)
     if not scanner.accept(".show", "table"):
         return None
     table = scanner.name("table")
     if scanner.accept("cslschema"):
-        return shown(scanner, "TableSchemaShow", _schema(table, _csl))
+        return with_pipeline(scanner, "TableSchemaShow", _schema(table, _csl))
     if scanner.accept("schema", "as", "json"):
-        return shown(scanner, "TableSchemaShow", _schema(table, lambda own: _json(table, own)))
+        return with_pipeline(
+            scanner, "TableSchemaShow", _schema(table, lambda own: _json(table, own))
+        )
     if scanner.accept("details"):
-        return shown(scanner, "TableDetailsShow", _details(table))
-    raise scanner.refuse("'cslschema', 'schema as json', 'details' or 'extents'")
+        return with_pipeline(scanner, "TableDetailsShow", _details(table))
+    raise scanner.error("'cslschema', 'schema as json', 'details' or 'extents'")
 
 
 def _csl(columns: Sequence[Column]) -> str:
@@ -52,8 +54,6 @@ def _json(table: str, columns: Sequence[Column]) -> str:
     return json.dumps({"Name": table, "OrderedColumns": ordered}, separators=(",", ":"))
 
 
-_LISTED: Final = ("TableName", "DatabaseName", "Folder", "DocString")
-_DETAILED: Final = (*_LISTED, "TotalExtents", "TotalRowCount", "MinExtentsCreationTime")
 _TABLE_SQL: Final = (
     'SELECT name AS "TableName", database AS "DatabaseName", folder AS "Folder", '
     'docstring AS "DocString" FROM __emulator.tables WHERE database = {0} ORDER BY name'
@@ -68,49 +68,49 @@ _DETAIL_SQL: Final = (
 )
 
 
-def _tables(catalog: Catalog, services: Services, request: Request) -> Rows:
-    del services
+def _tables(catalog: Catalog, context: CommandContext, request: Request) -> Rows:
+    del context
     catalog.tables(request.database)
-    return Rows(_TABLE_SQL.format(literal(request.database)), _LISTED)
+    return Rows(_TABLE_SQL.format(literal(request.database)))
 
 
 def _details(table: str | None) -> Select:
-    def select(catalog: Catalog, services: Services, request: Request) -> Rows:
-        del services
+    def select(catalog: Catalog, context: CommandContext, request: Request) -> Rows:
+        del context
         where = f"t.database = {literal(request.database)}"
         if table is not None:
             catalog.columns(request.database, table)
             where += f" AND t.name = {literal(table)}"
-        return Rows(_DETAIL_SQL.format(where), (*_DETAILED, "MaxExtentsCreationTime"))
+        return Rows(_DETAIL_SQL.format(where))
 
     return select
 
 
-def _schema(table: str, told: Callable[[Sequence[Column]], str]) -> Select:
-    def select(catalog: Catalog, services: Services, request: Request) -> Rows:
-        del services
+def _schema(table: str, render: Callable[[Sequence[Column]], str]) -> Select:
+    def select(catalog: Catalog, context: CommandContext, request: Request) -> Statement:
+        del context
         columns = catalog.columns(request.database, table)
-        row = (table, told(columns), request.database, "", "")
-        names = typed(
+        row = (table, render(columns), request.database, "", "")
+        names = typed_columns(
             TableName="string",
             Schema="string",
             DatabaseName="string",
             Folder="string",
             DocString="string",
         )
-        return constant(names, [row])
+        return constant_rows(names, [row])
 
     return select
 
 
-def _database_schema(catalog: Catalog, services: Services, request: Request) -> Rows:
-    del services
+def _database_schema(catalog: Catalog, context: CommandContext, request: Request) -> Statement:
+    del context
     rows = [
         (request.database, table, column.name, f"System.{column.scalar.dotnet}")
         for table, columns in catalog.tables(request.database).items()
         for column in columns
     ]
-    names = typed(
+    names = typed_columns(
         DatabaseName="string", TableName="string", ColumnName="string", ColumnType="string"
     )
-    return constant(names, rows)
+    return constant_rows(names, rows)

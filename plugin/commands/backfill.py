@@ -1,64 +1,64 @@
-"""`backfill`: ask for a past range of a rule, once.
+"""`backfill` requests a past range of a rule; `history` lists the requests that have ended.
 
-The request is one patch of `spec.backfill`; what is refused, aligned or already done is decided
-by admission, whose own words the user gets.
+The request is one patch of `spec.backfill`. Admission decides what is refused, aligned or done
+already, and the user gets its messages.
 """
 
 import argparse
-import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from plugin import output
 from plugin.commands.wait import follow
 from plugin.console import Console
-from plugin.errors import RefusedError
-from plugin.kubectl import Kubectl, Rule
-from plugin.words import plural
-from summaryrule.glance import duration, instant, part
-from summaryrule.instant import Instant
-from summaryrule.windows import floor, next_window
+from plugin.formatting import NONE, dump, plural, qualified_name, table
+from plugin.kubectl import Kubectl, RefusedError, Rule
+from summaryrule.api.instant import Instant
+from summaryrule.api.unstructured import Json, as_duration, as_instant, nested_dict, nested_list
+from summaryrule.api.windows import floor, next_window
 
-RUNNING = """\
-{name} has a backfill of [{start}, {end}) under way ({progress} windows). To extend or shorten it,
-give its own --start (and --request-id) with another --end; to end it for this one, add --replace"""
+IS_RUNNING: Final = """\
+{name} runs a backfill of [{start}, {end}) ({progress} windows). To extend or shorten it, give its
+own --start (and --request-id) with another --end; to end it and start this one, add --replace"""
 
 
-def backfill(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:
-    """Ask for it; exit code 0 when it is asked for, or with --wait when it is done."""
-    rule = cluster.rule(asked.name)
-    start = asked.start or last(rule, console.now(), asked.last)
-    running = goes_on(rule, start, asked.request_id)
-    if running is False and not asked.replace:
-        raise RefusedError(_under_way(rule))
-    if asked.end is None and running is not True:
-        asked.end = before_schedule(rule, start)
-    body = request(asked, start, extends=running is True)
-    if asked.dry_run == "client":
-        console.say([json.dumps(body, indent=2)])
+def backfill(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
+    """Request it; exit code 0 when it is stored, or with --wait when it has completed."""
+    rule = kubectl.rule(args.name)
+    start = args.start or last(rule, console.now(), args.last)
+    running = is_running_request(rule, start, args.request_id)
+    if running is False and not args.replace:
+        raise RefusedError(_is_running(rule))
+    if args.end is None and running is not True:
+        args.end = before_schedule(rule, start)
+    body = request(args, start, extends=running is True)
+    if args.dry_run == "client":
+        console.say(dump(body, args.output))
         return 0
-    stored = cluster.patch(asked.name, body, dry_run=asked.dry_run == "server")
-    console.say(told(stored, asked))
-    if asked.wait and not asked.dry_run:
-        return follow(cluster, asked.name, console, asked.timeout)
-    console.hint(f"follow it:  kubectl summaryrule wait {asked.name}")
+    stored = kubectl.patch(args.name, body, dry_run=args.dry_run == "server")
+    console.say(render(stored, args))
+    if args.wait and not args.dry_run:
+        return follow(kubectl, args.name, console, args.timeout)
+    console.hint(f"to wait for its end: kubectl summaryrule wait {args.name}")
     return 0
 
 
 def last(rule: Rule, now: Instant, ticks: int) -> Instant:
-    """The start of the window in which `now` less so many ticks lies."""
-    interval, start = duration(part(rule, "spec").get("interval")), now.plus(-ticks)
+    """The start of the window that contains the time `ticks` before `now`."""
+    interval, start = as_duration(nested_dict(rule, "spec").get("interval")), now.plus(-ticks)
     return floor(start, interval) if interval and interval.ticks > 0 else start
 
 
 def before_schedule(rule: Rule, start: Instant) -> Instant | None:
-    """Where the rule's schedule began, so that no window is there twice; None: admission chooses.
+    """Where the rule's schedule began, so that no window is computed twice.
 
-    That is so where the schedule is suspended, or began before `start`.
+    None where admission chooses the end: the schedule is suspended, or began before `start`.
     """
-    spec = part(rule, "spec")
-    made = instant(part(rule, "metadata").get("creationTimestamp"))
-    interval, delay = duration(spec.get("interval")), duration(spec.get("ingestionDelay") or "0s")
+    spec = nested_dict(rule, "spec")
+    made = as_instant(nested_dict(rule, "metadata").get("creationTimestamp"))
+    interval, delay = (
+        as_duration(spec.get("interval")),
+        as_duration(spec.get("ingestionDelay") or "0s"),
+    )
     if spec.get("suspend") is True or made is None or delay is None:
         return None
     if interval is None or interval.ticks <= 0:
@@ -67,12 +67,12 @@ def before_schedule(rule: Rule, start: Instant) -> Instant | None:
     return began if start < began else None
 
 
-def request(asked: argparse.Namespace, start: Instant, *, extends: bool) -> dict[str, Any]:
-    """The merge patch. A new request leaves nothing of an older one; `extends` keeps the rest."""
+def request(args: argparse.Namespace, start: Instant, *, extends: bool) -> dict[str, Any]:
+    """The merge patch. A new request clears the fields of an older one; `extends` keeps them."""
     given: dict[str, Any] = {
-        "end": None if asked.end is None else str(asked.end),
-        "requestId": asked.request_id,
-        "maxInFlight": asked.max_in_flight,
+        "end": None if args.end is None else str(args.end),
+        "requestId": args.request_id,
+        "maxInFlight": args.max_in_flight,
         "suspend": None,
     }
     if extends:
@@ -80,40 +80,45 @@ def request(asked: argparse.Namespace, start: Instant, *, extends: bool) -> dict
     return {"spec": {"backfill": {"start": str(start), **given}}}
 
 
-def goes_on(rule: Rule, start: Instant, request_id: str | None) -> bool | None:
-    """Whether this speaks of the backfill that is under way; None when none is."""
-    from summaryrule.request import ask, continues, is_active, read_past  # noqa: PLC0415 - pydantic
+def is_running_request(rule: Rule, start: Instant, request_id: str | None) -> bool | None:
+    """Whether this is the request of the running backfill; None when none is running."""
+    from summaryrule.api.backfill_request import (  # noqa: PLC0415 - pydantic
+        is_active,
+        is_same_request,
+        read_stored_requests,
+        request_identity,
+    )
 
-    running = read_past(rule).running
-    interval = duration(part(rule, "spec").get("interval"))
-    if interval is None or not is_active(running) or "backfill" not in part(rule, "spec"):
+    running = read_stored_requests(rule).current
+    interval = as_duration(nested_dict(rule, "spec").get("interval"))
+    if interval is None or not is_active(running) or "backfill" not in nested_dict(rule, "spec"):
         return None
-    return continues(running, ask(start, interval, request_id))
+    return is_same_request(running, request_identity(start, interval, request_id))
 
 
-def _under_way(rule: Rule) -> str:
-    status = part(part(rule, "status"), "backfill")
-    return RUNNING.format(
-        name=part(rule, "metadata").get("name"),
+def _is_running(rule: Rule) -> str:
+    status = nested_dict(nested_dict(rule, "status"), "backfill")
+    return IS_RUNNING.format(
+        name=nested_dict(rule, "metadata").get("name"),
         start=status.get("requestedStart"),
         end=status.get("requestedEnd"),
         progress=status.get("progress") or "0",
     )
 
 
-def told(stored: Rule, asked: argparse.Namespace) -> list[str]:
-    """What was stored, in the form asked for."""
-    if asked.output == "name":
-        return [output.name(stored)]
-    if asked.output in {"json", "yaml"}:
-        return list(output.dumped(stored, asked.output))
-    dry = " (server dry run)" if asked.dry_run else ""
-    return [f"{output.name(stored)} {_said(stored)}{dry}"]
+def render(stored: Rule, args: argparse.Namespace) -> list[str]:
+    """The rule as stored, in the output format of `args`."""
+    if args.output == "name":
+        return [qualified_name(stored)]
+    if args.output in {"json", "yaml"}:
+        return list(dump(stored, args.output))
+    dry = " (server dry run)" if args.dry_run else ""
+    return [f"{qualified_name(stored)} {_result(stored)}{dry}"]
 
 
-def _said(stored: Rule) -> str:
-    spec = part(stored, "spec")
-    wanted: Mapping[str, Any] = part(spec, "backfill")
+def _result(stored: Rule) -> str:
+    spec = nested_dict(stored, "spec")
+    wanted: Mapping[str, Any] = nested_dict(spec, "backfill")
     if not wanted:
         return "unchanged: this range has run (--request-id with a new name runs it again)"
     windows = _windows(wanted, spec.get("interval"))
@@ -122,8 +127,29 @@ def _said(stored: Rule) -> str:
 
 
 def _windows(wanted: Mapping[str, Any], interval: object) -> str:
-    start, end = instant(wanted.get("start")), instant(wanted.get("end"))
-    size = duration(interval)
+    start, end = as_instant(wanted.get("start")), as_instant(wanted.get("end"))
+    size = as_duration(interval)
     if start is None or end is None or size is None or size.ticks <= 0:
-        return "its windows"
+        return "windows"
     return plural(-((start.ticks - end.ticks) // size.ticks), "window") + f" of {size}"
+
+
+HEAD: Final = ("FINISHED", "PHASE", "START", "END", "WINDOWS", "REQUEST", "REQUESTED BY")
+
+
+def history(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
+    """Print the backfills that have ended, newest first; status keeps the last ten."""
+    records = nested_list(nested_dict(kubectl.rule(args.name), "status"), "backfillHistory")
+    if args.output in {"json", "yaml"}:
+        console.say(dump(records, args.output))
+    elif records:
+        rows = [_row(record) for record in records]
+        console.say(table(HEAD, rows, width=console.width))
+    else:
+        console.note(f"No backfill of {args.name} has ended.")
+    return 0
+
+
+def _row(record: Json) -> tuple[str, ...]:
+    fields = ("finishedAt", "phase", "start", "end", "windows", "id", "by")
+    return tuple(str(record[name]) if name in record else NONE for name in fields)

@@ -1,91 +1,95 @@
-"""`wait`: until a backfill has ended, with its progress on a terminal meanwhile.
+"""`wait`: waits until a backfill has ended; a terminal shows its progress meanwhile.
 
-`kubectl wait --for=condition=Backfill` waits on where a backfill has failed; this one says so.
+`kubectl wait --for=condition=Backfill` does not return when a backfill has failed; this one does.
 """
 
 import argparse
+from typing import Final
 
 from plugin.commands.status import eta, progress
 from plugin.console import Console
-from plugin.errors import RefusedError
-from plugin.kubectl import Kubectl, Rule
-from summaryrule.glance import count, glance, part
-from summaryrule.instant import TICKS_PER_SECOND
+from plugin.kubectl import Kubectl, RefusedError, Rule
+from summaryrule.api.instant import TICKS_PER_SECOND
+from summaryrule.api.summary import summarize
+from summaryrule.api.unstructured import as_int, nested_dict
 
-EVERY = 1.0
-"""Seconds between two looks."""
-
-GOOD = frozenset({"Completed"})
-ENDED = frozenset({"Completed", "Canceled", "Superseded"})
+POLL_SECONDS: Final = 1.0
+SUCCEEDED: Final = frozenset({"Completed"})
+TERMINAL_PHASES: Final = frozenset({"Completed", "Canceled", "Superseded"})
 
 
-def wait(cluster: Kubectl, asked: argparse.Namespace, console: Console) -> int:
+def wait(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
     """Wait for it; exit code 1 when it fails, is canceled, or the time is over."""
-    return follow(cluster, asked.name, console, asked.timeout)
+    return follow(kubectl, args.name, console, args.timeout)
 
 
-def follow(cluster: Kubectl, name: str, console: Console, timeout: int) -> int:
+def follow(kubectl: Kubectl, name: str, console: Console, timeout: int) -> int:
     """Wait at most `timeout` ticks for the end of the rule's backfill.
 
     Raises:
-        RefusedError: there is none, it needs a person, or the time is over.
+        RefusedError: there is no backfill, it has failed, or the time is over.
+        KeyboardInterrupt: Ctrl-C; the backfill goes on, and the user is told how to wait again.
     """
-    last = console.monotonic() + timeout / TICKS_PER_SECOND
-    while True:
-        rule = cluster.rule(name)
-        ended = outcome(rule)
-        if ended is not None:
-            console.redraw("")
-            return _tell(rule, ended, console)
-        if console.monotonic() >= last:
-            console.redraw("")
-            raise RefusedError(
-                f"{name}: the time is over and the backfill goes on: {_line(rule, console)}"
-            )
-        console.redraw(_line(rule, console))
-        console.pause(EVERY)
+    deadline = console.monotonic() + timeout / TICKS_PER_SECOND
+    try:
+        while True:
+            rule = kubectl.rule(name)
+            phase = final_phase(rule)
+            if phase is not None:
+                console.redraw("")
+                return _print_end(rule, phase, console)
+            if console.monotonic() >= deadline:
+                console.redraw("")
+                raise RefusedError(
+                    f"{name}: the time is over and the backfill goes on: {_line(rule, console)}"
+                )
+            console.redraw(_line(rule, console))
+            console.pause(POLL_SECONDS)
+    except KeyboardInterrupt:
+        console.redraw("")
+        again = " ".join(["kubectl summaryrule wait", name, *kubectl.flags])
+        console.note(f"{name}: the backfill goes on; to wait again: {again}")
+        raise
 
 
-def outcome(rule: Rule) -> str | None:
-    """The phase it has ended in, `Failed` where only a person helps; None while it goes on.
+def final_phase(rule: Rule) -> str | None:
+    """The phase in which it ended, `Failed` where it needs a person; None while it goes on.
 
     Raises:
         RefusedError: the rule has no backfill and never had one.
     """
-    wanted = part(part(rule, "spec"), "backfill")
-    status = part(part(rule, "status"), "backfill")
+    wanted = nested_dict(nested_dict(rule, "spec"), "backfill")
+    status = nested_dict(nested_dict(rule, "status"), "backfill")
     phase = status.get("phase")
     if not wanted and not status:
-        name = part(rule, "metadata").get("name")
+        name = nested_dict(rule, "metadata").get("name")
         raise RefusedError(
-            f"{name} has no backfill to wait for: kubectl summaryrule backfill {name}"
+            f"{name} has no backfill to wait for: kubectl summaryrule backfill {name} --last 7d"
         )
     if not wanted:
-        return phase if phase in ENDED else None
-    return "Failed" if phase == "Failed" and _is_seen(rule) else None
+        return phase if phase in TERMINAL_PHASES else None
+    return "Failed" if phase == "Failed" and _is_current(rule) else None
 
 
-def _is_seen(rule: Rule) -> bool:
-    """Whether status speaks of the spec as it is now."""
-    generation = count(part(rule, "metadata").get("generation"))
-    return count(part(rule, "status").get("observedGeneration")) >= generation
+def _is_current(rule: Rule) -> bool:
+    """Whether status describes the present spec."""
+    generation = as_int(nested_dict(rule, "metadata").get("generation"))
+    return as_int(nested_dict(rule, "status").get("observedGeneration")) >= generation
 
 
-def _tell(rule: Rule, ended: str, console: Console) -> int:
-    console.say([f"{part(rule, 'metadata').get('name')}: backfill {ended}, {_windows(rule)}"])
-    if ended == "Failed":
-        error = part(part(rule, "status"), "backfill").get("lastError")
-        raise RefusedError(f"{error}; see kubectl summaryrule explain")
-    return 0 if ended in GOOD else 1
-
-
-def _windows(rule: Rule) -> str:
-    return f"{part(part(rule, 'status'), 'backfill').get('progress') or '0'} windows"
+def _print_end(rule: Rule, phase: str, console: Console) -> int:
+    name = nested_dict(rule, "metadata").get("name")
+    backfill = nested_dict(nested_dict(rule, "status"), "backfill")
+    console.say([f"{name}: backfill {phase}, {backfill.get('progress') or '0'} windows"])
+    if phase == "Failed":
+        raise RefusedError(f"{backfill.get('lastError')}; see kubectl summaryrule explain {name}")
+    return 0 if phase in SUCCEEDED else 1
 
 
 def _line(rule: Rule, console: Console) -> str:
     now = console.now()
-    past = glance(rule, now).past
-    if past is None:
+    backfill = summarize(rule, now).backfill
+    if backfill is None:
         return "the worker has not begun"
-    return f"{past.phase}  {progress(past, plain=console.plain)}  ETA {eta(past, now)}"
+    line = f"{backfill.phase}  {progress(backfill, plain=console.plain)}  ETA {eta(backfill, now)}"
+    return line if console.width is None else line[: console.width - 1]

@@ -19,7 +19,7 @@ from tests.chart.helm import Checker, Helm, only
 pytestmark = pytest.mark.proof
 
 WEEK = 7 * 24 * 3600
-LAG, EVERY, LEFT, WINDOWS, KUSTO, LEADS, SHARD = (
+LAG, EVERY, LEFT, WINDOWS, KUSTO, LEADS = (
     f"summaryrule_worker_{name}"
     for name in (
         'rule_lag_seconds{namespace="web",rule="errors",pod="a"}',
@@ -28,7 +28,6 @@ LAG, EVERY, LEFT, WINDOWS, KUSTO, LEADS, SHARD = (
         'windows_total{kind="interval",result="failed",pod="a"}',
         'kusto_requests_total{call="append",result="%s",pod="a"}',
         'leader{pod="%s"}',
-        'shard_leader{shard="%s",pod="%s"}',
     )
 )
 DENIED, UP, ENDS, IN_SYNC = (
@@ -110,14 +109,6 @@ CASES: dict[str, tuple[Mapping[str, str], Mapping[int, set[str]]]] = {
     ),
     "a change of leader is no alert": (
         {LEADS % "a": "1x60 0x540", LEADS % "b": "0x62 1x538"},
-        {60: set(), 65: set(), 70: set()},
-    ),
-    "a shard that no worker holds": (
-        {SHARD % (0, "a"): "1x600", SHARD % (1, "a"): "0x600", SHARD % (1, "b"): "1x60 0x540"},
-        {60: set(), 65: set(), 67: {"ShardHasNoLeader"}},
-    ),
-    "a shard that moves": (
-        {SHARD % (1, "a"): "1x60 0x540", SHARD % (1, "b"): "0x62 1x538"},
         {60: set(), 65: set(), 70: set()},
     ),
     "Kusto that refuses most commands": (

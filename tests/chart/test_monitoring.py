@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from summaryrule.violation import invalid
+from summaryrule.api.field_errors import invalid
 from tests.chart.helm import CHART, Helm, Object, only
 from webhook import metrics as webhook_metrics
 from worker import metrics as worker_metrics
@@ -18,7 +18,6 @@ ALERTS = {
     "BackfillStuck",
     "KustoFailing",
     "Lagging",
-    "ShardHasNoLeader",
     "WebhookBundleOutOfSync",
     "WebhookCertificateExpiring",
     "WebhookDenialsSpiking",
@@ -43,10 +42,10 @@ def exported() -> dict[str, set[str]]:
 def webhook_with_all() -> webhook_metrics.Metrics:
     metrics = webhook_metrics.Metrics()
     assert all((metrics.leaf_expiry, metrics.ca_expiry, metrics.bundle_in_sync))
-    metrics.in_flight(int)
-    metrics.answered("/validate", "CREATE", "denied", 0.001)
-    metrics.violated(invalid("spec.interval", "is too short"))
-    metrics.refused("/validate", 400)
+    metrics.watch_in_flight(int)
+    metrics.observe_review("/validate", "CREATE", "denied", 0.001)
+    metrics.count_violation(invalid("spec.interval", "is too short"))
+    metrics.count_refusal("/validate", 400)
     return metrics
 
 
@@ -55,7 +54,6 @@ def worker_with_all() -> worker_metrics.Metrics:
     for gauge in (metrics.queue_depth, metrics.rules):
         gauge(int)
     metrics.leader(bool)
-    metrics.shard(0, bool, int)
     metrics.window("interval", "failed")
     metrics.operation_ended("interval", 1.0)
     metrics.in_flight("interval", 1)

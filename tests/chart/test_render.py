@@ -110,8 +110,7 @@ def test_values_of_an_older_chart_that_lack_what_is_new_render_as_the_defaults_d
     helm: Helm, chart: list[Object]
 ) -> None:
     """As `helm upgrade --reuse-values` hands them over."""
-    older = {"networkPolicy": {"apiServerPorts": None}, "worker": {"shards": None}}
-    assert helm.render(**older) == chart
+    assert helm.render(networkPolicy={"apiServerPorts": None}) == chart
 
 
 def test_the_pods_of_hooks_have_a_policy_too(chart: list[Object]) -> None:
@@ -158,15 +157,12 @@ def test_the_crd_is_kept_unless_the_user_says_otherwise(helm: Helm, chart: list[
     assert kind not in {item["kind"] for item in helm.render(crds={"enabled": False})}
 
 
-@pytest.mark.parametrize("shards", [1, 3])
-def test_the_clean_up_deletes_every_lease_that_the_worker_may_hold(helm: Helm, shards: int) -> None:
-    objects = helm.render(worker={"shards": shards})
-    held = leases_of(only(objects, "Role", f"{RELEASE}-worker"))
-    assert len(held) == (1 if shards == 1 else shards + 1)
-    assert leases_of(only(objects, "Role", f"{RELEASE}-cleanup")) == held
-    (container,) = pod_specs(objects)[f"{RELEASE}-cleanup"]["containers"]
+def test_the_clean_up_deletes_the_lease_that_the_worker_may_hold(chart: list[Object]) -> None:
+    (held,) = leases_of(only(chart, "Role", f"{RELEASE}-worker"))
+    assert leases_of(only(chart, "Role", f"{RELEASE}-cleanup")) == [held]
+    (container,) = pod_specs(chart)[f"{RELEASE}-cleanup"]["containers"]
     assert [each for each in container["args"] if each.startswith("--lease=")] == [
-        f"--lease={name}" for name in held
+        f"--lease={held}"
     ]
 
 
@@ -216,3 +212,75 @@ def leases_of(role: Object) -> list[str]:
         if rule["resources"] == ["leases"]
         for name in rule.get("resourceNames", [])
     ]
+
+
+def test_openshift_may_choose_users_and_groups(helm: Helm) -> None:
+    fixed = {"runAsUser", "runAsGroup", "fsGroup"}
+    for name, spec in pod_specs(helm.render()).items():
+        assert fixed <= spec["securityContext"].keys(), name
+    for values in (
+        {"adaptSecurityContext": "force"},
+        {"podSecurityContext": dict.fromkeys(sorted(fixed))},
+    ):
+        for name, spec in pod_specs(helm.render(**values)).items():
+            assert not fixed & spec["securityContext"].keys(), name
+            assert spec["securityContext"]["runAsNonRoot"] is True, name
+
+
+def test_an_openshift_cluster_is_recognised(helm: Helm) -> None:
+    text = helm.run("template", RELEASE, str(CHART), "--api-versions", "security.openshift.io/v1")
+    assert "runAsUser" not in text
+    never = helm.run(
+        "template",
+        RELEASE,
+        str(CHART),
+        "--api-versions=security.openshift.io/v1",
+        values={"adaptSecurityContext": "disabled"},
+    )
+    assert "runAsUser: 65532" in never
+
+
+def test_the_worker_logs_in_with_a_client_secret_from_a_secret(helm: Helm) -> None:
+    specs = pod_specs(helm.render(kusto={"clientSecret": {"existingSecret": "login"}}))
+    (worker,) = specs[f"{RELEASE}-worker"]["containers"]
+    found = {
+        each["name"]: each["valueFrom"]["secretKeyRef"]
+        for each in worker["env"]
+        if each["name"].startswith("AZURE_")
+    }
+    assert found == {
+        "AZURE_TENANT_ID": {"name": "login", "key": "tenantId"},
+        "AZURE_CLIENT_ID": {"name": "login", "key": "clientId"},
+        "AZURE_CLIENT_SECRET": {"name": "login", "key": "clientSecret"},
+    }
+    (webhook,) = specs[f"{RELEASE}-webhook"]["containers"]
+    assert not [each for each in webhook["env"] if each["name"].startswith("AZURE_")]
+
+
+def test_a_ca_bundle_is_mounted_and_named_to_the_libraries(helm: Helm) -> None:
+    spec = pod_specs(helm.render(caBundle={"secret": "company", "key": "all.pem"}))[
+        f"{RELEASE}-worker"
+    ]
+    (worker,) = spec["containers"]
+    env = {each["name"]: each.get("value") for each in worker["env"]}
+    mounts = {each["name"]: each["mountPath"] for each in worker["volumeMounts"]}
+    assert env["SSL_CERT_FILE"] == env["REQUESTS_CA_BUNDLE"] == "/etc/summaryrule/ca/all.pem"
+    assert mounts["ca-bundle"] == "/etc/summaryrule/ca"
+    assert {"name": "ca-bundle", "secret": {"secretName": "company", "defaultMode": 0o440}} in spec[
+        "volumes"
+    ]
+
+
+def test_pods_of_hooks_and_tests_go_where_they_are_told(helm: Helm) -> None:
+    taint = {"key": "CriticalAddonsOnly", "operator": "Exists"}
+    specs = pod_specs(helm.render(hooks={"nodeSelector": {"pool": "a"}, "tolerations": [taint]}))
+    for name in ("cleanup", "test"):
+        spec = specs[f"{RELEASE}-{name}"]
+        assert (spec["nodeSelector"], spec["tolerations"]) == ({"pool": "a"}, [taint])
+
+
+def test_notes_say_that_the_default_image_names_no_registry(helm: Helm) -> None:
+    notes = ("install", RELEASE, str(CHART), "--dry-run=client")
+    assert "NO IMAGE IS CONFIGURED" in helm.run(*notes)
+    image = {"image": {"repository": "registry.example.com/summaryrule-operator"}}
+    assert "NO IMAGE IS CONFIGURED" not in helm.run(*notes, values=image)

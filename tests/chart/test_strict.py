@@ -7,11 +7,13 @@ import pytest
 import yaml
 
 from tests.chart.helm import NAMESPACE, RELEASE, Helm, Object
+from tests.chart.value_sets import SETS
 
 FOREIGN = ("cert-manager.io", "monitoring.coreos.com")
 """Groups whose definitions are not installed here."""
 
 VARIANTS: dict[str, Object] = {
+    **SETS,
     "defaults": {},
     "everything": {
         "admissionPolicy": {"enabled": True},
@@ -44,7 +46,7 @@ def test_no_object_has_a_field_that_the_api_server_does_not_know(
 ) -> None:
     kubectl = [str(api_server.parent / "bin" / "kubectl"), f"--kubeconfig={api_server}"]
     account = ["serviceaccount", f"{RELEASE}-test", "-n", NAMESPACE]  # a Pod is refused without
-    for words in (["namespace", NAMESPACE], account):
+    for words in (["namespace", NAMESPACE], ["namespace", "monitoring"], account):
         subprocess.run([*kubectl, "create", *words], capture_output=True, check=False, timeout=30)
     objects = helm.render(**VARIANTS[variant])
     ours = [item for item in objects if not item["apiVersion"].startswith(FOREIGN)]

@@ -17,11 +17,11 @@ import pytest
 from azure.kusto.data import KustoClient, KustoConnectionStringBuilder
 
 from devstack.stack import Stack
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 from tests.chart.admission import steady_admission
 from tests.chart.helm import CHART, RELEASE, Checker, Helm, laptop
 from tests.chart.remains import remains
-from tests.e2e.lab import HOUR, Lab, backfill, hours_ago
+from tests.e2e.fixtures import HOUR, Sandbox, backfill, hours_ago
 
 pytestmark = pytest.mark.e2e
 
@@ -39,7 +39,7 @@ class Life:
     """One helm's; with `keep` the CRD outlives the release."""
 
     stack: Stack
-    lab: Lab
+    sandbox: Sandbox
     helm: Helm
     keep: bool
     code: Path
@@ -98,8 +98,8 @@ def life(
     helm = Helm(checker("helm3"), home, stack.kubeconfig) if request.param == "helm3" else first
     builder = KustoConnectionStringBuilder(stack.env()["KUSTO_ENDPOINT"])
     with KustoClient(builder) as kusto:
-        lab = Lab(stack, kusto, f"upgraded-by-{request.param}")
-        yield Life(stack, lab, helm, keep=helm is first, code=code)
+        sandbox = Sandbox(stack, kusto, f"upgraded-by-{request.param}")
+        yield Life(stack, sandbox, helm, keep=helm is first, code=code)
 
 
 def test_the_last_release_is_installed_and_runs_its_own_code(life: Life) -> None:
@@ -109,23 +109,23 @@ def test_the_last_release_is_installed_and_runs_its_own_code(life: Life) -> None
 
 
 def test_an_upgrade_and_a_rollback_refuse_no_rule_and_lose_or_double_no_window(life: Life) -> None:
-    lab, start, end = life.lab, hours_ago(600), hours_ago(10)
-    lab.load(start, end)
-    lab.admit(lab.rule(backfill=backfill(start, end)))
+    sandbox, start, end = life.sandbox, hours_ago(600), hours_ago(10)
+    sandbox.load(start, end)
+    sandbox.admit(sandbox.rule(backfill=backfill(start, end)))
     with steady_admission(life.stack.kubeconfig) as tally:
         life.upgrade()
         life.until_worker_is(version("summaryrule-operator"))
-        upgraded = cursor(lab)
+        upgraded = cursor(sandbox)
         life.helm.run("rollback", RELEASE, *WAIT)
         life.until_worker_is(VERSION)
-        end = cursor(lab).plus(60 * HOUR.ticks)
-        lab.admit(lab.rule(backfill=backfill(start, end)))
-        (record, *_) = lab.until_cleared()["status"]["backfillHistory"]
+        end = cursor(sandbox).plus(60 * HOUR.ticks)
+        sandbox.admit(sandbox.rule(backfill=backfill(start, end)))
+        (record, *_) = sandbox.until_cleared()["status"]["backfillHistory"]
     assert start < upgraded < end
     assert tally.refused == []
     assert tally.admitted > 30
     # A quick machine is past that end before the worker hears of it.
-    lab.assert_exactly_once(start, max(end, Instant.parse(record["doneUntil"])))
+    sandbox.assert_exactly_once(start, max(end, Instant.parse(record["doneUntil"])))
 
 
 def test_after_a_second_upgrade_helm_test_passes_and_names_are_those_of_before(life: Life) -> None:
@@ -138,26 +138,28 @@ def test_after_a_second_upgrade_helm_test_passes_and_names_are_those_of_before(l
 
 
 def test_uninstalling_in_the_middle_of_a_window_leaves_what_keep_says(life: Life) -> None:
-    lab, start, end = life.lab, hours_ago(400), hours_ago(10)
-    lab.admit(lab.rule(backfill=backfill(start, end)))
-    lab.until(lambda rule: bool(rule["metadata"].get("finalizers")), "a window in flight")
-    assert len(remains(lab)) > 20
+    sandbox, start, end = life.sandbox, hours_ago(400), hours_ago(10)
+    sandbox.admit(sandbox.rule(backfill=backfill(start, end)))
+    sandbox.until(lambda rule: bool(rule["metadata"].get("finalizers")), "a window in flight")
+    assert len(remains(sandbox)) > 20
     life.helm.run("uninstall", RELEASE, "--wait")
     kept = {"Namespace/summaryrule-system"} | ({CRD} if life.keep else set())
-    wait_until_only(lab, kept)
+    wait_until_only(sandbox, kept)
     if life.keep:
-        assert "finalizers" not in lab.get()["metadata"]
-        assert lab.kubectl("delete", "summaryrule", lab.name, "--timeout=10s").returncode == 0
+        assert "finalizers" not in sandbox.get()["metadata"]
+        assert (
+            sandbox.kubectl("delete", "summaryrule", sandbox.name, "--timeout=10s").returncode == 0
+        )
 
 
-def cursor(lab: Lab) -> Instant:
+def cursor(sandbox: Sandbox) -> Instant:
     """Give the start of what the backfill has yet to do; a failure when it is over."""
-    return Instant.parse(lab.get()["spec"]["backfill"]["start"])
+    return Instant.parse(sandbox.get()["spec"]["backfill"]["start"])
 
 
-def wait_until_only(lab: Lab, kept: set[str]) -> None:
+def wait_until_only(sandbox: Sandbox, kept: set[str]) -> None:
     """Dependents of what was deleted go a moment later."""
     last = time.monotonic() + 30.0
-    while (left := remains(lab)) != kept:
+    while (left := remains(sandbox)) != kept:
         assert time.monotonic() < last, left ^ kept
         time.sleep(0.3)

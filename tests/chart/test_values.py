@@ -16,7 +16,7 @@ CLUSTER = "https://mycluster.westeurope.kusto.windows.net"
 WRONG: dict[str, tuple[Object, str]] = {
     "an unknown value": (
         {"workker": {"replicas": 1}},
-        "at '/workker': value must be 'a key that the chart has here: admissionPolicy,",
+        "at '/workker': value must be 'a key that the chart has here: adaptSecurityContext,",
     ),
     "a misspelt value": (
         {"worker": {"replica": 3}},

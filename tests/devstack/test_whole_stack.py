@@ -1,4 +1,4 @@
-"""The stack with everything in it, as the chart declares it."""
+"""A complete stack, as the chart declares it."""
 
 import json
 import os
@@ -26,7 +26,7 @@ RULE = {
 
 
 def is_admitted(stack: Stack) -> bool:
-    """Ask the API server, which asks the webhook through its Service."""
+    """Whether the API server accepts a rule; it calls the webhook through its Service."""
     done = subprocess.run(
         [stack.kubectl, "create", "--dry-run=server", "-f", "-"],
         input=json.dumps(RULE),
@@ -44,20 +44,20 @@ def test_every_process_is_listed_and_healthy(stack: Stack) -> None:
     assert all(process.healthy and process.pid for process in listed.values())
 
 
-def test_the_environment_leads_to_this_stack(stack: Stack) -> None:
+def test_the_environment_points_to_this_stack(stack: Stack) -> None:
     env = stack.env()
     assert env["KUBECONFIG"] == str(stack.kubeconfig)
     assert env["KUSTO_DATABASE"] == "Telemetry"
     with urlopen(env["KUSTO_ENDPOINT"] + "/v1/rest/auth/metadata") as answer:  # noqa: S310 - http
         assert answer.status == 200
-    assert env["PATH"].split(os.pathsep)[0] == str(stack.folder.bin)
+    assert env["PATH"].split(os.pathsep)[0] == str(stack.state_dir.bin)
 
 
 @pytest.mark.parametrize("name", ["webhook", "worker"])
 def test_a_killed_container_is_started_again_and_counted(stack: Stack, name: str) -> None:
     restarts = stack.process(name).restarts
     killed = stack.kill(name)
-    back = stack.until_healthy(name)
+    back = stack.wait_until_healthy(name)
     assert back.pid != killed
     assert back.restarts == restarts + 1
     eventually(lambda: is_admitted(stack), "a webhook that admits again")

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 from tests.docs.blocks import ELSEWHERE, Block, blocks, pages
 from tests.docs.clock import moved
 
@@ -25,6 +25,9 @@ WHOLE: Object = {
         "body": "HttpRequests | where Timestamp between (_startTime .. _endTime) | count",
     },
 }
+
+# A page writes START and END for times that its reader fills in.
+_FILLED_IN = {'"START"': '"2026-11-16T00:00:00Z"', '"END"': '"2026-11-17T00:00:00Z"'}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,10 @@ def manifests(now: Instant) -> list[Manifest]:
 
 def _of(block: Block, now: Instant) -> Iterator[Manifest]:
     if block.language == "yaml" and block.why_not is None:
-        for document in yaml.safe_load_all(moved(now)(block.text)):
+        text = block.text
+        for placeholder, time in _FILLED_IN.items():
+            text = text.replace(placeholder, time)
+        for document in yaml.safe_load_all(moved(now)(text)):
             yield Manifest(block, document)
 
 

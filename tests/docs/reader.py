@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.docs.blocks import Block, Command
+from tests.docs.blocks import Block
 from tests.docs.clock import pattern
-from tests.docs.shell import Ran, Shell
+from tests.docs.shell import Shell
 
 GIVEN = Path(__file__).parent / "given"
 # NB: `kubectl wait` (1.37) logs now and then that its watch was cancelled when it has ended it.
@@ -36,23 +36,23 @@ class Complaint:
 
 def read(page: Sequence[Block], shell: Shell, move: Callable[[str], str]) -> list[Complaint]:
     """Work through `page`; what did not go as it says."""
-    give(page, shell)
+    give(page, shell, move)
     return [complaint for block in page for complaint in _work(block, shell, move)]
 
 
-def give(page: Sequence[Block], shell: Shell) -> None:
+def give(page: Sequence[Block], shell: Shell, move: Callable[[str], str]) -> None:
     """Lay out the files that the page says its reader has."""
     stem = Path(page[0].page).stem
     for file in sorted((GIVEN / stem).glob("*")):
-        (shell.folder / file.name).write_text(file.read_text())
+        (shell.folder / file.name).write_text(move(file.read_text()))
 
 
 def _work(block: Block, shell: Shell, move: Callable[[str], str]) -> Iterator[Complaint]:
-    if block.title and block.language != "console":
+    if block.title and not block.has_commands:
         path = shell.folder / block.title
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(move(block.text))
-    elif block.language == "console" and block.why_not is None:
+    elif block.has_commands and block.why_not is None:
         yield from _type(block, shell, move)
 
 
@@ -61,16 +61,19 @@ def _type(block: Block, shell: Shell, move: Callable[[str], str]) -> Iterator[Co
     ran = shell.run([_safe(move(command.text)) for command in commands])
     for command, answer in zip(commands, ran, strict=True):
         wanted = block.exit if command is commands[-1] else 0
-        if answer.code != wanted or not _agrees(command, answer):
+        if answer.code != wanted or not _agrees(command.shown, answer.printed):
             shown = "\n".join([*command.shown, f"(exit {wanted})"])
             yield Complaint(command.text, shown, f"{answer.printed}(exit {answer.code})")
+    printed = "".join(answer.printed for answer in ran)
+    if not _agrees(block.output, printed):
+        yield Complaint(block.text, "\n".join(block.output), printed)
 
 
-def _agrees(command: Command, answer: Ran) -> bool:
-    if not command.shown:
+def _agrees(shown: Sequence[str], printed: str) -> bool:
+    if not shown:
         return True
-    printed = _CLIENT_LOG.sub("", answer.printed).strip()
-    return pattern(command.shown).fullmatch(f"{printed}\n") is not None
+    lines = _CLIENT_LOG.sub("", printed).strip()
+    return pattern(shown).fullmatch(f"{lines}\n") is not None
 
 
 def _safe(command: str) -> str:

@@ -13,9 +13,9 @@ from typing import Any
 
 from azure.kusto.data import KustoClient
 
-from summaryrule.duration import Duration
-from summaryrule.instant import TICKS_PER_SECOND, Instant
-from summaryrule.windows import floor
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
+from summaryrule.api.windows import floor
 
 FILE = Path(__file__).parents[2] / "examples" / "sample-data.json"
 EPOCH = Instant.parse("2026-01-01T00:00:00Z")

@@ -26,7 +26,7 @@ NOT_RUN = {
     ("docs/uninstall.md", "it would take every rule from the tests beside it"),
 }
 SHOWN = {"text"}  # what nobody runs: messages, queries for another system
-RUN = {"console", "yaml"}
+RUN = {"bash", "yaml"}
 NAMED = {"sh"}  # proofs and simulations, which have targets of their own
 
 
@@ -65,12 +65,22 @@ def test_a_page_that_is_not_run_here_is_run_where_the_list_says(page: str) -> No
     assert page.rpartition("/")[2] in (ROOT / ELSEWHERE[page]).read_text()
 
 
-def test_every_console_block_begins_with_a_command() -> None:
-    blocks = [block for block in every() if block.language == "console"]
-    assert [block for block in blocks if not block.text.startswith("$ ")] == []
+def test_a_block_that_is_copied_is_commands_alone() -> None:
+    """The copy button of a page takes the whole block: no prompt, and no output."""
+    copied = [block for block in every() if block.language in {"bash", *NAMED}]
+    lines = [(block.page, line) for block in copied for line in block.text.splitlines()]
+    assert lines
+    assert [each for each in lines if each[1].startswith(("$ ", "…", "summaryrule."))] == []
 
 
 def test_the_readme_names_targets_that_there_are() -> None:
     named = {line.split()[1] for line in indented("README.md") if line.startswith("make ")}
     assert named
+    assert named - targets() == set()
+
+
+def test_contributing_names_targets_that_there_are() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:^ *|`)make ([a-z][a-z-]*)", text, re.MULTILINE))
+    assert {"test", "lint", "docs", "release"} <= named
     assert named - targets() == set()

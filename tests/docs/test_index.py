@@ -1,6 +1,7 @@
 """From the index one link leads to each answer, and every page is in the menu."""
 
 import re
+import tomllib
 from typing import Any
 
 import pytest
@@ -11,13 +12,14 @@ from tests.docs.shell import ROOT
 
 INDEX = (DOCS / "index.md").read_text(encoding="utf-8")
 QUESTIONS = {
-    "How do I backfill last week?": "backfill.md#last-week",
+    "How do I backfill last week?": "backfill.md#backfill-last-week",
     "Why was my rule refused?": "troubleshooting.md#a-rule-is-refused",
-    "How do I stop a backfill?": "backfill.md#stop-it",
+    "How do I stop a backfill?": "backfill.md#stop-a-backfill",
     "What happens on upgrade?": "upgrade.md#what-happens-on-upgrade",
 }
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _SCREENFUL = 60
+UNDER_GUIDES = "---\nsearch:\n  boost: 0.0001\n---\n"
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -65,13 +67,30 @@ def test_nothing_is_fetched_from_elsewhere() -> None:
     config = _config()
     assert config["theme"]["font"] is False
     assert config["plugins"] == ["search"]
-    assert not {"hooks", "extra_css", "extra_javascript"} & config.keys()
+    assert not {"hooks", "extra_javascript"} & config.keys()
+    assert config["extra_css"] == ["stylesheets/code.css"]
+    style = (DOCS / "stylesheets" / "code.css").read_text(encoding="utf-8")
+    assert [word for word in ("url(", "@import", "//") if word in style] == []
     pictures = [
         picture
         for page in pages()
         for picture in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", (ROOT / page).read_text())
     ]
     assert [picture for picture in pictures if "://" in picture] == []
+
+
+def test_the_footer_shows_the_version_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert f"Version {project['version']}." in _config()["copyright"]
+
+
+def test_the_search_puts_guides_before_decisions() -> None:
+    plain = [
+        path.name
+        for path in DOCS.glob("decisions/0*.md")
+        if not path.read_text(encoding="utf-8").startswith(UNDER_GUIDES)
+    ]
+    assert plain == []
 
 
 def _config() -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Every YAML block is taken by what it is for: admission, the chart, the API server."""
 
 import json
-import sys
 import time
 from pathlib import Path
 
@@ -10,11 +9,12 @@ import yaml
 
 from devstack import binaries
 from devstack.stack import Stack
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 from tests.chart.helm import Helm
-from tests.docs.clock import TOLD
+from tests.docs.clock import READ, TOLD
 from tests.docs.manifests import Manifest, manifests
-from tests.docs.shell import offline, on_the_stack
+from tests.docs.shell import on_the_stack
+from webhook.__main__ import main as webhook
 
 _NEVER_APPLIED = {"Kustomization": "read by kubectl, not by the API server"}
 
@@ -30,12 +30,15 @@ def rules(now: Instant) -> list[Manifest]:
     return [each for each in manifests(now) if each.is_rule]
 
 
-def test_every_rule_passes_review_but_those_that_are_there_to_be_refused(tmp_path: Path) -> None:
-    found = rules(TOLD)
-    folder = written(found, tmp_path / "rules")
-    command = f"{sys.executable} -m webhook review {folder}/*.yaml --now {TOLD} -o json"
-    [ran] = offline(tmp_path).run([command])
-    verdicts = {each["name"].rpartition("-")[2]: each for each in json.loads(ran.printed)}
+@pytest.mark.parametrize("at", READ)
+def test_every_rule_passes_review_but_those_that_are_there_to_be_refused(
+    at: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = rules(READ[at])
+    files = map(str, written(found, tmp_path / "rules").iterdir())
+    webhook(["review", *files, "--now", str(READ[at]), "-o", "json"])
+    printed = capsys.readouterr().out
+    verdicts = {each["name"].rpartition("-")[2]: each for each in json.loads(printed)}
     wrong = [
         (each.block.page, verdicts[str(number)]["violations"])
         for number, each in enumerate(found)

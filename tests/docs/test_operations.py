@@ -41,7 +41,7 @@ def test_every_series_of_the_webhook_is_explained() -> None:
     webhook = webhook_metrics.Metrics()
     gauges = (webhook.leaf_expiry, webhook.ca_expiry, webhook.bundle_in_sync)
     assert gauges
-    webhook.in_flight(int)
+    webhook.watch_in_flight(int)
     assert families(webhook, webhook_metrics.PREFIX) - spoken_of(WEBHOOK) == set()
 
 

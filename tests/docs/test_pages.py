@@ -13,7 +13,7 @@ import pytest
 from azure.kusto.data import KustoClient, KustoConnectionStringBuilder
 
 from devstack.stack import Stack
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 from tests.docs import sample
 from tests.docs.blocks import ELSEWHERE, Block, blocks, indented, pages
 from tests.docs.clock import moved
@@ -25,7 +25,7 @@ NO_RULES = "kubectl delete summaryrules --all"
 
 
 def has_commands(block: Block) -> bool:
-    return block.language == "console" and block.why_not is None
+    return block.has_commands and block.why_not is None
 
 
 PAGES = [p for p in pages() if p not in ELSEWHERE and any(map(has_commands, blocks(p)))]

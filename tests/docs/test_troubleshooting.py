@@ -1,78 +1,62 @@
 """docs/troubleshooting.md has a line for each reason that a rule, its conditions and Events give.
 
-They are read from the code: a reason is a word handed to one of the few constructors that make
-conditions, holds and Events.
+Block reasons are one enum. The other reasons are read from the code: each is a word handed to a
+constructor of conditions or Events.
 """
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import get_args
 
-from summaryrule.v1 import Phase
+from summaryrule.api.block_reason import BlockReason
+from summaryrule.api.v1 import Phase
 from tests.docs.shell import ROOT
 
 PAGE = ROOT / "docs" / "troubleshooting.md"
-ROOMS = ("summaryrule", "worker")
+PACKAGES = ("summaryrule", "worker")
 _WORD = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z]+)*")
-# Which argument of each is a reason.
-CONDITIONS = {"Wanted": 2, "Condition": 2}
-HOLDS = {"Held": 0}
-EVENTS = {"Announce": 1}
-# What `holds` calls it on the way to the condition.
-RENAMED = {"CriteriaNotMatched": "CriteriaNotMet"}
-TYPES = {"Normal", "Warning"}  # of Events
-# A verdict that lets the rule run gives no condition.
-UNSAID = {"CriteriaMatched"}
+BLOCK_REASONS = {reason.value for reason in BlockReason}
+# Reasons of Events that `conditions.event_for` takes from the enum.
+BLOCK_EVENTS = {
+    BlockReason.CRITERIA_EXPRESSION_ERROR.value,
+    BlockReason.ENDPOINT_UNAVAILABLE.value,
+    BlockReason.MALFORMED.value,
+    BlockReason.NO_ENDPOINT.value,
+}
 
 
 def trees() -> Iterator[ast.AST]:
-    for room in ROOMS:
-        for path in sorted((ROOT / room).rglob("*.py")):
+    for package in PACKAGES:
+        paths = sorted((ROOT / package).rglob("*.py"))
+        assert paths, package
+        for path in paths:
             yield ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
 def words(node: ast.AST) -> set[str]:
-    """The reasons that an expression may come to, as far as it spells them."""
+    """The reasons that an expression may have as its value, as far as it spells them."""
     found = {each.value for each in ast.walk(node) if isinstance(each, ast.Constant)}
     return {word for word in found if isinstance(word, str) and _WORD.fullmatch(word)}
 
 
-def given_to(constructors: dict[str, int], among: Iterable[ast.AST] | None = None) -> set[str]:
-    calls = [
-        node for tree in among or trees() for node in ast.walk(tree) if isinstance(node, ast.Call)
-    ]
-    places = [(call, constructors.get(getattr(call.func, "id", ""))) for call in calls]
-    reasons = [call.args[at] for call, at in places if at is not None and at < len(call.args)]
-    return {word for reason in reasons for word in words(reason)}
+def reasons_given_to(constructor: str, position: int) -> set[str]:
+    """Words that calls of `constructor` have as their argument `reason`."""
+    found = set[str]()
+    for tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == constructor:
+                named = [each.value for each in node.keywords if each.arg == "reason"]
+                given = named or node.args[position : position + 1]
+                found |= {word for each in given for word in words(each)}
+    return found
 
 
-def in_pairs() -> set[str]:
-    """Reasons in `(reason, message)` pairs, which `turn` and `phase` hand on as holds."""
-    tuples = [node for tree in trees() for node in ast.walk(tree) if isinstance(node, ast.Tuple)]
-    pairs = [node.elts for node in tuples if len(node.elts) == 2]
-    spoken = [pair[0] for pair in pairs if isinstance(pair[1], (ast.JoinedStr, ast.Constant))]
-    return {word for node in spoken for word in words(node)} - TYPES
-
-
-def constants() -> set[str]:
-    """Module constants that name a reason: SPEC_CHANGED = "SpecChanged"."""
-    names = {
-        node.target.id: node.value
-        for tree in trees()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value
-    }
-    found = {word: name for name, value in names.items() for word in words(value)}
-    return {word for word, name in found.items() if name.replace("_", "").lower() == word.lower()}
-
-
-def assigned_reasons() -> set[str]:
-    """`reason = "A" if … else "B"`: what conditions are made with."""
+def operations_condition_reasons() -> set[str]:
+    """Reasons that `conditions.py` chooses by an expression first."""
+    tree = ast.parse((ROOT / "summaryrule" / "planner" / "conditions.py").read_text("utf-8"))
     return {
         word
-        for tree in trees()
         for node in ast.walk(tree)
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "reason"
         for word in words(node.value)
@@ -85,36 +69,20 @@ def listed(heading: str) -> set[str]:
     return {word for first in firsts for word in re.findall(r"`(\w+)`", first)}
 
 
-def reasons_of_conditions() -> set[str]:
-    found = given_to(CONDITIONS) | given_to({"Verdict": 1}) | assigned_reasons() | constants()
-    return {RENAMED.get(word, word) for word in found} - UNSAID | set(get_args(Phase))
-
-
-def test_every_reason_of_a_condition_or_hold_has_its_line() -> None:
-    spoken = reasons_of_conditions() | given_to(HOLDS) | in_pairs()
-    assert {"SpecChanged", "NoEndpoint", "Idle", "Superseding", "Canceled"} <= spoken
-    assert spoken - listed("Conditions") - listed("Held by the plan") == set()
-
-
-def told_of_holds() -> set[str]:
-    """What `holds.told` makes Events of: holds of a whole rule, but other clusters' criteria."""
-    tree = ast.parse((ROOT / "summaryrule" / "holds.py").read_text(encoding="utf-8"))
-    functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-    makers = [functions["hold"], functions["condition"]]
-    found = {word for each in makers for word in given_to(HOLDS, [each])}
-    return found | given_to({"Verdict": 1}) - UNSAID - set(RENAMED)
+def test_every_reason_of_a_condition_or_block_has_its_line() -> None:
+    conditions = reasons_given_to("DesiredCondition", 2) | operations_condition_reasons()
+    conditions |= set(get_args(Phase))
+    assert {"Active", "Idle", "InProgress", "ExecutionSuccessful", "Canceled"} <= conditions
+    has_line = listed("Conditions") | listed("Reasons why a rule does not run")
+    assert (conditions | BLOCK_REASONS) - has_line == set()
 
 
 def test_every_event_has_its_line() -> None:
-    spoken = given_to(EVENTS) | told_of_holds()
-    assert {"BackfillStarted", "Malformed", "NoEndpoint", "CriteriaExpressionError"} <= spoken
+    spoken = reasons_given_to("EmitEvent", 1) | BLOCK_EVENTS
+    assert {"BackfillStarted", "BackfillFailed", "WindowFailed"} <= spoken
     assert spoken - listed("Events") == set()
 
 
 def test_the_page_lists_nothing_that_the_code_does_not_say() -> None:
-    said = {word for tree in trees() for word in words(tree)} | set(RENAMED.values())
-    assert (listed("Conditions") | listed("Held by the plan")) - said == set()
-
-
-def test_rooms_are_where_the_code_is() -> None:
-    assert all(Path(ROOT / room / "__init__.py").exists() for room in ROOMS)
+    said = {word for tree in trees() for word in words(tree)}
+    assert (listed("Conditions") | listed("Reasons why a rule does not run")) - said == set()

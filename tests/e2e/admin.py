@@ -1,4 +1,4 @@
-"""How to reach an API server as its admin, for what is too often asked for a kubectl."""
+"""A connection to an API server as its admin, for requests too frequent for kubectl."""
 
 import ssl
 from base64 import b64decode
@@ -6,15 +6,16 @@ from pathlib import Path
 
 import yaml
 
-from webhook.certificates.context import Pair, load_pair
+from webhook.certificates.pki import KeyPair
+from webhook.certificates.tls import load_pair
 
 
-def way_to(kubeconfig: Path) -> tuple[str, ssl.SSLContext]:
-    """The API server's URL, and the TLS of the kubeconfig's user."""
+def admin_connection(kubeconfig: Path) -> tuple[str, ssl.SSLContext]:
+    """Return the API server's URL and a TLS context with the kubeconfig's user."""
     config = yaml.safe_load(kubeconfig.read_text())
     cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
     authority = b64decode(cluster["certificate-authority-data"]).decode()
     context = ssl.create_default_context(cadata=authority)
     chain, key = (b64decode(user[f"client-{name}-data"]) for name in ("certificate", "key"))
-    load_pair(context, Pair(chain, key))
+    load_pair(context, KeyPair(chain, key))
     return cluster["server"], context

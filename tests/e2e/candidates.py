@@ -1,4 +1,4 @@
-"""Workers behind a gateway each, so that a proof can count, hold and cut what they send."""
+"""Workers with one gateway each, which can count, delay and drop what a worker sends."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -10,7 +10,7 @@ from tests.e2e.workers import LEASE, WorkerProcess, kubectl
 
 
 class Candidate(WorkerProcess):
-    """One worker that contends for the Lease."""
+    """One worker that competes for the Lease."""
 
     def __init__(
         self, stack: Stack, gateway: Gateway, identity: str, folder: Path, databases: Sequence[str]
@@ -23,7 +23,7 @@ class Candidate(WorkerProcess):
 
 
 def holder(stack: Stack) -> str:
-    """Who holds the worker's Lease; empty when nobody does."""
+    """Return the holder of the worker's Lease, empty when there is none."""
     path = "jsonpath={.spec.holderIdentity}"
     return kubectl(stack, "get", "lease", LEASE, "--ignore-not-found", "-o", path)
 
@@ -32,7 +32,7 @@ def holder(stack: Stack) -> str:
 def candidates(
     stack: Stack, folder: Path, *identities: str, databases: Sequence[str] = ("Telemetry",)
 ) -> Iterator[list[Candidate]]:
-    """A candidate, not yet started, for each identity; all have ended after the block."""
+    """Yield one candidate per identity, not started; all are ended after the block."""
     with ExitStack() as running:
         made = []
         for identity in identities:

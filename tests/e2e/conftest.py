@@ -1,4 +1,4 @@
-"""A lab a test, on the stack that all e2e tests share."""
+"""Fixtures of the e2e tests: one sandbox per test, on one shared stack."""
 
 import re
 import uuid
@@ -9,7 +9,7 @@ from azure.kusto.data import KustoClient, KustoConnectionStringBuilder
 
 from devstack.stack import Stack
 from tests.e2e.faults import Faults, faults_at
-from tests.e2e.lab import Lab
+from tests.e2e.fixtures import Sandbox
 
 
 @pytest.fixture(scope="session")
@@ -26,9 +26,9 @@ def faults(stack: Stack) -> Iterator[Faults]:
 
 
 @pytest.fixture
-def lab(stack: Stack, kusto: KustoClient, request: pytest.FixtureRequest) -> Iterator[Lab]:
+def sandbox(stack: Stack, kusto: KustoClient, request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())
     unique = f"{name[:40].strip('-')}-{uuid.uuid4().hex[:6]}"
-    made = Lab(stack, kusto, unique, stack.env()["KUSTO_DATABASE"])
+    made = Sandbox(stack, kusto, unique, stack.env()["KUSTO_DATABASE"])
     yield made
     made.kubectl("delete", "summaryrule", made.name, "--ignore-not-found", "--wait=false")

@@ -1,4 +1,4 @@
-"""Sets the local endpoint's faults for a test and ends them after it (`emulator.faults`)."""
+"""Sets the faults of the local Kusto endpoint for a test (see `emulator.faults`)."""
 
 import json
 from collections.abc import Iterator
@@ -10,31 +10,31 @@ Fault = dict[str, Any]
 
 
 def fault(kind: str, **fields: Any) -> Fault:
-    """One fault, its fields named as PUT /faults names them."""
+    """Return one fault; the fields are those of PUT /faults."""
     return {"fault": kind, **fields}
 
 
 class Faults:
-    """What is set at one endpoint."""
+    """The faults of one endpoint."""
 
     def __init__(self, endpoint: str) -> None:
         self._url = f"{endpoint}/faults"
 
     def set(self, *faults: Fault) -> None:
-        """Put these in the place of what was set."""
-        self._ask("PUT", json.dumps({"faults": faults, "seed": 6}).encode())
+        """Replace all faults by `faults`."""
+        self._send("PUT", json.dumps({"faults": faults, "seed": 6}).encode())
 
     def clear(self) -> None:
-        """End all faults."""
-        self._ask("DELETE")
+        """Remove all faults."""
+        self._send("DELETE")
 
     def fired(self, kind: str, match: str) -> int:
-        """How often a fault has struck."""
-        shown = self._ask("GET")["faults"]
-        counts = {(each["fault"], each.get("match", "")): each["fired"] for each in shown}
+        """Return how often a fault has been injected."""
+        current = self._send("GET")["faults"]
+        counts = {(each["fault"], each.get("match", "")): each["fired"] for each in current}
         return int(counts.get((kind, match), 0))
 
-    def _ask(self, method: str, body: bytes | None = None) -> Any:
+    def _send(self, method: str, body: bytes | None = None) -> Any:
         request = Request(self._url, data=body, method=method)  # noqa: S310 - http on loopback
         with urlopen(request, timeout=10) as answer:  # noqa: S310 - likewise
             return json.load(answer)
@@ -42,7 +42,7 @@ class Faults:
 
 @contextmanager
 def faults_at(endpoint: str) -> Iterator[Faults]:
-    """The endpoint's faults, none before the block and none after it."""
+    """Yield the endpoint's faults; there are none before and after the block."""
     found = Faults(endpoint)
     found.clear()
     try:

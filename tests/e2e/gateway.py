@@ -71,7 +71,7 @@ class Gateway:
         self.api = self.kusto = ""
         self.kusto_is_down = False
         self._targets = (_server(stack), stack.env()["KUSTO_ENDPOINT"])
-        self._trust = ssl.create_default_context(cafile=stack.folder.pki / "ca.crt")
+        self._trust = ssl.create_default_context(cafile=stack.state_dir.pki / "ca.crt")
         self._hook: Hook = _nothing
         self._ready, self._loop = threading.Event(), asyncio.new_event_loop()
         self._over = asyncio.Event()

@@ -1,30 +1,32 @@
-"""Kill -9 of the stack's own worker at random moments of a backfill, each followed by a restart."""
+"""Kills the stack's worker (SIGKILL) at random moments of a backfill; the stack restarts it."""
 
 import random
 import time
 
 from tests.e2e.faults import Faults, fault
-from tests.e2e.lab import Lab, backfill, hours_ago
+from tests.e2e.fixtures import Sandbox, backfill, hours_ago
 
 KILLS = 20
 
 
-def survive(lab: Lab, faults: Faults, *, in_flight: int, windows: int, seed: int) -> None:
-    """Run a backfill of so many windows through twenty kills, and compare its rows.
+def survive(sandbox: Sandbox, faults: Faults, *, in_flight: int, windows: int, seed: int) -> None:
+    """Run a backfill of `windows` windows with `KILLS` kills, and compare its rows.
 
-    Operations take a second, so that each kill finds some in flight; after the last kill the
-    rest may go as fast as it can.
+    Operations take one second, so that some are in flight at each kill. After the last kill they
+    are not delayed any more.
     """
     start, end = hours_ago(windows + 2), hours_ago(2)
-    faults.set(fault("operation-latency", seconds=1.0, match=lab.table))
-    lab.load(start, end)
-    lab.admit(lab.rule(backfill=backfill(start, end, maxInFlight=in_flight)))
-    draw = random.Random(seed)
+    faults.set(fault("operation-latency", seconds=1.0, match=sandbox.table))
+    sandbox.load(start, end)
+    sandbox.admit(sandbox.rule(backfill=backfill(start, end, maxInFlight=in_flight)))
+    generator = random.Random(seed)
     for _ in range(KILLS):
-        lab.stack.until_healthy("worker")
-        time.sleep(draw.uniform(0.0, 0.6))
-        lab.stack.kill("worker")
-    assert "backfill" in lab.get()["spec"], "it ended before the last kill: take more windows"
+        sandbox.stack.wait_until_healthy("worker")
+        time.sleep(generator.uniform(0.0, 0.6))
+        sandbox.stack.kill("worker")
+    assert "backfill" in sandbox.get()["spec"], (
+        "the backfill ended before the last kill: use more windows"
+    )
     faults.clear()
-    lab.until_cleared(deadline=120)
-    lab.assert_exactly_once(start, end)
+    sandbox.until_cleared(deadline=120)
+    sandbox.assert_exactly_once(start, end)

@@ -5,7 +5,7 @@ Their owner is nobody who runs here, so that the worker leaves them as admission
 
 from typing import Any
 
-from tests.e2e.lab import backfill, hours_ago
+from tests.e2e.fixtures import backfill, hours_ago
 
 OWNER = "adx-mon.azure.com/owner"
 REQUESTER = "adx-mon.azure.com/backfill-requested-by"

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from summaryrule.instant import TICKS_PER_SECOND, Instant
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
+from tests.e2e.fixtures import now
 from tests.e2e.kubectl import Kubectl, Said, side_by_side
-from tests.e2e.lab import now
 
 DRY = ("--dry-run=server",)
 # What the server adds when a type is wrong: it judges no CEL then.

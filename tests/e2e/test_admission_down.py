@@ -8,10 +8,10 @@ import pytest
 
 from devstack.chart import NAMESPACE, RELEASE
 from devstack.stack import Stack
-from tests.e2e.hand import Hand, hand_on
+from tests.e2e.fixtures import backfill
 from tests.e2e.kubectl import RESOURCE, Kubectl, Said, at_path, side_by_side
-from tests.e2e.lab import backfill
 from tests.e2e.manifests import END, START, asking, rule
+from tests.e2e.manual_worker import ManualWorker, manual_worker
 from tests.e2e.table import DRY, invalid
 
 DEPLOYMENT = f"deployment/{RELEASE}-webhook"
@@ -153,12 +153,12 @@ def test_an_end_that_mutate_would_have_filled_in_is_required(said: dict[str, Sai
 
 def test_the_worker_goes_on(down: Kubectl, said: dict[str, Said]) -> None:
     assert said
-    with hand_on(down.stack) as hand:
-        cursor = advance_by_an_hour(hand)
-        assert at_path(hand.get(HELD), "spec.backfill.start") == cursor
+    with manual_worker(down.stack) as worker:
+        cursor = advance_by_an_hour(worker)
+        assert at_path(worker.get(HELD), "spec.backfill.start") == cursor
 
 
-def advance_by_an_hour(hand: Hand) -> str:
+def advance_by_an_hour(worker: ManualWorker) -> str:
     cursor = START.plus(36_000_000_000)
-    hand.advance(HELD, cursor, "operation-1")
+    worker.advance(HELD, cursor, "operation-1")
     return str(cursor)

@@ -1,6 +1,6 @@
 """Applying the same manifest again, by every tool: a backfill is neither rewound nor run twice.
 
-A rule is applied, the worker's hand brings its backfill to a moment, the manifest is applied again.
+A rule is applied, a manual worker sets its backfill to a moment, the manifest is applied again.
 Each tool has a rule of its own; tools go side by side.
 """
 
@@ -17,12 +17,12 @@ import pytest
 from devstack import binaries
 from devstack.binaries import CHECKERS
 from devstack.stack import Stack
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 from tests.chart.helm import Helm
-from tests.e2e.hand import Hand, hand_on
+from tests.e2e.fixtures import HOUR, Sandbox, backfill, hours_ago
 from tests.e2e.kubectl import RESOURCE, Kubectl, Said, at_path, side_by_side
-from tests.e2e.lab import HOUR, Lab, backfill, hours_ago
 from tests.e2e.manifests import ADMIN, END, START, asking
+from tests.e2e.manual_worker import ManualWorker, manual_worker
 from tests.e2e.proofs.say import say
 
 FIRST, SECOND = START.plus(HOUR.ticks), START.plus(2 * HOUR.ticks)
@@ -46,10 +46,10 @@ Apply = Callable[[str], Said]
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What the worker's hand does before a re-apply, and the start that must be there after it."""
+    """What the manual worker does before a re-apply, and the start that must be stored after it."""
 
     title: str
-    act: Callable[[Hand, str], None]
+    act: Callable[[ManualWorker, str], None]
     start: Instant | None
 
 
@@ -66,21 +66,21 @@ def status(phase: str, until: Instant) -> dict[str, Any]:
     }
 
 
-def fly(hand: Hand, name: str) -> None:
-    hand.report(name, status("Running", FIRST))
-    hand.advance(name, FIRST, "operation-2")
+def fly(worker: ManualWorker, name: str) -> None:
+    worker.report(name, status("Running", FIRST))
+    worker.advance(name, FIRST, "operation-2")
 
 
-def wait(hand: Hand, name: str) -> None:
-    hand.report(name, status("Running", SECOND))
-    hand.advance(name, SECOND, None)
+def wait(worker: ManualWorker, name: str) -> None:
+    worker.report(name, status("Running", SECOND))
+    worker.advance(name, SECOND, None)
 
 
-def fail(hand: Hand, name: str) -> None:
-    hand.report(name, status("Failed", SECOND))
+def fail(worker: ManualWorker, name: str) -> None:
+    worker.report(name, status("Failed", SECOND))
 
 
-def finish(hand: Hand, name: str) -> None:
+def finish(worker: ManualWorker, name: str) -> None:
     record = {
         "key": "key",
         "start": str(START),
@@ -90,8 +90,8 @@ def finish(hand: Hand, name: str) -> None:
         "doneUntil": str(END),
         "finishedAt": str(FINISHED),
     }
-    hand.report(name, status("Completed", END) | {"backfillHistory": [record]})
-    hand.remove(name)
+    worker.report(name, status("Completed", END) | {"backfillHistory": [record]})
+    worker.remove(name)
 
 
 MOMENTS = (
@@ -161,20 +161,20 @@ def tools(
 
 @pytest.fixture(scope="module")
 def seen(stack: Stack, tools: dict[str, Apply]) -> dict[str, list[Seen]]:
-    with hand_on(stack) as hand:
+    with manual_worker(stack) as worker:
         return side_by_side(
-            {tool: partial(_live, hand, rule_of(tool), apply) for tool, apply in tools.items()}
+            {tool: partial(_live, worker, rule_of(tool), apply) for tool, apply in tools.items()}
         )
 
 
-def _live(hand: Hand, name: str, apply: Apply) -> list[Seen]:
+def _live(worker: ManualWorker, name: str, apply: Apply) -> list[Seen]:
     first = apply(name)
     assert first.code == 0, first
     found = []
     for moment in MOMENTS:
-        moment.act(hand, name)
+        moment.act(worker, name)
         said = apply(name)
-        found.append(Seen(said, at_path(hand.get(name), "spec.backfill")))
+        found.append(Seen(said, at_path(worker.get(name), "spec.backfill")))
     return found
 
 
@@ -208,28 +208,29 @@ def test_helm_passes_on_what_ran_before(seen: dict[str, list[Seen]], tool: str) 
 @pytest.mark.proof
 @pytest.mark.timeout(600)
 def test_upgrading_a_release_while_its_backfill_runs_loses_and_doubles_nothing(
-    lab: Lab, helms: dict[str, Helm], tmp_path: Path
+    sandbox: Sandbox, helms: dict[str, Helm], tmp_path: Path
 ) -> None:
     """The worker runs these; a helm each upgrades them all the while."""
     start, end = hours_ago(50), hours_ago(2)
-    labs = {
-        tool: Lab(lab.stack, lab.kusto, f"{lab.name}-{number}") for number, tool in enumerate(HELMS)
+    sandboxes = {
+        tool: Sandbox(sandbox.stack, sandbox.kusto, f"{sandbox.name}-{number}")
+        for number, tool in enumerate(HELMS)
     }
     again: dict[str, Callable[[], Said]] = {}
-    for tool, each in labs.items():
+    for tool, each in sandboxes.items():
         each.load(start, end)
         (tmp_path / each.name).mkdir()
         chart = chart_of(tmp_path / each.name, each.rule(backfill=backfill(start, end)))
         again[tool] = partial(upgrade, helms[tool], chart, HELMS[tool], each.name)
         assert again[tool]().code == 0
     codes: Counter[int] = Counter()
-    while any("backfill" in each.get()["spec"] for each in labs.values()):
+    while any("backfill" in each.get()["spec"] for each in sandboxes.values()):
         for said in side_by_side(again).values():
             assert said.code == 0 or any(words in str(said.err) for words in TRY_AGAIN), said
             codes[said.code] += 1
     say(f"{codes[0]} upgrades of running backfills, {codes[1]} more that were told to try again")
     assert codes[0] > 5 * len(HELMS)
-    for tool, each in labs.items():
+    for tool, each in sandboxes.items():
         each.until_cleared()
         each.assert_exactly_once(start, end)
         helms[tool].run("uninstall", each.name)

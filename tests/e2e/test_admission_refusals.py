@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from devstack.stack import Stack
-from summaryrule.instant import TICKS_PER_DAY, Instant
-from summaryrule.windows import ceil, floor
+from summaryrule.api.instant import TICKS_PER_DAY, Instant
+from summaryrule.api.windows import ceil, floor
+from tests.e2e.fixtures import HOUR, backfill, hours_ago, now
 from tests.e2e.kubectl import Kubectl, Said
-from tests.e2e.lab import HOUR, backfill, hours_ago, now
 from tests.e2e.manifests import END, START, rule
 from tests.e2e.table import DRY, UNCHECKED, Answers, Case, invalid
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from devstack.stack import Stack
-from summaryrule.instant import Instant
-from summaryrule.windows import floor
+from summaryrule.api.instant import Instant
+from summaryrule.api.windows import floor
+from tests.e2e.fixtures import HOUR, backfill, now
 from tests.e2e.kubectl import RESOURCE, Kubectl, Said, at_path, side_by_side
-from tests.e2e.lab import HOUR, backfill, now
 from tests.e2e.manifests import ADMIN, END, REQUESTER, START, asking, rule
 from tests.e2e.table import DRY, UNCHECKED, Answers, Case, invalid
 

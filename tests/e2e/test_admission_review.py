@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from devstack.launch import CHECKOUT
+from devstack.config import CHECKOUT
 from devstack.stack import Stack
-from summaryrule.instant import TICKS_PER_DAY, Instant
-from summaryrule.windows import ceil, floor
+from summaryrule.api.instant import TICKS_PER_DAY, Instant
+from summaryrule.api.windows import ceil, floor
+from tests.e2e.fixtures import HOUR, backfill, hours_ago, now
 from tests.e2e.kubectl import Kubectl
-from tests.e2e.lab import HOUR, backfill, hours_ago, now
 from tests.e2e.manifests import END, START, rule
 
 LONG_AGO, FAR_AHEAD = hours_ago(40 * 24), hours_ago(-40 * 24)

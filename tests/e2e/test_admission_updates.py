@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from devstack.stack import Stack
-from summaryrule.instant import TICKS_PER_DAY, Instant
-from summaryrule.windows import floor
+from summaryrule.api.instant import TICKS_PER_DAY, Instant
+from summaryrule.api.windows import floor
+from tests.e2e.fixtures import HOUR, hours_ago, now
 from tests.e2e.kubectl import RESOURCE, WORKER, Kubectl, Said, at_path, side_by_side
-from tests.e2e.lab import HOUR, hours_ago, now
 from tests.e2e.manifests import ADMIN, END, REQUESTER, START, asking, rule
 from tests.e2e.table import DRY, invalid
 

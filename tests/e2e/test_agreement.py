@@ -1,4 +1,4 @@
-"""CEL in the CRD and the Python of `summaryrule.schema` are one reading of the same rules.
+"""CEL in the CRD and `summaryrule.api.schema_validation` in Python read the same rules alike.
 
 Generated specs are created on a real API server, as dry runs with no webhook in the way, and judged
 in Python: the verdict must be the same and the words too. `make prove-agreement` asks for more.
@@ -18,15 +18,15 @@ import yaml
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from summaryrule.schema import schema
-from tests.crdgen.differential.server import Answer, Server
-from tests.domain.laws.strategies import (
+from summaryrule.api.schema_validation import validate_schema
+from tests.api.properties.strategies import (
     durations_and_near_misses,
     names,
     recent,
     times_and_near_misses,
 )
-from tests.e2e.admin import way_to
+from tests.crdgen.differential.server import Answer, Server
+from tests.e2e.admin import admin_connection
 from tests.e2e.manifests import rule
 from tests.e2e.proofs.say import say
 
@@ -136,7 +136,7 @@ def server(client: Server, crd: Json) -> tuple[Server, str]:
 
 def differing(answer: Answer, manifest: Json, old: Json | None) -> str:
     """How the server and Python differ on an object, if they do."""
-    ours = sorted(map(str, schema(manifest, old)))
+    ours = sorted(map(str, validate_schema(manifest, old)))
     if answer.accepted:
         return f"only Python refuses: {ours}" if ours else ""
     theirs = sorted(cause for cause in answer.causes if not cause.startswith(NOWHERE))
@@ -194,7 +194,7 @@ def served(api_server: Path, path: str) -> dict[str, Json]:
 
     NB: just after a definition has changed a list is answered 429 (kube-apiserver 1.37.2).
     """
-    url, context = way_to(api_server)
+    url, context = admin_connection(api_server)
     last = time.monotonic() + PATIENCE
     with httpx.Client(base_url=url, verify=context, timeout=60) as asking:
         while (answer := asking.get(path)).status_code == httpx.codes.TOO_MANY_REQUESTS:

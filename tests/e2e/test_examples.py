@@ -17,9 +17,9 @@ import yaml
 from azure.kusto.data import KustoClient
 
 from devstack.stack import Stack
-from summaryrule.duration import Duration
-from summaryrule.instant import Instant
-from summaryrule.windows import floor
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import Instant
+from summaryrule.api.windows import floor
 from tests.chart.helm import CHART, RELEASE, Helm
 from tests.docs import sample
 from tests.docs.sample import DAY, HOUR, Rows
@@ -104,8 +104,8 @@ FIRST = "hourly-error-rate.yaml"  # the rule that hourly-error-rate-backfill.yam
 
 
 @dataclass
-class Lab:
-    """The examples' namespace, and the Kusto behind it."""
+class ExampleSandbox:
+    """The namespace of the examples and its Kusto endpoint."""
 
     shell: Shell
     kusto: KustoClient
@@ -164,14 +164,16 @@ def labels(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
 
 
 @pytest.fixture(scope="module")
-def lab(
+def sandbox(
     stack: Stack,
     kusto: KustoClient,
     labels: None,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Lab]:
+) -> Iterator[ExampleSandbox]:
     """Apply all and run them to their end."""
-    made = Lab(on_the_stack(stack, tmp_path_factory.mktemp("examples"), "examples"), kusto)
+    made = ExampleSandbox(
+        on_the_stack(stack, tmp_path_factory.mktemp("examples"), "examples"), kusto
+    )
     sample.load(kusto)
     for name in tables():
         kusto.execute_mgmt(DATABASE, f".drop table ['{name}'] ifexists")
@@ -180,23 +182,23 @@ def lab(
     made.sh("kubectl delete summaryrules --all", "kubectl delete namespace examples --wait=false")
 
 
-def run_all(lab: Lab) -> None:
+def run_all(sandbox: ExampleSandbox) -> None:
     fixed = (FOLDER / "recompute-after-a-fix.yaml").read_text()
     buggy = fixed.replace(">= 500", ">= 400").replace(
         "    requestId: count-server-errors-only\n", ""
     )
-    (lab.shell.folder / "buggy.yaml").write_text(buggy)
+    (sandbox.shell.folder / "buggy.yaml").write_text(buggy)
     [fix] = commands("recompute-after-a-fix.yaml")
     wait, *go = commands("paused-backfill.yaml")
     others = CASES.keys() - {LAST, "recompute-after-a-fix.yaml", "paused-backfill.yaml"}
     first = [*commands(FIRST), fix.replace("examples/recompute-after-a-fix.yaml", "buggy.yaml")]
-    lab.sh(*first, wait, *(line for name in sorted(others) for line in commands(name)))
-    lab.until(is_paused, "paused-backfill")
-    assert "inFlight" not in lab.rules()["paused-backfill"]["status"]["backfill"]
-    lab.until(is_done, "server-errors", "hourly-error-rate")
-    lab.kusto.execute_mgmt(DATABASE, ".clear table HttpServerErrorsHourly data")
-    lab.sh(fix, *go, *commands(LAST))
-    lab.until(is_done, *(case.rule for case in CASES.values()))
+    sandbox.sh(*first, wait, *(line for name in sorted(others) for line in commands(name)))
+    sandbox.until(is_paused, "paused-backfill")
+    assert "inFlight" not in sandbox.rules()["paused-backfill"]["status"]["backfill"]
+    sandbox.until(is_done, "server-errors", "hourly-error-rate")
+    sandbox.kusto.execute_mgmt(DATABASE, ".clear table HttpServerErrorsHourly data")
+    sandbox.sh(fix, *go, *commands(LAST))
+    sandbox.until(is_done, *(case.rule for case in CASES.values()))
 
 
 def tables() -> list[str]:
@@ -220,13 +222,13 @@ def covered(rule: dict[str, Any]) -> tuple[Instant, Instant]:
 
 
 @pytest.mark.parametrize("file", CASES)
-def test_the_example_computes_what_it_says(lab: Lab, file: str) -> None:
+def test_the_example_computes_what_it_says(sandbox: ExampleSandbox, file: str) -> None:
     case = CASES[file]
-    rule = lab.rules()[case.rule]
+    rule = sandbox.rules()[case.rule]
     start, end = covered(rule)
     expected = case.expected(start, end)
     assert expected
-    assert lab.rows(rule["spec"]["table"], case.columns) == expected
+    assert sandbox.rows(rule["spec"]["table"], case.columns) == expected
 
 
 def test_every_example_is_run_and_listed() -> None:
@@ -237,6 +239,6 @@ def test_every_example_is_run_and_listed() -> None:
 
 
 @pytest.mark.parametrize("path", sorted((FOLDER / "refused").glob("*.yaml")), ids=lambda p: p.stem)
-def test_what_is_there_to_be_refused_is_refused(lab: Lab, path: Path) -> None:
-    [ran] = lab.shell.run([f"kubectl apply -f {path.relative_to(ROOT)}"])
+def test_what_is_there_to_be_refused_is_refused(sandbox: ExampleSandbox, path: Path) -> None:
+    [ran] = sandbox.shell.run([f"kubectl apply -f {path.relative_to(ROOT)}"])
     assert (ran.code, " is invalid: " in ran.printed) == (1, True), ran.printed

@@ -4,23 +4,23 @@ from pathlib import Path
 
 import yaml
 
-from tests.domain.test_upstream import UNLIKE_OURS
-from tests.e2e.lab import Lab
+from tests.api.test_upstream import UNLIKE_OURS
+from tests.e2e.fixtures import Sandbox
 
 FILE = Path(__file__).parents[1] / "domain" / "upstream_rules.yaml"
 NAMES = [rule["metadata"]["name"] for rule in yaml.safe_load_all(FILE.read_text())]
 
 
-def test_the_api_server_takes_every_documented_rule_of_upstream(lab: Lab) -> None:
-    done = lab.kubectl("create", "--dry-run=server", "-o", "name", "-f", str(FILE))
+def test_the_api_server_takes_every_documented_rule_of_upstream(sandbox: Sandbox) -> None:
+    done = sandbox.kubectl("create", "--dry-run=server", "-o", "name", "-f", str(FILE))
     wanted = [name for name in NAMES if name not in UNLIKE_OURS]
     assert done.stdout.split() == [f"summaryrule.adx-mon.azure.com/{name}" for name in wanted]
 
 
 def test_it_refuses_the_two_that_upstream_cannot_run_either_and_says_what_to_write(
-    lab: Lab,
+    sandbox: Sandbox,
 ) -> None:
-    done = lab.kubectl("create", "--dry-run=server", "-f", str(FILE))
+    done = sandbox.kubectl("create", "--dry-run=server", "-f", str(FILE))
     assert done.returncode == 1
     said = [line for line in done.stderr.splitlines() if " is invalid" in line]
     assert len(said) == len(UNLIKE_OURS)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.e2e.lab import Lab, backfill, hours_ago
+from tests.e2e.fixtures import Sandbox, backfill, hours_ago
 
 NOW = "2026-11-24T06:30:00Z"
 
@@ -23,10 +23,10 @@ def _plan(*arguments: str, kubeconfig: Path) -> subprocess.CompletedProcess[str]
     )
 
 
-def _stranger(lab: Lab, folder: Path) -> Path:
+def _stranger(sandbox: Sandbox, folder: Path) -> Path:
     """A kubeconfig of somebody who may read nothing."""
-    token = lab.kubectl("create", "token", "default").stdout.strip()
-    config = yaml.safe_load(lab.stack.kubeconfig.read_text(encoding="utf-8"))
+    token = sandbox.kubectl("create", "token", "default").stdout.strip()
+    config = yaml.safe_load(sandbox.stack.kubeconfig.read_text(encoding="utf-8"))
     for user in config["users"]:
         user["user"] = {"token": token}
     file = folder / "stranger"
@@ -35,16 +35,16 @@ def _stranger(lab: Lab, folder: Path) -> Path:
 
 
 def test_a_name_is_planned_as_the_cluster_has_it_or_refused_in_one_sentence(
-    lab: Lab, tmp_path: Path
+    sandbox: Sandbox, tmp_path: Path
 ) -> None:
     start, end = hours_ago(4), hours_ago(2)
-    lab.admit(lab.rule(backfill=backfill(start, end, suspend=True)))
-    lab.until(lambda rule: "status" in rule, "the worker's first look", 30)
-    admin = lab.stack.kubeconfig
-    by_name = _plan(lab.name, "-n", "default", "--now", NOW, "-o", "json", kubeconfig=admin)
+    sandbox.admit(sandbox.rule(backfill=backfill(start, end, suspend=True)))
+    sandbox.until(lambda rule: "status" in rule, "the worker's first look", 30)
+    admin = sandbox.stack.kubeconfig
+    by_name = _plan(sandbox.name, "-n", "default", "--now", NOW, "-o", "json", kubeconfig=admin)
     assert (by_name.returncode, by_name.stderr) == (0, "")
     file = tmp_path / "live.json"
-    file.write_text(json.dumps(lab.get()), encoding="utf-8")
+    file.write_text(json.dumps(sandbox.get()), encoding="utf-8")
     by_file = _plan(str(file), "--now", NOW, "-o", "json", kubeconfig=admin)
     assert by_name.stdout == by_file.stdout
     [planned] = json.loads(by_name.stdout)
@@ -52,7 +52,7 @@ def test_a_name_is_planned_as_the_cluster_has_it_or_refused_in_one_sentence(
     unknown = _plan("no-such-rule", "-n", "default", kubeconfig=admin)
     assert (unknown.returncode, unknown.stdout) == (2, "")
     assert "no SummaryRule no-such-rule in namespace default" in unknown.stderr
-    forbidden = _plan(lab.name, "-n", "default", kubeconfig=_stranger(lab, tmp_path))
+    forbidden = _plan(sandbox.name, "-n", "default", kubeconfig=_stranger(sandbox, tmp_path))
     assert (forbidden.returncode, forbidden.stdout) == (1, "")
     assert forbidden.stderr.count("\n") == 1
     assert "may not read SummaryRules in namespace default" in forbidden.stderr

@@ -1,7 +1,7 @@
-"""A worker process that a proof starts, kills, stops and continues by itself.
+"""A worker process that a test starts, kills, stops and continues.
 
-It runs as the chart's container does (same command, ServiceAccount, Lease), next to a stack without
-a worker.
+It runs like the chart's container (same command, ServiceAccount, Lease), beside a stack that has no
+worker.
 """
 
 import os
@@ -14,8 +14,8 @@ from pathlib import Path
 import yaml
 
 from devstack.chart import NAMESPACE, RELEASE
-from devstack.child import leashed
-from devstack.launch import CHECKOUT
+from devstack.config import CHECKOUT
+from devstack.parent_death import tie_to_parent
 from devstack.stack import Stack
 
 ACCOUNT = f"{RELEASE}-worker"
@@ -23,32 +23,32 @@ LEASE = f"{RELEASE}-worker"
 
 
 class WorkerProcess:
-    """One worker, `identity` its name as the Lease has it: that of its pod, whatever restarts."""
+    """One worker. `identity` is its name in the Lease: that of its Pod, which a restart keeps."""
 
     def __init__(
         self,
         stack: Stack,
         identity: str,
-        folder: Path,
+        directory: Path,
         *,
         cluster: Mapping[str, str],
         endpoints: Sequence[str],
     ) -> None:
-        """`cluster` is the kubeconfig's way to the API server, `endpoints` are `database=url`."""
+        """`cluster` is the cluster entry of the kubeconfig, `endpoints` are `database=url`."""
         self.identity = identity
-        self.log = folder / f"{identity}.log"
-        self._kubeconfig = folder / f"{identity}.kubeconfig"
+        self.log = directory / f"{identity}.log"
+        self._kubeconfig = directory / f"{identity}.kubeconfig"
         self._kubeconfig.write_text(yaml.safe_dump(_kubeconfig(cluster, _token(stack))))
         self._endpoints = endpoints
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def is_running(self) -> bool:
-        """Whether the process lives."""
+        """Whether the process is running."""
         return self._process is not None and self._process.poll() is None
 
     def start(self, *options: str) -> None:
-        """Start it, once the one before has ended: a kubelet does not run two of a container."""
+        """Start it after the previous process has ended, as a kubelet does."""
         if self._process is not None:
             self._process.wait(30)
         arguments = [
@@ -61,7 +61,7 @@ class WorkerProcess:
         ]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                leashed([sys.executable, "-m", "worker", "run", *arguments]),
+                tie_to_parent([sys.executable, "-m", "worker", "run", *arguments]),
                 cwd=CHECKOUT,
                 env={**os.environ, "KUBECONFIG": str(self._kubeconfig)},
                 stdout=log,
@@ -69,19 +69,19 @@ class WorkerProcess:
             )
 
     def send(self, number: signal.Signals) -> None:
-        """Send it a signal."""
+        """Send a signal to the process."""
         assert self._process is not None
         self._process.send_signal(number)
 
     def end(self) -> None:
-        """End it, however it stands."""
+        """Kill the process if it is running."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
 
 
 def kubectl(stack: Stack, *arguments: str) -> str:
-    """What kubectl prints about the operator's namespace."""
+    """Return the output of kubectl in the operator's namespace."""
     done = subprocess.run(
         [stack.kubectl, "-n", NAMESPACE, *arguments],
         env=stack.env(),

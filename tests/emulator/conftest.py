@@ -5,7 +5,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.emulator.driver import Kusto, Process
+from tests.emulator.client import Kusto, Process
 
 
 @pytest.fixture(scope="session")

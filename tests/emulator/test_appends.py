@@ -3,7 +3,7 @@
 import pytest
 from azure.kusto.data.exceptions import KustoApiError
 
-from tests.emulator.driver import Kusto, append
+from tests.emulator.client import Kusto, append
 
 ROWS = "range i from 1 to 5 step 1 | extend Name = strcat('n', tostring(i))"
 

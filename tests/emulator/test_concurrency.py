@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from azure.kusto.data.aio import KustoClient
 
-from tests.emulator.driver import Kusto, append
+from tests.emulator.client import Kusto, append
 
 ROWS = "range i from 1 to 5 step 1"
 

@@ -8,8 +8,8 @@ import time
 import pytest
 from azure.kusto.data.exceptions import KustoError
 
+from tests.emulator.client import Kusto, append
 from tests.emulator.conftest import Starter
-from tests.emulator.driver import Kusto, append
 
 ROWS = "range i from 1 to 7 step 1"
 ENDS = {"Completed", "Abandoned"}

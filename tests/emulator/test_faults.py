@@ -11,7 +11,7 @@ from azure.kusto.data.exceptions import (
     KustoThrottlingError,
 )
 
-from tests.emulator.driver import Kusto, append, until
+from tests.emulator.client import Kusto, append, until
 
 ROWS = "range i from 1 to 5 step 1"
 

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 from azure.kusto.data.exceptions import KustoApiError
 
-from tests.emulator.driver import Kusto, append, until
+from tests.emulator.client import Kusto, append, until
 
 ROWS = "range i from 1 to 5 step 1"
 COLUMNS = {

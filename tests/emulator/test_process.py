@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from azure.kusto.data.exceptions import KustoError
 
+from tests.emulator.client import Kusto, append
 from tests.emulator.conftest import Starter
-from tests.emulator.driver import Kusto, append
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -5,7 +5,7 @@ import json
 import pytest
 from azure.kusto.data.exceptions import KustoApiError
 
-from tests.emulator.driver import Kusto, append
+from tests.emulator.client import Kusto, append
 
 DECLARED = "(Timestamp: datetime, SeriesId: long, Labels: dynamic, Value: real)"
 

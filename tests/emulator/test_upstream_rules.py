@@ -3,7 +3,7 @@
 import pytest
 from azure.kusto.data.exceptions import KustoApiError
 
-from tests.emulator.driver import Kusto
+from tests.emulator.client import Kusto
 
 BOUNDS = (
     "let _startTime=datetime(2026-11-01T00:00:00.0000000Z);\n"

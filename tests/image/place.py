@@ -14,6 +14,15 @@ from pathlib import Path
 
 from tests.image.dockerfile import ROOT, Step
 
+UV = ROOT / "hack" / "tools" / "uv"
+_WAY_TO_THE_INDEX = {
+    *("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE"),
+    *("PIP_CONFIG_FILE", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_CERT"),
+    *("UV_CONFIG_FILE", "UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_FIND_LINKS"),
+    *("UV_CACHE_DIR", "UV_NATIVE_TLS"),
+}
+
 
 class Place:
     """What stands for a container in which a Dockerfile's stage is built, below ``root``."""
@@ -77,15 +86,15 @@ class Place:
 def base(folder: Path) -> dict[str, str]:
     """The environment of the base image: an interpreter with pip, and no uv.
 
-    What pip installs goes into ``folder``, not to where the interpreter has its own.
+    A virtual environment of its own in ``folder``, so that it does not matter what this machine's
+    interpreter has installed, or whether it has pip at all. Of this machine's environment it keeps
+    only the way to the package index.
     """
-    (folder / "bin").mkdir(parents=True)
-    python = Path(sys.base_prefix, "bin", f"python{sys.version_info[0]}.{sys.version_info[1]}")
-    (folder / "bin" / "python").symlink_to(python)
-    kept = ("HOME", "PIP_INDEX_URL", "UV_CACHE_DIR", "UV_DEFAULT_INDEX", "SSL_CERT_FILE")
-    env = {name: os.environ[name] for name in kept if name in os.environ}
-    path = os.pathsep.join([str(folder / "bin"), "/usr/bin", "/bin"])
-    return {**env, "PATH": path, "PIP_PREFIX": str(folder)}
+    subprocess.run(
+        [UV, "venv", "--quiet", "--seed", "--python", sys.executable, folder], cwd=ROOT, check=True
+    )
+    env = {name: value for name, value in os.environ.items() if name.upper() in _WAY_TO_THE_INDEX}
+    return {**env, "PATH": os.pathsep.join([str(folder / "bin"), "/usr/bin", "/bin"])}
 
 
 def export(folder: Path) -> Path:

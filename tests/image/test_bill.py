@@ -1,8 +1,6 @@
 """The bill of materials, and the image's last command: minutes, so `make image-check` runs them."""
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +11,7 @@ import pytest
 from tests.image import dockerfile
 from tests.image.dockerfile import ROOT, only
 from tests.image.image import Image
+from tests.image.place import UV
 
 pytestmark = pytest.mark.proof
 
@@ -24,9 +23,8 @@ for d in m.distributions(): print(re.sub(r"[-_.]+", "-", d.name).lower(), d.vers
 
 def bill() -> str:
     """What `make sbom` writes."""
-    uv = os.environ.get("UV") or shutil.which("uv") or ROOT / "hack/tools/uv"
     exported = subprocess.run(
-        [uv, "export", "--quiet", "--locked", "--no-dev", "--format", "cyclonedx1.5"],
+        [UV, "export", "--quiet", "--locked", "--no-dev", "--format", "cyclonedx1.5"],
         cwd=ROOT,
         capture_output=True,
         check=True,

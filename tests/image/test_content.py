@@ -68,7 +68,7 @@ def test_what_does_not_belong_into_production_cannot_be_imported(image: Image, n
 
 
 def test_the_code_is_the_wheels_and_not_the_checkouts(image: Image) -> None:
-    rooms = ("summaryrule", "webhook", "worker")
+    rooms = ("summaryrule", "runtime", "webhook", "worker")
     code = f"import {', '.join(rooms)}; print(*(m.__file__ for m in ({', '.join(rooms)})))"
     for path in image.python_says(code).split():
         assert Path(path).is_relative_to(image.venv)
@@ -87,7 +87,7 @@ def test_what_the_image_sets_is_all_that_serving_needs_of_an_environment(image: 
     """NB: without HOME, the Kubernetes client (37.0.2) cannot be imported by a nameless user."""
     (env,) = only(dockerfile.final(), "ENV")
     own = {name: image.place.env[name] for name in env.pairs}
-    words = [str(image.python), "-c", "import webhook.serve, worker.serve"]
+    words = [str(image.python), "-c", "import webhook.app, worker.app"]
     done = subprocess.run(words, env=own, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert own["HOME"] == "/"
@@ -96,7 +96,9 @@ def test_what_the_image_sets_is_all_that_serving_needs_of_an_environment(image: 
 def test_all_bytecode_is_compiled_and_is_not_checked_against_times(image: Image) -> None:
     (site,) = image.venv.glob("lib/python*/site-packages")
     ours = [
-        path for room in ("summaryrule", "webhook", "worker") for path in site.glob(f"{room}/*.py")
+        path
+        for room in ("summaryrule", "runtime", "webhook", "worker")
+        for path in site.glob(f"{room}/*.py")
     ]
     assert len(ours) > 50
     for path in ours:
@@ -124,7 +126,7 @@ def test_webhook_and_worker_do_their_work_from_it_and_write_nothing(
     before = listing(image.venv)
     for name in ("webhook", "worker"):
         running.kill(name)
-        pid = running.until_healthy(name).pid
+        pid = running.wait_until_healthy(name).pid
         started = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         assert started[:3] == [b"python", b"-m", name.encode()]
         mapped = Path(f"/proc/{pid}/maps").read_text()

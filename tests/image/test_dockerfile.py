@@ -4,6 +4,8 @@ import re
 import tomllib
 from pathlib import Path
 
+import yaml
+
 from tests.image import dockerfile
 from tests.image.dockerfile import ROOT, only
 from tests.image.place import export, lets_through
@@ -11,7 +13,7 @@ from tests.image.place import export, lets_through
 PACKAGES = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"][
     "targets"
 ]["wheel"]["packages"]
-TEMPLATES = ROOT / "charts/summaryrule-operator/templates"
+VALUES = yaml.safe_load((ROOT / "charts/summaryrule-operator/values.yaml").read_text())
 HOST_PATH = re.compile(r"(?<![\w.$/)-])/(?!dev/null)\w")
 
 
@@ -28,18 +30,13 @@ def test_both_stages_stand_on_one_base_that_a_digest_can_be_given_for() -> None:
 
 def test_the_image_runs_as_the_number_that_the_chart_asks_for() -> None:
     (user,) = only(dockerfile.final(), "USER")
-    text = (TEMPLATES / "_pod.tpl").read_text()
-    asked = re.findall(r"runAs(?:User|Group): (\d+)", text)
-    assert user.text.split(":") == asked
+    context = VALUES["podSecurityContext"]
+    assert user.text.split(":") == [str(context["runAsUser"]), str(context["runAsGroup"])]
 
 
 def test_the_image_exposes_the_ports_of_the_chart() -> None:
     (exposed,) = only(dockerfile.final(), "EXPOSE")
-    declared = {
-        port
-        for each in TEMPLATES.glob("*/deployment.yaml")
-        for port in re.findall(r"containerPort: (\d+)", each.read_text())
-    }
+    declared = {str(VALUES[component]["port"]) for component in ("webhook", "worker")}
     assert set(exposed.words) == declared
 
 
@@ -89,6 +86,9 @@ def test_nothing_of_the_laptop_is_let_into_the_build(tmp_path: Path) -> None:
         "LICENSE",
         "hack",
         "crdgen",
+        "emulator",
         *PACKAGES,
     }
+    for member in ("crdgen", "emulator"):  # the lock names them
+        assert [path.name for path in (context / member).iterdir()] == ["pyproject.toml"]
     assert [path.name for path in (context / "crdgen").iterdir()] == ["pyproject.toml"]

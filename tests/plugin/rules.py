@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 
 NOW = Instant.parse("2026-11-24T10:30:00Z")
 

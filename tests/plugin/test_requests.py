@@ -7,20 +7,19 @@ from typing import Any
 
 import pytest
 
-from plugin.commands import acts
-from plugin.commands.backfill import before_schedule, goes_on, last, request
+from plugin.cli import kubectl_flags, parse
+from plugin.commands import lifecycle
+from plugin.commands.backfill import before_schedule, is_running_request, last, request
 from plugin.commands.explain import held
 from plugin.commands.explain import lines as explained
-from plugin.commands.forecast import forecast
 from plugin.commands.plan import lines as planned
-from plugin.commands.wait import outcome
+from plugin.commands.plan import local_plan
+from plugin.commands.wait import final_phase
 from plugin.console import Console
-from plugin.errors import PluginError
-from plugin.kubectl import Kubectl
-from plugin.options import kubectl_flags, parser
-from plugin.words import read_length
-from summaryrule.glance import glance
-from summaryrule.instant import Instant
+from plugin.formatting import parse_duration
+from plugin.kubectl import Kubectl, PluginError
+from summaryrule.api.instant import Instant
+from summaryrule.api.summary import summarize
 from tests.plugin.rules import NOW, condition, rule, running
 
 START = Instant.parse("2026-11-01T00:00:00Z")
@@ -46,16 +45,17 @@ class Recorder(Kubectl):
 
 def act(held: dict[str, Any], *words: str) -> Any:
     """Run one act; the body that it sent."""
-    cluster, asked = Recorder(held), parser().parse_args(words)
-    run = getattr(acts, asked.command)
-    assert run(cluster, asked, Console(io.StringIO(), io.StringIO())) == 0
+    cluster, args = Recorder(held), parse(words)
+    (args.name,) = args.names
+    run = getattr(lifecycle, args.command)
+    assert run(cluster, args, Console(io.StringIO(), io.StringIO())) == 0
     (body,) = cluster.bodies
     return body
 
 
 def test_a_new_request_leaves_nothing_of_an_older_one() -> None:
-    asked = parser().parse_args(["backfill", "cpu", "--start", "2026-11-01"])
-    assert request(asked, START, extends=False)["spec"]["backfill"] == {
+    args = parse(["backfill", "cpu", "--start", "2026-11-01"])
+    assert request(args, START, extends=False)["spec"]["backfill"] == {
         "start": "2026-11-01T00:00:00Z",
         "end": None,
         "requestId": None,
@@ -65,7 +65,7 @@ def test_a_new_request_leaves_nothing_of_an_older_one() -> None:
 
 
 def test_the_last_days_begin_at_a_whole_window() -> None:
-    assert str(last(rule(), NOW, read_length("7d"))) == "2026-11-17T10:00:00Z"
+    assert str(last(rule(), NOW, parse_duration("7d"))) == "2026-11-17T10:00:00Z"
 
 
 def test_without_an_end_a_range_ends_where_the_schedule_began() -> None:
@@ -80,8 +80,8 @@ def test_without_an_end_a_range_ends_where_the_schedule_began() -> None:
 
 
 def test_another_end_for_what_runs_changes_nothing_else() -> None:
-    asked = parser().parse_args(["backfill", "cpu", "--start", "2026-11-01", "--end", "2026-11-25"])
-    assert request(asked, START, extends=True)["spec"]["backfill"] == {
+    args = parse(["backfill", "cpu", "--start", "2026-11-01", "--end", "2026-11-25"])
+    assert request(args, START, extends=True)["spec"]["backfill"] == {
         "start": "2026-11-01T00:00:00Z",
         "end": "2026-11-25T00:00:00Z",
     }
@@ -101,9 +101,9 @@ def test_a_request_that_would_end_what_runs_is_known_beforehand(
 ) -> None:
     live = rule(backfill=running())
     live["spec"]["backfill"] = {"start": "2026-11-10T21:00:00Z", "end": "2026-11-24T00:00:00Z"}
-    assert goes_on(live, Instant.parse(start), request_id) is expected
+    assert is_running_request(live, Instant.parse(start), request_id) is expected
     del live["spec"]["backfill"]
-    assert goes_on(live, Instant.parse(start), request_id) is None
+    assert is_running_request(live, Instant.parse(start), request_id) is None
 
 
 def test_pause_and_resume_touch_the_backfill_alone_and_the_schedule_when_asked() -> None:
@@ -140,18 +140,18 @@ def test_a_window_that_has_not_failed_is_refused_and_those_that_have_are_named()
 def test_waiting_ends_where_only_a_person_helps_and_not_before_the_change_is_seen() -> None:
     stuck = rule(backfill=running(phase="Failed"))
     stuck["spec"]["backfill"] = {"start": "2026-11-10T21:00:00Z", "end": "2026-11-24T00:00:00Z"}
-    assert outcome(stuck) == "Failed"
+    assert final_phase(stuck) == "Failed"
     stuck["metadata"]["generation"] += 1
-    assert outcome(stuck) is None
-    assert outcome(rule(backfill=running(phase="Completed"))) == "Completed"
-    assert outcome(rule(backfill=running())) is None, "canceled, and not yet recorded"
+    assert final_phase(stuck) is None
+    assert final_phase(rule(backfill=running(phase="Completed"))) == "Completed"
+    assert final_phase(rule(backfill=running())) is None, "canceled, and not yet recorded"
     with pytest.raises(PluginError, match="cpu has no backfill to wait for"):
-        outcome(rule())
+        final_phase(rule())
 
 
 def test_the_plan_is_the_workers_and_its_verdict_on_criteria_holds_it_back() -> None:
     due = rule(schedule={"cursor": "2026-11-24T07:00:00Z"})
-    assert list(planned(forecast(due, NOW), wide=False)) == [
+    assert list(planned(local_plan(due, NOW), wide=False)) == [
         "cpu: 3 interval windows and 0 backfill windows due",
         "KIND       START                  END",
         "interval   2026-11-24T07:00:00Z   2026-11-24T08:00:00Z",
@@ -161,14 +161,14 @@ def test_the_plan_is_the_workers_and_its_verdict_on_criteria_holds_it_back() -> 
     due["spec"]["criteria"] = {"region": ["eastus"]}
     no = condition("summaryrule.adx-mon.azure.com", "CriteriaNotMet", "no criteria matched")
     due["status"]["conditions"] = [no]
-    assert next(planned(forecast(due, NOW), wide=False)).startswith("cpu: 0 interval windows")
-    assert "| " in "\n".join(planned(forecast(rule(), NOW), wide=True))
+    assert next(planned(local_plan(due, NOW), wide=False)).startswith("cpu: 0 interval windows")
+    assert "| " in "\n".join(planned(local_plan(rule(), NOW), wide=True))
 
 
 def test_each_reason_comes_with_what_to_do() -> None:
     stuck = rule(backfill=running(phase="Failed", failed=[FAILED], lastError="BadInput: no table"))
     stuck["spec"] |= {"backfill": {"start": "2026-11-03T04:00:00Z", "end": "2026-11-24T00:00:00Z"}}
-    said = "\n".join(explained(glance(stuck, NOW), list(held(stuck, NOW)), plain=True))
+    said = "\n".join(explained(summarize(stuck, NOW), list(held(stuck, NOW)), plain=True))
     assert "Held: BackfillFailed: BadInput: no table; retry or skip by annotation" in said
     assert "kubectl summaryrule retry cpu --all" in said
     well = rule(schedule={"cursor": "2026-11-24T10:00:00Z", "lastDone": "2026-11-24T10:00:00Z"})
@@ -176,15 +176,15 @@ def test_each_reason_comes_with_what_to_do() -> None:
 
 
 def test_flags_that_choose_the_cluster_go_to_kubectl_as_they_are() -> None:
-    asked = parser().parse_args(["status", "-n", "x", "--context=c", "--as", "ada"])
-    assert kubectl_flags(asked) == ["--namespace=x", "--context=c", "--as=ada"]
+    args = parse(["status", "-n", "x", "--context=c", "--as", "ada"])
+    assert kubectl_flags(args) == ["--namespace=x", "--context=c", "--as=ada"]
 
 
 @pytest.mark.parametrize(
     "words",
     [
-        [],
         ["backfill", "cpu"],
+        ["backfill", "--last", "7d"],
         ["backfill", "cpu", "--start", "2026-11-01", "--last", "7d"],
         ["backfill", "cpu", "--last", "7d", "--max-in-flight", "21"],
         ["retry", "cpu"],
@@ -196,7 +196,7 @@ def test_bad_usage_is_two_and_one_line(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stopped:
-        parser().parse_args(words)
+        parse(words)
     assert stopped.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith("--help")
@@ -204,11 +204,10 @@ def test_bad_usage_is_two_and_one_line(
 
 def test_the_quick_commands_load_no_model() -> None:
     """A start of a tenth of a second: pydantic alone takes three."""
-    modules = "plugin.__main__, plugin.complete, plugin.commands.status, plugin.commands.acts"
-    code = (
-        f"import {modules}, plugin.commands.wait, plugin.commands.history, sys; print(*sys.modules)"
-    )
+    commands = ("status", "lifecycle", "wait", "backfill")
+    modules = ["plugin.__main__", "plugin.completion", *(f"plugin.commands.{n}" for n in commands)]
+    code = f"import {', '.join(modules)}, sys; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
-    assert not {"pydantic", "yaml", "asyncio", "summaryrule.v1"} & set(loaded)
+    assert not {"pydantic", "yaml", "asyncio", "summaryrule.api.v1"} & set(loaded)

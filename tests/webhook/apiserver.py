@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import yaml
 
-from webhook.patch import Operation, apply
+from webhook.json_patch import Operation, apply
 
 Json = dict[str, Any]
 GROUP: Final = "/apis/admissionregistration.k8s.io/v1"

@@ -19,14 +19,14 @@ from typing import Any, Final
 
 import msgspec
 
+from runtime.cel import parse_error
 from tests.webhook.documents import PLACES, TIMES, put
 from tests.webhook.reviews import RULE, WORKER, Json, as_go_writes, review
-from webhook.admission import Policy
-from webhook.endpoint import Endpoint, endpoints
 from webhook.errors import RefusedRequestError
-from webhook.expression import problem
+from webhook.handlers import AdmissionConfig
+from webhook.json_patch import Operation, apply
 from webhook.metrics import Metrics
-from webhook.patch import Operation, apply
+from webhook.routes import AdmissionRoute, admission_routes
 
 PAGE: Final = 4096
 MOST_GROWTH: Final = 32 * 1024 * 1024
@@ -56,25 +56,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(count: int, choose: Choose) -> tuple[Counter[str], int]:
-    paths = endpoints(Policy(WORKER, problem), Metrics())
+    paths = admission_routes(AdmissionConfig(WORKER, parse_error), Metrics())
     answers: Counter[str] = Counter()
     early = 0
     for number in range(count):
-        endpoint = choose.choice(tuple(paths.values()))
+        route = choose.choice(tuple(paths.values()))
         body = choose.choice(KINDS)(choose)
-        answers[_ask(endpoint, body)] += 1
+        answers[_ask(route, body)] += 1
         if number == count // 10:
             early = _resident()
     return answers, _resident() - early
 
 
-def _ask(endpoint: Endpoint, body: bytes) -> str:
+def _ask(route: AdmissionRoute, body: bytes) -> str:
     try:
-        return f"{endpoint.path} {_judged(endpoint.path, body, endpoint.answer(body))}"
+        return f"{route.path} {_judged(route.path, body, route.review(body))}"
     except RefusedRequestError as refusal:
-        return f"{endpoint.path} {refusal.status}"
+        return f"{route.path} {refusal.status}"
     except Exception:
-        print(f"{endpoint.path} failed on {body!r}", file=sys.stderr)
+        print(f"{route.path} failed on {body!r}", file=sys.stderr)
         raise
 
 

@@ -14,12 +14,13 @@ from typing import Any, Final
 
 import yaml
 
-from summaryrule.instant import Instant
-from summaryrule.validation import review
+from runtime.cel import parse_error
+from summaryrule.admission.validation import review
+from summaryrule.api.instant import Instant
+from tests.docs.clock import TOLD, moved
 from tests.webhook.reviews import NOW, WORKER, Json, rule
-from webhook.admission import Policy
-from webhook.expression import problem
-from webhook.offline import Verdict, judge
+from webhook.handlers import AdmissionConfig
+from webhook.review_command import ReviewResult, review_manifest
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "webhook.md"
 REFUSED: Final = "<!-- refused -->"
@@ -27,8 +28,7 @@ _BLOCK: Final = re.compile(
     r"^(?P<mark><!-- [^\n]+ -->)?\n```(?P<language>\w+)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
-_NOW: Final = Instant.parse(NOW)
-_POLICY: Final = Policy(WORKER, problem)
+_CONFIG: Final = AdmissionConfig(WORKER, parse_error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Example:
     part: Json
     is_refused: bool
     shown: str
+    now: Instant
 
     @property
     def rule(self) -> Json:
@@ -49,33 +50,37 @@ class Example:
     @property
     def said(self) -> str:
         """What the code says: the refusal, else the warnings, a line each."""
-        verdict = judge(None, self.rule, user="alice", policy=_POLICY, now=_NOW)
+        verdict = review_manifest(None, self.rule, user="alice", config=_CONFIG, now=self.now)
         if verdict.allowed and self.shown.startswith("The "):
-            return _unmutated(self.rule)
+            return _unmutated(self.rule, self.now)
         text = str(verdict)
         return _text(text if self.is_refused else text.rpartition("\n")[0])
 
 
-def examples(page: str) -> list[Example]:
-    """Every YAML block that a text block follows."""
-    blocks = list(_BLOCK.finditer(page))
+def examples(page: str, at: Instant = TOLD) -> list[Example]:
+    """Every YAML block that a text block follows, as if the page were read on the day of `at`."""
+    move = moved(at)
+    now = Instant.parse(move(NOW))
+    blocks = list(_BLOCK.finditer(move(page)))
     pairs = [
         (one, other)
         for one, other in pairwise(blocks)
         if (one["language"], other["language"]) == ("yaml", "text")
     ]
     return [
-        Example(yaml.safe_load(one["text"]), one["mark"] == REFUSED, _text(other["text"]))
+        Example(yaml.safe_load(one["text"]), one["mark"] == REFUSED, _text(other["text"]), now)
         for one, other in pairs
     ]
 
 
-def _unmutated(new: Json) -> str:
+def _unmutated(new: Json, now: Instant) -> str:
     """What `/validate` says where `/mutate` was not reached."""
-    found = review(None, new, user="alice", worker=WORKER, now=_NOW, parse_cel=problem)
+    found = review(None, new, user="alice", worker=WORKER, now=now, parse_cel=parse_error)
     return _text(
         str(
-            Verdict(name="cpu", allowed=False, violations=found.violations, warnings=(), object=new)
+            ReviewResult(
+                name="cpu", allowed=False, violations=found.violations, warnings=(), object=new
+            )
         )
     )
 

@@ -17,9 +17,7 @@ from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any, Final, Self
 
-from webhook.certificates.authority import new_authority, new_leaf
-from webhook.certificates.context import Pair
-from webhook.certificates.names import ServiceName
+from webhook.certificates.pki import KeyPair, ServiceName, new_ca, new_leaf
 
 NAME: Final = ServiceName("summaryrule-operator-webhook", "summaryrule-system")
 DAY: Final = timedelta(days=1)
@@ -103,7 +101,7 @@ class Client:
     def raw(self, text: bytes) -> bytes:
         """Send bytes, read until the server closes or falls silent for half a second."""
         plain = socket.create_connection(("127.0.0.1", self.port), SLOWEST)
-        with self.context.wrap_socket(plain, server_hostname=NAME.dialled) as secure:
+        with self.context.wrap_socket(plain, server_hostname=NAME.dns_name) as secure:
             secure.sendall(text)
             secure.settimeout(0.5)
             return b"".join(_pieces(secure))
@@ -111,7 +109,7 @@ class Client:
     def _open(self) -> HTTPSConnection:
         connection = HTTPSConnection("127.0.0.1", self.port, timeout=SLOWEST, context=self.context)
         plain = socket.create_connection(("127.0.0.1", self.port), SLOWEST)
-        connection.sock = self.context.wrap_socket(plain, server_hostname=NAME.dialled)
+        connection.sock = self.context.wrap_socket(plain, server_hostname=NAME.dns_name)
         self._connection = connection
         self.connections += 1
         return connection
@@ -125,11 +123,13 @@ def _pieces(secure: ssl.SSLSocket) -> Iterator[bytes]:
         return
 
 
-def write_pair(folder: Path, *, authority: Pair | None = None, names: ServiceName = NAME) -> Pair:
+def write_pair(
+    folder: Path, *, authority: KeyPair | None = None, names: ServiceName = NAME
+) -> KeyPair:
     """Put a leaf and its CA into ``folder`` as cert-manager does; returns the CA."""
     now = datetime.now(UTC)
-    signer = authority or new_authority(now, DAY)
-    leaf = new_leaf(signer, names.all, now, DAY)
+    signer = authority or new_ca(now, DAY)
+    leaf = new_leaf(signer, names.dns_names, now, DAY)
     folder.mkdir(exist_ok=True)
     files = {"ca.crt": signer.chain, "tls.crt": leaf.chain, "tls.key": leaf.key}
     for name, text in files.items():

@@ -8,26 +8,26 @@ from pathlib import Path
 
 import pytest
 
+from runtime.backoff import Backoff
+from runtime.clock import SystemClock
 from tests.worker.contract import definition
 from tests.worker.contract import kusto_world as kusto_worlds
 from tests.worker.contract.rules_world import CONTRACT_RULES, MemoryWorld, ServerWorld, World
 from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.kube import MemoryRules
-from worker.backoff import Backoff
-from worker.clock import SystemClock
-from worker.kube.api import Api
-from worker.kube.connection import connect
-from worker.kube.rules import KubeRules
+from worker.kube.client import KubeClient
+from worker.kube.config import connect
+from worker.kube.summaryrules import SummaryRuleClient
+from worker.kusto.client import EndpointClient
 from worker.kusto.commands import KustoCommands
-from worker.kusto.service import Service
 
 
 @pytest.fixture
-async def api(api_server: Path) -> AsyncIterator[Api]:
+async def api(api_server: Path) -> AsyncIterator[KubeClient]:
     """The real API server, as its admin, with the contract tests' CRD."""
     client = await connect({"KUBECONFIG": str(api_server)}, user_agent="contract-tests")
     try:
-        api = Api(client)
+        api = KubeClient(client)
         await definition.install(api)
         yield api
     finally:
@@ -35,8 +35,8 @@ async def api(api_server: Path) -> AsyncIterator[Api]:
 
 
 @pytest.fixture
-def server_world(api: Api) -> World:
-    return ServerWorld(KubeRules(api, CONTRACT_RULES), api)
+def server_world(api: KubeClient) -> World:
+    return ServerWorld(SummaryRuleClient(api, CONTRACT_RULES), api)
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def _written(port: Path, process: "subprocess.Popen[bytes]") -> str:
 @pytest.fixture
 async def emulator_world(emulator: str) -> AsyncIterator[kusto_worlds.KustoWorld]:
     """The local endpoint behind the real adapter, its pauses short."""
-    service = Service(emulator, SystemClock(), backoff=Backoff(0.01, 0.01))
+    service = EndpointClient(emulator, SystemClock(), backoff=Backoff(0.01, 0.01))
     kusto = KustoCommands({kusto_worlds.DATABASE: service})
     yield kusto_worlds.EmulatorWorld(emulator, kusto, service)
     await kusto.close()

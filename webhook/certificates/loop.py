@@ -1,7 +1,6 @@
-"""Runs passes of a keeper for as long as the server lives: when due, when poked, after a failure.
+"""Runs passes of a certificate source: when due, when a watch notifies, and after a failure.
 
-A watch on each object that a pass reads only says "look again"; what to do is always decided from
-a fresh read.
+A watch event only starts a pass. The pass decides from a fresh read.
 """
 
 import asyncio
@@ -12,87 +11,91 @@ from contextlib import aclosing, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
-from webhook.certificates.trust import TOPIC
-from webhook.cluster.client import Client
+from runtime.backoff import Backoff
+from webhook.certificates.ca_bundle import GATE
 from webhook.errors import ConflictError, WebhookError
+from webhook.kube_client import Client
 from webhook.metrics import Metrics
-from webhook.readiness import Readiness
+from webhook.probes import ReadinessGates
 
-LONGEST: Final = timedelta(seconds=60)
-"""A pass is run at least this often, should a watch have missed something."""
-_SHORTEST: Final = 0.05
-_BACKOFF: Final = (0.5, 30.0)
+MAX_INTERVAL: Final = timedelta(seconds=60)
+"""A pass runs at least this often, in case a watch missed an event."""
+_MIN_DELAY: Final = 0.05
+_BACKOFF: Final = (1.0, 30.0)
 
 log = logging.getLogger(__name__)
 
 
-class Kept(Protocol):
-    """What the loop runs: `keeper.Keeper` or `mounted.Mounted`."""
+class CertificateSource(Protocol):
+    """One mode of making or loading certificates."""
 
     @property
     def watch_paths(self) -> tuple[str, ...]:
-        """What to watch."""
+        """The paths of watches on what a pass reads."""
 
     async def run_once(self, now: datetime) -> datetime:
-        """One pass; returns when the next is due."""
+        """Run one pass; return when the next is due."""
 
 
-async def keep(kept: Kept, client: Client | None, readiness: Readiness, metrics: Metrics) -> None:
+async def run(
+    source: CertificateSource, client: Client | None, gates: ReadinessGates, metrics: Metrics
+) -> None:
     """Run passes until cancelled."""
-    poked = asyncio.Event()
+    notified = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         if client is not None:
-            for path in kept.watch_paths:
-                group.create_task(_watch(client, path, poked.set))
-        await _passes(kept, poked, readiness, metrics)
+            for path in source.watch_paths:
+                group.create_task(_watch(client, path, notified.set))
+        await _run_passes(source, notified, gates, metrics)
 
 
-async def _passes(kept: Kept, poked: asyncio.Event, readiness: Readiness, metrics: Metrics) -> None:
-    failures = 0
+async def _run_passes(
+    source: CertificateSource, notified: asyncio.Event, gates: ReadinessGates, metrics: Metrics
+) -> None:
+    backoff = Backoff(*_BACKOFF)
     while True:
-        poked.clear()
+        notified.clear()
         now = datetime.now(UTC)
         try:
-            due = await kept.run_once(now)
+            due = await source.run_once(now)
         except WebhookError as error:
-            failures += 1
-            delay = _after_failure(error, failures, readiness, metrics)
+            delay = _delay_after(error, backoff, gates, metrics)
         else:
-            failures = 0
-            delay = max(_SHORTEST, (min(due, now + LONGEST) - datetime.now(UTC)).total_seconds())
+            backoff.reset()
+            delay = max(
+                _MIN_DELAY, (min(due, now + MAX_INTERVAL) - datetime.now(UTC)).total_seconds()
+            )
         with suppress(TimeoutError):
-            await asyncio.wait_for(poked.wait(), delay)
+            await asyncio.wait_for(notified.wait(), delay)
 
 
-def _after_failure(
-    error: WebhookError, failures: int, readiness: Readiness, metrics: Metrics
+def _delay_after(
+    error: WebhookError, backoff: Backoff, gates: ReadinessGates, metrics: Metrics
 ) -> float:
-    """Seconds to wait.
+    """Report a failed pass; return the seconds to wait before the next.
 
-    A replica that is ready stays so: what it serves is good while the API server is away.
+    A replica that is ready stays ready: its certificate is good while the API server is away.
     """
     metrics.certificate_failures.inc()
-    if TOPIC in readiness.missing:
-        readiness.wait_for(TOPIC, str(error))
+    if GATE in gates.failures:
+        gates.fail(GATE, str(error))
     if isinstance(error, ConflictError):
-        return random.uniform(0, 2 * _SHORTEST)  # noqa: S311 - a spread, not a secret
+        return random.uniform(0, 2 * _MIN_DELAY)  # noqa: S311 - jitter, not a secret
     log.warning("certificate pass failed", extra={"fields": {"error": str(error)}})
-    least, most = _BACKOFF
-    delay: float = min(most, least * 2 ** min(failures, 10))
-    return random.uniform(0.5, 1) * delay  # noqa: S311 - a spread, not a secret
+    return backoff.next()
 
 
-async def _watch(client: Client, path: str, poke: Callable[[], None]) -> None:
-    least, most = _BACKOFF
-    delay = least
+async def _watch(client: Client, path: str, notify: Callable[[], None]) -> None:
+    backoff = Backoff(*_BACKOFF)
     while True:
         try:
             async with aclosing(client.changes(path)) as changes:
                 async for _ in changes:
-                    delay = least
-                    poke()
+                    backoff.reset()
+                    notify()
         except WebhookError as error:
             log.debug("watch ended", extra={"fields": {"error": str(error)}})
-            delay = min(most, delay * 2)
-        poke()  # what happened since is not known
-        await asyncio.sleep(random.uniform(0.5, 1) * delay)  # noqa: S311 - a spread
+        else:
+            backoff.reset()
+        notify()  # events may have been missed
+        await asyncio.sleep(backoff.next())

@@ -1,11 +1,11 @@
-"""Mode ``files``: the pair is mounted, by cert-manager or from any Secret, and reloaded on change.
+"""Mode ``files``: a mounted key pair, from cert-manager or any Secret, reloaded on change.
 
-The folder has ``tls.crt`` and ``tls.key``. With ``ca.crt`` in it too, this process keeps it in
-both caBundles; without, whoever made the certificate does (cert-manager's cainjector, or a CA that
-the API server trusts anyway).
+The folder has ``tls.crt`` and ``tls.key``. If it has ``ca.crt``, this process keeps that CA in both
+caBundles. If not, whoever issued the certificate does (cert-manager's cainjector, or a CA that the
+API server trusts already).
 
-A kubelet may take minutes to bring a new Secret to every replica, so a CA that is live in a
-caBundle but no longer in our ``ca.crt`` is left there for a while: another replica may serve by it.
+A kubelet may need minutes to bring a new Secret to every replica. So a CA that is in a caBundle but
+no longer in ``ca.crt`` stays there for a while: another replica may still use it.
 """
 
 from dataclasses import dataclass, field
@@ -13,120 +13,122 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from webhook.certificates.authority import validity
-from webhook.certificates.bundle import certificates, is_same, joined
-from webhook.certificates.context import Pair, Serving
-from webhook.certificates.injection import Configuration, Configurations
-from webhook.certificates.names import ServiceName
-from webhook.certificates.trust import TOPIC, distrust
+from webhook.certificates.ca_bundle import (
+    GATE,
+    WebhookConfiguration,
+    WebhookConfigurations,
+    verification_error,
+)
+from webhook.certificates.pki import KeyPair, ServiceName, certificates, equal, merge, validity
+from webhook.certificates.tls import ReloadableTLSContext
 from webhook.errors import UnusableCertificateError
 from webhook.metrics import Metrics
-from webhook.readiness import Readiness
+from webhook.probes import ReadinessGates
 
-LOOK: Final = timedelta(seconds=5)
-"""How often the folder is looked at; a kubelet renews a mounted Secret within a minute or two."""
+POLL_INTERVAL: Final = timedelta(seconds=5)
+"""How often the folder is read; a kubelet renews a mounted Secret within a minute or two."""
 SETTLE: Final = timedelta(seconds=5)
-"""From a change of a caBundle to serving by it; every API server has read it by then."""
-LINGER: Final = timedelta(minutes=10)
-"""How long a CA stays in a caBundle after it has gone from ``ca.crt``."""
+"""From a change of a caBundle to using it; every API server has read it by then."""
+REMOVAL_GRACE: Final = timedelta(minutes=10)
+"""How long a CA stays in a caBundle after it was removed from ``ca.crt``."""
 
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
-class Mounted:
+class MountedCertificates:
     """Serves the pair in ``folder`` and publishes its CA.
 
-    ``configurations`` is None where there is no API server to ask: then only the files count.
+    ``configurations`` is None without an API server: then only the files count.
     """
 
     folder: Path
-    configurations: Configurations | None
-    serving: Serving
+    configurations: WebhookConfigurations | None
+    tls: ReloadableTLSContext
     name: ServiceName
-    readiness: Readiness
+    gates: ReadinessGates
     metrics: Metrics
-    _gone_since: dict[bytes, datetime] = field(default_factory=dict)
+    _missing_since: dict[bytes, datetime] = field(default_factory=dict)
     _published_at: datetime = _LONG_AGO
     _is_loaded: bool = False
 
     @property
     def watch_paths(self) -> tuple[str, ...]:
-        """What to watch to hear that a pass is needed."""
+        """The paths of watches on what a pass reads."""
         return self.configurations.watch_paths if self.configurations else ()
 
     async def run_once(self, now: datetime) -> datetime:
-        """One pass; returns when the next is due.
+        """Run one pass; return when the next is due.
 
         Raises:
             UnusableCertificateError: when the files are missing or do not fit together.
-            ClusterError: when the API server cannot be asked.
+            ClusterError: when the API server does not answer.
         """
-        pair, authority = self._read()
-        live = await self._publish(authority, now)
-        is_new = pair != self.serving.pair
+        pair, ca = self._read()
+        live = await self._publish(ca, now)
+        is_new = pair != self.tls.pair
         if not self._is_loaded or (is_new and now >= self._published_at + SETTLE):
-            self._present(pair, authority)
-        reason = self._distrust(live, authority)
+            self._present(pair, ca)
+        reason = self._verification_error(live, ca)
         self.metrics.bundle_in_sync.set(not reason)
         if reason:
-            self.readiness.wait_for(TOPIC, reason)
+            self.gates.fail(GATE, reason)
         else:
-            self.readiness.settle(TOPIC)
-        return now + LOOK
+            self.gates.pass_(GATE)
+        return now + POLL_INTERVAL
 
-    def _read(self) -> tuple[Pair, bytes]:
+    def _read(self) -> tuple[KeyPair, bytes]:
         try:
-            pair = Pair(*((self.folder / name).read_bytes() for name in ("tls.crt", "tls.key")))
+            pair = KeyPair(*((self.folder / name).read_bytes() for name in ("tls.crt", "tls.key")))
         except OSError as error:
             raise UnusableCertificateError(f"no certificate to serve: {error}") from error
-        authority = self.folder / "ca.crt"
-        return pair, authority.read_bytes() if authority.exists() else b""
+        ca = self.folder / "ca.crt"
+        return pair, ca.read_bytes() if ca.exists() else b""
 
-    def _present(self, pair: Pair, authority: bytes) -> None:
-        """Take a new pair into service; without a ``ca.crt`` only pair and key are checked."""
-        if authority:
-            self.serving.swap(pair, authority, self.name.dialled)
+    def _present(self, pair: KeyPair, ca: bytes) -> None:
+        """Serve a new pair; without a ``ca.crt`` only its key is checked."""
+        if ca:
+            self.tls.replace(pair, ca, self.name.dns_name)
         else:
-            self.serving.swap_unverified(pair)
+            self.tls.replace_unverified(pair)
         self._is_loaded = True
         self.metrics.certificate_swaps.inc()
         self.metrics.leaf_expiry.set(validity(pair.chain)[1].timestamp())
-        if authority:
-            self.metrics.ca_expiry.set(validity(authority)[1].timestamp())
+        if ca:
+            self.metrics.ca_expiry.set(validity(ca)[1].timestamp())
 
-    async def _publish(self, authority: bytes, now: datetime) -> list[Configuration]:
-        """Bring ``authority`` into both caBundles, before anything it signed is presented."""
+    async def _publish(self, ca: bytes, now: datetime) -> list[WebhookConfiguration]:
+        """Write ``ca`` into both caBundles, before a certificate by it is presented."""
         if self.configurations is None:
             return []
         live = await self.configurations.read()
-        if not authority:
+        if not ca:
             return live
-        wanted = await self.configurations.publish(
-            live, lambda bundle: self._wanted(bundle, authority, now)
+        wanted = await self.configurations.inject(
+            live, lambda bundle: self._wanted(bundle, ca, now)
         )
         if wanted != live:
             self._published_at = now
         return wanted
 
-    def _distrust(self, live: list[Configuration], authority: bytes) -> str:
-        """Why the API server would not trust us, as far as can be seen from here.
+    def _verification_error(self, live: list[WebhookConfiguration], ca: bytes) -> str:
+        """Return why the API server would not trust the pair; empty when it would.
 
-        An empty caBundle makes it use its own roots, which cannot be seen.
+        With an empty caBundle it uses its own roots, which are unknown here.
         """
-        by_own_roots = live and not any(bundle for each in live for bundle in each.bundles)
-        if self.configurations is None or (by_own_roots and not authority):
+        uses_own_roots = live and not any(bundle for each in live for bundle in each.bundles)
+        if self.configurations is None or (uses_own_roots and not ca):
             return ""
-        return distrust(self.serving, live, self.name.dialled)
+        return verification_error(self.tls, live, self.name.dns_name)
 
-    def _wanted(self, bundle: bytes, authority: bytes, now: datetime) -> bytes:
-        """``bundle`` with ``authority``, without what has lingered long enough."""
-        ours, kept = certificates(authority), []
+    def _wanted(self, bundle: bytes, ca: bytes, now: datetime) -> bytes:
+        """Return ``bundle`` with ``ca``, without any CA missing for `REMOVAL_GRACE`."""
+        ours, kept = certificates(ca), []
         for der, pem in certificates(bundle).items():
-            since = self._gone_since.setdefault(der, now)
-            if der not in ours and now < since + LINGER:
+            since = self._missing_since.setdefault(der, now)
+            if der not in ours and now < since + REMOVAL_GRACE:
                 kept.append(pem)
         for der in ours:
-            self._gone_since.pop(der, None)
-        wanted = joined([authority, *kept])
-        return bundle if is_same(bundle, wanted) else wanted
+            self._missing_since.pop(der, None)
+        wanted = merge([ca, *kept])
+        return bundle if equal(bundle, wanted) else wanted

@@ -1,8 +1,8 @@
-"""Events about rules, aggregated (``worker.ports.Events``).
+"""Records Events about rules, aggregated.
 
-One Event object stands for one thing said about one rule: saying it again raises ``count`` and
-``lastTimestamp``, so a backfill of 43,200 windows leaves a handful of Events, and a worker that
-restarts goes on with the same ones (their names are derived, not drawn).
+One Event object stands for one message about one rule: the same message again raises ``count`` and
+``lastTimestamp``. So a backfill of 43,200 windows leaves a few Events, and a worker that restarts
+continues with the same ones (their names are derived, not random).
 """
 
 import contextlib
@@ -11,11 +11,11 @@ import logging
 from collections import OrderedDict
 from typing import Any, Final
 
-from summaryrule.instant import Instant
+from summaryrule.api.constants import FIELD_MANAGER
+from summaryrule.api.instant import Instant
 from worker.errors import Conflict, NotFound, WorkerError
-from worker.kube.api import MERGE_PATCH, Api
-from worker.kube.resource import EVENTS
-from worker.ports import FIELD_MANAGER, Clock, EventType, Rule
+from worker.kube.client import EVENTS, MERGE_PATCH, KubeClient
+from worker.ports import Clock, EventType, RawRule
 
 log = logging.getLogger(__name__)
 
@@ -26,17 +26,17 @@ _WITHIN: Final = 5.0
 _QUERY: Final = {"fieldManager": FIELD_MANAGER}
 
 
-class KubeEvents:
+class KubeEventRecorder:
     """Best effort, as client-go's recorder is: a lost Event is logged and nothing else."""
 
-    def __init__(self, api: Api, clock: Clock) -> None:
+    def __init__(self, api: KubeClient, clock: Clock) -> None:
         self._api = api
         self._clock = clock
         self._counts: OrderedDict[tuple[str, str], int] = OrderedDict()
 
-    async def emit(self, rule: Rule, kind: EventType, reason: str, message: str) -> None:
-        """Say ``message`` about ``rule``, or raise the count of the Event that says so."""
-        text = _cut(message)
+    async def emit(self, rule: RawRule, kind: EventType, reason: str, message: str) -> None:
+        """Emit an Event about ``rule``, or raise the count of the one that exists."""
+        text = _shorten(message)
         event = self._event(rule, kind, reason, text)
         try:
             count = await self._store(event)
@@ -46,7 +46,7 @@ class KubeEvents:
         self._remember(_key(event), count)
 
     async def _store(self, event: dict[str, Any]) -> int:
-        """Write it; how often it has been said now."""
+        """Write it; return its count."""
         remembered = self._counts.get(_key(event))
         if remembered is not None:
             # NotFound: the server drops an Event after an hour, then a new one begins.
@@ -54,7 +54,7 @@ class KubeEvents:
                 return await self._raise_count(event, remembered + 1)
         try:
             await self._create(event)
-        except Conflict:  # an earlier worker said it too
+        except Conflict:  # an earlier worker emitted it
             return await self._raise_count(event, await self._stored_count(event) + 1)
         return 1
 
@@ -83,7 +83,7 @@ class KubeEvents:
         if len(self._counts) > _REMEMBERED:
             self._counts.popitem(last=False)
 
-    def _event(self, rule: Rule, kind: EventType, reason: str, text: str) -> dict[str, Any]:
+    def _event(self, rule: RawRule, kind: EventType, reason: str, text: str) -> dict[str, Any]:
         now = Instant(self._clock.now()).to_seconds()
         name = _name(rule, kind, reason, text)
         return {
@@ -106,19 +106,19 @@ def _key(event: dict[str, Any]) -> tuple[str, str]:
     return event["metadata"]["namespace"], event["metadata"]["name"]
 
 
-def _reference(rule: Rule) -> dict[str, Any]:
+def _reference(rule: RawRule) -> dict[str, Any]:
     kept = ("namespace", "name", "uid", "resourceVersion")
     return {"apiVersion": rule["apiVersion"], "kind": rule["kind"]} | {
         key: rule["metadata"][key] for key in kept
     }
 
 
-def _name(rule: Rule, kind: str, reason: str, text: str) -> str:
+def _name(rule: RawRule, kind: str, reason: str, text: str) -> str:
     said = "\0".join((rule["metadata"]["uid"], kind, reason, text))
     digest = hashlib.sha256(said.encode()).hexdigest()[:16]
     return f"{rule['metadata']['name'][:_LONGEST_NAME].rstrip('.-')}.{digest}"
 
 
-def _cut(message: str) -> str:
+def _shorten(message: str) -> str:
     raw = " ".join(message.split()).encode()
     return raw[:_LONGEST_MESSAGE].decode("utf-8", "ignore")

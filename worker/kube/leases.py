@@ -1,21 +1,15 @@
-"""Leases on a real API server (``worker.lease.Leases``)."""
+"""Reads and writes Leases on the API server."""
 
-from typing import Any, Final
+from typing import Any
 
 from worker.errors import NotFound
-from worker.kube.api import Api
-from worker.kube.resource import LEASES
-
-_LABELS: Final = {
-    "app.kubernetes.io/name": "summaryrule-operator",
-    "app.kubernetes.io/component": "worker",
-}
+from worker.kube.client import LEASES, KubeClient
 
 
-class KubeLeases:
+class LeaseClient:
     """Leases of one namespace. Writes carry a resourceVersion, so a lost race is a ``Conflict``."""
 
-    def __init__(self, api: Api, namespace: str) -> None:
+    def __init__(self, api: KubeClient, namespace: str) -> None:
         self._api = api
         self._namespace = namespace
 
@@ -26,22 +20,12 @@ class KubeLeases:
         except NotFound:
             return None
 
-    async def read_all(self, *, within: float) -> dict[str, dict[str, Any]]:
-        """By name, every Lease that a worker has created in the namespace."""
-        listed = await self._api.request(
-            "GET",
-            LEASES.collection(self._namespace),
-            query={"labelSelector": ",".join(f"{key}={value}" for key, value in _LABELS.items())},
-            timeout=within,
-        )
-        return {lease["metadata"]["name"]: lease for lease in listed["items"]}
-
     async def create(self, name: str, spec: dict[str, Any], *, within: float) -> dict[str, Any]:
         """A new Lease; ``Conflict`` when there is one already."""
         body = {
             "apiVersion": LEASES.api_version,
             "kind": LEASES.kind,
-            "metadata": {"name": name, "namespace": self._namespace, "labels": _LABELS},
+            "metadata": {"name": name, "namespace": self._namespace},
             "spec": spec,
         }
         path = LEASES.collection(self._namespace)

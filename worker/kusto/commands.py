@@ -1,15 +1,17 @@
 """The worker's commands to Kusto (``worker.ports.Kusto``), each sent to its database's endpoint."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
-from summaryrule.kql import quote
-from summaryrule.observed import Operation
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import Instant, InvalidInstantError
+from summaryrule.kql import quote_name
+from summaryrule.planner.types import Operation
 from worker.errors import Ambiguous, Refused
-from worker.kusto.records import operation
-from worker.kusto.service import Row, Service
+from worker.kusto.client import EndpointClient, Row
+from worker.kusto.errors import format_error
 
 _CHUNK: Final = 200
 _GUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -24,7 +26,7 @@ class KustoCommands:
     same token answer the same question.
     """
 
-    def __init__(self, services: Mapping[str, Service]) -> None:
+    def __init__(self, services: Mapping[str, EndpointClient]) -> None:
         """``services`` is by database; several may share one."""
         self._services = services
 
@@ -33,14 +35,14 @@ class KustoCommands:
         service = self._services.get(database)
         return None if service is None else service.url
 
-    def troubles(self) -> dict[str, str | None]:
+    def endpoint_errors(self) -> dict[str, str | None]:
         """By endpoint, why it is left alone for now; None while it answers."""
-        return {service.url: service.trouble for service in set(self._services.values())}
+        return {service.url: service.error for service in set(self._services.values())}
 
-    async def submit(self, database: str, command: str) -> str:
+    async def submit(self, database: str, command: str, *, before_send: Callable[[], None]) -> str:
         """Start an ``async`` command; its operation id."""
-        service = self._serving(database)
-        rows = await service.call("submit", database, command, submits=True)
+        service = self._client_for(database)
+        rows = await service.call("submit", database, command, before_send=before_send)
         found = str(rows[0].get("OperationId", "")) if rows else ""
         if not _GUID.fullmatch(found):
             raise Ambiguous(f"{service.url} took the command but gave no operation id")
@@ -51,7 +53,7 @@ class KustoCommands:
         rows = []
         for chunk in _chunks(ids):
             text = f".show operations ({', '.join(chunk)})"
-            rows += await self._serving(database).call("poll", database, text)
+            rows += await self._client_for(database).call("poll", database, text)
         return _latest(rows)
 
     async def operations_log(self, database: str, ids: Iterable[str]) -> dict[str, Operation]:
@@ -60,14 +62,14 @@ class KustoCommands:
         for chunk in _chunks(ids):
             listed = ", ".join(f'"{one}"' for one in chunk)
             text = f".show operations | where tostring(OperationId) in ({listed})"
-            rows += await self._serving(database).call("log", database, text)
+            rows += await self._client_for(database).call("log", database, text)
         return _latest(rows)
 
     async def has_tag(self, database: str, table: str, tag: str) -> bool:
         """Whether any extent of ``table`` carries ``tag``, whole."""
         literal = tag.replace("\\", "\\\\").replace("'", "\\'")
-        text = f".show table {quote(table)} extents where tags has '{literal}'"
-        rows = await self._or_nothing("tags", database, text)
+        text = f".show table {quote_name(table)} extents where tags has '{literal}'"
+        rows = await self._query_or_empty("tags", database, text)
         return any(tag in _tags(row.get("Tags")) for row in rows)
 
     async def cancel(self, database: str, operation: str) -> bool:
@@ -75,7 +77,7 @@ class KustoCommands:
         if not _GUID.fullmatch(operation):
             return False
         text = f".cancel operation {operation}"
-        rows = await self._or_nothing("cancel", database, text)
+        rows = await self._query_or_empty("cancel", database, text)
         # NB: the docs spell it "Cancelled" in one place and "Canceled" in another.
         states = [str(row.get("CancellationState", "")).lower() for row in rows]
         return any(re.search(r"cancell?ed successfully", state) for state in states)
@@ -85,16 +87,16 @@ class KustoCommands:
         for service in set(self._services.values()):
             await service.close()
 
-    async def _or_nothing(self, name: str, database: str, text: str) -> list[Row]:
+    async def _query_or_empty(self, name: str, database: str, text: str) -> list[Row]:
         """The rows; none when what the command names does not exist."""
         try:
-            return await self._serving(database).call(name, database, text)
+            return await self._client_for(database).call(name, database, text)
         except Refused as error:
             if "EntityNotFound" in error.code:
                 return []
             raise
 
-    def _serving(self, database: str) -> Service:
+    def _client_for(self, database: str) -> EndpointClient:
         service = self._services.get(database)
         if service is None:
             raise Refused(
@@ -116,8 +118,45 @@ def _latest(rows: Iterable[Row]) -> dict[str, Operation]:
     found: dict[str, Row] = {}
     for row in sorted(rows, key=lambda row: str(row.get("LastUpdatedOn") or "")):
         found[str(row["OperationId"])] = row
-    return {one: operation(row) for one, row in found.items()}
+    return {one: parse_operation(row) for one, row in found.items()}
 
 
 def _tags(value: Any) -> list[str]:  # noqa: ANN401 - a string of lines, or a list
     return list(value) if isinstance(value, list) else str(value or "").split()
+
+
+_TIMESPAN: Final = re.compile(r"(?:(\d+)\.)?(\d+):(\d\d):(\d\d)(?:\.(\d{1,7}))?")
+
+
+def parse_operation(row: dict[str, Any]) -> Operation:
+    """The record; a time that is absent or unreadable is None, for it decides nothing."""
+    return Operation(
+        id=str(row["OperationId"]),
+        state=str(row.get("State") or ""),
+        status=format_error(str(row.get("Status") or "")),
+        should_retry=_truth(row.get("ShouldRetry")),
+        started=_instant(row.get("StartedOn")),
+        updated=_instant(row.get("LastUpdatedOn")),
+        duration=_timespan(row.get("Duration")),
+    )
+
+
+def _truth(value: Any) -> bool:  # noqa: ANN401 - v1 replies carry booleans as SByte, or text
+    return value.strip().lower() in {"true", "1"} if isinstance(value, str) else bool(value)
+
+
+def _instant(value: Any) -> Instant | None:  # noqa: ANN401 - JSON
+    try:
+        return Instant.parse(str(value))
+    except InvalidInstantError:
+        return None
+
+
+def _timespan(value: Any) -> Duration | None:  # noqa: ANN401 - JSON
+    """Kusto's ``[d.]hh:mm:ss[.fffffff]``."""
+    match = _TIMESPAN.fullmatch(str(value))
+    if match is None:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups()[:4])
+    whole = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+    return Duration(whole * 1_000_000_000 + int((match[5] or "").ljust(7, "0")) * 100)

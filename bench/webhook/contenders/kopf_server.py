@@ -16,10 +16,10 @@ from kopf._cogs.structs import references
 from kopf._core.engines import admission
 from kopf._core.reactor import inventory
 
-from summaryrule.defaulting import default
-from summaryrule.validation import review
-from webhook import clock, expression
-from webhook.arguments import WORKER
+from runtime import cel, clock
+from summaryrule.admission.defaulting import apply_defaults
+from summaryrule.admission.validation import review
+from webhook.cli import WORKER
 
 REGISTRY = kopf.OperatorRegistry()
 RULES = ("adx-mon.azure.com", "v1", "summaryrules")
@@ -30,7 +30,7 @@ def on_mutate(body: kopf.Body, old: Any, userinfo: Any, patch: kopf.Patch, **_: 
     """Default, and give Kopf what changed."""
     new = dict(body)
     user = userinfo["username"]
-    stored = default(_plain(old), new, user=user, worker=WORKER, now=clock.now()).object
+    stored = apply_defaults(_plain(old), new, user=user, worker=WORKER, now=clock.now()).object
     patch.update(_merge_patch(new, stored))
 
 
@@ -43,7 +43,7 @@ def on_validate(body: kopf.Body, old: Any, userinfo: Any, warnings: list[str], *
         user=userinfo["username"],
         worker=WORKER,
         now=clock.now(),
-        parse_cel=expression.problem,
+        parse_cel=cel.parse_error,
     )
     warnings.extend(found.warnings)
     if found.violations:

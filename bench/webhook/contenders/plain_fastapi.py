@@ -12,13 +12,13 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 
-from webhook import clock, expression
-from webhook.admission import Policy, mutate, validate
-from webhook.arguments import WORKER
-from webhook.endpoint import Decide
-from webhook.review import Request
+from runtime import cel, clock
+from webhook import admission_review
+from webhook.cli import WORKER
+from webhook.handlers import AdmissionConfig, mutate, validate
+from webhook.routes import Handler
 
-POLICY = Policy(WORKER, expression.problem)
+CONFIG = AdmissionConfig(WORKER, cel.parse_error)
 
 
 class Kind(BaseModel):
@@ -74,9 +74,9 @@ async def answer_validate(review: AdmissionReview) -> dict[str, Any]:
     return _answer(review, validate)
 
 
-def _answer(review: AdmissionReview, decide: Decide) -> dict[str, Any]:
+def _answer(review: AdmissionReview, handler: Handler) -> dict[str, Any]:
     asked = review.request
-    request = Request(
+    request = admission_review.AdmissionRequest(
         api_version=review.api_version,
         uid=asked.uid,
         operation=asked.operation,
@@ -89,7 +89,7 @@ def _answer(review: AdmissionReview, decide: Decide) -> dict[str, Any]:
         object=asked.object,
         old=asked.old_object,
     )
-    answer, _ = decide(request, POLICY, clock.now())
+    answer, _ = handler(request, CONFIG, clock.now())
     response: dict[str, Any] = {"uid": asked.uid, "allowed": answer.allowed}
     if answer.patch:
         patch = b64encode(msgspec.json.encode(answer.patch)).decode()

@@ -30,16 +30,6 @@
 system:serviceaccount:{{ .Release.Namespace }}:{{ include "sr.worker.serviceAccount" . }}
 {{- end -}}
 
-{{/* The Leases of the worker, a line each: one, and one more for each shard where there are several. */}}
-{{- define "sr.leases" -}}
-{{ include "sr.worker" . }}
-{{- if gt (int .Values.worker.shards) 1 }}
-{{- range until (int .Values.worker.shards) }}
-{{ include "sr.worker" $ }}-{{ . }}
-{{- end }}
-{{- end }}
-{{- end -}}
-
 {{- define "sr.caSecret" -}}{{ include "sr.webhook" . }}-ca{{- end -}}
 
 {{/* The Secret that is mounted as files: cert-manager's or the user's own. Empty in mode self. */}}

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 from tests.chart.helm import RELEASE, Object
 from tests.chart.rbac.bench import Bench
-from tests.e2e.lab import backfill, hours_ago
-from webhook.certificates.authority import new_authority
+from tests.e2e.fixtures import backfill, hours_ago
+from webhook.certificates.pki import new_ca
 
 LEASE = f"{RELEASE}-worker"
 SECRET = f"{RELEASE}-webhook-ca"
@@ -169,7 +169,7 @@ def until_taken(bench: Bench) -> None:
 
 def put_authority(bench: Bench, age: timedelta) -> None:
     """Write a CA of four days' life to the Secret, as if it had been made `age` ago."""
-    pair = new_authority(datetime.now(UTC) - age, timedelta(days=4))
+    pair = new_ca(datetime.now(UTC) - age, timedelta(days=4))
     data = {"ca.crt": b64encode(pair.chain).decode(), "ca.key": b64encode(pair.key).decode()}
     body = {
         "apiVersion": "v1",

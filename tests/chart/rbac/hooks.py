@@ -67,7 +67,7 @@ def kubeconfig(bench: Bench, role: str) -> Path:
     admin = yaml.safe_load(bench.stack.kubeconfig.read_text())
     token = bench.kubectl("create", "token", f"{RELEASE}-{role}").strip()
     name = admin["users"][0]["name"]
-    path = bench.stack.folder.root / f"{role}.kubeconfig"
+    path = bench.stack.state_dir.root / f"{role}.kubeconfig"
     path.write_text(yaml.safe_dump({**admin, "users": [{"name": name, "user": {"token": token}}]}))
     path.chmod(0o600)
     return path

@@ -1,7 +1,4 @@
-"""One line of the table: a verb taken away, and the check that fails then.
-
-Used by `test_proof.py` and `test_shards_proof.py`, which print what it gives.
-"""
+"""One line of the table: a verb taken away, and the check that fails then."""
 
 from collections.abc import Callable
 

@@ -99,7 +99,7 @@ ALL = [
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory, chart: list[Object]) -> Iterator[Bench]:
-    with Stack.start(tmp_path_factory.mktemp("rbac"), gates=OLDER) as stack:
+    with Stack.start(tmp_path_factory.mktemp("rbac"), feature_gates=OLDER) as stack:
         with KustoClient(KustoConnectionStringBuilder(stack.env()["KUSTO_ENDPOINT"])) as kusto:
             kusto.execute_mgmt("Telemetry", ".create table Nothing (Timestamp:datetime)")
         made = Bench(stack)

@@ -12,7 +12,7 @@ from azure.kusto.data import KustoClient, KustoConnectionStringBuilder
 
 from devstack.stack import Stack
 from tests.e2e.faults import Faults, faults_at
-from tests.e2e.lab import Lab, LabMaker, hours_ago
+from tests.e2e.fixtures import Sandbox, SandboxMaker, hours_ago
 
 LONGEST_RANGE = 29 * 24
 """Hours of samples, to now: under the thirty days that a backfill may reach back."""
@@ -32,15 +32,15 @@ def bare_faults(bare: Stack) -> Iterator[Faults]:
 
 
 @pytest.fixture(scope="session")
-def bare_lab(bare: Stack) -> Iterator[LabMaker]:
-    """Make labs on the bare stack: one rule and one table each, all over the same samples."""
+def bare_sandbox(bare: Stack) -> Iterator[SandboxMaker]:
+    """Make sandboxes on the bare stack: one rule and one table each, all over the same samples."""
     env = bare.env()
     numbers = itertools.count()
     connection = KustoConnectionStringBuilder.with_no_authentication(env["KUSTO_ENDPOINT"])
     with KustoClient(connection) as kusto:
-        Lab(bare, kusto, "all", source="Raw_all").load(hours_ago(LONGEST_RANGE), hours_ago(0))
+        Sandbox(bare, kusto, "all", source="Raw_all").load(hours_ago(LONGEST_RANGE), hours_ago(0))
 
-        def make(kind: str) -> Lab:
-            return Lab(bare, kusto, f"{kind}-{next(numbers)}", source="Raw_all")
+        def make(kind: str) -> Sandbox:
+            return Sandbox(bare, kusto, f"{kind}-{next(numbers)}", source="Raw_all")
 
         yield make

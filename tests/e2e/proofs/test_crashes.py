@@ -18,8 +18,8 @@ import pytest
 from devstack.stack import Stack
 from tests.e2e.candidates import Candidate, candidates
 from tests.e2e.faults import Faults, fault
+from tests.e2e.fixtures import HOUR, Sandbox, SandboxMaker, backfill, hours_ago
 from tests.e2e.gateway import LEASE, Effect, Moment
-from tests.e2e.lab import HOUR, Lab, LabMaker, backfill, hours_ago
 from tests.e2e.proofs.say import say
 
 WINDOWS = 6
@@ -95,17 +95,17 @@ def _one_window_is_slow(bare_faults: Faults) -> None:
     bare_faults.set(fault("operation-latency", seconds=SLOW, match=match))
 
 
-def run(lab: Lab, crash: Crash) -> list[Point]:
+def run(sandbox: Sandbox, crash: Crash) -> list[Point]:
     """Run a backfill with one crash in it, to its end; the points that it passed before."""
     candidate = crash.candidate
     candidate.gateway.watch(crash)
-    lab.admit(lab.rule(backfill=backfill(START, END)))
+    sandbox.admit(sandbox.rule(backfill=backfill(START, END)))
     last = time.monotonic() + 60
     while not (crash.happened.wait(0.02) or is_over(candidate)):
         assert time.monotonic() < last, f"the run does not end: {candidate.gateway.effects}"
     if crash.happened.is_set():
         candidate.start()
-    status = lab.until_cleared()["status"]["backfill"]
+    status = sandbox.until_cleared()["status"]["backfill"]
     assert (status["phase"], status["windowsDone"]) == ("Completed", WINDOWS)
     return crash.passed
 
@@ -118,19 +118,19 @@ def is_over(candidate: Candidate) -> bool:
 
 @pytest.mark.parametrize("when", MOMENTS, ids=lambda when: MOMENTS[when].replace(" ", "-"))
 def test_a_kill_after_any_side_effect_loses_and_doubles_nothing(
-    when: Moment, candidate: Candidate, bare_lab: LabMaker
+    when: Moment, candidate: Candidate, bare_sandbox: SandboxMaker
 ) -> None:
     say(f"\nkill -9 {MOMENTS[when]}\n     {'side effect':58} turn missing doubled")
-    ahead = deque(run(bare_lab("undisturbed"), Crash(candidate, when)))
+    ahead = deque(run(bare_sandbox("undisturbed"), Crash(candidate, when)))
     tried, wrong = dict[Point, bool](), []
     while ahead:
         point = ahead.popleft()
         if point in tried or point.turn > MOST_TURNS:
             continue
-        lab, crash = bare_lab("crash"), Crash(candidate, when, point)
-        ahead.extend(run(lab, crash))
+        sandbox, crash = bare_sandbox("crash"), Crash(candidate, when, point)
+        ahead.extend(run(sandbox, crash))
         tried[point] = crash.happened.is_set()
-        off = lab.off(START, END)
+        off = sandbox.count_differences(START, END)
         wrong += [point] if any(off) else []
         note = "" if tried[point] else "(this run passed no such point)"
         say(f"{len(tried):4} {point.what:58} {point.turn:4} {off[0]:7} {off[1]:7} {note}")

@@ -5,8 +5,8 @@ import time
 import pytest
 
 from tests.e2e.faults import Faults
+from tests.e2e.fixtures import Sandbox
 from tests.e2e.kills import KILLS, survive
-from tests.e2e.lab import Lab
 from tests.e2e.proofs.say import say
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(600)]
@@ -15,10 +15,10 @@ pytestmark = [pytest.mark.proof, pytest.mark.timeout(600)]
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize(("in_flight", "windows"), [(1, 40), (8, 240)])
 def test_twenty_kills_lose_and_double_nothing(
-    lab: Lab, faults: Faults, in_flight: int, windows: int, seed: int
+    sandbox: Sandbox, faults: Faults, in_flight: int, windows: int, seed: int
 ) -> None:
     began = time.monotonic()
-    survive(lab, faults, in_flight=in_flight, windows=windows, seed=seed)
+    survive(sandbox, faults, in_flight=in_flight, windows=windows, seed=seed)
     say(
         f"\nmaxInFlight {in_flight}, seed {seed}: {KILLS} kills, {windows} windows, 0 missing,"
         f" 0 doubled, {time.monotonic() - began:.0f} s"

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from devstack.stack import Stack
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 from tests.e2e.api import RULES
 from tests.e2e.candidates import Candidate, candidates
 from tests.e2e.faults import Faults, fault
+from tests.e2e.fixtures import HOUR, Sandbox, SandboxMaker, backfill, hours_ago, now
 from tests.e2e.gateway import Effect
-from tests.e2e.lab import HOUR, Lab, LabMaker, backfill, hours_ago, now
 from tests.e2e.proofs.say import say
 
 OUTAGE = 45.0
@@ -36,11 +36,11 @@ def worker(bare: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ca
         yield only
 
 
-def owe(lab: Lab) -> None:
+def owe(sandbox: Sandbox) -> None:
     """A rule whose schedule stands where another operator left it, sixty windows ago."""
-    rule = lab.rule(suspend=False)
+    rule = sandbox.rule(suspend=False)
     rule["metadata"]["annotations"] = {OWNER: "another"}
-    lab.admit(rule)
+    sandbox.admit(rule)
     cursor = {
         "type": "summaryrule.adx-mon.azure.com/LastSuccessfulExecution",
         "status": "True",
@@ -48,19 +48,19 @@ def owe(lab: Lab) -> None:
         "message": str(hours_ago(OWED)),
         "lastTransitionTime": now().to_seconds(),
     }
-    path = f"{RULES}/{lab.name}"
-    lab.api.patch(f"{path}/status", {"status": {"conditions": [cursor]}})
-    lab.api.patch(path, {"metadata": {"annotations": {OWNER: None}}})
+    path = f"{RULES}/{sandbox.name}"
+    sandbox.api.patch(f"{path}/status", {"status": {"conditions": [cursor]}})
+    sandbox.api.patch(path, {"metadata": {"annotations": {OWNER: None}}})
 
 
-def caught_up(lab: Lab) -> Instant:
+def caught_up(sandbox: Sandbox) -> Instant:
     """Wait until the schedule owes nothing; the end of its last window."""
     due = hours_ago(0)
 
     def last_done(rule: dict[str, Any]) -> Instant:
         return Instant.parse(rule["status"]["schedule"]["lastDone"])
 
-    rule = lab.until(lambda rule: last_done(rule) >= due, "the schedule to catch up", 120)
+    rule = sandbox.until(lambda rule: last_done(rule) >= due, "the schedule to catch up", 120)
     return last_done(rule)
 
 
@@ -68,9 +68,9 @@ def start_of(submit: Effect) -> Instant:
     return Instant.parse(submit.what.removeprefix(SUBMIT))
 
 
-def most_at_once(lab: Lab) -> int:
+def most_at_once(sandbox: Sandbox) -> int:
     """The most appends that Kusto ran at the same time, by its own records."""
-    records = lab.kusto.execute_mgmt(lab.database, ".show operations").primary_results[0]
+    records = sandbox.kusto.execute_mgmt(sandbox.database, ".show operations").primary_results[0]
     latest = {row["OperationId"]: row for row in records if "Append" in row["Operation"]}
     moments = [(str(row["StartedOn"]), 1) for row in latest.values()]
     moments += [(str(row["LastUpdatedOn"]), -1) for row in latest.values()]
@@ -78,14 +78,14 @@ def most_at_once(lab: Lab) -> int:
 
 
 def test_kusto_down_is_no_flood_on_its_return(
-    worker: Candidate, bare_lab: LabMaker, bare_faults: Faults
+    worker: Candidate, bare_sandbox: SandboxMaker, bare_faults: Faults
 ) -> None:
     bare_faults.set(fault("operation-latency", seconds=0.5))
-    owing, past = [bare_lab("owing") for _ in range(3)], bare_lab("past")
+    owing, past = [bare_sandbox("owing") for _ in range(3)], bare_sandbox("past")
     gateway = worker.gateway
     gateway.kusto_is_down = True
-    for lab in owing:
-        owe(lab)
+    for sandbox in owing:
+        owe(sandbox)
     start, end = hours_ago(OWED + 2), hours_ago(2)
     past.admit(past.rule(backfill=backfill(start, end, maxInFlight=IN_FLIGHT)))
     worker.start()
@@ -95,8 +95,8 @@ def test_kusto_down_is_no_flood_on_its_return(
     gateway.watch()
     returned, gateway.kusto_is_down = time.monotonic(), False
     past.until_cleared(deadline=120)
-    for lab in owing:
-        lab.assert_exactly_once(hours_ago(OWED), caught_up(lab))
+    for sandbox in owing:
+        sandbox.assert_exactly_once(hours_ago(OWED), caught_up(sandbox))
     past.assert_exactly_once(start, end)
 
     sent = [effect for effect in gateway.effects if effect.table]
@@ -108,7 +108,7 @@ def test_kusto_down_is_no_flood_on_its_return(
     )
     assert len(asked) < OUTAGE
     assert most_at_once(past) <= IN_FLIGHT * (len(owing) + 1)
-    for lab in (*owing, past):
-        order = [start_of(each) for each in sent if each.table == lab.table]
+    for sandbox in (*owing, past):
+        order = [start_of(each) for each in sent if each.table == sandbox.table]
         gaps = [earlier.ticks - later.ticks for earlier, later in itertools.pairwise(order)]
         assert max(gaps) < IN_FLIGHT * HOUR.ticks, "not the oldest first"

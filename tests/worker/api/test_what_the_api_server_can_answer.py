@@ -21,8 +21,8 @@ from worker.errors import (
     Unreachable,
     WorkerError,
 )
-from worker.kube.api import Api
-from worker.kube.connection import connect
+from worker.kube.client import KubeClient
+from worker.kube.config import connect
 
 HTML = reply(502, b"<html>bad gateway</html>", "text/html")
 
@@ -33,11 +33,11 @@ def status(code: int, reason: str = "", message: str = "no", **headers: str) -> 
 
 
 @asynccontextmanager
-async def answering(*scripts: Script) -> AsyncIterator[Api]:
+async def answering(*scripts: Script) -> AsyncIterator[KubeClient]:
     async with Misbehaving(*scripts) as server:
         client = ApiClient(Configuration(host=server.url))
         try:
-            yield Api(client)
+            yield KubeClient(client)
         finally:
             await client.close()  # type: ignore[no-untyped-call]
 
@@ -90,7 +90,7 @@ async def test_a_server_that_is_down_has_carried_nothing_out() -> None:
         url = server.url
     client = ApiClient(Configuration(host=url))
     with pytest.raises(Unreachable, match="cannot reach the API server"):
-        await Api(client).request("PATCH", "/x", body={})
+        await KubeClient(client).request("PATCH", "/x", body={})
     await client.close()  # type: ignore[no-untyped-call]
 
 
@@ -98,7 +98,7 @@ async def test_each_request_is_counted_by_its_result() -> None:
     seen: list[tuple[str, str]] = []
     async with Misbehaving(reply(200, b"{}"), status(409)) as server:
         client = ApiClient(Configuration(host=server.url))
-        api = Api(client, observe=lambda verb, result, _: seen.append((verb, result)))
+        api = KubeClient(client, observe=lambda verb, result, _: seen.append((verb, result)))
         await api.request("GET", "/x")
         with pytest.raises(Conflict):
             await api.request("PATCH", "/x", body={})

@@ -5,7 +5,7 @@ from typing import Any
 from tests.worker.contract.rules_world import CONTRACT_RULES
 from tests.worker.eventually import eventually
 from worker.errors import Conflict, NotFound, Temporary
-from worker.kube.api import Api
+from worker.kube.client import KubeClient
 
 _OPEN = {"type": "object", "additionalProperties": {"type": "string"}}
 _WINDOWS = {"type": "array", "items": _OPEN}
@@ -63,7 +63,7 @@ def _crd() -> dict[str, Any]:
     }
 
 
-async def install(api: Api) -> None:
+async def install(api: KubeClient) -> None:
     """Create it and wait until its objects can be listed."""
     try:
         await api.request(

@@ -7,12 +7,12 @@ from typing import Any, Protocol
 
 import httpx
 
-from summaryrule.kql import quote
+from summaryrule.kql import quote_name
 from tests.worker.simulation.fates import Fates
 from tests.worker.simulation.kusto import MemoryKusto, Outcome, World
 from tests.worker.simulation.virtual import VirtualClock
-from worker.kusto.service import Service
-from worker.ports import Kusto
+from worker.kusto.client import EndpointClient
+from worker.ports import KustoClient
 
 DATABASE = "Telemetry"
 NO_ROWS = "print Value = 1 | where Value == 2"
@@ -20,14 +20,14 @@ NO_ROWS = "print Value = 1 | where Value == 2"
 
 def append(table: str, token: str, query: str = "print Value = 1") -> str:
     return (
-        f".set-or-append async {quote(table)} with (extend_schema=true, "
+        f".set-or-append async {quote_name(table)} with (extend_schema=true, "
         f"""tags='["ingest-by:{token}"]', ingestIfNotExists='["{token}"]', """
         f"creationTime='2026-01-01T00:00:00Z') <| {query}"
     )
 
 
 class KustoWorld(Protocol):
-    kusto: Kusto
+    kusto: KustoClient
 
     async def rows(self, table: str) -> int: ...
     def fault(self, kind: str, **details: Any) -> AbstractAsyncContextManager[None]: ...
@@ -39,7 +39,7 @@ class MemoryWorld:
     def __init__(self) -> None:
         self._fates = Fates()
         self._world = World(VirtualClock(), outcome=lambda _: Outcome(0.05), rows=_rows)
-        self.kusto: Kusto = MemoryKusto(self._world, self._fates)
+        self.kusto: KustoClient = MemoryKusto(self._world, self._fates)
 
     async def rows(self, table: str) -> int:
         self._world.settle()
@@ -73,13 +73,13 @@ class MemoryWorld:
 
 
 class EmulatorWorld:
-    def __init__(self, url: str, kusto: Kusto, service: Service) -> None:
+    def __init__(self, url: str, kusto: KustoClient, service: EndpointClient) -> None:
         self._url = url
         self._service = service
         self.kusto = kusto
 
     async def rows(self, table: str) -> int:
-        text = f".show table {quote(table)} extents"
+        text = f".show table {quote_name(table)} extents"
         rows = await self._service.call("test", DATABASE, text)
         return sum(row["RowCount"] for row in rows)
 

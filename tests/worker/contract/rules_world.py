@@ -8,15 +8,14 @@ import copy
 from typing import Any, Protocol
 
 from tests.worker.simulation.cluster import Cluster
-from worker.kube.api import MERGE_PATCH, Api
-from worker.kube.resource import Resource
-from worker.ports import Rule, Rules
+from worker.kube.client import MERGE_PATCH, KubeClient, Resource
+from worker.ports import RawRule, RuleClient
 
 CONTRACT_RULES = Resource("contract.test", "v1", "rules", "Rule")
 NAMESPACE = "default"
 
 
-def rule(name: str, **spec: Any) -> Rule:
+def rule(name: str, **spec: Any) -> RawRule:
     return {
         "apiVersion": CONTRACT_RULES.api_version,
         "kind": CONTRACT_RULES.kind,
@@ -26,26 +25,26 @@ def rule(name: str, **spec: Any) -> Rule:
 
 
 class World(Protocol):
-    rules: Rules
+    rules: RuleClient
 
-    async def create(self, item: Rule) -> Rule: ...
-    async def edit(self, name: str, body: dict[str, Any]) -> Rule: ...
-    async def apply(self, item: Rule, *, force: bool = False) -> Rule: ...
+    async def create(self, item: RawRule) -> RawRule: ...
+    async def edit(self, name: str, body: dict[str, Any]) -> RawRule: ...
+    async def apply(self, item: RawRule, *, force: bool = False) -> RawRule: ...
     async def delete(self, name: str) -> None: ...
 
 
 class MemoryWorld:
-    def __init__(self, rules: Rules, cluster: Cluster) -> None:
+    def __init__(self, rules: RuleClient, cluster: Cluster) -> None:
         self.rules = rules
         self._cluster = cluster
 
-    async def create(self, item: Rule) -> Rule:
+    async def create(self, item: RawRule) -> RawRule:
         return self._cluster.create(item)
 
-    async def edit(self, name: str, body: dict[str, Any]) -> Rule:
+    async def edit(self, name: str, body: dict[str, Any]) -> RawRule:
         return self._cluster.patch((NAMESPACE, name), body, manager="kubectl-edit")
 
-    async def apply(self, item: Rule, *, force: bool = False) -> Rule:
+    async def apply(self, item: RawRule, *, force: bool = False) -> RawRule:
         return self._cluster.apply(copy.deepcopy(item), manager="kubectl", force=force)
 
     async def delete(self, name: str) -> None:
@@ -53,20 +52,20 @@ class MemoryWorld:
 
 
 class ServerWorld:
-    def __init__(self, rules: Rules, api: Api) -> None:
+    def __init__(self, rules: RuleClient, api: KubeClient) -> None:
         self.rules = rules
         self._api = api
 
-    async def create(self, item: Rule) -> Rule:
+    async def create(self, item: RawRule) -> RawRule:
         path = CONTRACT_RULES.collection(NAMESPACE)
         query = {"fieldManager": "kubectl-create"}
         return await self._api.request("POST", path, query=query, body=item)
 
-    async def edit(self, name: str, body: dict[str, Any]) -> Rule:
+    async def edit(self, name: str, body: dict[str, Any]) -> RawRule:
         query = {"fieldManager": "kubectl-edit"}
         return await self._patch(name, query, body, MERGE_PATCH)
 
-    async def apply(self, item: Rule, *, force: bool = False) -> Rule:
+    async def apply(self, item: RawRule, *, force: bool = False) -> RawRule:
         query = {"fieldManager": "kubectl", "force": str(force).lower()}
         return await self._patch(
             item["metadata"]["name"], query, item, "application/apply-patch+yaml"
@@ -77,7 +76,7 @@ class ServerWorld:
 
     async def _patch(
         self, name: str, query: dict[str, str], body: dict[str, Any], content_type: str
-    ) -> Rule:
+    ) -> RawRule:
         path = CONTRACT_RULES.item(NAMESPACE, name)
         return await self._api.request(
             "PATCH", path, query=query, body=body, content_type=content_type

@@ -6,7 +6,8 @@ import uuid
 import pytest
 
 from tests.worker.contract.kusto_world import DATABASE, NO_ROWS, KustoWorld, append, ended
-from worker.errors import Ambiguous, Refused, Temporary, Throttled
+from tests.worker.fences import allow
+from worker.errors import Ambiguous, LeaseLost, Refused, Temporary, Throttled
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def token() -> str:
 async def test_an_append_runs_to_its_end_and_leaves_its_tag(
     kusto_world: KustoWorld, table: str, token: str
 ) -> None:
-    operation = await kusto_world.kusto.submit(DATABASE, append(table, token))
+    operation = await kusto_world.kusto.submit(DATABASE, append(table, token), before_send=allow)
     record = await ended(kusto_world, operation)
     assert record.state == "Completed"
     assert record.id == operation
@@ -30,10 +31,25 @@ async def test_an_append_runs_to_its_end_and_leaves_its_tag(
     assert await kusto_world.kusto.has_tag(DATABASE, table, f"ingest-by:{token}")
 
 
+async def test_what_before_send_raises_is_raised_and_nothing_is_appended(
+    kusto_world: KustoWorld, table: str, token: str
+) -> None:
+    def lost() -> None:
+        raise LeaseLost("another worker may be leading")
+
+    with pytest.raises(LeaseLost):
+        await kusto_world.kusto.submit(DATABASE, append(table, token), before_send=lost)
+    operation = await kusto_world.kusto.submit(
+        DATABASE, append(table, uuid.uuid4().hex), before_send=allow
+    )
+    await ended(kusto_world, operation)
+    assert await kusto_world.rows(table) == 1
+
+
 async def test_a_record_says_when_it_started_and_how_long_it_took(
     kusto_world: KustoWorld, table: str, token: str
 ) -> None:
-    operation = await kusto_world.kusto.submit(DATABASE, append(table, token))
+    operation = await kusto_world.kusto.submit(DATABASE, append(table, token), before_send=allow)
     record = await ended(kusto_world, operation)
     assert record.started <= record.updated
     assert record.duration.ticks == record.updated.ticks - record.started.ticks
@@ -43,7 +59,9 @@ async def test_the_same_token_again_appends_nothing(
     kusto_world: KustoWorld, table: str, token: str
 ) -> None:
     for _ in range(2):
-        operation = await kusto_world.kusto.submit(DATABASE, append(table, token))
+        operation = await kusto_world.kusto.submit(
+            DATABASE, append(table, token), before_send=allow
+        )
         assert (await ended(kusto_world, operation)).state == "Completed"
     assert await kusto_world.rows(table) == 1
 
@@ -51,7 +69,10 @@ async def test_the_same_token_again_appends_nothing(
 async def test_the_same_token_twice_at_once_appends_once(
     kusto_world: KustoWorld, table: str, token: str
 ) -> None:
-    submits = [kusto_world.kusto.submit(DATABASE, append(table, token)) for _ in range(4)]
+    submits = [
+        kusto_world.kusto.submit(DATABASE, append(table, token), before_send=allow)
+        for _ in range(4)
+    ]
     for operation in await asyncio.gather(*submits):
         await ended(kusto_world, operation)
     assert await kusto_world.rows(table) == 1
@@ -59,20 +80,28 @@ async def test_the_same_token_twice_at_once_appends_once(
 
 async def test_another_token_appends_again(kusto_world: KustoWorld, table: str) -> None:
     for token in ("a" * 32, "b" * 32):
-        await ended(kusto_world, await kusto_world.kusto.submit(DATABASE, append(table, token)))
+        await ended(
+            kusto_world,
+            await kusto_world.kusto.submit(DATABASE, append(table, token), before_send=allow),
+        )
     assert await kusto_world.rows(table) == 2
 
 
 async def test_an_append_of_no_rows_leaves_no_tag(
     kusto_world: KustoWorld, table: str, token: str
 ) -> None:
-    operation = await kusto_world.kusto.submit(DATABASE, append(table, token, NO_ROWS))
+    operation = await kusto_world.kusto.submit(
+        DATABASE, append(table, token, NO_ROWS), before_send=allow
+    )
     assert (await ended(kusto_world, operation)).state == "Completed"
     assert not await kusto_world.kusto.has_tag(DATABASE, table, f"ingest-by:{token}")
 
 
 async def test_a_tag_is_found_whole_only(kusto_world: KustoWorld, table: str, token: str) -> None:
-    await ended(kusto_world, await kusto_world.kusto.submit(DATABASE, append(table, token)))
+    await ended(
+        kusto_world,
+        await kusto_world.kusto.submit(DATABASE, append(table, token), before_send=allow),
+    )
     for other in (f"ingest-by:{token[:-1]}", token, f"ingest-by:{token}x"):
         assert not await kusto_world.kusto.has_tag(DATABASE, table, other)
 
@@ -85,7 +114,10 @@ async def test_a_table_name_with_spaces_and_quotes_of_kql_works(
     kusto_world: KustoWorld, table: str, token: str
 ) -> None:
     name = f"{table} a-b.c"
-    await ended(kusto_world, await kusto_world.kusto.submit(DATABASE, append(name, token)))
+    await ended(
+        kusto_world,
+        await kusto_world.kusto.submit(DATABASE, append(name, token), before_send=allow),
+    )
     assert await kusto_world.kusto.has_tag(DATABASE, name, f"ingest-by:{token}")
 
 
@@ -98,7 +130,7 @@ async def test_an_operation_that_kusto_does_not_know_is_left_out(kusto_world: Ku
 async def test_hundreds_of_operations_are_found_in_one_call(
     kusto_world: KustoWorld, table: str, token: str
 ) -> None:
-    operation = await kusto_world.kusto.submit(DATABASE, append(table, token))
+    operation = await kusto_world.kusto.submit(DATABASE, append(table, token), before_send=allow)
     await ended(kusto_world, operation)
     ids = [str(uuid.uuid4()) for _ in range(450)]
     ids.insert(300, operation)
@@ -109,7 +141,7 @@ async def test_hundreds_of_operations_are_found_in_one_call(
 async def test_the_log_ends_with_the_same_record(
     kusto_world: KustoWorld, table: str, token: str
 ) -> None:
-    operation = await kusto_world.kusto.submit(DATABASE, append(table, token))
+    operation = await kusto_world.kusto.submit(DATABASE, append(table, token), before_send=allow)
     record = await ended(kusto_world, operation)
     assert (await kusto_world.kusto.operations_log(DATABASE, [operation]))[operation] == record
 
@@ -117,7 +149,7 @@ async def test_the_log_ends_with_the_same_record(
 async def test_a_log_that_lags_does_not_know_a_young_operation(
     kusto_world: KustoWorld, table: str, token: str
 ) -> None:
-    operation = await kusto_world.kusto.submit(DATABASE, append(table, token))
+    operation = await kusto_world.kusto.submit(DATABASE, append(table, token), before_send=allow)
     await ended(kusto_world, operation)
     async with kusto_world.fault("log-lag", seconds=300):
         assert await kusto_world.kusto.operations_log(DATABASE, [operation]) == {}
@@ -127,7 +159,9 @@ async def test_a_cancel_stops_an_operation_that_runs(
     kusto_world: KustoWorld, table: str, token: str
 ) -> None:
     async with kusto_world.fault("operation-stuck"):
-        operation = await kusto_world.kusto.submit(DATABASE, append(table, token))
+        operation = await kusto_world.kusto.submit(
+            DATABASE, append(table, token), before_send=allow
+        )
         assert await kusto_world.kusto.cancel(DATABASE, operation)
     assert (await ended(kusto_world, operation)).state == "Canceled"
     assert not await kusto_world.kusto.has_tag(DATABASE, table, f"ingest-by:{token}")
@@ -136,7 +170,7 @@ async def test_a_cancel_stops_an_operation_that_runs(
 async def test_a_cancel_of_one_that_has_ended_or_is_unknown_says_no(
     kusto_world: KustoWorld, table: str, token: str
 ) -> None:
-    operation = await kusto_world.kusto.submit(DATABASE, append(table, token))
+    operation = await kusto_world.kusto.submit(DATABASE, append(table, token), before_send=allow)
     await ended(kusto_world, operation)
     for one in (operation, str(uuid.uuid4()), "not-a-guid"):
         assert not await kusto_world.kusto.cancel(DATABASE, one)
@@ -153,7 +187,9 @@ async def test_an_operation_that_fails_says_how_and_whether_to_retry(
     retry: bool,  # noqa: FBT001 - a parameter of the table
 ) -> None:
     async with kusto_world.fault("operation-end", state=state, status="boom", shouldRetry=retry):
-        operation = await kusto_world.kusto.submit(DATABASE, append(table, token))
+        operation = await kusto_world.kusto.submit(
+            DATABASE, append(table, token), before_send=allow
+        )
         record = await ended(kusto_world, operation)
     assert (record.state, record.status, record.should_retry) == (state, "boom", retry)
     assert not await kusto_world.kusto.has_tag(DATABASE, table, f"ingest-by:{token}")
@@ -163,7 +199,9 @@ async def test_a_command_that_kusto_cannot_read_is_refused_with_its_code(
     kusto_world: KustoWorld,
 ) -> None:
     with pytest.raises(Refused) as refusal:
-        await kusto_world.kusto.submit(DATABASE, ".set-or-append async T <|| nonsense (")
+        await kusto_world.kusto.submit(
+            DATABASE, ".set-or-append async T <|| nonsense (", before_send=allow
+        )
     assert refusal.value.code
     assert "\n" not in str(refusal.value)
 
@@ -172,7 +210,7 @@ async def test_a_database_without_endpoint_is_refused_in_words(kusto_world: Kust
     assert kusto_world.kusto.endpoint("Nowhere") is None
     assert kusto_world.kusto.endpoint(DATABASE) is not None
     with pytest.raises(Refused, match="no endpoint serves the database 'Nowhere'") as refusal:
-        await kusto_world.kusto.submit("Nowhere", append("T", "x"))
+        await kusto_world.kusto.submit("Nowhere", append("T", "x"), before_send=allow)
     assert refusal.value.code == "NoEndpoint"
 
 
@@ -181,7 +219,7 @@ async def test_a_throttled_submit_says_how_long_to_wait(
 ) -> None:
     async with kusto_world.fault("throttle", retryAfter=3):
         with pytest.raises(Throttled) as throttled:
-            await kusto_world.kusto.submit(DATABASE, append(table, token))
+            await kusto_world.kusto.submit(DATABASE, append(table, token), before_send=allow)
     assert throttled.value.delay > 0
 
 
@@ -190,8 +228,11 @@ async def test_a_submit_whose_reply_was_lost_is_ambiguous_and_safe_to_repeat(
 ) -> None:
     async with kusto_world.fault("lose-reply"):
         with pytest.raises(Ambiguous):
-            await kusto_world.kusto.submit(DATABASE, append(table, token))
-    await ended(kusto_world, await kusto_world.kusto.submit(DATABASE, append(table, token)))
+            await kusto_world.kusto.submit(DATABASE, append(table, token), before_send=allow)
+    await ended(
+        kusto_world,
+        await kusto_world.kusto.submit(DATABASE, append(table, token), before_send=allow),
+    )
     assert await kusto_world.rows(table) == 1
 
 
@@ -200,14 +241,14 @@ async def test_a_submit_that_never_arrived_is_temporary(
 ) -> None:
     async with kusto_world.fault("lose-request"):
         with pytest.raises(Temporary):
-            await kusto_world.kusto.submit(DATABASE, append(table, token))
+            await kusto_world.kusto.submit(DATABASE, append(table, token), before_send=allow)
     assert not await kusto_world.kusto.has_tag(DATABASE, table, f"ingest-by:{token}")
 
 
 async def test_a_poll_whose_reply_was_lost_can_be_asked_again(
     kusto_world: KustoWorld, table: str, token: str
 ) -> None:
-    operation = await kusto_world.kusto.submit(DATABASE, append(table, token))
+    operation = await kusto_world.kusto.submit(DATABASE, append(table, token), before_send=allow)
     async with kusto_world.fault("lose-reply"):
         with pytest.raises(Temporary) as lost:
             await kusto_world.kusto.operations(DATABASE, [operation])

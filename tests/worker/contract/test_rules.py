@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from summaryrule.api.constants import FIELD_MANAGER
 from tests.worker.contract.rules_world import NAMESPACE, World, rule
 from worker.errors import Conflict, NotFound
-from worker.ports import FIELD_MANAGER, Rule
+from worker.ports import RawRule
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def name() -> str:
 BACKFILL = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}
 
 
-def owned_by_worker(item: Rule) -> list[dict[str, Any]]:
+def owned_by_worker(item: RawRule) -> list[dict[str, Any]]:
     return [
         one["fieldsV1"]
         for one in item["metadata"]["managedFields"]

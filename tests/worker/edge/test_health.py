@@ -6,7 +6,7 @@ import contextlib
 import httpx
 import pytest
 
-from worker.health import Health
+from worker.health_server import HealthServer
 from worker.metrics import Metrics
 
 
@@ -19,7 +19,7 @@ async def ask(state: State, method: str, path: str) -> httpx.Response:
     metrics = Metrics()
     metrics.window("backfill", "completed")
     async with (
-        Health(
+        HealthServer(
             "127.0.0.1",
             0,
             live=lambda: state.live,
@@ -61,7 +61,7 @@ async def test_anything_else_is_answered_in_http(method: str, path: str, code: i
 
 async def test_a_client_that_never_sends_its_request_is_dropped_at_the_end() -> None:
     metrics = Metrics()
-    async with Health(
+    async with HealthServer(
         "127.0.0.1", 0, live=lambda: None, ready=lambda: None, metrics=metrics.exposition
     ) as health:
         reader, writer = await asyncio.open_connection("127.0.0.1", health.port)
@@ -76,7 +76,7 @@ async def test_a_client_that_never_sends_its_request_is_dropped_at_the_end() -> 
 
 async def test_a_head_without_end_is_no_request() -> None:
     metrics = Metrics()
-    async with Health(
+    async with HealthServer(
         "127.0.0.1", 0, live=lambda: None, ready=lambda: None, metrics=metrics.exposition
     ) as health:
         reader, writer = await asyncio.open_connection("127.0.0.1", health.port)

@@ -3,10 +3,9 @@
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from summaryrule.instant import Instant
-from worker.metrics import Metrics
-from worker.reader import Reader
-from worker.tally import Tally
+from summaryrule.api.instant import Instant
+from worker.kube.store import ModelCache
+from worker.metrics import Metrics, StatusMetrics
 
 
 def series(metrics: Metrics) -> dict[str, float]:
@@ -47,7 +46,7 @@ def test_a_backfill_that_has_ended_leaves_no_series() -> None:
 
 def test_a_looked_at_rule_shows_its_lag_beside_its_interval() -> None:
     metrics = Metrics()
-    tally = Tally(metrics, Reader())
+    status_metrics = StatusMetrics(metrics, ModelCache())
     ahead = {"start": "2026-11-20T02:00:00Z", "end": "2026-11-20T03:00:00Z", "token": "u"}
     sent = {"start": "2026-11-20T01:00:00Z", "end": "2026-11-20T02:00:00Z", "token": "t"}
     flying = [{**sent, "operationId": "o"}, ahead]
@@ -56,12 +55,12 @@ def test_a_looked_at_rule_shows_its_lag_beside_its_interval() -> None:
         "spec": {"database": "D", "table": "T", "body": "T", "interval": "1h"},
         "status": {"schedule": {"lastDone": "2026-11-20T01:00:00Z", "inFlight": flying}},
     }
-    tally.looked(rule, Instant.parse("2026-11-20T02:30:00Z"))
+    status_metrics.observe_rule(rule, Instant.parse("2026-11-20T02:30:00Z"))
     found = series(metrics)
     assert found["summaryrule_worker_rule_interval_seconds['n', 'r']"] == 3600
     assert found["summaryrule_worker_rule_lag_seconds['n', 'r']"] == 5400
     assert found["summaryrule_worker_windows_in_flight['interval']"] == 1
-    tally.forget(("n", "r"))
+    status_metrics.forget(("n", "r"))
     found = series(metrics)
     assert found["summaryrule_worker_windows_in_flight['interval']"] == 0
     assert not any("'r'" in name for name in found)
@@ -77,16 +76,6 @@ def test_gauges_are_asked_at_each_scrape() -> None:
     assert series(metrics)["summaryrule_worker_leader[]"] == 1
 
 
-def test_each_shard_has_a_leader_and_a_count_of_rules() -> None:
-    metrics = Metrics()
-    metrics.shard(0, lambda: True, lambda: 2500)
-    metrics.shard(1, lambda: False, lambda: 2480)
-    found = series(metrics)
-    assert found["summaryrule_worker_shard_leader['0']"] == 1
-    assert found["summaryrule_worker_shard_leader['1']"] == 0
-    assert found["summaryrule_worker_shard_rules['1']"] == 2480
-
-
 def stored(spec: dict[str, object], **status: object) -> dict[str, object]:
     return {
         "metadata": {"namespace": "n", "name": "r"},
@@ -97,11 +86,13 @@ def stored(spec: dict[str, object], **status: object) -> dict[str, object]:
 
 def test_a_schedule_that_is_suspended_has_no_lag() -> None:
     metrics = Metrics()
-    tally = Tally(metrics, Reader())
+    status_metrics = StatusMetrics(metrics, ModelCache())
     done = {"lastDone": "2026-11-20T01:00:00Z"}
-    tally.looked(stored({}, schedule=done), Instant.parse("2026-11-20T02:30:00Z"))
+    status_metrics.observe_rule(stored({}, schedule=done), Instant.parse("2026-11-20T02:30:00Z"))
     assert "summaryrule_worker_rule_lag_seconds['n', 'r']" in series(metrics)
-    tally.looked(stored({"suspend": True}, schedule=done), Instant.parse("2026-11-20T03:00:00Z"))
+    status_metrics.observe_rule(
+        stored({"suspend": True}, schedule=done), Instant.parse("2026-11-20T03:00:00Z")
+    )
     assert "summaryrule_worker_rule_lag_seconds['n', 'r']" not in series(metrics)
 
 
@@ -128,6 +119,8 @@ def test_what_remains_of_a_backfill_are_its_due_windows(
         "windowsDone": 1 if now > "2026-11-20" else 0,
         "phase": phase,
     }
-    Tally(metrics, Reader()).looked(stored({}, backfill=backfill), Instant.parse(now))
+    StatusMetrics(metrics, ModelCache()).observe_rule(
+        stored({}, backfill=backfill), Instant.parse(now)
+    )
     found = series(metrics)
     assert found.get("summaryrule_worker_backfill_windows_remaining['n', 'r']") == remaining

@@ -11,10 +11,9 @@ import httpx
 import pytest
 
 from tests.plugin.rules import NOW, condition, rule, running
-from worker.board import ROWS, Board, Query
-from worker.health import Health
+from worker.health_server import HealthServer
 from worker.metrics import Metrics
-from worker.page import pages
+from worker.status_page import ROWS, PageQuery, StatusPage, routes
 
 OWNER = "summaryrule.adx-mon.azure.com"
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;"
@@ -29,17 +28,17 @@ class Clock:
         return 0.0
 
 
-def board(rules: Iterable[Any], endpoints: Mapping[str, str | None] | None = None) -> Board:
+def board(rules: Iterable[Any], endpoints: Mapping[str, str | None] | None = None) -> StatusPage:
     known = endpoints or {"http://127.0.0.1:8080": None}
-    return Board(list(rules), Clock(), "worker-0", lambda: True, lambda: known)
+    return StatusPage(list(rules), Clock(), "worker-0", lambda: True, lambda: known)
 
 
-def html(shown: Board, query: str = "") -> str:
-    return pages(shown)["/"](query)[2].decode()
+def html(shown: StatusPage, query: str = "") -> str:
+    return routes(shown)["/"](query)[2].decode()
 
 
-def data(shown: Board, query: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(pages(shown)["/status.json"](query)[2])
+def data(shown: StatusPage, query: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(routes(shown)["/status.json"](query)[2])
     return found
 
 
@@ -133,7 +132,7 @@ def test_pages_hold_a_bounded_number_of_rules_and_lead_to_each_other() -> None:
 
 @pytest.mark.parametrize("page", ["0", "-1", "x", "1e9", "99999999999999999999", ""])
 def test_a_page_that_there_is_not_is_the_nearest_one(page: str) -> None:
-    assert Query.parse(f"page={page}").page in {0, 1}
+    assert PageQuery.parse(f"page={page}").page in {0, 1}
     assert data(board(many(1)), f"page={page}")["page"] == 1
 
 
@@ -172,13 +171,13 @@ def test_ten_thousand_rules_cost_a_fraction_of_a_second() -> None:
 
 async def test_page_and_json_are_served_beside_the_probes() -> None:
     async with (
-        Health(
+        HealthServer(
             "127.0.0.1",
             0,
             live=lambda: None,
             ready=lambda: None,
             metrics=Metrics().exposition,
-            pages=pages(board(many(3))),
+            pages=routes(board(many(3))),
         ) as health,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{health.port}") as client,
     ):

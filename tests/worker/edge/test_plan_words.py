@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from worker.__main__ import main
-from worker.preview import is_file
+from worker.plan_command import is_file
 
 RULE = """\
 apiVersion: adx-mon.azure.com/v1
@@ -57,6 +57,36 @@ def test_a_plan_takes_the_options_of_a_run_that_decide(
     file.write_text(RULE, encoding="utf-8")
     assert main(["plan", str(file), "--now", "2026-11-24T06:30:00Z", option]) == 0
     assert said in capsys.readouterr().out
+
+
+def test_a_plan_of_a_file_reads_it_as_kubectl_does_and_skips_other_kinds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "built.yaml"
+    backfill = "{start: 2026-11-23T00:00:00Z, end: 2026-11-23T04:00:00Z}"
+    rule = RULE.replace("interval: 1h", f"interval: 1h, backfill: {backfill}")
+    service = "apiVersion: v1\nkind: Service\nmetadata: {name: cpu-svc}\n"
+    file.write_text(f"{service}---\n{rule}", encoding="utf-8")
+    assert main(["plan", str(file), "--now", "2026-11-24T06:30:00Z"]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("cpu: 1 interval and 4 backfill windows due\n")
+    assert said.err == (
+        f"worker plan: {file}: skipped 1 object of another kind: v1 Service cpu-svc\n"
+    )
+    file.write_text(service, encoding="utf-8")
+    assert main(["plan", str(file)]) == 2
+
+
+@pytest.mark.parametrize("name", ["CPU", "cpu_hourly", "-cpu", "a..b", "c" * 254])
+def test_a_plan_says_which_name_the_server_would_refuse(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "rule.yaml"
+    file.write_text(RULE.replace("name: cpu", f"name: {name}"), encoding="utf-8")
+    assert main(["plan", str(file), "--now", "2026-11-24T06:30:00Z"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == f"{name}: 0 interval and 0 backfill windows due"
+    assert second.startswith(f'  held: Malformed: metadata.name: Invalid value: "{name}": ')
 
 
 def test_a_name_without_a_cluster_is_one_sentence(

@@ -3,8 +3,13 @@
 import pytest
 
 from worker.errors import Refused
-from worker.kusto.credentials import chosen_kind, credential, require_trusted
-from worker.kusto.endpoints import InvalidEndpointError, parse_endpoints
+from worker.kusto.config import (
+    InvalidEndpointError,
+    choose_kind,
+    create_credential,
+    parse_endpoints,
+    require_trusted,
+)
 
 
 def test_an_endpoint_is_read_by_database() -> None:
@@ -58,13 +63,13 @@ def test_plain_http_elsewhere_needs_the_flag() -> None:
     ],
 )
 def test_auto_takes_what_the_environment_speaks_of(environ: dict[str, str], kind: str) -> None:
-    assert chosen_kind("auto", environ) == kind
+    assert choose_kind("auto", environ) == kind
 
 
 @pytest.mark.parametrize("kind", ["workload-identity", "client-secret"])
 def test_a_credential_that_lacks_its_variables_names_them_and_no_value(kind: str) -> None:
     with pytest.raises(Refused, match="AZURE_TENANT_ID") as error:
-        credential(kind, {"AZURE_CLIENT_ID": "hunter2"})
+        create_credential(kind, {"AZURE_CLIENT_ID": "hunter2"})
     assert "hunter2" not in str(error.value)
 
 
@@ -76,7 +81,7 @@ async def test_each_kind_of_credential_can_be_made_and_closed() -> None:
         "AZURE_FEDERATED_TOKEN_FILE": "/nowhere",
     }
     for kind in ("workload-identity", "managed-identity", "client-secret", "az-login"):
-        await credential(kind, environ).close()
+        await create_credential(kind, environ).close()
 
 
 def test_a_token_goes_to_kusto_only() -> None:

@@ -7,13 +7,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from runtime.backoff import Backoff
+from runtime.clock import SystemClock
 from tests.worker.eventually import eventually
+from tests.worker.fences import allow
 from tests.worker.misbehaving import Misbehaving, Script, cut, hang, reply
-from worker.backoff import Backoff
-from worker.clock import SystemClock
 from worker.errors import Ambiguous, Permanent, Refused, Temporary, Throttled, Unreachable
+from worker.kusto.client import EndpointClient
 from worker.kusto.commands import KustoCommands
-from worker.kusto.service import Service
 
 HTML = b"<html><head><style>b{}</style></head><body>502 Bad Gateway</body></html>"
 OPERATION = "11111111-2222-4333-8444-555555555555"
@@ -34,9 +35,9 @@ def table(*rows: list[Any], column: str = "OperationId") -> Script:
     return json_reply(200, body)
 
 
-def commands(server: Misbehaving, **options: Any) -> tuple[KustoCommands, Service]:
+def commands(server: Misbehaving, **options: Any) -> tuple[KustoCommands, EndpointClient]:
     options = dict[str, Any](within=0.4, backoff=Backoff(30, 30)) | options
-    service = Service(server.url, SystemClock(), **options)
+    service = EndpointClient(server.url, SystemClock(), **options)
     return KustoCommands({"Telemetry": service}), service
 
 
@@ -44,7 +45,9 @@ async def submit(*scripts: Script, **options: Any) -> str:
     async with Misbehaving(*scripts) as server:
         kusto, _ = commands(server, **options)
         try:
-            return await kusto.submit("Telemetry", ".set-or-append async T <| print 1")
+            return await kusto.submit(
+                "Telemetry", ".set-or-append async T <| print 1", before_send=allow
+            )
         finally:
             await kusto.close()
 
@@ -104,10 +107,10 @@ async def test_errors_inside_a_200_are_ambiguous() -> None:
 
 
 async def test_a_refused_connection_is_not_ambiguous() -> None:
-    service = Service("http://127.0.0.1:1", SystemClock())
+    service = EndpointClient("http://127.0.0.1:1", SystemClock())
     kusto = KustoCommands({"Telemetry": service})
     with pytest.raises(Unreachable, match="cannot connect to http"):
-        await kusto.submit("Telemetry", ".set-or-append async T <| print 1")
+        await kusto.submit("Telemetry", ".set-or-append async T <| print 1", before_send=allow)
     await kusto.close()
 
 
@@ -155,7 +158,9 @@ async def test_one_throttled_rule_does_not_stop_the_others() -> None:
         kusto, _ = commands(server)
         for kind in (Throttled, Throttled, None, Throttled, Throttled, None):
             with pytest.raises(kind) if kind else contextlib.nullcontext():
-                await kusto.submit("Telemetry", ".set-or-append async T <| print 1")
+                await kusto.submit(
+                    "Telemetry", ".set-or-append async T <| print 1", before_send=allow
+                )
         await kusto.close()
 
 
@@ -165,9 +170,11 @@ async def test_after_a_run_of_throttles_all_submits_wait_and_polls_go_on() -> No
         kusto, _ = commands(server)
         for _ in range(3):
             with pytest.raises(Throttled):
-                await kusto.submit("Telemetry", ".set-or-append async T <| print 1")
+                await kusto.submit(
+                    "Telemetry", ".set-or-append async T <| print 1", before_send=allow
+                )
         with pytest.raises(Temporary, match="submits wait") as error:
-            await kusto.submit("Telemetry", ".set-or-append async T <| print 1")
+            await kusto.submit("Telemetry", ".set-or-append async T <| print 1", before_send=allow)
         assert 20 < error.value.delay <= 30
         assert await kusto.operations("Telemetry", [OPERATION]) == {}
         assert len(server.requests) == 4
@@ -182,7 +189,7 @@ async def test_an_endpoint_that_does_not_answer_is_left_alone_after_a_few_calls(
                 await kusto.operations("Telemetry", [OPERATION])
         assert len(server.requests) == 3
         with pytest.raises(Unreachable, match="left alone") as error:
-            await kusto.submit("Telemetry", ".set-or-append async T <| print 1")
+            await kusto.submit("Telemetry", ".set-or-append async T <| print 1", before_send=allow)
         assert 10 < error.value.delay <= 30
         await kusto.close()
 
@@ -208,7 +215,9 @@ async def test_refusals_never_open_the_circuit() -> None:
         kusto, _ = commands(server)
         for _ in range(10):
             with pytest.raises(Refused):
-                await kusto.submit("Telemetry", ".set-or-append async T <| print 1")
+                await kusto.submit(
+                    "Telemetry", ".set-or-append async T <| print 1", before_send=allow
+                )
         assert len(server.requests) == 10
         await kusto.close()
 
@@ -229,13 +238,13 @@ async def test_no_more_calls_than_allowed_are_under_way_at_once() -> None:
 async def test_each_call_is_counted_by_its_result() -> None:
     seen: list[tuple[str, str]] = []
     async with Misbehaving(table(), cut) as server:
-        service = Service(
+        service = EndpointClient(
             server.url, SystemClock(), observe=lambda call, result, _: seen.append((call, result))
         )
         kusto = KustoCommands({"Telemetry": service})
         await kusto.operations("Telemetry", [OPERATION])
         with pytest.raises(Temporary):
-            await kusto.submit("Telemetry", ".set-or-append async T <| print 1")
+            await kusto.submit("Telemetry", ".set-or-append async T <| print 1", before_send=allow)
         await kusto.close()
     assert seen == [("poll", "ok"), ("submit", "Ambiguous")]
 
@@ -258,7 +267,7 @@ async def test_the_token_is_for_the_endpoint_and_goes_into_the_header_only() -> 
     async with Misbehaving(table([OPERATION])) as server:
         credential = Credential("eyJsecret")
         kusto, _ = commands(server, credential=credential)
-        await kusto.submit("Telemetry", ".set-or-append async T <| print 1")
+        await kusto.submit("Telemetry", ".set-or-append async T <| print 1", before_send=allow)
         await kusto.close()
         assert credential.scopes == [f"{server.url}/.default"]
         assert server.requests[0].count(b"eyJsecret") == 1
@@ -270,7 +279,7 @@ async def test_a_token_that_cannot_be_had_is_temporary_and_tells_no_secret() -> 
         failure = RuntimeError("AADSTS7000215: invalid client_secret=hunter2 for app")
         kusto, _ = commands(server, credential=Credential(failure))
         with pytest.raises(Temporary, match="no token for") as error:
-            await kusto.submit("Telemetry", ".set-or-append async T <| print 1")
+            await kusto.submit("Telemetry", ".set-or-append async T <| print 1", before_send=allow)
         await kusto.close()
     assert "hunter2" not in str(error.value)
     assert not isinstance(error.value, Ambiguous | Permanent)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from worker.kusto.sentences import LONGEST, code_in, explained, position_in, redacted, sentence
+from runtime.logging import redact
+from worker.kusto.errors import LONGEST, code_in, format_error, position_in, with_code
 
 JWT = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJodHRwczovL2t1c3RvIn0.c2lnbmF0dXJl"
 
@@ -20,7 +21,7 @@ JWT = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJodHRwczovL2t1c3RvIn0.c2ln
     ],
 )
 def test_what_looks_like_a_secret_is_removed(secret: str) -> None:
-    clean = redacted(secret)
+    clean = redact(secret)
     for part in (JWT, "abc%2Fdef123", "hunter2", "abcdef==", "s3cr3t-value"):
         assert part not in clean
     assert "***" in clean
@@ -28,16 +29,16 @@ def test_what_looks_like_a_secret_is_removed(secret: str) -> None:
 
 def test_a_plain_sentence_is_left_as_it_is() -> None:
     text = "'summarize' operator: Failed to resolve column named 'Passwords' in 'T'"
-    assert sentence(text) == text
+    assert format_error(text) == text
 
 
 def test_lines_are_joined_and_noise_is_dropped() -> None:
     text = "Request is invalid and cannot be executed.\n  Syntax error:\tx (clientRequestId=KPC;1)"
-    assert sentence(text) == "Syntax error: x"
+    assert format_error(text) == "Syntax error: x"
 
 
 def test_a_long_text_is_cut_and_says_so() -> None:
-    cut = sentence("word " * 500)
+    cut = format_error("word " * 500)
     assert len(cut) <= LONGEST
     assert cut.endswith("…")
 
@@ -58,6 +59,6 @@ def test_the_position_is_found_in_each_of_kustos_spellings(
 
 
 def test_the_code_stands_in_front_once() -> None:
-    assert explained("SEM0100", "SEM0100: no column") == "SEM0100: no column"
-    assert explained("BadRequest", "no column") == "BadRequest: no column"
+    assert with_code("SEM0100", "SEM0100: no column") == "SEM0100: no column"
+    assert with_code("BadRequest", "no column") == "BadRequest: no column"
     assert code_in("Semantic error: SEM0100: x") == "SEM0100"

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from worker.errors import Unreachable
-from worker.lease import Leases
+from worker.leader_election import Leases
 
 
 class Cut:
@@ -24,10 +24,6 @@ class Cut:
     async def read(self, name: str, *, within: float) -> dict[str, Any] | None:
         await self._pass(within)
         return await self._leases.read(name, within=within)
-
-    async def read_all(self, *, within: float) -> dict[str, dict[str, Any]]:
-        await self._pass(within)
-        return await self._leases.read_all(within=within)
 
     async def create(self, name: str, spec: dict[str, Any], *, within: float) -> dict[str, Any]:
         await self._pass(within)

@@ -14,14 +14,14 @@ from tests.worker.simulation.fates import Fates
 from tests.worker.simulation.kube import MemoryLeases
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
 from worker.errors import LeaseLost
-from worker.lease import Elector, Leadership, Leases, Timing
+from worker.leader_election import LeaderElector, Leadership, Leases, Timing
 
 LEASE = "summaryrule-operator-worker"
 TIMING = Timing()
 
 
-def elector(leases: Leases, identity: str, clock: VirtualClock | None = None) -> Elector:
-    return Elector(leases, LEASE, identity, clock or VirtualClock(), timing=TIMING)
+def elector(leases: Leases, identity: str, clock: VirtualClock | None = None) -> LeaderElector:
+    return LeaderElector(leases, LEASE, identity, clock or VirtualClock(), timing=TIMING)
 
 
 async def forever(_leadership: Leadership) -> None:
@@ -196,11 +196,11 @@ def test_ensure_refuses_once_the_deadline_has_passed_without_the_loop_having_run
     async def story() -> None:
         clock = VirtualClock()
         leadership = Leadership(clock, clock.monotonic() + 10)
-        leadership.ensure()
+        leadership.check()
         # A stopped process: time passes, and no task has had a turn to cancel the work.
         await asyncio.sleep(10)
         with pytest.raises(LeaseLost):
-            leadership.ensure()
+            leadership.check()
 
     virtually(story)
 
@@ -211,7 +211,7 @@ def test_work_that_sees_the_loss_in_a_task_group_ends_as_lease_lost() -> None:
             async with asyncio.TaskGroup() as tasks:
                 leadership.revoke()
                 tasks.create_task(asyncio.sleep(0))
-                leadership.ensure()
+                leadership.check()
 
         with pytest.raises(LeaseLost):
             await elector(MemoryLeases(), "first").run(grouped)
@@ -276,7 +276,7 @@ def test_two_leaders_never_act_at_once_whatever_the_faults(seed: int) -> None:
         def work(name: str) -> Callable[[Leadership], Awaitable[None]]:
             async def act(leadership: Leadership) -> None:
                 while True:
-                    leadership.ensure()
+                    leadership.check()
                     assert not acting - {name}
                     acting.add(name)
                     try:

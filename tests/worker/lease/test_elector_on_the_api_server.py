@@ -7,32 +7,32 @@ from pathlib import Path
 
 import pytest
 
+from runtime.clock import SystemClock
 from tests.worker.eventually import eventually
 from tests.worker.proxy import TcpProxy
-from worker.clock import SystemClock
 from worker.errors import LeaseLost
-from worker.kube.api import Api
-from worker.kube.connection import connect
-from worker.kube.leases import KubeLeases
-from worker.lease import Elector, Leadership, Timing
+from worker.kube.client import KubeClient
+from worker.kube.config import connect
+from worker.kube.leases import LeaseClient
+from worker.leader_election import LeaderElector, Leadership, Timing
 
 TIMING = Timing(duration=3.0, renew_deadline=2.0, retry=0.3)
 
 
 @pytest.fixture
-async def proxied(api_server: Path) -> AsyncIterator[tuple[Api, TcpProxy]]:
+async def proxied(api_server: Path) -> AsyncIterator[tuple[KubeClient, TcpProxy]]:
     """The API server through a proxy."""
     client = await connect({"KUBECONFIG": str(api_server)}, user_agent="contract-tests")
     try:
         async with TcpProxy(client.configuration.host) as proxy:
             client.configuration.host = proxy.url
-            yield Api(client), proxy
+            yield KubeClient(client), proxy
     finally:
         await client.close()  # type: ignore[no-untyped-call]
 
 
-def elector(api: Api, name: str, identity: str) -> Elector:
-    return Elector(KubeLeases(api, "default"), name, identity, SystemClock(), timing=TIMING)
+def elector(api: KubeClient, name: str, identity: str) -> LeaderElector:
+    return LeaderElector(LeaseClient(api, "default"), name, identity, SystemClock(), timing=TIMING)
 
 
 async def forever(_leadership: Leadership) -> None:
@@ -40,7 +40,7 @@ async def forever(_leadership: Leadership) -> None:
 
 
 async def test_a_leader_whose_put_hangs_stops_before_the_other_leads(
-    api: Api, proxied: tuple[Api, TcpProxy]
+    api: KubeClient, proxied: tuple[KubeClient, TcpProxy]
 ) -> None:
     behind, proxy = proxied
     name = f"lease-{uuid.uuid4().hex[:8]}"
@@ -70,7 +70,7 @@ async def test_a_leader_whose_put_hangs_stops_before_the_other_leads(
     assert began.is_set()
 
 
-async def test_a_cancelled_leader_hands_over_at_once(api: Api) -> None:
+async def test_a_cancelled_leader_hands_over_at_once(api: KubeClient) -> None:
     name = f"lease-{uuid.uuid4().hex[:8]}"
     first, second = elector(api, name, "first"), elector(api, name, "second")
     leading = asyncio.create_task(first.run(forever))
@@ -83,12 +83,12 @@ async def test_a_cancelled_leader_hands_over_at_once(api: Api) -> None:
     await asyncio.wait({following})
 
 
-async def test_the_lease_reads_as_other_tools_expect(api: Api) -> None:
+async def test_the_lease_reads_as_other_tools_expect(api: KubeClient) -> None:
     name = f"lease-{uuid.uuid4().hex[:8]}"
     seen = {}
 
     async def look(_leadership: Leadership) -> None:
-        seen.update(await KubeLeases(api, "default").read(name, within=5) or {})
+        seen.update(await LeaseClient(api, "default").read(name, within=5) or {})
 
     await elector(api, name, "first").run(look)
     spec = seen["spec"]

@@ -1,26 +1,25 @@
 """An endpoint that hangs keeps its own rules waiting, and nobody else's, in virtual time."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
-from summaryrule.settings import Settings
+from runtime.cel import evaluate
+from summaryrule.planner.types import PlannerSettings
 from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.kube import MemoryEvents, MemoryRules, MemoryWatch
 from tests.worker.simulation.kusto import MemoryKusto, World
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
-from worker.berths import Berths, share
+from worker.controller import run_workers
+from worker.endpoint_limiter import EndpointLimiter, slots_per_endpoint
 from worker.errors import Ambiguous
-from worker.execute import Executor
-from worker.expression import evaluate
-from worker.kube.store import Key, Store
-from worker.ledger import Ledger
-from worker.loop import work
-from worker.metrics import Metrics
-from worker.poller import Poller
-from worker.queue import Queue
-from worker.reader import Reader
-from worker.reconcile import Reconciler
-from worker.tally import Tally
+from worker.executor import Executor
+from worker.kube.store import Key, ModelCache, Store
+from worker.metrics import Metrics, StatusMetrics
+from worker.observations import ObservationStore
+from worker.operation_poller import OperationPoller
+from worker.reconciler import Reconciler
+from worker.workqueue import WorkQueue
 
 ENDPOINTS = {"Down": "https://down", "Up": "https://up"}
 AT_ONCE = 4
@@ -29,17 +28,17 @@ AT_ONCE = 4
 class HalfHung(MemoryKusto):
     """Submits to `Down` get no answer for half a minute, as the client's limit has it."""
 
-    async def submit(self, database: str, command: str) -> str:
+    async def submit(self, database: str, command: str, *, before_send: Callable[[], None]) -> str:
         if database == "Down":
             await asyncio.sleep(30)
             raise Ambiguous("no answer in time")
-        return await super().submit(database, command)
+        return await super().submit(database, command, before_send=before_send)
 
 
 class Yes:
     """A Lease that holds."""
 
-    def ensure(self) -> None:
+    def check(self) -> None:
         """It does."""
 
 
@@ -56,23 +55,23 @@ async def windows_after(seconds: float, endpoints: dict[str, str]) -> int:
     """How many windows are in `Up` so long after twenty rules on `Down` came before its ten."""
     clock, cluster, metrics = VirtualClock(), Cluster(), Metrics()
     world = World(clock, databases=frozenset(endpoints))
-    queue: Queue[Key] = Queue(clock)
-    store, ledger, reader = Store(queue.add), Ledger(), Reader()
+    queue: WorkQueue[Key] = WorkQueue(clock)
+    store, observations, reader = Store(queue.add), ObservationStore(), ModelCache()
     kusto, rules = HalfHung(world), MemoryRules(cluster)
-    poller = Poller(kusto, ledger, clock, queue.add)
-    settings = Settings(endpoints=endpoints)
+    poller = OperationPoller(kusto, observations, clock, queue.add)
+    settings = PlannerSettings(endpoints=endpoints)
     reconciler = Reconciler(
         rules,
         store,
-        ledger,
+        observations,
         poller,
-        Executor(rules, store, kusto, MemoryEvents(), ledger, Yes()),
+        Executor(rules, store, kusto, MemoryEvents(), observations, Yes()),
         clock,
         settings,
         evaluate,
-        Tally(metrics, reader),
+        StatusMetrics(metrics, reader),
         reader,
-        Berths(share(AT_ONCE, endpoints), queue.add),
+        EndpointLimiter(slots_per_endpoint(AT_ONCE, endpoints), queue.add),
     )
     for number in range(20):
         cluster.create(rule(number, "Down"))
@@ -81,7 +80,7 @@ async def windows_after(seconds: float, endpoints: dict[str, str]) -> int:
     MemoryWatch(cluster, store, lambda: 0.0)
     tasks = [
         asyncio.create_task(poller.run()),
-        asyncio.create_task(work(queue, reconciler, metrics, AT_ONCE)),
+        asyncio.create_task(run_workers(queue, reconciler, metrics, AT_ONCE)),
     ]
     await asyncio.sleep(seconds)
     for task in tasks:

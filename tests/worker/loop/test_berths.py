@@ -1,6 +1,6 @@
 """One endpoint's rules never take all looks, and those that wait have their turn."""
 
-from worker.berths import Berths, share
+from worker.endpoint_limiter import EndpointLimiter, slots_per_endpoint
 from worker.kube.store import Key
 
 A, B = "https://a", "https://b"
@@ -11,35 +11,39 @@ def rule(number: int) -> Key:
 
 
 def test_an_endpoint_that_is_alone_may_take_all_looks_and_one_of_several_half() -> None:
-    assert share(8, {"D": A, "E": A}) == 8
-    assert share(8, {"D": A, "E": B}) == 4
-    assert share(1, {"D": A, "E": B}) == 1
+    assert slots_per_endpoint(8, {"D": A, "E": A}) == 8
+    assert slots_per_endpoint(8, {"D": A, "E": B}) == 4
+    assert slots_per_endpoint(1, {"D": A, "E": B}) == 1
 
 
 def test_a_rule_without_a_berth_waits_until_one_is_free() -> None:
     called: list[Key] = []
-    berths = Berths(1, called.append)
-    with berths.at(A, rule(1)) as first:
-        with berths.at(A, rule(2)) as second, berths.at(A, rule(2)) as again:
+    limiter = EndpointLimiter(1, called.append)
+    with limiter.slot(A, rule(1)) as first:
+        with limiter.slot(A, rule(2)) as second, limiter.slot(A, rule(2)) as again:
             assert (first, second, again) == (True, False, False)
         assert called == []
     assert called == [rule(2)]
 
 
 def test_other_endpoints_and_writes_to_the_api_server_go_on_meanwhile() -> None:
-    berths = Berths(1, lambda _key: None)
-    with berths.at(A, rule(1)), berths.at(B, rule(2)) as other, berths.at(None, rule(3)) as none:
+    limiter = EndpointLimiter(1, lambda _key: None)
+    with (
+        limiter.slot(A, rule(1)),
+        limiter.slot(B, rule(2)) as other,
+        limiter.slot(None, rule(3)) as none,
+    ):
         assert (other, none) == (True, True)
 
 
 def test_waiting_rules_are_called_one_by_one_in_the_order_they_came() -> None:
     called: list[Key] = []
-    berths = Berths(1, called.append)
-    with berths.at(A, rule(1)):
+    limiter = EndpointLimiter(1, called.append)
+    with limiter.slot(A, rule(1)):
         for number in (2, 3):
-            with berths.at(A, rule(number)):
+            with limiter.slot(A, rule(number)):
                 pass
     assert called == [rule(2)]
-    with berths.at(A, rule(2)) as has_berth:
+    with limiter.slot(A, rule(2)) as has_berth:
         assert has_berth
     assert called == [rule(2), rule(3)]

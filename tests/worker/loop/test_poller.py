@@ -1,20 +1,19 @@
 """How often a database is polled when it does not answer, in virtual time."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 import pytest
 
-from summaryrule.duration import Duration
-from summaryrule.instant import Instant
-from summaryrule.observed import Operation
-from summaryrule.plan import Flying
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import Instant
+from summaryrule.planner.types import Operation, RunningOperation
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
 from worker.errors import Throttled, Unreachable, WorkerError
 from worker.kube.store import Key
-from worker.ledger import Ledger
-from worker.poller import Poller
+from worker.observations import ObservationStore
+from worker.operation_poller import OperationPoller
 
 KEY = ("n", "r")
 
@@ -29,7 +28,7 @@ class Failing:
     def endpoint(self, database: str) -> str | None:
         return f"https://{database}"
 
-    async def submit(self, database: str, command: str) -> str:
+    async def submit(self, database: str, command: str, *, before_send: Callable[[], None]) -> str:
         raise NotImplementedError
 
     async def cancel(self, database: str, operation: str) -> bool:
@@ -62,8 +61,8 @@ def told_after(error: WorkerError, until: float) -> float:
             assert key == KEY
             told.set()
 
-        poller = Poller(Failing(error, until), Ledger(), clock, notify)
-        poller.track(KEY, (Flying("Down", "op", Instant(clock.now())),))
+        poller = OperationPoller(Failing(error, until), ObservationStore(), clock, notify)
+        poller.track(KEY, (RunningOperation("Down", "op", Instant(clock.now())),))
         running = asyncio.create_task(poller.run())
         await told.wait()
         running.cancel()
@@ -91,9 +90,9 @@ def polls_of(seconds: float, usual: str | None, *, until: float) -> list[float]:
     async def story() -> list[float]:
         clock = VirtualClock()
         kusto = Failing(Throttled("", 0.0), 0.0, ends=seconds)
-        poller = Poller(kusto, Ledger(), clock, lambda _key: None)
+        poller = OperationPoller(kusto, ObservationStore(), clock, lambda _key: None)
         known = None if usual is None else Duration.parse(usual)
-        poller.track(KEY, (Flying("Down", "op", Instant(clock.now()), known),))
+        poller.track(KEY, (RunningOperation("Down", "op", Instant(clock.now()), known),))
         running = asyncio.create_task(poller.run())
         await asyncio.sleep(until)
         running.cancel()
@@ -128,12 +127,12 @@ def test_a_short_operation_is_not_kept_waiting_by_a_long_one_of_its_database() -
     async def story() -> list[float]:
         clock = VirtualClock()
         kusto = Failing(Throttled("", 0.0), 0.0, ends=1e9)
-        poller = Poller(kusto, Ledger(), clock, lambda _key: None)
+        poller = OperationPoller(kusto, ObservationStore(), clock, lambda _key: None)
         long, short = Duration.parse("1h"), Duration.parse("1s")
-        poller.track(KEY, (Flying("Down", "long", Instant(clock.now()), long),))
+        poller.track(KEY, (RunningOperation("Down", "long", Instant(clock.now()), long),))
         running = asyncio.create_task(poller.run())
         await asyncio.sleep(1)
-        poller.track(("n", "s"), (Flying("Down", "short", Instant(clock.now()), short),))
+        poller.track(("n", "s"), (RunningOperation("Down", "short", Instant(clock.now()), short),))
         await asyncio.sleep(2)
         running.cancel()
         return kusto.asked

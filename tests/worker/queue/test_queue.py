@@ -7,14 +7,14 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runtime.backoff import Backoff
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
-from worker.backoff import Backoff
-from worker.queue import Queue
+from worker.workqueue import WorkQueue
 
 
-def story(test: Callable[[Queue[str]], Awaitable[None]]) -> None:
+def story(test: Callable[[WorkQueue[str]], Awaitable[None]]) -> None:
     async def main() -> None:
-        queue = Queue[str](VirtualClock(), lambda: Backoff(1, 60, draw=lambda: 1.0))
+        queue = WorkQueue[str](VirtualClock(), lambda: Backoff(1, 60, draw=lambda: 1.0))
         await test(queue)
 
     run_virtually(main())
@@ -25,7 +25,7 @@ def now() -> float:
 
 
 def test_the_earliest_due_comes_first() -> None:
-    async def test(queue: Queue[str]) -> None:
+    async def test(queue: WorkQueue[str]) -> None:
         queue.add("late", 20)
         queue.add("soon", 5)
         queue.add("now")
@@ -36,7 +36,7 @@ def test_the_earliest_due_comes_first() -> None:
 
 
 def test_a_key_that_waits_is_there_once_and_at_its_earliest_time() -> None:
-    async def test(queue: Queue[str]) -> None:
+    async def test(queue: WorkQueue[str]) -> None:
         for delay in (30, 10, 20, 10):
             queue.add("rule", delay)
         assert len(queue) == 1
@@ -47,8 +47,19 @@ def test_a_key_that_waits_is_there_once_and_at_its_earliest_time() -> None:
     story(test)
 
 
+def test_a_key_has_the_reason_of_its_earliest_time() -> None:
+    async def test(queue: WorkQueue[str]) -> None:
+        queue.add("rule", 30, reason="due")
+        queue.add("rule", 10, reason="operation")
+        queue.add("rule", 20)
+        assert await queue.get() == "rule"
+        assert [queue.take_reason("rule"), queue.take_reason("rule")] == ["operation", ""]
+
+    story(test)
+
+
 def test_a_key_in_work_is_not_given_to_another_and_comes_back_once() -> None:
-    async def test(queue: Queue[str]) -> None:
+    async def test(queue: WorkQueue[str]) -> None:
         queue.add("rule")
         assert await queue.get() == "rule"
         for _ in range(5):
@@ -64,7 +75,7 @@ def test_a_key_in_work_is_not_given_to_another_and_comes_back_once() -> None:
 
 
 def test_a_delay_asked_for_during_the_work_counts_from_then() -> None:
-    async def test(queue: Queue[str]) -> None:
+    async def test(queue: WorkQueue[str]) -> None:
         queue.add("rule")
         await queue.get()
         queue.add("rule", 10)
@@ -77,7 +88,7 @@ def test_a_delay_asked_for_during_the_work_counts_from_then() -> None:
 
 
 def test_one_that_waits_for_a_key_wakes_when_it_is_added() -> None:
-    async def test(queue: Queue[str]) -> None:
+    async def test(queue: WorkQueue[str]) -> None:
         async def add_later() -> None:
             await asyncio.sleep(7)
             queue.add("rule")
@@ -92,7 +103,7 @@ def test_one_that_waits_for_a_key_wakes_when_it_is_added() -> None:
 
 
 def test_retries_wait_longer_each_time_until_forgotten() -> None:
-    async def test(queue: Queue[str]) -> None:
+    async def test(queue: WorkQueue[str]) -> None:
         assert [queue.retry("rule") for _ in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
         assert queue.retry("other") == 1
         queue.forget("rule")
@@ -103,7 +114,7 @@ def test_retries_wait_longer_each_time_until_forgotten() -> None:
 
 
 def test_depth_counts_what_is_due() -> None:
-    async def test(queue: Queue[str]) -> None:
+    async def test(queue: WorkQueue[str]) -> None:
         queue.add("a")
         queue.add("b")
         queue.add("c", 60)
@@ -117,7 +128,7 @@ def test_depth_counts_what_is_due() -> None:
 def test_no_ask_is_lost_and_no_key_is_worked_on_twice_at_once(seed: int) -> None:
     """Level-triggered: after the last ask for a key, it is worked on at least once more."""
 
-    async def test(queue: Queue[str]) -> None:
+    async def test(queue: WorkQueue[str]) -> None:
         dice = Random(seed)
         asked: dict[str, float] = {}
         seen: dict[str, float] = {}

@@ -8,21 +8,21 @@ from typing import Any
 
 import pytest
 
+from runtime.backoff import Backoff
 from tests.worker.contract.rules_world import CONTRACT_RULES, NAMESPACE, World, rule
 from tests.worker.eventually import eventually
-from worker.backoff import Backoff
 from worker.errors import Refused
-from worker.kube.api import Api
+from worker.kube.client import KubeClient
 from worker.kube.reflector import Reflector
 from worker.kube.store import Key, Store
 
 PATH = CONTRACT_RULES.collection(NAMESPACE)
 
 
-class OldServer(Api):
+class OldServer(KubeClient):
     """A server without streaming lists (before 1.32): it refuses them with 422."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: KubeClient) -> None:
         self._api = api
         self.request = api.request  # type: ignore[method-assign]
 
@@ -37,13 +37,13 @@ class OldServer(Api):
 
 
 @pytest.fixture(params=["streaming list", "paged list"])
-def either(request: pytest.FixtureRequest, api: Api) -> Api:
+def either(request: pytest.FixtureRequest, api: KubeClient) -> KubeClient:
     return api if request.param == "streaming list" else OldServer(api)
 
 
 @asynccontextmanager
 async def mirroring(
-    api: Api, changed: Callable[[Key], None] = lambda _: None, **options: Any
+    api: KubeClient, changed: Callable[[Key], None] = lambda _: None, **options: Any
 ) -> AsyncIterator[Reflector]:
     reflector = Reflector(
         api, PATH, Store(changed), backoff=Backoff(0.01, 0.1), draw=lambda: 0.1, **options
@@ -61,7 +61,9 @@ def fresh() -> str:
     return f"mirrored-{uuid.uuid4().hex[:12]}"
 
 
-async def test_it_holds_what_is_there_with_its_metadata(either: Api, server_world: World) -> None:
+async def test_it_holds_what_is_there_with_its_metadata(
+    either: KubeClient, server_world: World
+) -> None:
     created = await server_world.create(rule(fresh()))
     async with mirroring(either) as reflector:
         held = reflector.store.get((NAMESPACE, created["metadata"]["name"]))
@@ -71,7 +73,9 @@ async def test_it_holds_what_is_there_with_its_metadata(either: Api, server_worl
     assert held["spec"] == created["spec"]
 
 
-async def test_it_follows_creation_change_and_deletion(either: Api, server_world: World) -> None:
+async def test_it_follows_creation_change_and_deletion(
+    either: KubeClient, server_world: World
+) -> None:
     name = fresh()
     changes: list[Key] = []
     async with mirroring(either, changes.append) as reflector:
@@ -88,11 +92,11 @@ async def test_it_follows_creation_change_and_deletion(either: Api, server_world
 
 
 async def test_a_watch_that_the_server_ends_is_opened_again_without_a_gap(
-    api: Api, server_world: World
+    api: KubeClient, server_world: World
 ) -> None:
     name, opened = fresh(), []
 
-    class Short(Api):
+    class Short(KubeClient):
         def __init__(self) -> None:
             self.request = api.request  # type: ignore[method-assign]
 
@@ -112,7 +116,9 @@ async def test_a_watch_that_the_server_ends_is_opened_again_without_a_gap(
     assert sum("sendInitialEvents" in query for query in opened) == 1
 
 
-async def test_a_version_that_is_gone_makes_it_list_again(api: Api, server_world: World) -> None:
+async def test_a_version_that_is_gone_makes_it_list_again(
+    api: KubeClient, server_world: World
+) -> None:
     name = fresh()
     stale = Reflector(api, PATH, Store(lambda _: None), backoff=Backoff(0.01, 0.1))
     stale._version = "1"  # noqa: SLF001 - a version that etcd has compacted or never had
@@ -123,7 +129,7 @@ async def test_a_version_that_is_gone_makes_it_list_again(api: Api, server_world
     await asyncio.wait({task})
 
 
-async def test_hundreds_of_rules_arrive_whole(either: Api, server_world: World) -> None:
+async def test_hundreds_of_rules_arrive_whole(either: KubeClient, server_world: World) -> None:
     names = [fresh() for _ in range(620)]
     for start in range(0, len(names), 40):
         await asyncio.gather(*(server_world.create(rule(n)) for n in names[start : start + 40]))

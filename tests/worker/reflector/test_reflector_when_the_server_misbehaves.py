@@ -9,10 +9,10 @@ import msgspec
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 
+from runtime.backoff import Backoff
 from tests.worker.eventually import eventually
 from tests.worker.misbehaving import Misbehaving, Script, cut, hang, reply, stream
-from worker.backoff import Backoff
-from worker.kube.api import Api
+from worker.kube.client import KubeClient
 from worker.kube.reflector import Reflector
 from worker.kube.store import Key, Store
 
@@ -53,7 +53,7 @@ async def mirroring(
     async with Misbehaving(*scripts) as server:
         client = ApiClient(Configuration(host=server.url))
         reflector = Reflector(
-            Api(client),
+            KubeClient(client),
             PATH,
             Store(changes.append),
             silence=silence,

@@ -42,14 +42,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--processes", type=int, default=os.cpu_count() or 1, metavar="N", help="side by side")
     add("--replay", type=int, metavar="SEED", help="run one schedule and tell all that happens")
     add("--mutate", choices=sorted(MUTATIONS), help="take this safeguard out of the worker")
-    add("--shared", action="store_true", help="several workers share the rules by shards")
     add("--mutations", action="store_true", help="take each out by turns; all must be caught")
     return parser
 
 
 def _reports(options: argparse.Namespace, mutate: str | None) -> Iterator[Report]:
     seeds = range(options.seed, options.seed + options.schedules)
-    return simulate(seeds, mutate, options.processes, shared=options.shared)
+    return simulate(seeds, mutate, options.processes)
 
 
 def _simulate(options: argparse.Namespace) -> int:
@@ -73,14 +72,13 @@ def _simulate(options: argparse.Namespace) -> int:
 
 
 def _print_violation(report: Report, options: argparse.Namespace) -> None:
-    shared = " --shared" if options.shared else ""
     mutate = f" --mutate {options.mutate}" if options.mutate else ""
     print(f"seed {report.seed}: {report.violations[0]}")
-    print(f"  replay: {_COMMAND}{shared}{mutate} --replay {report.seed}", flush=True)
+    print(f"  replay: {_COMMAND}{mutate} --replay {report.seed}", flush=True)
 
 
 def _replay(options: argparse.Namespace) -> int:
-    report = one(options.mutate, options.replay, tell=True, shared=options.shared)
+    report = one(options.mutate, options.replay, tell=True)
     print("\n".join(report.told))
     for violation in report.violations:
         print(f"violation: {violation}")

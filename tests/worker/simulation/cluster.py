@@ -15,8 +15,8 @@ import msgspec
 
 from tests.worker.simulation.ownership import Owners, Path, owned
 from worker.errors import Conflict, NotFound
-from worker.kube.merge_patch import merge
 from worker.kube.store import Key, key_of
+from worker.kube.summaryrules import apply_merge_patch
 
 Item = dict[str, Any]
 Leaves = dict[Path, Any]
@@ -82,7 +82,7 @@ class Cluster:
         version = body.get("metadata", {}).get("resourceVersion")
         if version is not None and version != old["metadata"]["resourceVersion"]:
             raise Conflict(f"{key} has been modified")
-        new = _only(old, merge(old, copied(body)), status=status)
+        new = _only(old, apply_merge_patch(old, copied(body)), status=status)
         return self._update(old, new, (manager, "Update", "status" if status else ""))
 
     def apply(self, manifest: Item, *, manager: str, force: bool = False) -> Item:
@@ -93,7 +93,7 @@ class Cluster:
             return self._as_applied(item, manifest, manager)
         wanted = owned(manifest)
         self._refuse_conflicts(old, wanted, manager, force=force)
-        new = copied(merge(old, manifest))
+        new = copied(apply_merge_patch(old, manifest))
         owners = Owners(old["metadata"]["managedFields"])
         mine = owners.paths.get((manager, "Apply", ""), frozenset())
         for path in mine - wanted.keys():

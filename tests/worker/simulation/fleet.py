@@ -1,4 +1,4 @@
-"""The workers of a story: wired as `worker.serve` wires them, on wires that can be cut.
+"""The workers of a story: wired as `worker.app` wires them, on wires that can be cut.
 
 A worker that was killed or ended is followed by another with a new identity and no memory.
 """
@@ -6,36 +6,30 @@ A worker that was killed or ended is followed by another with a new identity and
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from random import Random
 from typing import Any
 
-from summaryrule.settings import Settings
-from summaryrule.shards import shard_of
+from runtime.backoff import Backoff
+from runtime.cel import evaluate
+from summaryrule.planner.types import PlannerSettings
 from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.kube import MemoryLeases, MemoryWatch
 from tests.worker.simulation.processes import Process
 from tests.worker.simulation.virtual import VirtualClock
 from tests.worker.simulation.wire import Wire, WiredEvents, WiredKusto, WiredLeases, WiredRules
 from tests.worker.simulation.witness import Witness, WorkerView
-from worker.backoff import Backoff
-from worker.berths import Berths, share
-from worker.execute import Executor, Permission
-from worker.expression import evaluate
-from worker.kube.store import Key
-from worker.lease import Timing
-from worker.ledger import Ledger
-from worker.loop import work_until
-from worker.metrics import Metrics
-from worker.mirror import Mirror
-from worker.poller import Poller
-from worker.ports import Clock, Events, Kusto, Rule, Rules
-from worker.queue import Queue
-from worker.reader import Reader
-from worker.reconcile import Reconciler
-from worker.shards import Hold, Shards, names
-from worker.slices import Slices
-from worker.tally import Tally
+from worker.controller import run_workers
+from worker.endpoint_limiter import EndpointLimiter, slots_per_endpoint
+from worker.errors import LeaseLost
+from worker.executor import Executor
+from worker.kube.store import Key, ModelCache, Store, key_of
+from worker.leader_election import LeaderElector, Leadership, Timing
+from worker.metrics import Metrics, StatusMetrics
+from worker.observations import ObservationStore
+from worker.operation_poller import OperationPoller
+from worker.ports import Clock, EventRecorder, Fence, KustoClient, RawRule, RuleClient
+from worker.reconciler import Reconciler
+from worker.workqueue import WorkQueue
 
 LEASE = "summaryrule-operator-worker"
 TIMING = Timing(duration=120.0, renew_deadline=80.0, retry=20.0)
@@ -50,85 +44,70 @@ class Town:
 
     cluster: Cluster
     leases: MemoryLeases
-    rules: Rules
-    kusto: Kusto
-    settings: Settings
+    rules: RuleClient
+    kusto: KustoClient
+    settings: PlannerSettings
     witness: Witness
     metrics: Metrics
     lag: Callable[[], float]
-    events: Events
+    events: EventRecorder
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a mutation may put in the place of the real parts."""
 
-    executor: Callable[[Rules, Mirror, Kusto, Events, Ledger, Permission], Executor] = Executor
-    rules: Callable[[Rules], Rules] = lambda rules: rules
-    kusto: Callable[[Kusto], Kusto] = lambda kusto: kusto
-    shown: Callable[[Rule], Rule] = lambda rule: rule
-    permission: Callable[[Permission], Permission] = lambda permission: permission
+    executor: Callable[
+        [RuleClient, Store, KustoClient, EventRecorder, ObservationStore, Fence], Executor
+    ] = Executor
+    rules: Callable[[RuleClient], RuleClient] = lambda rules: rules
+    kusto: Callable[[KustoClient], KustoClient] = lambda kusto: kusto
+    shown: Callable[[RawRule], RawRule] = lambda rule: rule
+    fence: Callable[[Fence], Fence] = lambda fence: fence
 
 
-class CountingTally(Tally):
+class CountingStatusMetrics(StatusMetrics):
     """Counts looks as well."""
 
-    def __init__(self, metrics: Metrics, reader: Reader, witness: Witness) -> None:
+    def __init__(self, metrics: Metrics, reader: ModelCache, witness: Witness) -> None:
         super().__init__(metrics, reader)
         self._witness = witness
 
-    def looked(self, rule: Rule, now: Any) -> None:
+    def observe_rule(self, rule: RawRule, now: Any) -> None:
         self._witness.counts["looks"] += 1
-        super().looked(rule, now)
+        super().observe_rule(rule, now)
 
 
 class Worker:
-    """One process that knows of so many `shards`; `crash` is the chance that a call is its last."""
+    """One process; `crash` is the chance that a call is its last."""
 
     def __init__(
-        self,
-        name: str,
-        town: Town,
-        parts: Parts,
-        dice: Random,
-        *,
-        shards: int,
-        crash: float,
-        skew: float,
+        self, name: str, town: Town, parts: Parts, dice: Random, *, crash: float, skew: float
     ) -> None:
         self.name = name
         self.process = Process(dice)
         self.wire = Wire(self.process, dice, crash)
         self._town, self._parts, self._dice = town, parts, dice
         self._clock: Clock = VirtualClock(skew=skew)
-        self._store = _Shown(shards, parts.shown)
+        self._queue: WorkQueue[Key] | None = None
+        self._store = _Shown(self._enqueue, parts.shown)
         self._watch = MemoryWatch(town.cluster, self._store, town.lag)
         self._is_told = True
-        self._reader = Reader()
-        self._tally = CountingTally(town.metrics, self._reader, town.witness)
-        self._views = [
-            WorkerView(
-                name,
-                self._store,
-                self._clock,
-                partial(self._holds, lease),
-                partial(self._owns, shard),
-            )
-            for shard, lease in enumerate(names(LEASE, shards))
-        ]
-        self._shards = Shards(
+        self._reader = ModelCache()
+        self._status_metrics = CountingStatusMetrics(town.metrics, self._reader, town.witness)
+        self._view = WorkerView(name, self._store, self._clock, self._holds_lease)
+        self._elector = LeaderElector(
             WiredLeases(town.leases, self.wire),
             LEASE,
-            shards,
             name,
             self._clock,
             timing=TIMING,
-            draw=dice.random,
+            backoff=Backoff(TIMING.retry, TIMING.retry, dice.random),
         )
 
     def start(self) -> None:
         self._town.witness.tell(f"{self.name} starts")
-        self.task = self.process.start(self._shards.run(self._work))
+        self.task = self.process.start(self._campaign())
 
     async def end(self) -> None:
         """SIGTERM: the work is cancelled and the Lease given up."""
@@ -147,54 +126,64 @@ class Worker:
         await self.process.bury()
         await self.wire.close()
 
-    def _holds(self, lease: str) -> bool:
-        """Whether the shard's Lease is its own, and the roster's that of all who share alike."""
-        holder, shards = self._town.leases.holder, len(self._shards)
-        common = shards == 1 or holder(LEASE) == f"{shards} shards"
-        return common and holder(lease) == self.name
+    def _holds_lease(self) -> bool:
+        return self._town.leases.holder(LEASE) == self.name
 
-    def _owns(self, shard: int, uid: str) -> bool:
-        return shard_of(uid, len(self._shards)) == shard
+    async def _campaign(self) -> None:
+        while True:
+            try:
+                await self._elector.run(self._work)
+            except LeaseLost as error:
+                self._town.witness.tell(f"{self.name}: {error}")
 
-    async def _work(self, hold: Hold) -> None:
-        town, parts, ledger, view = self._town, self._parts, Ledger(), self._views[hold.shard]
-        town.witness.tell(f"{self.name} leads shard {hold.shard} of {len(self._shards)}")
+    def _enqueue(self, key: Key) -> None:
+        if self._queue is not None:
+            self._queue.add(key)
+
+    async def _work(self, leadership: Leadership) -> None:
+        town, parts, observations, view = self._town, self._parts, ObservationStore(), self._view
+        town.witness.tell(f"{self.name} leads")
         town.witness.counts["leads"] += 1
-        queue: Queue[Key] = Queue(self._clock, lambda: Backoff(1.0, 300.0, self._dice.random))
+        queue: WorkQueue[Key] = WorkQueue(
+            self._clock, lambda: Backoff(1.0, 300.0, self._dice.random)
+        )
         rules = parts.rules(WiredRules(town.rules, self.wire, town.witness, view))
-        kusto: Kusto = WiredKusto(parts.kusto(town.kusto), self.wire, town.witness, view)
+        kusto: KustoClient = WiredKusto(parts.kusto(town.kusto), self.wire, town.witness, view)
         events = WiredEvents(town.events, self.wire)
-        poller = Poller(kusto, ledger, self._clock, queue.add)
-        with self._store.followed(hold.shard, queue) as mirror:
-            permission = parts.permission(hold)
-            executor = parts.executor(rules, mirror, kusto, events, ledger, permission)
-            reconciler = Reconciler(
-                rules,
-                mirror,
-                ledger,
-                poller,
-                executor,
-                self._clock,
-                town.settings,
-                evaluate,
-                self._tally,
-                self._reader,
-                Berths(share(_AT_ONCE, town.settings.endpoints), queue.add),
-            )
-            async with asyncio.TaskGroup() as tasks:
-                polling = tasks.create_task(poller.run())
-                try:
-                    await work_until(hold.leaving, queue, reconciler, town.metrics, _AT_ONCE)
-                finally:
-                    polling.cancel()
+        poller = OperationPoller(kusto, observations, self._clock, queue.add)
+        fence = parts.fence(leadership)
+        executor = parts.executor(rules, self._store, kusto, events, observations, fence)
+        reconciler = Reconciler(
+            rules,
+            self._store,
+            observations,
+            poller,
+            executor,
+            self._clock,
+            town.settings,
+            evaluate,
+            self._status_metrics,
+            self._reader,
+            EndpointLimiter(slots_per_endpoint(_AT_ONCE, town.settings.endpoints), queue.add),
+        )
+        self._queue = queue
+        for rule in self._store:
+            queue.add(key_of(rule))
+        async with asyncio.TaskGroup() as tasks:
+            polling = tasks.create_task(poller.run())
+            try:
+                await run_workers(queue, reconciler, town.metrics, _AT_ONCE)
+            finally:
+                self._queue = None
+                polling.cancel()
 
 
-class _Shown(Slices):
+class _Shown(Store):
     """A store that shows its objects through a mutation's eyes."""
 
-    def __init__(self, shards: int, shown: Callable[[Rule], Rule]) -> None:
-        super().__init__(shards)
+    def __init__(self, changed: Callable[[Key], None], shown: Callable[[RawRule], RawRule]) -> None:
+        super().__init__(changed)
         self._shown = shown
 
-    def put(self, item: Rule) -> None:
+    def put(self, item: RawRule) -> None:
         super().put(self._shown(item))

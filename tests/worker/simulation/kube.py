@@ -7,12 +7,13 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from summaryrule.api.constants import FIELD_MANAGER
 from tests.worker.simulation.cluster import Cluster, Item
 from tests.worker.simulation.fates import Fates
 from worker.errors import Ambiguous, Conflict
-from worker.kube.merge_patch import difference
 from worker.kube.store import Store, key_of
-from worker.ports import FIELD_MANAGER, EventType, Rule
+from worker.kube.summaryrules import create_merge_patch
+from worker.ports import EventType, RawRule
 
 
 class MemoryRules:
@@ -22,19 +23,19 @@ class MemoryRules:
         self._cluster = cluster
         self._fates = fates or Fates()
 
-    async def get(self, namespace: str, name: str) -> Rule:
+    async def get(self, namespace: str, name: str) -> RawRule:
         return await self._fates.meet(lambda: self._cluster.get(namespace, name), writes=False)
 
-    async def patch_status(self, rule: Rule, status: dict[str, Any]) -> Rule:
-        change = difference(rule.get("status") or {}, status)
+    async def patch_status(self, rule: RawRule, status: dict[str, Any]) -> RawRule:
+        change = create_merge_patch(rule.get("status") or {}, status)
         if not change:
             return rule
         return await self._patch(rule, {"status": change}, status=True)
 
-    async def patch(self, rule: Rule, body: dict[str, Any]) -> Rule:
+    async def patch(self, rule: RawRule, body: dict[str, Any]) -> RawRule:
         return await self._patch(rule, body, status=False)
 
-    async def _patch(self, rule: Rule, body: dict[str, Any], *, status: bool) -> Rule:
+    async def _patch(self, rule: RawRule, body: dict[str, Any], *, status: bool) -> RawRule:
         version = {"resourceVersion": rule["metadata"]["resourceVersion"]}
         versioned = {**body, "metadata": {**body.get("metadata", {}), **version}}
         return await self._fates.meet(
@@ -51,7 +52,7 @@ class MemoryEvents:
     def __init__(self) -> None:
         self.said: Counter[tuple[str, str, str]] = Counter()
 
-    async def emit(self, rule: Rule, kind: EventType, reason: str, message: str) -> None:
+    async def emit(self, rule: RawRule, kind: EventType, reason: str, message: str) -> None:
         await asyncio.sleep(0)
         self.said[rule["metadata"]["name"], f"{kind}/{reason}", message] += 1
 
@@ -95,10 +96,6 @@ class MemoryLeases:
     async def read(self, name: str, *, within: float) -> Item | None:
         async with _deadline(within):
             return await self._fates.meet(lambda: self._leases.get(name), writes=False)
-
-    async def read_all(self, *, within: float) -> dict[str, Item]:
-        async with _deadline(within):
-            return await self._fates.meet(lambda: dict(self._leases), writes=False)
 
     async def create(self, name: str, spec: dict[str, Any], *, within: float) -> Item:
         async with _deadline(within):

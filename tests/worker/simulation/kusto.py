@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
 
-from summaryrule.duration import Duration
-from summaryrule.instant import TICKS_PER_SECOND, Instant
-from summaryrule.observed import Operation
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
+from summaryrule.planner.types import Operation
 from tests.worker.simulation.fates import Fates
 from worker.errors import Refused
 from worker.ports import Clock
@@ -183,8 +183,9 @@ class MemoryKusto:
     def endpoint(self, database: str) -> str | None:
         return "http://127.0.0.1:8080" if database in self._world.databases else None
 
-    async def submit(self, database: str, command: str) -> str:
+    async def submit(self, database: str, command: str, *, before_send: Callable[[], None]) -> str:
         self._require(database)
+        before_send()
         return await self._fates.meet(lambda: self._world.start(database, command), writes=True)
 
     async def operations(self, database: str, ids: Iterable[str]) -> dict[str, Operation]:

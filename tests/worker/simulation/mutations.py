@@ -1,23 +1,22 @@
 """The worker without one of its safeguards, to show that the simulation would notice.
 
-Each mutation replaces a part that the worker is given (its ports, its executor, its permission,
+Each mutation replaces a part that the worker is given (its ports, its executor, its fence,
 the objects that it reads), never a name inside a module of the worker.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from summaryrule import kql
-from summaryrule.actions import Action, RecordStatus, Submit
-from summaryrule.identity import spec_hash
-from summaryrule.observed import Observed, Operation
-from summaryrule.reading import MalformedError, read
-from summaryrule.v1 import SummaryRuleStatus, WindowStatus
+from summaryrule.api.backfill_request import spec_hash
+from summaryrule.api.schema_validation import MalformedError, parse_rule
+from summaryrule.api.v1 import SummaryRuleStatus, WindowStatus
+from summaryrule.planner.types import Effect, Observations, Operation, RecordStatus, Submit
 from tests.worker.simulation.fleet import Parts
-from worker.execute import Executor, Permission
-from worker.ports import Kusto, Rule
+from worker.executor import Executor
+from worker.ports import Fence, KustoClient, RawRule
 
 _TAGS: Final = re.compile(r""", tags='\[.*?\]', ingestIfNotExists='\[.*?\]'""")
 
@@ -25,24 +24,26 @@ _TAGS: Final = re.compile(r""", tags='\[.*?\]', ingestIfNotExists='\[.*?\]'""")
 class SubmitsFirst(Executor):
     """Without the intent: a window is submitted first, and recorded with its answer."""
 
-    async def perform(self, rule: Rule, actions: Sequence[Action], seen: Observed) -> Rule:
+    async def execute(
+        self, rule: RawRule, actions: Sequence[Effect], seen: Observations
+    ) -> RawRule:
         early = []
         for action in actions:
             if isinstance(action, RecordStatus):
                 early = [self._submit_of(rule, one) for one in _new_intents(rule, action.status)]
         await self._submit_all(rule, early)
-        return await super().perform(rule, actions, seen)
+        return await super().execute(rule, actions, seen)
 
     @staticmethod
-    def _submit_of(rule: Rule, window: WindowStatus) -> Submit:
-        spec = read(rule).spec
+    def _submit_of(rule: RawRule, window: WindowStatus) -> Submit:
+        spec = parse_rule(rule).spec
         return Submit(
-            window, spec.database, kql.command(spec, window.window, {}, token=window.token)
+            window, spec.database, kql.append_command(spec, window.window, {}, token=window.token)
         )
 
 
-def _new_intents(rule: Rule, status: SummaryRuleStatus) -> list[WindowStatus]:
-    before = {window.token for window in _flying(read(rule).status or SummaryRuleStatus())}
+def _new_intents(rule: RawRule, status: SummaryRuleStatus) -> list[WindowStatus]:
+    before = {window.token for window in _flying(parse_rule(rule).status or SummaryRuleStatus())}
     return [window for window in _flying(status) if window.token not in before]
 
 
@@ -54,14 +55,14 @@ def _flying(status: SummaryRuleStatus) -> list[WindowStatus]:
 class Untagged:
     """Without the token: appends carry no ingest-by tag. Keeps `worker.ports.Kusto`."""
 
-    def __init__(self, kusto: Kusto) -> None:
+    def __init__(self, kusto: KustoClient) -> None:
         self._kusto = kusto
 
     def endpoint(self, database: str) -> str | None:
         return self._kusto.endpoint(database)
 
-    async def submit(self, database: str, command: str) -> str:
-        return await self._kusto.submit(database, _TAGS.sub("", command))
+    async def submit(self, database: str, command: str, *, before_send: Callable[[], None]) -> str:
+        return await self._kusto.submit(database, _TAGS.sub("", command), before_send=before_send)
 
     async def operations(self, database: str, ids: Iterable[str]) -> dict[str, Operation]:
         return await self._kusto.operations(database, ids)
@@ -76,7 +77,7 @@ class Untagged:
         return await self._kusto.cancel(database, operation)
 
 
-def without_mark(rule: Rule) -> Rule:
+def without_mark(rule: RawRule) -> RawRule:
     """Without the high-water mark: what spec says is where the backfill stands."""
     asked = rule["spec"].get("backfill")
     past = (rule.get("status") or {}).get("backfill")
@@ -85,28 +86,28 @@ def without_mark(rule: Rule) -> Rule:
     return _with_backfill(rule, {**past, "doneUntil": min(past["doneUntil"], asked["start"])})
 
 
-def without_hash(rule: Rule) -> Rule:
+def without_hash(rule: RawRule) -> RawRule:
     """Without the spec's hash: a backfill takes any text for the one that it began with."""
     past = (rule.get("status") or {}).get("backfill")
     if past is None:
         return rule
     try:
-        return _with_backfill(rule, {**past, "specHash": spec_hash(read(rule).spec)})
+        return _with_backfill(rule, {**past, "specHash": spec_hash(parse_rule(rule).spec)})
     except MalformedError:
         return rule
 
 
-def _with_backfill(rule: Rule, past: dict[str, Any]) -> Rule:
+def _with_backfill(rule: RawRule, past: dict[str, Any]) -> RawRule:
     return {**rule, "status": {**rule["status"], "backfill": past}}
 
 
 class Unchecked:
     """Without the lease check: a worker that was stopped past its deadline goes on."""
 
-    def __init__(self, _permission: Permission) -> None:
+    def __init__(self, _fence: Fence) -> None:
         pass
 
-    def ensure(self) -> None:
+    def check(self) -> None:
         """Whatever became of the Lease."""
 
 
@@ -116,5 +117,5 @@ MUTATIONS: Final[dict[str, Parts]] = {
     "token": replace(_WHOLE, kusto=Untagged),
     "mark": replace(_WHOLE, shown=without_mark),
     "hash": replace(_WHOLE, shown=without_hash),
-    "lease": replace(_WHOLE, permission=Unchecked),
+    "lease": replace(_WHOLE, fence=Unchecked),
 }

@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import Final
 
-from summaryrule.defaulting import default
-from summaryrule.duration import Duration
-from summaryrule.instant import TICKS_PER_SECOND, Instant
-from summaryrule.schema import schema
-from summaryrule.v1 import RETRY, SKIP
-from summaryrule.validation import review
-from summaryrule.violation import Violation
+from summaryrule.admission.defaulting import apply_defaults
+from summaryrule.admission.validation import review
+from summaryrule.api.constants import RETRY_ANNOTATION, SKIP_ANNOTATION
+from summaryrule.api.duration import Duration
+from summaryrule.api.field_errors import FieldError
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
+from summaryrule.api.schema_validation import validate_schema
 from tests.worker.simulation.cluster import Cluster, Item
 from tests.worker.simulation.witness import ticks
 from worker.errors import Conflict, NotFound, Refused
-from worker.kube.merge_patch import merge
+from worker.kube.summaryrules import apply_merge_patch
 from worker.ports import Clock
 
 NAMESPACE: Final = "telemetry"
@@ -44,15 +44,15 @@ class Admission:
         if old is not None and old.get("spec") == new.get("spec"):
             return
         if not self.is_down:
-            defaulted = default(old, new, user=self.user, worker=WORKER, now=now).object
+            defaulted = apply_defaults(old, new, user=self.user, worker=WORKER, now=now).object
             new.clear()
             new.update(defaulted)
-        _require(schema(new, old))
+        _require(validate_schema(new, old))
         verdict = review(old, new, user=self.user, worker=WORKER, now=now, parse_cel=lambda _: None)
         _require(verdict.violations)
 
 
-def _require(violations: Iterable[Violation]) -> None:
+def _require(violations: Iterable[FieldError]) -> None:
     """The schema's stage holds for a rule that is being deleted as well; the webhook lets it be."""
     found = list(violations)
     if found:
@@ -170,7 +170,7 @@ class Person:
             return "nothing to edit"
         self._patch({"spec": body})
         if self._dice.random() < 0.5:
-            self.manifest["spec"] = merge(dict(self.manifest["spec"]), body)
+            self.manifest["spec"] = apply_merge_patch(dict(self.manifest["spec"]), body)
         return f"edited {body}"
 
     def _edit_backfill(self, change: Callable[[Item, int], Item]) -> str:
@@ -223,13 +223,13 @@ class Person:
         return "removed"
 
     def retry(self) -> str:
-        self._patch({"metadata": {"annotations": {RETRY: "all"}}})
+        self._patch({"metadata": {"annotations": {RETRY_ANNOTATION: "all"}}})
         return "annotated"
 
     def retry_one(self) -> str:
         """One that failed, or, where none did, one that there is not."""
         start = self._dice.choice(self._failed() or ["2026-03-01T22:00:00Z"])
-        self._patch({"metadata": {"annotations": {RETRY: start}}})
+        self._patch({"metadata": {"annotations": {RETRY_ANNOTATION: start}}})
         return f"annotated {start}"
 
     def _failed(self) -> list[str]:
@@ -244,7 +244,7 @@ class Person:
         failed = self._failed()
         if not failed:
             return "nothing failed"
-        self._patch({"metadata": {"annotations": {SKIP: ",".join(failed)}}})
+        self._patch({"metadata": {"annotations": {SKIP_ANNOTATION: ",".join(failed)}}})
         return f"skips {failed}"
 
     def delete(self) -> str:

@@ -9,20 +9,16 @@ from tests.worker.simulation.story import Report, run
 
 
 def simulate(
-    seeds: Sequence[int],
-    mutate: str | None = None,
-    processes: int | None = None,
-    *,
-    shared: bool = False,
+    seeds: Sequence[int], mutate: str | None = None, processes: int | None = None
 ) -> Iterator[Report]:
     """The reports of `seeds`, in order, from `processes` side by side (None: one a core)."""
     with ProcessPoolExecutor(processes) as pool:
         try:
-            yield from pool.map(partial(one, mutate, shared=shared), seeds, chunksize=4)
+            yield from pool.map(partial(one, mutate), seeds, chunksize=4)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def one(mutate: str | None, seed: int, *, tell: bool = False, shared: bool = False) -> Report:
+def one(mutate: str | None, seed: int, *, tell: bool = False) -> Report:
     """The report of one seed, with a safeguard taken away if `mutate` names one."""
-    return run(seed, MUTATIONS[mutate] if mutate else None, tell=tell, shared=shared)
+    return run(seed, MUTATIONS[mutate] if mutate else None, tell=tell)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-from summaryrule.instant import Instant
-from summaryrule.settings import Settings
+from summaryrule.api.instant import Instant
+from summaryrule.planner.types import PlannerSettings
 from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.fates import Fates
 from tests.worker.simulation.fleet import Parts, Town, Worker
@@ -28,9 +28,7 @@ from worker.metrics import Metrics
 _SETTLING: Final = 3 * 3600.0
 _QUIET: Final = 600.0
 _PATIENCE: Final = 300.0
-_RESTLESS: Final = 0.15
-"""The chance, each time, that a worker of a shared schedule goes for good: its shards move."""
-_SETTINGS: Final = Settings(endpoints={DATABASE: "http://127.0.0.1:8080"})
+_SETTINGS: Final = PlannerSettings(endpoints={DATABASE: "http://127.0.0.1:8080"})
 
 
 @dataclass(slots=True)
@@ -43,21 +41,15 @@ class Report:
     told: list[str] = field(default_factory=list)
 
 
-def run(
-    seed: int, parts: Parts | None = None, *, tell: bool = False, shared: bool = False
-) -> Report:
-    """Run the schedule of `seed`; the same seed gives the same report.
-
-    In a `shared` one several workers share the rules by shards, some of them with another number
-    of shards than the rest, and the shards move from hand to hand.
-    """
-    story = _Story(seed, parts or Parts(), tell=tell, shared=shared)
+def run(seed: int, parts: Parts | None = None, *, tell: bool = False) -> Report:
+    """Run the schedule of `seed`; the same seed gives the same report."""
+    story = _Story(seed, parts or Parts(), tell=tell)
     with asyncio.Runner(loop_factory=ProcessLoop) as runner, listening(story.defect):
         return runner.run(story.play())
 
 
 class _Story:
-    def __init__(self, seed: int, parts: Parts, *, tell: bool, shared: bool) -> None:
+    def __init__(self, seed: int, parts: Parts, *, tell: bool) -> None:
         self._seed, self._parts = seed, parts
         self._dice = Random(f"story {seed}")
         self._clock = VirtualClock()
@@ -78,8 +70,6 @@ class _Story:
         self._poison = self._dice.choice([0.0, 0.0, 0.1])
         self._pace = self._dice.choice([2.0, 20.0, 60.0])
         self._calm = False
-        self._shared = shared
-        self._numbers = self._dice.choice([[4], [4], [4, 3], [4, 1]]) if shared else [1]
         self._workers: list[Worker] = []
         self._born = 0
 
@@ -94,7 +84,7 @@ class _Story:
             self._tell_act(person.act("apply", webhook_is_down=self._chance(0.05)))
         slots = [
             asyncio.create_task(self._keep(town, slot))
-            for slot in range(self._dice.choice([2, 3, 3] if self._shared else [1, 2, 2]))
+            for slot in range(self._dice.choice([1, 2, 2]))
         ]
         tasks = [*slots, asyncio.create_task(self._live(people)), asyncio.create_task(self._age())]
         await asyncio.sleep(self._storm)
@@ -179,7 +169,7 @@ class _Story:
     def _people(self) -> list[Person]:
         return [
             Person(number, self._cluster, self._admission, self._clock, self._dice)
-            for number in range(self._dice.choice([2, 3, 4] if self._shared else [1, 1, 2, 3]))
+            for number in range(self._dice.choice([1, 1, 2, 3]))
         ]
 
     async def _live(self, people: list[Person]) -> None:
@@ -215,7 +205,6 @@ class _Story:
             town,
             self._parts,
             Random(f"worker {self._seed} {self._born}"),
-            shards=self._dice.choice(self._numbers) if self._shared else 1,
             crash=0.004 * self._weather * (not self._calm),
             skew=self._dice.choice([0.0, 0.0, self._dice.uniform(-60, 60)]),
         )
@@ -242,11 +231,10 @@ class _Story:
 
     async def _trouble(self, worker: Worker) -> None:
         draw = self._dice.random() / max(self._weather, 0.01)
-        leaves = self._shared and self._chance(_RESTLESS)
         if draw < 0.02:
             self._witness.tell(f"{worker.name} is killed")
             worker.process.kill()
-        elif draw < 0.04 or leaves:
+        elif draw < 0.04:
             self._witness.tell(f"{worker.name} gets SIGTERM")
             await worker.end()
         elif draw < 0.14:

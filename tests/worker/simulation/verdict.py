@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
-from summaryrule.duration import Duration
-from summaryrule.instant import TICKS_PER_SECOND
-from summaryrule.settings import Settings
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import TICKS_PER_SECOND
+from summaryrule.planner.types import PlannerSettings
 from tests.worker.simulation.kusto import World
 from tests.worker.simulation.witness import SCHEDULE, Span, Witness, marker, ticks
 
@@ -84,7 +84,9 @@ def _gaps(promised: Span, covered: Iterable[Span]) -> Iterator[Span]:
         yield at, promised[1]
 
 
-def unsettled(witness: Witness, settings: Settings, now: int, patience: float) -> Iterator[str]:
+def unsettled(
+    witness: Witness, settings: PlannerSettings, now: int, patience: float
+) -> Iterator[str]:
     """What has still to happen to a rule; nothing, once the world has settled."""
     for item in witness.latest.values():
         name, status = item["metadata"]["name"], item.get("status") or {}
@@ -116,7 +118,9 @@ def _of_backfill(item: dict[str, Any], past: dict[str, Any] | None, since: int) 
         yield "the backfill goes on"
 
 
-def _is_late(item: dict[str, Any], runs: dict[str, Any], settings: Settings, since: int) -> bool:
+def _is_late(
+    item: dict[str, Any], runs: dict[str, Any], settings: PlannerSettings, since: int
+) -> bool:
     if len(runs.get("failed", ())) >= settings.failed_limit:
         return False
     owed = since - Duration.parse(item["spec"]["interval"]).ticks

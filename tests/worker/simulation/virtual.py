@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from summaryrule.instant import TICKS_PER_SECOND, Instant
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 
 T = TypeVar("T")
 EPOCH = Instant.parse("2026-03-02T00:00:00Z")

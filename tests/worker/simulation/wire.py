@@ -5,16 +5,17 @@ worker's process, so a kill, a stop or a cancel falls before the effect or after
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from random import Random
 from typing import Any, TypeVar
 
-from summaryrule.observed import Operation
+from summaryrule.planner.types import Operation
+from tests.worker.fences import allow
 from tests.worker.simulation.processes import Process, outside
 from tests.worker.simulation.witness import Witness, WorkerView
 from worker.errors import Unreachable
-from worker.lease import Leases
-from worker.ports import Events, EventType, Kusto, Rule, Rules
+from worker.leader_election import Leases
+from worker.ports import EventRecorder, EventType, KustoClient, RawRule, RuleClient
 
 T = TypeVar("T")
 
@@ -77,27 +78,27 @@ class Wire:
 class WiredRules:
     """Keeps `worker.ports.Rules`."""
 
-    def __init__(self, rules: Rules, wire: Wire, witness: Witness, worker: WorkerView) -> None:
+    def __init__(self, rules: RuleClient, wire: Wire, witness: Witness, worker: WorkerView) -> None:
         self._rules, self._wire = rules, wire
         self._witness, self._worker = witness, worker
 
-    async def get(self, namespace: str, name: str) -> Rule:
+    async def get(self, namespace: str, name: str) -> RawRule:
         return await self._wire.call(self._rules.get(namespace, name))
 
-    async def patch_status(self, rule: Rule, status: dict[str, Any]) -> Rule:
+    async def patch_status(self, rule: RawRule, status: dict[str, Any]) -> RawRule:
         await self._begin(rule)
         return await self._wire.call(self._rules.patch_status(rule, status))
 
-    async def patch(self, rule: Rule, body: dict[str, Any]) -> Rule:
+    async def patch(self, rule: RawRule, body: dict[str, Any]) -> RawRule:
         await self._begin(rule)
         return await self._wire.call(self._patch(rule, body))
 
-    async def _begin(self, rule: Rule) -> None:
+    async def _begin(self, rule: RawRule) -> None:
         self._wire.require_life()
         if not self._witness.writing(self._worker, rule["metadata"]["uid"]):
             await asyncio.sleep(1.0)  # or the story would stand still, and never be told
 
-    async def _patch(self, rule: Rule, body: dict[str, Any]) -> Rule:
+    async def _patch(self, rule: RawRule, body: dict[str, Any]) -> RawRule:
         stored = await self._rules.patch(rule, body)
         self._witness.showed(stored, body)
         return stored
@@ -106,17 +107,21 @@ class WiredRules:
 class WiredKusto:
     """Keeps `worker.ports.Kusto`."""
 
-    def __init__(self, kusto: Kusto, wire: Wire, witness: Witness, worker: WorkerView) -> None:
+    def __init__(
+        self, kusto: KustoClient, wire: Wire, witness: Witness, worker: WorkerView
+    ) -> None:
         self._kusto, self._wire = kusto, wire
         self._witness, self._worker = witness, worker
 
     def endpoint(self, database: str) -> str | None:
         return self._kusto.endpoint(database)
 
-    async def submit(self, database: str, command: str) -> str:
+    async def submit(self, database: str, command: str, *, before_send: Callable[[], None]) -> str:
         self._wire.require_life()
+        before_send()
         marked = self._witness.submitting(self._worker, command)
-        return await self._wire.call(self._kusto.submit(database, marked))
+        # What has been sent may be carried out whatever becomes of the Lease.
+        return await self._wire.call(self._kusto.submit(database, marked, before_send=allow))
 
     async def operations(self, database: str, ids: Iterable[str]) -> dict[str, Operation]:
         return await self._wire.call(self._kusto.operations(database, list(ids)))
@@ -134,10 +139,10 @@ class WiredKusto:
 class WiredEvents:
     """Keeps `worker.ports.Events`."""
 
-    def __init__(self, events: Events, wire: Wire) -> None:
+    def __init__(self, events: EventRecorder, wire: Wire) -> None:
         self._events, self._wire = events, wire
 
-    async def emit(self, rule: Rule, kind: EventType, reason: str, message: str) -> None:
+    async def emit(self, rule: RawRule, kind: EventType, reason: str, message: str) -> None:
         await self._wire.call(self._events.emit(rule, kind, reason, message))
 
 
@@ -149,9 +154,6 @@ class WiredLeases:
 
     async def read(self, name: str, *, within: float) -> dict[str, Any] | None:
         return await self._wire.call(self._leases.read(name, within=within))
-
-    async def read_all(self, *, within: float) -> dict[str, dict[str, Any]]:
-        return await self._wire.call(self._leases.read_all(within=within))
 
     async def create(self, name: str, spec: dict[str, Any], *, within: float) -> dict[str, Any]:
         return await self._wire.call(self._leases.create(name, spec, within=within))

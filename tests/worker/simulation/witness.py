@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import msgspec
 
-from summaryrule.instant import TICKS_PER_SECOND, Instant
-from summaryrule.settings import Settings
-from summaryrule.v1 import RETRY, SKIP
+from summaryrule.api.constants import RETRY_ANNOTATION, SKIP_ANNOTATION
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
+from summaryrule.planner.types import PlannerSettings
 from worker.kube.store import Store
 from worker.ports import Clock
 
@@ -41,13 +41,12 @@ SCHEDULE = "schedule"
 
 @dataclass(frozen=True, slots=True)
 class WorkerView:
-    """What a worker knows, at work on one shard."""
+    """What a worker knows."""
 
     name: str
     store: Store
     clock: Clock
     holds_lease: Callable[[], bool]
-    owns: Callable[[str], bool]
     sent: set[str] = field(default_factory=set)
 
 
@@ -88,7 +87,7 @@ class Runs:
 class Witness:
     """One a story."""
 
-    def __init__(self, clock: Clock, settings: Settings) -> None:
+    def __init__(self, clock: Clock, settings: PlannerSettings) -> None:
         self._clock = clock
         self._settings = settings
         self.violations: list[str] = []
@@ -153,7 +152,7 @@ class Witness:
         else:
             self._removed.pop(uid, None)
             self._bounds[uid] = max(self._bounds.get(uid, 1), backfill.get("maxInFlight", 1))
-        skip = item["metadata"].get("annotations", {}).get(SKIP, "")
+        skip = item["metadata"].get("annotations", {}).get(SKIP_ANNOTATION, "")
         named = self._named.setdefault(uid, set())
         named.update(ticks(word) for word in skip.split(",") if word)
 
@@ -167,7 +166,7 @@ class Witness:
         is_other = self._current.get(uid) != key
         opens = (is_other or request.phase not in _ACTIVE) and status["phase"] in _ACTIVE
         self._current[uid] = key
-        if opens or RETRY in annotations:
+        if opens or RETRY_ANNOTATION in annotations:
             request.bodies.add(item["spec"]["body"])
         request.mark, request.end = max(mark, request.mark), ticks(status["requestedEnd"])
         request.phase, request.failed = status["phase"], len(status.get("failed", ()))
@@ -210,8 +209,6 @@ class Witness:
     def writing(self, worker: WorkerView, uid: str) -> bool:
         """A worker is about to write a rule to the API server; whether it may, so many at once."""
         self.counts["writes"] += 1
-        if not worker.owns(uid):
-            self.accuse(f"{worker.name} writes {self.names[uid]}, which is another shard's")
         if not worker.holds_lease():
             self.accuse(f"{worker.name} writes without the Lease")
         return self._is_bearable(worker, uid)
@@ -266,8 +263,6 @@ class Witness:
 
     def _judge_rule(self, worker: WorkerView, intent: Intent, at: str) -> None:
         name = self.names[intent.uid]
-        if not worker.owns(intent.uid):
-            self.accuse(f"{worker.name} submits {at} for {name}, which is another shard's")
         if self._since(self._leaving.get(intent.uid)) > GRACE:
             self.accuse(f"{name}: {at} is submitted after the rule's deletion")
         known = _known(worker, intent.uid)

@@ -1,0 +1,83 @@
+"""Warnings of admission: what is allowed, and what its author may not have meant.
+
+Each function takes a request and returns the line for kubectl to print, or None. No warning refuses
+a request.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from summaryrule.admission.context import AdmissionContext
+from summaryrule.admission.defaulting import already_completed_warning
+from summaryrule.api import validation_rules
+from summaryrule.api.instant import Instant
+from summaryrule.api.unstructured import nested_dict
+from summaryrule.api.windows import next_window
+
+
+def body_ignores_bounds(context: AdmissionContext) -> str | None:
+    """A body that does not use its window's bounds computes the same result in each window."""
+    body = context.body
+    if not body or ("_startTime" in body and "_endTime" in body):
+        return None
+    missing = [name for name in ("_startTime", "_endTime") if name not in body]
+    return (
+        f"spec.body: does not use {' and '.join(missing)}, so every window reads the same"
+        " data; add: where Timestamp between (_startTime .. _endTime)"
+    )
+
+
+def end_in_future(context: AdmissionContext) -> str | None:
+    """Windows that end in the future wait until they are due."""
+    end = context.end
+    if end is not None and end.ticks > context.now.ticks and context.has_changed("end"):
+        return (
+            f"spec.backfill.end: {end} is in the future; its last windows wait until they are due"
+        )
+    return None
+
+
+def overlaps_schedule(context: AdmissionContext) -> str | None:
+    """If the schedule and a backfill both run a window, its data is in the table twice."""
+    start, end, interval = context.start, context.end, context.interval
+    if start is None or end is None or interval is None or context.spec.get("suspend") is True:
+        return None
+    created = _created(context)
+    if end.ticks <= created.ticks - context.delay.ticks - 2 * interval.ticks:
+        return None  # on any grid: a boundary is less than one interval back
+    first = next_window(created, interval, context.delay, None).start
+    if (
+        end > first
+        and context.has_changed("start", "end", "requestId")
+        and not context.is_already_requested
+    ):
+        instead = f"; write {first} as end to avoid it" if start < first else ""
+        return (
+            f"spec.backfill: the schedule runs windows from {first} on as well, so those up to"
+            f" {end} are appended twice{instead}"
+        )
+    return None
+
+
+def has_run_before(context: AdmissionContext) -> str | None:
+    """A request that history holds as done does not run again."""
+    record = context.completed_record
+    if record is None or not context.has_changed("start", "end", "requestId"):
+        return None
+    if not context.is_current:
+        return already_completed_warning(record)
+    return None
+
+
+WARNINGS: Final[tuple[Callable[[AdmissionContext], str | None], ...]] = (
+    body_ignores_bounds,
+    end_in_future,
+    overlaps_schedule,
+    has_run_before,
+)
+
+
+def _created(context: AdmissionContext) -> Instant:
+    """When the rule was created; now on CREATE."""
+    stamp = nested_dict(context.old, "metadata").get("creationTimestamp")
+    return (validation_rules.read_instant(stamp) if isinstance(stamp, str) else None) or context.now

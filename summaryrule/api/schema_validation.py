@@ -1,0 +1,189 @@
+"""The schema and CEL stage in Python: what the API server says before the webhook is asked.
+
+``webhook review`` uses it to judge a file without a cluster, and admission to stand in for a
+CRD that was bypassed. It reads the very models and rules that the CRD is generated from.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+
+from summaryrule.api import validation_rules
+from summaryrule.api.field_errors import FieldError, invalid, required, too_long, wrong_type
+from summaryrule.api.v1 import BackfillSpec, SummaryRule, SummaryRuleSpec, SummaryRuleStatus
+
+Location = tuple[int | str, ...]
+_TYPES: Final = {
+    "string_type": "string",
+    "int_type": "integer",
+    "bool_type": "boolean",
+    "dict_type": "object",
+    "model_type": "object",
+    "model_attributes_type": "object",
+    "list_type": "array",
+}
+_BOUNDS: Final = {
+    "greater_than_equal": ("ge", "should be greater than or equal to {}"),
+    "less_than_equal": ("le", "should be less than or equal to {}"),
+    "string_too_short": ("min_length", "should be at least {} chars long"),
+}
+_BACKFILL: Final = ("spec", "backfill")
+
+
+def _defaults(model: type[BaseModel]) -> dict[str, Any]:
+    """The defaults of the CRD, as JSON, by the API's own names."""
+    return {
+        str(field.alias): str(field.default) if name == "ingestion_delay" else field.default
+        for name, field in model.model_fields.items()
+        if not field.is_required() and field.default is not None
+    }
+
+
+_DEFAULTS: Final = _defaults(SummaryRuleSpec)
+_BACKFILL_DEFAULTS: Final = _defaults(BackfillSpec)
+
+
+def validate_schema(
+    new: Mapping[str, Any], old: Mapping[str, Any] | None = None
+) -> tuple[FieldError, ...]:
+    """What the schema and its CEL rules refuse in ``new``.
+
+    On UPDATE (``old`` given) a value that the request did not change is not held against it, as
+    the server's ratcheting does.
+    """
+    if _is_valid(new.get("spec")):
+        return ()
+    after = _with_crd_defaults(new)
+    found = [*_field_rules(after), *_cross_field_rules(after)]
+    if not found or old is None:
+        return tuple(violation for _, violation in found)
+    before = _with_crd_defaults(old)
+    return tuple(
+        violation
+        for location, violation in found
+        if not _is_same(_at(before, location), _at(after, location))
+    )
+
+
+def _is_valid(spec: object) -> bool:
+    """Whether the spec is valid as it is, like nearly every spec, so that no default matters."""
+    try:
+        SummaryRuleSpec.model_validate(spec)
+    except ValidationError:
+        return False
+    return next(_cross_field_rules({"spec": spec}), None) is None
+
+
+def _field_rules(new: Mapping[str, Any]) -> Iterator[tuple[Location, FieldError]]:
+    if new.get("spec") is None:
+        yield ("spec",), required("spec")
+        return
+    try:
+        SummaryRuleSpec.model_validate(new["spec"])
+    except ValidationError as errors:
+        for error in errors.errors(include_url=False):
+            location = ("spec", *error["loc"])
+            # A field that is missing is held against the object that lacks it.
+            judged = location[:-1] if error["type"] == "missing" else location
+            yield judged, _to_field_error(_path(location), dict(error))
+
+
+def _with_crd_defaults(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """The spec as the server stores it: without nulls, with the CRD's defaults.
+
+    NB: the server (1.37) takes a null for a field that is not there, since none is nullable.
+    """
+    spec = _without_nulls(rule.get("spec"))
+    if isinstance(spec, dict):
+        spec = {**_DEFAULTS, **spec}
+        if isinstance(spec.get("backfill"), dict):
+            spec["backfill"] = {**_BACKFILL_DEFAULTS, **spec["backfill"]}
+    return {"spec": spec}
+
+
+def _without_nulls(value: Any) -> Any:  # noqa: ANN401 - JSON
+    if not isinstance(value, dict):
+        return value
+    return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
+
+
+def _is_same(one: Any, other: Any) -> bool:  # noqa: ANN401 - JSON
+    """Whether two values are one JSON text: unlike in Python, ``0`` is not ``false``."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+def _to_field_error(field: str, error: dict[str, Any]) -> FieldError:
+    kind, value, context = error["type"], error["input"], error.get("ctx", {})
+    if kind == "missing":
+        return required(field)
+    if kind in _TYPES:
+        return wrong_type(field, _TYPES[kind], value)
+    if kind in _BOUNDS:
+        name, words = _BOUNDS[kind]
+        return invalid(field, f"{field} in body {words.format(context[name])}", value)
+    if kind == "string_too_long":
+        return too_long(field, context["max_length"])
+    if kind == "value_error" and not isinstance(value, str):
+        return wrong_type(field, "string", value)
+    return invalid(field, str(context.get("error", error["msg"])), value)
+
+
+def _cross_field_rules(new: Mapping[str, Any]) -> Iterator[tuple[Location, FieldError]]:
+    backfill = _at(new, _BACKFILL)
+    if not isinstance(backfill, dict):
+        return
+    has_range = all(isinstance(backfill.get(name), str) for name in ("start", "end"))
+    for rule in (
+        (validation_rules.START_BEFORE_END, validation_rules.NO_UPSTREAM_FIELDS)
+        if has_range
+        else (validation_rules.NO_UPSTREAM_FIELDS,)
+    ):
+        if not rule.check(backfill):
+            field = f"spec.backfill.{rule.field}" if rule.field else "spec.backfill"
+            yield _BACKFILL, invalid(field, rule.message_for(backfill))
+
+
+def _path(location: Sequence[int | str]) -> str:
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path
+
+
+def _at(value: Any, location: Sequence[int | str]) -> Any:  # noqa: ANN401 - JSON
+    for part in location:
+        if isinstance(value, Mapping):
+            value = value.get(str(part))
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value[part]
+        else:
+            return None
+    return value
+
+
+class MalformedError(ValueError):
+    """The object cannot be read as a SummaryRule; the message says which field and why."""
+
+
+def parse_rule(raw: Mapping[str, Any]) -> SummaryRule:
+    """The rule in an object as the API server gives it.
+
+    Raises:
+        MalformedError: for an object that bypassed the CRD or stems from another version.
+    """
+    try:
+        return SummaryRule.model_validate(raw)
+    except ValidationError as error:
+        found = [str(violation) for violation in validate_schema(raw)]
+        told = found or [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise MalformedError("; ".join(told)) from error
+
+
+def read_status(stored: Mapping[str, Any]) -> SummaryRuleStatus:
+    """The status of a stored object; an empty one where there is none or it cannot be read."""
+    try:
+        return SummaryRuleStatus.model_validate(stored.get("status") or {})
+    except ValidationError:
+        return SummaryRuleStatus()

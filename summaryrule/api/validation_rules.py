@@ -1,0 +1,231 @@
+"""The sentences of the API that both CEL and Python can judge, each written once.
+
+``v1`` puts them into the CRD as ``x-kubernetes-validations``, so that they hold when the webhook
+is down; the same objects judge in Python for the webhook and for ``webhook review``, in the same
+words (design, section 5). A test holds the two readings of each rule together.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from summaryrule.api.duration import Duration, InvalidDurationError
+from summaryrule.api.instant import Instant, InvalidInstantError
+
+# What Go's strings.TrimSpace takes away.
+_GO_SPACE: Final = "\t\n\v\f\r \u0085\u00a0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationRule:
+    """One rule: as CEL for the API server, as a predicate for Python, in one wording.
+
+    ``holds`` takes the JSON value that CEL calls ``self``. ``message_expression`` is CEL for a
+    wording that quotes the value; ``words`` is its Python reading.
+    """
+
+    cel: str
+    message: str
+    check: Callable[[Any], bool]
+    field: str = ""
+    message_expression: str = ""
+    format_message: Callable[[Any], str] | None = None
+
+    def message_for(self, value: Any) -> str:  # noqa: ANN401 - JSON
+        """What is wrong with ``value`` and what to write instead, as the API server prints it."""
+        if self.format_message is None:
+            return self.message
+        text = self.format_message(value).strip(_GO_SPACE)
+        # NB: kube-apiserver (1.37) takes no messageExpression of several lines for an answer.
+        return text if text and "\n" not in text else self.message
+
+    def as_validation(self) -> dict[str, Any]:
+        """The entry for ``x-kubernetes-validations``."""
+        entry = {"rule": self.cel, "message": self.message}
+        if self.message_expression:
+            entry["messageExpression"] = self.message_expression
+        if self.field:
+            entry["fieldPath"] = f".{self.field}"
+        return entry
+
+
+def _number(digits: int) -> str:
+    return rf"(0*[0-9]{{1,{digits}}}([.][0-9]*)?|[.][0-9]+)"
+
+
+DURATION_LIMIT: Final = 64
+INSTANT_LIMIT: Final = 40
+NAME_LIMIT: Final = 1024
+
+# NB: beyond Go's int64 of nanoseconds (292 years) CEL's duration() fails with a conversion error
+# instead of our words (kube-apiserver 1.37.2). With so many digits for each unit, no sum that fits
+# into DURATION_LIMIT characters reaches it.
+_UNITS: Final = {5: "h", 7: "m", 9: "s", 12: "ms", 15: "(us|µs|μs)", 18: "ns"}
+GO_DURATION: Final = (
+    "^[-+]?(0|(" + "|".join(_number(digits) + unit for digits, unit in _UNITS.items()) + ")+)$"
+)
+_LEAP = "([0-9][0-9](0[48]|[2468][048]|[13579][26])|(0[48]|[2468][048]|[13579][26])00)"
+_YEAR = "([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"
+_MONTH_DAY = "((0[13578]|1[02])-31|(0[13-9]|1[0-2])-(29|30)|(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8]))"
+_CLOCK = "T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,7})?"
+_ZONE = "(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+RFC3339: Final = f"^({_YEAR}-{_MONTH_DAY}|{_LEAP}-02-29){_CLOCK}{_ZONE}$"
+# The length is the schema's maxLength: RE2 repeats a class 1,000 times at most.
+_NAME: Final = "^[A-Za-z0-9_. -]+$"
+
+# NB: an offset could carry the first and the last day out of the years that CEL's timestamp()
+# and Kusto know, which would be a conversion error again; there a time is written with Z.
+_EDGES: Final = ("0001-01-01", "9999-12-31")
+
+_go_duration = re.compile(GO_DURATION)
+_rfc3339 = re.compile(RFC3339)
+_name = re.compile(_NAME)
+_MINUTE: Final = Duration.parse("1m")
+_ZERO: Final = Duration(0)
+
+
+def read_duration(text: str) -> Duration | None:
+    """The duration that the API takes ``text`` for, or None where it refuses it."""
+    return _read_duration(text) if len(text) <= DURATION_LIMIT else None
+
+
+@lru_cache(maxsize=1024)
+def _read_duration(text: str) -> Duration | None:
+    if _go_duration.fullmatch(text) is None:
+        return None
+    try:
+        return Duration.parse(text)
+    except InvalidDurationError:
+        return None
+
+
+def read_instant(text: str) -> Instant | None:
+    """The instant that the API takes ``text`` for, or None where it refuses it."""
+    return _read_instant(text) if len(text) <= INSTANT_LIMIT else None
+
+
+@lru_cache(maxsize=1024)
+def _read_instant(text: str) -> Instant | None:
+    if _rfc3339.fullmatch(text) is None:
+        return None
+    if text.startswith(_EDGES) and not text.endswith("Z"):
+        return None
+    try:
+        return Instant.parse(text)
+    except InvalidInstantError:
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _read_interval(text: str) -> Duration | None:
+    duration = read_duration(text)
+    return duration if duration is not None and duration >= _MINUTE else None
+
+
+def read_interval(text: str) -> Duration | None:
+    """The interval that the API takes ``text`` for, at least a minute, or None."""
+    return _read_interval(text) if len(text) <= DURATION_LIMIT else None
+
+
+@lru_cache(maxsize=1024)
+def _read_delay(text: str) -> Duration | None:
+    duration = _ZERO if text == "" else read_duration(text)
+    return duration if duration is not None and duration >= _ZERO else None
+
+
+def read_delay(text: str) -> Duration | None:
+    """The delay that the API takes ``text`` for, zero for an empty one, or None."""
+    return _read_delay(text) if len(text) <= DURATION_LIMIT else None
+
+
+def _is_time(value: str) -> str:
+    """CEL that holds where ``value``, itself CEL, is a time that ``read_instant`` reads."""
+    edges = " || ".join(f"{value}.startsWith('{edge}')" for edge in _EDGES)
+    return f"({value}.matches('{RFC3339}') && ({value}.endsWith('Z') || !({edges})))"
+
+
+def _is_name(text: str) -> bool:
+    return bool(
+        len(text) <= NAME_LIMIT
+        and _name.fullmatch(text)
+        and text.strip(" ")
+        and not text.startswith("__")
+        and not text.endswith("__")
+    )
+
+
+def _is_bare(text: str) -> bool:
+    return not text.startswith("[")
+
+
+def _unbracketed(text: str) -> str:
+    for mark in ("['", "']", '["', '"]'):
+        text = text.replace(mark, "")
+    return text
+
+
+def _is_ordered(backfill: dict[str, Any]) -> bool:
+    start, end = read_instant(backfill["start"]), read_instant(backfill["end"])
+    return start is None or end is None or start < end
+
+
+VALID_INTERVAL: Final = ValidationRule(
+    cel=f"self.matches('{GO_DURATION}') && duration(self) >= duration('1m')",
+    message="must be a Go duration of at least 1m, such as 15m, 1h or 1h30m"
+    " (there is no unit for days: write 24h for one day)",
+    check=lambda text: read_interval(text) is not None,
+)
+VALID_DELAY: Final = ValidationRule(
+    cel=f"self == '' || (self.matches('{GO_DURATION}') && duration(self) >= duration('0s'))",
+    message="must be a Go duration of 0s or more, such as 5m or 1h"
+    " (there is no unit for days: write 24h for one day)",
+    check=lambda text: read_delay(text) is not None,
+)
+VALID_TIME: Final = ValidationRule(
+    cel=_is_time("self"),
+    message="must be an RFC 3339 time with an upper-case T, an upper-case Z or an offset, and at"
+    " most 7 fraction digits, such as 2026-01-31T13:00:00Z",
+    check=lambda text: read_instant(text) is not None,
+)
+NO_BRACKETS: Final = ValidationRule(
+    cel="!self.startsWith('[')",
+    message="must be the bare name, without brackets and quotes: the worker adds them",
+    message_expression="'must be the bare name, the worker adds brackets and quotes: write '"
+    " + self.replace(\"['\", '').replace(\"']\", '').replace('[\"', '').replace('\"]', '')",
+    check=_is_bare,
+    format_message=lambda text: (
+        "must be the bare name, the worker adds brackets and quotes: write " + _unbracketed(text)
+    ),
+)
+VALID_NAME: Final = ValidationRule(
+    cel=f"self.startsWith('[') || (self.matches('{_NAME}') && self.matches('[^ ]')"
+    " && !self.startsWith('__') && !self.endsWith('__'))",
+    message="must be 1 to 1024 ASCII letters, digits, spaces, '_', '.' or '-', not blank, and not"
+    " begin or end with '__', which Kusto reserves",
+    check=lambda text: text.startswith("[") or _is_name(text),
+)
+# NB: the server (1.37) lets an error of CEL stand where it would let the same value be: without
+# has(), a backfill that was stored before start was required would refuse every later write.
+START_BEFORE_END: Final = ValidationRule(
+    cel="!has(self.start) || !has(self.end)"
+    f" || !{_is_time('self.start')} || !{_is_time('self.end')}"
+    " || timestamp(self.start) < timestamp(self.end)",
+    message="must be before spec.backfill.end: the range is half-open, [start, end)",
+    message_expression="'start ' + self.start + ' must be before end ' + self.end"
+    " + ': the range is half-open, [start, end); write an earlier start or a later end'",
+    check=_is_ordered,
+    field="start",
+    format_message=lambda backfill: (
+        f"start {backfill['start']} must be before end {backfill['end']}"
+        ": the range is half-open, [start, end); write an earlier start or a later end"
+    ),
+)
+NO_UPSTREAM_FIELDS: Final = ValidationRule(
+    cel="!has(self.startTime) && !has(self.endTime)",
+    message="startTime and endTime are upstream's fields; write start and end instead",
+    check=lambda backfill: "startTime" not in backfill and "endTime" not in backfill,
+)

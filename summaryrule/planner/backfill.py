@@ -1,0 +1,694 @@
+"""The state machine of a backfill: its phases, what changes them, and the step that a plan takes.
+
+Theory of operation:
+
+1. A request is its start on the grid and its requestId. Its end is a target that may move.
+2. ``doneUntil`` is the high-water mark: every window before it is done. It never goes back, and
+   it wins over a ``spec.backfill.start`` that did.
+3. Every window is recorded as an intent (bounds, attempt, token, endpoint) before it is submitted,
+   and credited by that record.
+4. Windows that finish out of order are kept in ``doneAhead`` until the mark reaches them.
+5. A window that fails for good stops new ones: phase Failed, until a retry, a skip or a new
+   request. Windows in flight finish first.
+6. Database, table, body and interval belong to the request, as ``specHash``. When they change
+   while it runs, windows in flight finish and the phase is Failed, reason SpecChanged; a retry
+   continues from the mark with the new text.
+7. A request that ends goes to history, and the same request never runs twice. What history holds of
+   a request that ended early (its mark, the windows done beyond it, the windows whose end is not
+   known) is where it continues when it is requested again, whatever the interval is then.
+
+``TRANSITIONS`` is the only table of phases, and ``_transition`` the only function that changes one.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import Final
+
+from summaryrule.api import backfill_request
+from summaryrule.api.backfill_request import (
+    find_in_history,
+    identity_of,
+    request_key,
+    spec_hash,
+    window_token,
+)
+from summaryrule.api.block_reason import BlockReason
+from summaryrule.api.constants import (
+    DEFAULTED_END_ANNOTATION,
+    FINALIZER,
+    HISTORY_LIMIT,
+    REQUESTED_BY_ANNOTATION,
+    SKIPPED_LIMIT,
+)
+from summaryrule.api.instant import Instant
+from summaryrule.api.v1 import (
+    BackfillRecord,
+    BackfillSpec,
+    BackfillStatus,
+    Phase,
+    SummaryRule,
+    WindowStatus,
+)
+from summaryrule.api.windows import Window, ceil, is_due
+from summaryrule.planner import annotations, events, window_execution
+from summaryrule.planner.progress import (
+    mark_done,
+    pending_windows,
+    update_average,
+    with_counts,
+    with_eta,
+)
+from summaryrule.planner.types import (
+    Blocked,
+    Cancel,
+    EmitEvent,
+    PlanContext,
+    PlannerSettings,
+    polling_database,
+)
+
+
+class BackfillEvent(Enum):
+    """What can happen to a backfill."""
+
+    STARTED = auto()
+    PAUSED = auto()
+    RESUMED = auto()
+    FAILED = auto()
+    RETRIED = auto()
+    FINISHED = auto()
+    REMOVED = auto()
+    REPLACED = auto()
+    EXTENDED = auto()
+
+
+TRANSITIONS: Final[Mapping[Phase, Mapping[BackfillEvent, Phase]]] = {
+    "Pending": {
+        BackfillEvent.STARTED: "Running",
+        BackfillEvent.PAUSED: "Paused",
+        BackfillEvent.FAILED: "Failed",
+        BackfillEvent.FINISHED: "Completed",
+        BackfillEvent.REMOVED: "Canceled",
+        BackfillEvent.REPLACED: "Superseded",
+    },
+    "Running": {
+        BackfillEvent.PAUSED: "Paused",
+        BackfillEvent.FAILED: "Failed",
+        BackfillEvent.FINISHED: "Completed",
+        BackfillEvent.REMOVED: "Canceled",
+        BackfillEvent.REPLACED: "Superseded",
+    },
+    "Paused": {
+        BackfillEvent.RESUMED: "Running",
+        BackfillEvent.FAILED: "Failed",
+        BackfillEvent.FINISHED: "Completed",
+        BackfillEvent.REMOVED: "Canceled",
+        BackfillEvent.REPLACED: "Superseded",
+    },
+    "Failed": {
+        BackfillEvent.RETRIED: "Running",
+        BackfillEvent.FINISHED: "Completed",
+        BackfillEvent.REMOVED: "Canceled",
+        BackfillEvent.REPLACED: "Superseded",
+    },
+    "Completed": {BackfillEvent.EXTENDED: "Running"},
+    "Canceled": {},
+    "Superseded": {},
+}
+
+WINDOW_FAILED: Final = str(BlockReason.WINDOW_FAILED)
+SPEC_CHANGED: Final = str(BlockReason.SPEC_CHANGED)
+
+
+class IllegalTransitionError(RuntimeError):
+    """An event that the phase does not allow: a mistake in the caller, never in the input."""
+
+
+def next_phase(phase: Phase, event: BackfillEvent) -> Phase:
+    """The phase after an event.
+
+    Raises:
+        IllegalTransitionError: where ``TRANSITIONS`` has no such step.
+    """
+    try:
+        return TRANSITIONS[phase][event]
+    except KeyError as error:
+        raise IllegalTransitionError(f"{phase} does not allow {event.name}") from error
+
+
+def _transition(status: BackfillStatus, event: BackfillEvent, **changes: object) -> BackfillStatus:
+    return status.model_copy(update={"phase": next_phase(status.phase, event), **changes})
+
+
+# The step
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillStep:
+    """The backfill after one step.
+
+    Attributes:
+        status: what to store.
+        history: what to store as history, newest first.
+        before_intents: the status before this step took windows; None where it may take none.
+        blocked: why windows that are left do not run now.
+        events: Kubernetes Events to emit.
+        cancels: operations to cancel.
+    """
+
+    status: BackfillStatus | None
+    history: tuple[BackfillRecord, ...]
+    before_intents: BackfillStatus | None = None
+    blocked: tuple[Blocked, ...] = ()
+    events: tuple[EmitEvent, ...] = ()
+    cancels: tuple[Cancel, ...] = ()
+
+
+def step(context: PlanContext) -> BackfillStep:
+    """Apply what was observed to the windows in flight, then do what spec asks for."""
+    status, history = context.stored.backfill, context.stored.backfill_history
+    wanted = context.wanted
+    is_active = status is not None and backfill_request.is_active(status)
+    active = _apply_observations(context, status) if status is not None and is_active else None
+    if wanted is not None and wanted.start >= wanted.end:
+        text = f"spec.backfill: start {wanted.start} must be before end {wanted.end}"
+        return BackfillStep(
+            active or status, history, blocked=(Blocked(BlockReason.MALFORMED, text),)
+        )
+    if active is not None:
+        return _step_active(context, active, wanted)
+    if wanted is None:
+        cleared = status and status.model_copy(update={"clearing": False})
+        return BackfillStep(cleared, history)
+    return _step_ended(context, status, history, wanted)
+
+
+def _step_active(
+    context: PlanContext, status: BackfillStatus, wanted: BackfillSpec | None
+) -> BackfillStep:
+    if wanted is None:
+        return _cancel(context, status)
+    if _is_superseded(context.rule, status):
+        return _supersede(context, status, wanted)
+    return _continue(
+        context, change_end(context.rule, status, wanted), context.stored.backfill_history, wanted
+    )
+
+
+def _step_ended(
+    context: PlanContext,
+    status: BackfillStatus | None,
+    history: tuple[BackfillRecord, ...],
+    wanted: BackfillSpec,
+) -> BackfillStep:
+    identity = identity_of(wanted, context.rule.spec.interval)
+    if status is not None and backfill_request.is_same_request(status, identity):
+        if wanted.end <= status.done_until:
+            return BackfillStep(status, history)
+        return _extend(context, status, history, wanted)
+    opened = open_request(context.rule, wanted, history, context.now)
+    if backfill_request.is_completed(find_in_history(history, identity), wanted.end):
+        done = completed_from_history(context.rule, opened)
+        return BackfillStep(done, history, events=(events.already_ran(done),))
+    following = _continue(context, opened, history, wanted)
+    return replace(following, events=(events.started(opened), *following.events))
+
+
+def _extend(
+    context: PlanContext,
+    status: BackfillStatus,
+    history: tuple[BackfillRecord, ...],
+    wanted: BackfillSpec,
+) -> BackfillStep:
+    record = find_in_history(history, identity_of(wanted, context.rule.spec.interval))
+    left = record.unfinished if record is not None else ()
+    extended = _transition(status, BackfillEvent.EXTENDED, clearing=False, in_flight=left)
+    restarted = restart_rate_estimate(extended, context.now)
+    return _continue(context, change_end(context.rule, restarted, wanted), history, wanted)
+
+
+def _cancel(context: PlanContext, status: BackfillStatus) -> BackfillStep:
+    ended = _transition(status, BackfillEvent.REMOVED, estimated_completion=None)
+    canceled = ended.model_copy(update={"in_flight": ()})
+    cancels = tuple(
+        Cancel(polling_database(window, context.rule, context.settings), window.operation_id)
+        for window in status.in_flight
+        if window.operation_id is not None and window.operation_id not in context.observed.canceled
+    )
+    history = _append_history(context, ended)
+    return BackfillStep(canceled, history, events=(events.canceled(canceled),), cancels=cancels)
+
+
+def _supersede(context: PlanContext, status: BackfillStatus, wanted: BackfillSpec) -> BackfillStep:
+    if status.in_flight:
+        text = "windows of the request before are still in flight"
+        blocked = (Blocked(BlockReason.SUPERSEDING, text),)
+        return BackfillStep(status, context.stored.backfill_history, blocked=blocked)
+    ended = _transition(status, BackfillEvent.REPLACED)
+    following = _step_ended(context, None, _append_history(context, ended), wanted)
+    return replace(following, events=(events.superseded(ended), *following.events))
+
+
+def _continue(
+    context: PlanContext,
+    status: BackfillStatus,
+    history: tuple[BackfillRecord, ...],
+    wanted: BackfillSpec,
+) -> BackfillStep:
+    rule, now = context.rule, context.now
+    if is_finished(status):
+        return _finish(context, status, history)
+    evaluated, emitted = _evaluate_failure(rule, status, now)
+    current = _apply_suspend(evaluated, wanted, now)
+    runs = (
+        context.blocked is None
+        and current.phase in ("Pending", "Running")
+        and not has_spec_changed(rule, current)
+    )
+    taken = record_intents(rule, current, wanted, now, context.settings) if runs else current
+    return BackfillStep(
+        taken,
+        history,
+        before_intents=current if runs else None,
+        blocked=_blocked_by(rule, current, now),
+        events=emitted,
+    )
+
+
+def _finish(
+    context: PlanContext, status: BackfillStatus, history: tuple[BackfillRecord, ...]
+) -> BackfillStep:
+    done = _transition(
+        status, BackfillEvent.FINISHED, clearing=True, reason=None, estimated_completion=None
+    )
+    kept = (to_history(done, context.now), *history)[:HISTORY_LIMIT]
+    return BackfillStep(done, kept, events=(events.completed(done),))
+
+
+def _append_history(context: PlanContext, status: BackfillStatus) -> tuple[BackfillRecord, ...]:
+    record = to_history(status, context.now)
+    return (record, *context.stored.backfill_history)[:HISTORY_LIMIT]
+
+
+# Questions about a running backfill
+
+
+def may_submit(rule: SummaryRule, status: BackfillStatus) -> bool:
+    """Whether recorded intents of this backfill may still be submitted as they are."""
+    return status.phase != "Paused" and not has_spec_changed(rule, status)
+
+
+def has_spec_changed(rule: SummaryRule, status: BackfillStatus) -> bool:
+    """Whether the text or the grid of the windows differs from what this backfill began with."""
+    return status.spec_hash != spec_hash(rule.spec)
+
+
+def needs_retry(rule: SummaryRule, status: BackfillStatus) -> bool:
+    """Whether it continues with the new text only after a retry (rule 6)."""
+    return has_spec_changed(rule, status) and not annotations.has_retry_request(rule)
+
+
+def is_retry_deferred(rule: SummaryRule, status: BackfillStatus | None) -> bool:
+    """Whether a retry annotation stays on the rule for now.
+
+    The retry continues with a changed spec, but windows in flight end first: then the phase is
+    Failed, and the retry is applied.
+    """
+    if status is None or not backfill_request.is_active(status):
+        return False
+    if not has_spec_changed(rule, status) or not annotations.has_retry_request(rule):
+        return False
+    return bool(status.in_flight) or status.phase != "Failed"
+
+
+def is_finished(status: BackfillStatus) -> bool:
+    """Whether every window is done or skipped and nothing is in flight."""
+    return not status.in_flight and not status.failed and status.done_until >= status.requested_end
+
+
+def has_orphaned_intents(rule: SummaryRule, status: BackfillStatus) -> bool:
+    """Whether intents without an answer can never be sent again: only the table's tags tell."""
+    return not may_submit(rule, status) and (
+        has_spec_changed(rule, status) or _is_superseded(rule, status)
+    )
+
+
+def _is_superseded(rule: SummaryRule, status: BackfillStatus) -> bool:
+    wanted = rule.spec.backfill
+    return wanted is not None and not backfill_request.is_same_request(
+        status, identity_of(wanted, rule.spec.interval)
+    )
+
+
+def _blocked_by(rule: SummaryRule, status: BackfillStatus, now: Instant) -> tuple[Blocked, ...]:
+    """Why windows that are left do not run now."""
+    if status.phase == "Paused":
+        return (Blocked(BlockReason.PAUSED, "spec.backfill.suspend is true"),)
+    if status.phase == "Failed":
+        why = status.last_error if status.failed else "the spec changed mid-run"
+        text = f"{why}; retry or skip by annotation"
+        return (Blocked(BlockReason.BACKFILL_FAILED, text),)
+    if has_spec_changed(rule, status):
+        text = "windows of the text before are still in flight"
+        return (Blocked(BlockReason.SPEC_CHANGED, text),)
+    delay, last = rule.spec.ingestion_delay, status.requested_end
+    first_waiting = last.plus(-rule.spec.interval.ticks)
+    if last.plus(delay.ticks) > now and first_waiting >= status.done_until:
+        text = f"windows up to {last} wait until their end is {delay} ago"
+        return (Blocked(BlockReason.WAITING_UNTIL_DUE, text),)
+    return ()
+
+
+# Observations and annotations
+
+
+def _apply_observations(context: PlanContext, status: BackfillStatus) -> BackfillStatus:
+    rule = context.rule
+    observed = _apply_operations(context, status)
+    if has_orphaned_intents(rule, observed):
+        observed = _resolve_unknown_submits(context, observed)
+    return apply_annotations(rule, observed, context.now, may_retry=_may_retry(rule, observed))
+
+
+def _apply_operations(context: PlanContext, status: BackfillStatus) -> BackfillStatus:
+    """Credit, retry or fail windows in flight (rule 3); pre-recorded intents are dropped."""
+    now, observed = context.now, context.observed
+    sent = [
+        window for window in status.in_flight if not window_execution.is_prerecorded(window, now)
+    ]
+    outcomes = window_execution.apply_observations(sent, observed, now, context.settings)
+    errors = [window.error for window in (*outcomes.in_flight, *outcomes.failed) if window.error]
+    changed = status.model_copy(
+        update={
+            "in_flight": outcomes.in_flight,
+            "failed": tuple(sorted((*status.failed, *outcomes.failed), key=_by_start)),
+            "windows_done": status.windows_done + len(outcomes.done),
+            "windows_retried": status.windows_retried + outcomes.retried,
+            "last_error": errors[-1] if errors else status.last_error,
+            "operation_time": update_average(status.operation_time, outcomes.done, observed),
+        }
+    )
+    return _with_done(context.rule, changed, outcomes.done, now)
+
+
+def _resolve_unknown_submits(context: PlanContext, status: BackfillStatus) -> BackfillStatus:
+    """Orphaned intents whose submission is unknown: credited by tag, else failed.
+
+    One that is not in the table may still be running, so it keeps its bounds: on another grid, a
+    window from the same start would have its token, and be dropped as a repeat or overlap it. A
+    retry sends it as it was recorded.
+    """
+    found = context.observed.tag_found
+    unknown = [w for w in status.in_flight if w.operation_id is None and w.token in found]
+    if not unknown:
+        return status
+    went_through = [window for window in unknown if found[window.token]]
+    error = {"error": window_execution.OUTCOME_UNKNOWN}
+    lost = [window.model_copy(update=error) for window in unknown if window not in went_through]
+    changes = {
+        "in_flight": tuple(window for window in status.in_flight if window not in unknown),
+        "failed": (*status.failed, *lost),
+        "windows_done": status.windows_done + len(went_through),
+        "last_error": window_execution.OUTCOME_UNKNOWN if lost else status.last_error,
+    }
+    credited = mark_done(status.model_copy(update=changes), went_through)
+    return with_counts(credited, context.rule.spec.interval)
+
+
+def _may_retry(rule: SummaryRule, status: BackfillStatus) -> bool:
+    """Whether a failed window that is retried now could be sent; else its retry has to wait.
+
+    After a change of spec the retry continues with the new text, once windows in flight have ended.
+    """
+    if _is_superseded(rule, status):
+        return False
+    return not has_spec_changed(rule, status) or (status.phase == "Failed" and not status.in_flight)
+
+
+def apply_annotations(
+    rule: SummaryRule, status: BackfillStatus, now: Instant, *, may_retry: bool
+) -> BackfillStatus:
+    """Apply the retry and skip annotations; retried windows use the current text (rule 6)."""
+    result = annotations.apply(rule, status.failed, may_retry=may_retry)
+    retried = map(annotations.reset_attempts, result.retried)
+    changed = status.model_copy(
+        update={
+            "in_flight": tuple(sorted((*status.in_flight, *retried), key=_by_start)),
+            "failed": tuple(sorted(result.kept, key=_by_start)),
+            "windows_retried": status.windows_retried + len(result.retried),
+            "spec_hash": spec_hash(rule.spec) if result.retried else status.spec_hash,
+        }
+    )
+    if result.retried:
+        changed = with_counts(changed, rule.spec.interval)
+    pending = _pending_to_skip(rule, mark_done(changed, result.skipped))
+    skipped = (*result.skipped, *pending)
+    return _with_done(rule, _with_skipped(changed, skipped), skipped, now)
+
+
+def _pending_to_skip(rule: SummaryRule, status: BackfillStatus) -> tuple[WindowStatus, ...]:
+    """Windows still to run that the skip annotation names."""
+    starts = annotations.starts_to_skip(rule)
+    if not starts:
+        return ()
+    return tuple(
+        WindowStatus(start=window.start, end=window.end)
+        for window in pending_windows(status, rule.spec.interval)
+        if window.start in starts
+    )
+
+
+def _with_done(
+    rule: SummaryRule, status: BackfillStatus, windows: tuple[WindowStatus, ...], now: Instant
+) -> BackfillStatus:
+    """With windows that are done or skipped counted in; unchanged where there are none."""
+    if not windows:
+        return status
+    return with_eta(with_counts(mark_done(status, windows), rule.spec.interval), now)
+
+
+def _with_skipped(status: BackfillStatus, skipped: tuple[WindowStatus, ...]) -> BackfillStatus:
+    return status.model_copy(
+        update={
+            "skipped": (*status.skipped, *skipped)[-SKIPPED_LIMIT:],
+            "windows_skipped": status.windows_skipped + len(skipped),
+        }
+    )
+
+
+# The phases Failed and Paused
+
+
+def _evaluate_failure(
+    rule: SummaryRule, status: BackfillStatus, now: Instant
+) -> tuple[BackfillStatus, tuple[EmitEvent, ...]]:
+    """Into phase Failed and out of it (rules 5 and 6)."""
+    if status.phase == "Failed":
+        return _leave_failed(rule, status, now), ()
+    if status.failed and not _only_unknown_outcomes(rule, status):
+        return _fail(status, WINDOW_FAILED), (events.window_failed(status.failed),)
+    if has_spec_changed(rule, status) and not status.in_flight:
+        if annotations.has_retry_request(rule) and not status.failed:
+            return _with_current_spec(rule, status), ()
+        return _fail(status, SPEC_CHANGED), (events.SPEC_CHANGED,)
+    return status, ()
+
+
+def _only_unknown_outcomes(rule: SummaryRule, status: BackfillStatus) -> bool:
+    """Whether all failed windows are submits whose outcome the change of spec left unknown."""
+    unknown = all(window.error == window_execution.OUTCOME_UNKNOWN for window in status.failed)
+    return unknown and has_spec_changed(rule, status)
+
+
+def _fail(status: BackfillStatus, reason: str) -> BackfillStatus:
+    return _transition(status, BackfillEvent.FAILED, reason=reason, estimated_completion=None)
+
+
+def _leave_failed(rule: SummaryRule, status: BackfillStatus, now: Instant) -> BackfillStatus:
+    if status.failed:
+        return status
+    if needs_retry(rule, status):
+        return status.model_copy(update={"reason": SPEC_CHANGED})
+    retried = _transition(status, BackfillEvent.RETRIED, reason=None)
+    return restart_rate_estimate(_with_current_spec(rule, retried), now)
+
+
+def _with_current_spec(rule: SummaryRule, status: BackfillStatus) -> BackfillStatus:
+    changed = status.model_copy(update={"spec_hash": spec_hash(rule.spec)})
+    return with_counts(changed, rule.spec.interval)
+
+
+def _apply_suspend(status: BackfillStatus, wanted: BackfillSpec, now: Instant) -> BackfillStatus:
+    """Into phase Paused and out of it, as ``spec.backfill.suspend`` asks."""
+    if wanted.suspend and status.phase in ("Pending", "Running"):
+        return _transition(status, BackfillEvent.PAUSED, estimated_completion=None)
+    if not wanted.suspend and status.phase == "Paused":
+        return restart_rate_estimate(_transition(status, BackfillEvent.RESUMED), now)
+    return status
+
+
+# Requests and history
+
+
+def open_request(
+    rule: SummaryRule, wanted: BackfillSpec, history: Iterable[BackfillRecord], now: Instant
+) -> BackfillStatus:
+    """The status of a new request; what history holds of it counts as done."""
+    interval = rule.spec.interval
+    identity = identity_of(wanted, interval)
+    ended = find_in_history(history, identity)
+    start = ended.start if ended is not None else identity.start
+    reached = ended.done_until if ended is not None and ended.done_until is not None else start
+    carried = _carried_over(ended) if ended is not None else {"interval": interval}
+    status = BackfillStatus(
+        request_key=request_key(rule, start, wanted.request_id),
+        request_id=wanted.request_id,
+        requested_start=start,
+        requested_end=ceil(wanted.end, interval),
+        end_defaulted=_is_end_defaulted(rule, wanted),
+        requested_by=rule.metadata.annotations.get(REQUESTED_BY_ANNOTATION),
+        requested_at=now,
+        done_until=max(start, reached),
+        spec_hash=spec_hash(rule.spec),
+    )
+    return with_counts(status.model_copy(update=carried), interval)
+
+
+def _carried_over(ended: BackfillRecord) -> dict[str, object]:
+    """What a request that is made again keeps of its earlier run."""
+    return {
+        "interval": ended.interval,
+        "windows_done": ended.windows,
+        "done_ahead": ended.done_ahead,
+        "in_flight": ended.unfinished,
+        "operation_time": ended.operation_time,
+    }
+
+
+def completed_from_history(rule: SummaryRule, opened: BackfillStatus) -> BackfillStatus:
+    """A request that history holds as done: complete up to there, and no window of it runs."""
+    end = min(opened.requested_end, opened.done_until)
+    done = _transition(
+        opened, BackfillEvent.FINISHED, clearing=True, in_flight=(), requested_end=end
+    )
+    return with_counts(done, rule.spec.interval)
+
+
+def change_end(rule: SummaryRule, status: BackfillStatus, wanted: BackfillSpec) -> BackfillStatus:
+    """The same request with the end that spec asks for: later extends, earlier shortens.
+
+    A failed window outside the new range no longer needs a retry or a skip.
+    """
+    end = ceil(wanted.end, rule.spec.interval)
+    if end == status.requested_end:
+        return status
+    changes = {
+        "requested_end": end,
+        "end_defaulted": _is_end_defaulted(rule, wanted),
+        "failed": tuple(window for window in status.failed if window.start < end),
+    }
+    return with_counts(status.model_copy(update=changes), rule.spec.interval)
+
+
+def _is_end_defaulted(rule: SummaryRule, wanted: BackfillSpec) -> bool:
+    """Whether admission chose the end: its annotation has the very end that spec has."""
+    return rule.metadata.annotations.get(DEFAULTED_END_ANNOTATION) == str(wanted.end)
+
+
+def to_history(status: BackfillStatus, now: Instant) -> BackfillRecord:
+    """What history keeps of a request that ended (rule 7)."""
+    return BackfillRecord(
+        key=status.request_key,
+        id=status.request_id,
+        start=status.requested_start,
+        end=status.requested_end,
+        end_defaulted=status.end_defaulted,
+        by=status.requested_by,
+        phase=status.phase,
+        interval=status.interval,
+        windows=status.windows_done,
+        done_until=status.done_until,
+        done_ahead=status.done_ahead,
+        unfinished=tuple(_as_new_intent(window) for window in (*status.in_flight, *status.failed)),
+        operation_time=status.operation_time,
+        finished_at=now,
+    )
+
+
+def _as_new_intent(window: WindowStatus) -> WindowStatus:
+    """The bounds and the token alone, so that the window starts again from its first attempt."""
+    return WindowStatus(start=window.start, end=window.end, token=window.token)
+
+
+# Intents
+
+
+def record_intents(
+    rule: SummaryRule,
+    status: BackfillStatus,
+    wanted: BackfillSpec,
+    now: Instant,
+    settings: PlannerSettings,
+) -> BackfillStatus:
+    """Take the next due windows, up to ``maxInFlight`` (rule 3).
+
+    When nothing is in flight and the next window is due within ``prerecord_horizon``, its intent is
+    recorded early, in the same write: it is submitted when it is due, and the finalizer stays.
+    """
+    known = window_execution.with_current_target(status.in_flight, rule, settings)
+    capacity = wanted.max_in_flight - len(known)
+    intents: list[WindowStatus] = []
+    for window in pending_windows(status, rule.spec.interval):
+        if len(intents) >= capacity or not is_due(window, now, rule.spec.ingestion_delay):
+            break
+        intents.append(_new_intent(rule, status, window, settings))
+    early = None if known or intents else _next_due_soon(rule, status, now, settings)
+    if early is not None:
+        intents.append(_new_intent(rule, status, early, settings))
+    begins = status.phase == "Pending" and bool(intents or status.in_flight)
+    if not intents and not begins:
+        return status.model_copy(update={"in_flight": known})
+    started = _transition(status, BackfillEvent.STARTED) if begins else status
+    in_flight = tuple(sorted((*known, *intents), key=_by_start))
+    changes: dict[str, object] = {"in_flight": in_flight, "started_at": status.started_at or now}
+    paced = started if started.paced_from is not None else restart_rate_estimate(started, now)
+    return paced.model_copy(update=changes)
+
+
+def _next_due_soon(
+    rule: SummaryRule, status: BackfillStatus, now: Instant, settings: PlannerSettings
+) -> Window | None:
+    """The next window, if it is due within ``prerecord_horizon`` and another ran before it."""
+    if status.phase != "Running" or FINALIZER not in rule.metadata.finalizers:
+        return None
+    soon = now.plus(settings.prerecord_horizon.ticks)
+    following = next(pending_windows(status, rule.spec.interval), None)
+    is_soon = following is not None and is_due(following, soon, rule.spec.ingestion_delay)
+    return following if is_soon else None
+
+
+def restart_rate_estimate(status: BackfillStatus, now: Instant) -> BackfillStatus:
+    """Measure the rate from here: what was done or waited for earlier does not predict it."""
+    return status.model_copy(
+        update={
+            "paced_from": now,
+            "paced_windows": status.windows_done,
+            "estimated_completion": None,
+        }
+    )
+
+
+def _new_intent(
+    rule: SummaryRule, status: BackfillStatus, window: Window, settings: PlannerSettings
+) -> WindowStatus:
+    return WindowStatus(
+        start=window.start,
+        end=window.end,
+        token=window_token(rule, status.request_key, window.start),
+        **window_execution.target_of(rule, settings),
+    )
+
+
+def _by_start(window: WindowStatus) -> Instant:
+    return window.start

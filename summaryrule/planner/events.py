@@ -1,0 +1,72 @@
+"""The Events that a plan emits: one clear sentence each, never one for every window."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from summaryrule.api.constants import SKIP_ANNOTATION
+from summaryrule.api.v1 import BackfillStatus, WindowStatus
+from summaryrule.planner.types import EmitEvent
+
+_MAX_LENGTH: Final = 200
+
+SPEC_CHANGED: Final = EmitEvent(
+    "Warning",
+    "BackfillFailed",
+    "database, table, body or interval changed mid-run; retry by annotation goes on with the new"
+    " text",
+)
+
+
+def started(status: BackfillStatus) -> EmitEvent:
+    """A backfill began."""
+    text = f"{status.windows_total} windows from {status.requested_start} to {status.requested_end}"
+    return EmitEvent("Normal", "BackfillStarted", text)
+
+
+def completed(status: BackfillStatus) -> EmitEvent:
+    """A backfill has every window done or skipped."""
+    text = f"{status.progress} windows from {status.requested_start} to {status.requested_end}"
+    skipped = f", {status.windows_skipped} of them skipped" if status.windows_skipped else ""
+    return EmitEvent("Normal", "BackfillCompleted", text + skipped)
+
+
+def canceled(status: BackfillStatus) -> EmitEvent:
+    """A person removed ``spec.backfill``."""
+    text = f"spec.backfill was removed after {status.progress} windows"
+    return EmitEvent("Normal", "BackfillCanceled", text)
+
+
+def superseded(status: BackfillStatus) -> EmitEvent:
+    """Another request took its place."""
+    text = f"another request took its place after {status.progress} windows"
+    return EmitEvent("Normal", "BackfillSuperseded", text)
+
+
+def already_ran(status: BackfillStatus) -> EmitEvent:
+    """A request that history has asks for nothing new."""
+    text = (
+        f"the backfill from {status.requested_start} ran before and is not run again; to run it"
+        " again set spec.backfill.requestId to a new value"
+    )
+    return EmitEvent("Normal", "BackfillAlreadyRan", text)
+
+
+def annotation_ignored(annotation: str, words: str) -> EmitEvent:
+    """An act annotation that was taken away without effect: it names no window."""
+    short = words if len(words) <= _MAX_LENGTH else f"{words[:_MAX_LENGTH]}…"
+    which = "that failed or waits" if annotation == SKIP_ANNOTATION else "that failed"
+    what = (
+        "starts as status has them"
+        if annotation == SKIP_ANNOTATION
+        else "all, or starts as status has them"
+    )
+    text = f"{annotation} names {short}, and there is no such window {which}; write {what}"
+    return EmitEvent("Warning", "ActIgnored", text)
+
+
+def window_failed(failed: Sequence[WindowStatus], kind: str = "backfill") -> EmitEvent:
+    """Windows failed for good; the first is named."""
+    first = failed[0]
+    more = f" ({len(failed) - 1} more failed)" if len(failed) > 1 else ""
+    text = f"{kind} window {first.window} failed: {first.error}{more}"
+    return EmitEvent("Warning", "WindowFailed", text)

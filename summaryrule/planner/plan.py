@@ -1,0 +1,324 @@
+"""Decides what to do about one rule: the status to record, and why something does not run.
+
+``decide`` is pure. It returns a ``Plan``: the writes that record the decision, and the inputs of
+``effects``, which lists the side effects that follow from the status once it is stored. Each call
+decides from what is stored and what was observed, so that after a crash, a conflict or a lost
+reply the same call continues.
+
+The order of a decision:
+
+1. A rule that is being deleted: cancel its operations, then remove the finalizer.
+2. A rule of another operator, or one that cannot be read: nothing, or a condition that says so.
+3. Apply what was observed to the windows in flight; record the next intents: one status write.
+4. Remove annotations that status has recorded; emit Events.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from summaryrule.api import backfill_request
+from summaryrule.api.block_reason import BlockReason
+from summaryrule.api.constants import FINALIZER, SCHEDULE_CONDITION, SKIP_ANNOTATION
+from summaryrule.api.instant import Instant
+from summaryrule.api.schema_validation import read_status
+from summaryrule.api.v1 import ScheduleStatus, SummaryRule, SummaryRuleStatus
+from summaryrule.api.windows import Window, WindowSequence, due_at
+from summaryrule.planner import (
+    annotations,
+    backfill,
+    conditions,
+    criteria,
+    effects,
+    events,
+    progress,
+    schedule,
+    window_execution,
+)
+from summaryrule.planner.backfill import BackfillStep
+from summaryrule.planner.schedule import ScheduleStep
+from summaryrule.planner.types import (
+    Blocked,
+    Cancel,
+    Effect,
+    EmitEvent,
+    Observations,
+    Outcome,
+    Plan,
+    PlanContext,
+    PlannerSettings,
+    RecordStatus,
+    RemoveAnnotations,
+    RunningOperation,
+    SetFinalizer,
+    has_backfill_in_flight,
+    polling_database,
+)
+
+
+def decide(
+    rule: SummaryRule,
+    observed: Observations,
+    now: Instant,
+    settings: PlannerSettings,
+    evaluate: criteria.Evaluate,
+) -> Plan:
+    """Decide about ``rule`` at ``now``; ``evaluate`` evaluates its CEL criteria."""
+    if rule.metadata.deletion_timestamp is not None:
+        return plan_deletion(PlanContext(rule, observed, now, settings))
+    owned = conditions.owned_by_other(rule, settings)
+    if owned is not None:
+        return Plan(blocked=(owned,))
+    try:
+        before = _stored_schedule(rule, settings)
+    except conditions.UpstreamStatusError as error:
+        return _report(rule, Blocked(BlockReason.MALFORMED, str(error)), now)
+    blocked = conditions.blocked_by(rule, settings, evaluate)
+    return _decide(PlanContext(rule, observed, now, settings, blocked), before)
+
+
+def plan_deletion(context: PlanContext) -> Plan:
+    """Cancel running operations, wait up to ``cancel_timeout``, then remove the finalizer."""
+    if FINALIZER not in context.rule.metadata.finalizers:
+        return Plan()
+    running = [each for each in _operations_to_cancel(context) if _is_running(context, each)]
+    since = context.rule.metadata.deletion_timestamp or context.now
+    deadline = since.plus(context.settings.cancel_timeout.ticks)
+    if not running or context.now >= deadline:
+        return Plan(writes=(SetFinalizer(present=False),))
+    cancels = tuple(
+        Cancel(each.database, each.operation_id)
+        for each in running
+        if each.operation_id not in context.observed.canceled
+    )
+    blocked = Blocked(BlockReason.DELETING, "operations are being cancelled")
+    return Plan(
+        writes=cancels,
+        blocked=(blocked,),
+        running_operations=tuple(running),
+        requeue_at=deadline,
+    )
+
+
+def _operations_to_cancel(context: PlanContext) -> Iterator[RunningOperation]:
+    """Operations in status, and those whose answer came too late to be recorded."""
+    for window in context.in_flight_windows(context.stored):
+        operation_id = window.operation_id or context.observed.submitted.get(window.token)
+        if operation_id is not None:
+            database = polling_database(window, context.rule, context.settings)
+            yield RunningOperation(database, operation_id, window.submitted_at)
+
+
+def _is_running(context: PlanContext, each: RunningOperation) -> bool:
+    operation = context.observed.operations.get(each.operation_id)
+    return operation is None or operation.outcome is Outcome.RUNNING
+
+
+def _report(rule: SummaryRule, blocked: Blocked, now: Instant) -> Plan:
+    """Nothing runs; the rule's condition says why."""
+    stored = rule.status or SummaryRuleStatus()
+    desired = conditions.not_running(SCHEDULE_CONDITION, blocked)
+    merged = conditions.merge_conditions(
+        stored.conditions, [desired], generation=rule.metadata.generation, now=now
+    )
+    status = stored.model_copy(update={"conditions": merged})
+    event = EmitEvent("Warning", blocked.reason.value, blocked.message)
+    return Plan(() if status == stored else (RecordStatus(status), event), blocked=(blocked,))
+
+
+def plan_unreadable(raw: Mapping[str, Any], message: str, now: Instant, *, is_new: bool) -> Plan:
+    """The plan for an object that cannot be read as a rule: say so on the object, once.
+
+    The Event comes first: a field of the wrong type makes the API server (1.37) refuse every write
+    of the object, a condition included. A status that cannot be read is not overwritten. An object
+    that is being deleted loses its finalizer: nothing that can be read says what to wait for.
+
+    Args:
+        raw: the object as the API server has it.
+        message: what cannot be read.
+        now: the time for the condition.
+        is_new: whether the message differs from the last one about this object.
+    """
+    metadata = raw["metadata"]
+    blocked = (Blocked(BlockReason.MALFORMED, message),)
+    if "deletionTimestamp" in metadata:
+        has_finalizer = FINALIZER in metadata.get("finalizers", ())
+        return Plan((SetFinalizer(present=False),) if has_finalizer else (), blocked=blocked)
+    status = read_status(raw)
+    kind = SCHEDULE_CONDITION
+    if any(each.type == kind and each.message == message for each in status.conditions):
+        return Plan(blocked=blocked)
+    event = (EmitEvent("Warning", BlockReason.MALFORMED.value, message),) if is_new else ()
+    if raw.get("status") and status == SummaryRuleStatus():
+        return Plan(event, blocked=blocked)
+    desired = conditions.not_running(kind, blocked[0])
+    generation = int(metadata.get("generation", 0))
+    merged = conditions.merge_conditions(
+        status.conditions, [desired], generation=generation, now=now
+    )
+    changed = status.model_copy(update={"conditions": merged})
+    return Plan((*event, RecordStatus(changed)), blocked=blocked)
+
+
+def _stored_schedule(rule: SummaryRule, settings: PlannerSettings) -> ScheduleStatus | None:
+    if settings.mode == "backfill":
+        return None
+    stored = rule.status.schedule if rule.status is not None else None
+    return stored if stored is not None else conditions.import_upstream_status(rule)
+
+
+def _decide(context: PlanContext, before: ScheduleStatus | None) -> Plan:
+    backfill_step = backfill.step(context)
+    schedule_step = _step_schedule(context, before, backfill_step)
+    status = _status(context, schedule_step, backfill_step)
+    too_many_failed = conditions.has_too_many_failed(context, schedule_step.status)
+    may_take = context.blocked is None and not too_many_failed
+    return Plan(
+        writes=tuple(_writes(context, status, schedule_step, backfill_step)),
+        context=context,
+        blocked=conditions.all_blocked(context, schedule_step.status, backfill_step.blocked),
+        running_operations=context.running_operations(status),
+        requeue_at=_requeue_at(context, status, schedule_step.due),
+        due_windows=schedule_step.due if may_take else None,
+        backfill=backfill_step.before_intents,
+    )
+
+
+def _step_schedule(
+    context: PlanContext, before: ScheduleStatus | None, backfill_step: BackfillStep
+) -> ScheduleStep:
+    if before is None:
+        return ScheduleStep(context.stored.schedule)
+    may_retry = not backfill.is_retry_deferred(context.rule, backfill_step.status)
+    return schedule.step(context, before, may_retry=may_retry)
+
+
+def _writes(
+    context: PlanContext,
+    status: SummaryRuleStatus,
+    schedule_step: ScheduleStep,
+    backfill_step: BackfillStep,
+) -> Iterator[Effect]:
+    if not _must_record(context, status):
+        yield from _annotation_writes(context, status)
+        return
+    if has_backfill_in_flight(status) and FINALIZER not in context.rule.metadata.finalizers:
+        yield SetFinalizer(present=True)
+    yield from backfill_step.cancels
+    yield RecordStatus(status)
+    yield from _annotation_writes(context, status)
+    yield from conditions.event_for(context, backfill_step.status)
+    yield from schedule_step.events
+    yield from backfill_step.events
+
+
+def _status(
+    context: PlanContext, schedule_step: ScheduleStep, backfill_step: BackfillStep
+) -> SummaryRuleStatus:
+    generation = context.rule.metadata.generation
+    status = context.stored.model_copy(
+        update={
+            "observed_generation": generation,
+            "schedule": schedule_step.status,
+            "backfill": backfill_step.status,
+            "backfill_history": backfill_step.history,
+        }
+    )
+    merged = conditions.merge_conditions(
+        status.conditions,
+        conditions.desired_conditions(
+            status, conditions.condition_for(context), runs_schedule=context.runs_schedule
+        ),
+        generation=generation,
+        now=context.now,
+    )
+    return status.model_copy(update={"conditions": merged})
+
+
+def _must_record(context: PlanContext, status: SummaryRuleStatus) -> bool:
+    """Whether status changed.
+
+    A new generation alone can wait for the next write about a window: that comes soon while an
+    operation runs. It also waits if this worker's own update of the cursor made the generation.
+    """
+    if context.stored == status:
+        return False
+    if _without_generations(context.stored) != _without_generations(status):
+        return True
+    if context.stored.observed_generation == status.observed_generation:
+        return False
+    is_own = context.observed.cursor_sync_generation == status.observed_generation
+    return not (has_backfill_in_flight(status) and (context.running_operations(status) or is_own))
+
+
+def _without_generations(status: SummaryRuleStatus) -> SummaryRuleStatus:
+    """As stored, where empty and absent are the same, without the generations."""
+    bare = tuple(c.model_copy(update={"observed_generation": None}) for c in status.conditions)
+    stored_schedule = None if status.schedule == ScheduleStatus() else status.schedule
+    changes = {"observed_generation": None, "conditions": bare, "schedule": stored_schedule}
+    return status.model_copy(update=changes)
+
+
+def _annotation_writes(
+    context: PlanContext, status: SummaryRuleStatus
+) -> Iterator[RemoveAnnotations | EmitEvent]:
+    """Annotations already recorded in status are removed; unmatched entries are reported.
+
+    They are removed at once, or a window that fails again would be retried without end. But a
+    retry that continues with a changed spec stays until windows in flight have ended.
+    """
+    names = annotations.present(context.rule)
+    if not names or backfill.is_retry_deferred(context.rule, status.backfill):
+        return
+    yield RemoveAnnotations(names)
+    for annotation, words in annotations.unmatched(context.rule, _addressable_windows(context)):
+        if annotation == SKIP_ANNOTATION or not _resumes_with_new_spec(context, status):
+            yield events.annotation_ignored(annotation, words)
+
+
+def _resumes_with_new_spec(context: PlanContext, status: SummaryRuleStatus) -> bool:
+    """Whether the retry, whatever it names, makes the backfill continue with a changed spec."""
+    before, after = context.stored.backfill, status.backfill
+    if before is None or not backfill_request.is_active(before):
+        return False
+    still_changed = after is not None and backfill.has_spec_changed(context.rule, after)
+    return backfill.has_spec_changed(context.rule, before) and not still_changed
+
+
+def _addressable_windows(context: PlanContext) -> annotations.AddressableWindows:
+    now, stored = context.now, context.stored
+    failed = (stored.schedule or ScheduleStatus()).failed
+    in_flight = tuple(
+        window
+        for window in context.in_flight_windows(stored)
+        if not window_execution.is_prerecorded(window, now)
+    )
+    running = stored.backfill
+    if running is None:
+        return annotations.AddressableWindows(failed, in_flight, (), frozenset().__contains__)
+    sent = tuple(w for w in running.in_flight if not window_execution.is_prerecorded(w, now))
+    running = running.model_copy(update={"in_flight": sent})
+    pending = (
+        {window.start for window in progress.pending_windows(running, context.rule.spec.interval)}
+        if SKIP_ANNOTATION in annotations.present(context.rule)
+        else set[Instant]()
+    )
+    return annotations.AddressableWindows(
+        (*failed, *running.failed), in_flight, running.skipped, pending.__contains__
+    )
+
+
+def _requeue_at(
+    context: PlanContext, status: SummaryRuleStatus, due: WindowSequence | None
+) -> Instant | None:
+    spec = context.rule.spec
+    intents = (each for each in context.in_flight_windows(status) if each.operation_id is None)
+    times = [effects.submit_at(context, window) for window in intents]
+    if due is not None and not spec.suspend:
+        following = Window(due.end, due.end.plus(spec.interval.ticks))
+        times.append(due_at(following, spec.ingestion_delay))
+    running = status.backfill
+    if running is not None and backfill_request.is_active(running):
+        pending = next(progress.pending_windows(running, spec.interval), None)
+        times += [due_at(pending, spec.ingestion_delay)] if pending else []
+        times.append(effects.cursor_sync_due_at(context, running))
+    return min((time for time in times if time > context.now), default=None)

@@ -1,0 +1,126 @@
+"""Interval runs: which windows the schedule owes, and where its cursor stands.
+
+1. Without a cursor the first window is the last complete one. From then on every window runs,
+   oldest first, and none is dropped.
+2. The cursor moves when a window's submission is recorded, never when a window fails.
+3. A window is never submitted before its end is ``ingestionDelay`` ago.
+4. A window that fails for good is kept, and retried or skipped by annotation. While
+   ``failed_limit`` of them are kept, no new window is taken.
+"""
+
+from dataclasses import dataclass
+
+from summaryrule.api.backfill_request import schedule_key, window_token
+from summaryrule.api.instant import Instant
+from summaryrule.api.v1 import ScheduleStatus, SummaryRule, SummaryRuleSpec, WindowStatus
+from summaryrule.api.windows import WindowSequence, floor, next_window
+from summaryrule.planner import annotations, events, window_execution
+from summaryrule.planner.progress import update_average
+from summaryrule.planner.types import EmitEvent, PlanContext, PlannerSettings
+from summaryrule.planner.window_execution import WindowOutcomes
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleStep:
+    """The schedule after one step.
+
+    Attributes:
+        status: what to store; None where this worker runs no interval windows.
+        due: windows that were due and not taken before this step's intents.
+        events: Kubernetes Events to emit.
+    """
+
+    status: ScheduleStatus | None
+    due: WindowSequence | None = None
+    events: tuple[EmitEvent, ...] = ()
+
+
+def step(context: PlanContext, before: ScheduleStatus, *, may_retry: bool) -> ScheduleStep:
+    """Apply what was observed and what annotations ask for, then record the next intents.
+
+    ``may_retry`` is false while a backfill defers a retry annotation: it waits here as well, or a
+    window that Kusto rejects would be sent again and again.
+    """
+    rule, settings = context.rule, context.settings
+    outcomes = window_execution.apply_observations(
+        before.in_flight, context.observed, context.now, settings
+    )
+    status = _apply_outcomes(context, before, outcomes, may_retry=may_retry)
+    due = due_windows(rule.spec, status, context.now, settings)
+    failed = outcomes.failed
+    emitted = (events.window_failed(failed, "interval"),) if failed else ()
+    if context.blocked is None:
+        status = record_intents(rule, status, due, settings)
+    return ScheduleStep(status, due, emitted)
+
+
+def _apply_outcomes(
+    context: PlanContext, status: ScheduleStatus, outcomes: WindowOutcomes, *, may_retry: bool
+) -> ScheduleStatus:
+    rule, observed = context.rule, context.observed
+    result = annotations.apply(rule, (*status.failed, *outcomes.failed), may_retry=may_retry)
+    ends = [window.end for window in (*outcomes.accepted, *outcomes.done, *result.skipped)]
+    done = [window.end for window in outcomes.done]
+    retried = map(annotations.reset_attempts, result.retried)
+    changes = {
+        "cursor": max([*ends, *_maybe(status.cursor)], default=None),
+        "last_done": max([*done, *_maybe(status.last_done)], default=None),
+        "in_flight": _with_tokens(rule, (*outcomes.in_flight, *retried)),
+        "failed": _sorted_by_start(result.kept),
+        "operation_time": update_average(status.operation_time, outcomes.done, observed),
+    }
+    return status.model_copy(update=changes)
+
+
+def due_windows(
+    spec: SummaryRuleSpec, status: ScheduleStatus, now: Instant, settings: PlannerSettings
+) -> WindowSequence:
+    """Every window that is due and has no intent yet, oldest first."""
+    ends = [window.end for window in (*status.in_flight, *status.failed)]
+    taken = max([*ends, *_maybe(status.cursor)], default=None)
+    first = next_window(now, spec.interval, spec.ingestion_delay, taken)
+    limit = floor(now.plus(-spec.ingestion_delay.ticks), spec.interval)
+    is_open = not spec.suspend and settings.mode == "all"
+    return WindowSequence(first.start, limit if is_open else first.start, spec.interval)
+
+
+def record_intents(
+    rule: SummaryRule, status: ScheduleStatus, windows: WindowSequence, settings: PlannerSettings
+) -> ScheduleStatus:
+    """Take the next windows, as far as ``interval_in_flight`` and ``failed_limit`` allow."""
+    known = window_execution.with_current_target(status.in_flight, rule, settings)
+    capacity = settings.interval_in_flight - len(known)
+    if len(status.failed) >= settings.failed_limit:
+        capacity = 0
+    intents = tuple(
+        WindowStatus(
+            start=window.start,
+            end=window.end,
+            token=window_token(rule, schedule_key(rule), window.start),
+            **window_execution.target_of(rule, settings),
+        )
+        for window in windows[: max(capacity, 0)]
+    )
+    return status.model_copy(update={"in_flight": (*known, *intents)})
+
+
+def _with_tokens(rule: SummaryRule, windows: tuple[WindowStatus, ...]) -> tuple[WindowStatus, ...]:
+    """Oldest first, each with a token: windows imported from upstream have none."""
+    return _sorted_by_start(
+        tuple(
+            window
+            if window.token
+            else window.model_copy(
+                update={"token": window_token(rule, schedule_key(rule), window.start)}
+            )
+            for window in windows
+        )
+    )
+
+
+def _sorted_by_start(windows: tuple[WindowStatus, ...]) -> tuple[WindowStatus, ...]:
+    return tuple(sorted(windows, key=lambda window: window.start))
+
+
+def _maybe(instant: Instant | None) -> tuple[Instant, ...]:
+    return () if instant is None else (instant,)

@@ -1,0 +1,352 @@
+"""A world for one rule: an API server of a dict, a toy Kusto, virtual time, a worker's memory.
+
+``World.run`` does what the worker does: decide, execute in order, decide again; poll operations
+in flight; sleep until the plan's requeue time. Dropping the memory is a crash.
+"""
+
+import copy
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from summaryrule.api.constants import FIELD_MANAGER, FINALIZER
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import Instant
+from summaryrule.api.schema_validation import parse_rule
+from summaryrule.api.v1 import SummaryRuleStatus, dump
+from summaryrule.planner.effects import effects
+from summaryrule.planner.field_ownership import without_range_ownership
+from summaryrule.planner.plan import decide
+from summaryrule.planner.types import (
+    Cancel,
+    CheckIngestTag,
+    Effect,
+    EmitEvent,
+    Observations,
+    Operation,
+    Plan,
+    PlannerSettings,
+    RecordStatus,
+    ReleaseFieldOwnership,
+    RemoveAnnotations,
+    RemoveBackfill,
+    SetFinalizer,
+    Submit,
+    UpdateSpecCursor,
+)
+from tests.manifests import NOW, Json, admit, rule, span, stored
+from tests.planner.fake_kusto import Kusto
+
+SETTINGS = PlannerSettings(
+    endpoints={"Telemetry": "http://kusto", "Other": "http://other"}, cursor_sync_after=Duration(0)
+)
+HOUR = 36_000_000_000
+FIRST = "2026-11-20T00:00:00Z"
+
+
+class CrashError(Exception):
+    """The worker died."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a worker knows and status does not."""
+
+    operations: dict[str, Operation] = field(default_factory=dict)
+    submitted: dict[str, str] = field(default_factory=dict)
+    rejected: dict[str, str] = field(default_factory=dict)
+    tag_found: dict[str, bool] = field(default_factory=dict)
+    canceled: set[str] = field(default_factory=set)
+    endpoint_error: str = ""
+    cursor_synced_at: Instant | None = None
+    cursor_sync_generation: int | None = None
+
+    def observed(self) -> Observations:
+        return Observations(
+            dict(self.operations),
+            dict(self.submitted),
+            dict(self.rejected),
+            dict(self.tag_found),
+            frozenset(self.canceled),
+            self.endpoint_error,
+            self.cursor_synced_at,
+            self.cursor_sync_generation,
+        )
+
+
+class World:
+    """One rule and everything around it."""
+
+    def __init__(
+        self, raw: Json, *, now: Instant = NOW, settings: PlannerSettings = SETTINGS
+    ) -> None:
+        self.raw = copy.deepcopy(raw)
+        self.raw["metadata"].setdefault("generation", 1)
+        self.now, self.settings = now, settings
+        self.kusto, self.memory = Kusto(), Memory()
+        self.log: list[Effect] = []
+        self.lives: int | None = None
+        self.lost_replies = 0
+        self.refusals: dict[str, str] = {}
+        self.criteria_hold = True
+        self.most_in_flight = 0
+
+    # What people do.
+
+    def apply(self, manifest: Json, *, mutate: bool = True, user: str = "alice") -> None:
+        """kubectl apply: admission, then the generation moves if spec did."""
+        verdict = admit(manifest, self.raw, user=user, now=self.now, mutate=mutate)
+        assert verdict.violations == (), verdict.said
+        merged = self.raw["metadata"].get("annotations", {}) | verdict.object["metadata"].get(
+            "annotations", {}
+        )
+        self.raw["metadata"]["annotations"] = merged
+        self._write_spec(verdict.object["spec"])
+
+    def edit(self, **spec: Any) -> None:
+        """kubectl edit of parts of spec, past admission."""
+        wanted = {**self.raw["spec"], **spec}
+        self._write_spec({name: value for name, value in wanted.items() if value is not ...})
+
+    def annotate(self, **annotations: str) -> None:
+        """kubectl annotate, with names such as ``backfill_retry``."""
+        found = self.raw["metadata"].setdefault("annotations", {})
+        for name, value in annotations.items():
+            found[f"adx-mon.azure.com/{name.replace('_', '-')}"] = value
+
+    def delete(self) -> None:
+        """kubectl delete."""
+        self.raw["metadata"]["deletionTimestamp"] = str(self.now)
+
+    def _write_spec(self, spec: Json) -> None:
+        if spec != self.raw["spec"]:
+            self.raw["metadata"]["generation"] += 1
+        self.raw["spec"] = copy.deepcopy(spec)
+
+    # What the worker does.
+
+    def decide(self) -> Plan:
+        return decide(
+            parse_rule(self.raw),
+            self.memory.observed(),
+            self.now,
+            self.settings,
+            lambda _expression, _labels: self.criteria_hold,
+        )
+
+    def effects(self, plan: Plan) -> tuple[Effect, ...]:
+        """What follows from the rule as stored now."""
+        if plan.context is None:
+            return ()
+        observed = self.memory.observed()
+        return effects(replace(plan.context, rule=parse_rule(self.raw), observed=observed))
+
+    def next_effects(self) -> tuple[Effect, ...]:
+        """The writes of a decision; where it has none, what follows from what is stored."""
+        plan = self.decide()
+        return plan.writes or self.effects(plan)
+
+    def step(self) -> None:
+        """Half a pass of the worker: the writes of a decision, or what follows from them."""
+        self._execute(self.next_effects())
+
+    def run(self, rounds: int = 3_000) -> Plan:
+        """Until nothing is left to do or to wait for but the calendar."""
+        for _ in range(rounds):
+            plan = self.decide()
+            if not self._pass(plan) and not self._poll(plan) and not self._sleep(plan):
+                return plan
+        raise AssertionError(f"no rest: {self.told[-10:]}")
+
+    def settle(self, rounds: int = 200) -> Plan:
+        """Until there is nothing to do at this very time."""
+        for _ in range(rounds):
+            plan = self.decide()
+            if not self._pass(plan) and not self._poll(plan):
+                return plan
+        raise AssertionError(f"no rest: {self.told[-10:]}")
+
+    def _pass(self, plan: Plan) -> bool:
+        """One pass of the worker; whether it did anything."""
+        if not self._execute(plan.writes):
+            return True
+        following = self.effects(plan)
+        self._execute(following)
+        return bool(plan.writes or following)
+
+    def crash(self) -> None:
+        """The worker's memory is gone."""
+        self.memory = Memory()
+
+    def sleep(self, hours: float) -> None:
+        """Time passes."""
+        self.now = self.now.plus(int(hours * HOUR))
+
+    def _execute(self, listed: tuple[Effect, ...]) -> bool:
+        """Perform them in order; False where the worker crashed on the way."""
+        seen = replace(self.memory)
+        told = seen.observed()
+        for action in listed:
+            if self.lives is not None:
+                if self.lives == 0:
+                    self.lives = None
+                    self.crash()
+                    return False
+                self.lives -= 1
+            self.log.append(action)
+            self._perform(action, told)
+        return True
+
+    def _perform(self, action: Effect, told: Observations) -> None:
+        match action:
+            case Submit():
+                self._submit(action)
+            case CheckIngestTag():
+                self.memory.tag_found[action.token] = self.kusto.has_tag(action.table, action.token)
+            case Cancel():
+                self.kusto.cancel(action.operation_id)
+                self.memory.canceled.add(action.operation_id)
+            case RecordStatus():
+                self.raw["status"] = dump(action.status)
+                self._recorded(told)
+            case UpdateSpecCursor() | RemoveBackfill():
+                self._write_backfill(action)
+            case _:
+                self._write_metadata(action)
+
+    def _write_backfill(self, action: UpdateSpecCursor | RemoveBackfill) -> None:
+        metadata, spec = self.raw["metadata"], self.raw["spec"]
+        if isinstance(action, RemoveBackfill):
+            self._write_spec({n: value for n, value in spec.items() if n != "backfill"})
+            metadata["finalizers"] = []
+            return
+        wanted = {**spec["backfill"], "start": str(action.start)}
+        wanted.pop("operationId", None)
+        if action.operation_id:
+            wanted["operationId"] = action.operation_id
+        self._write_spec({**spec, "backfill": wanted})
+        self.memory.cursor_sync_generation = metadata["generation"]
+        entry = {"manager": FIELD_MANAGER, "fieldsV1": {"f:spec": {"f:backfill": {}}}}
+        metadata["managedFields"] = [entry]
+
+    def _write_metadata(self, action: Effect) -> None:
+        metadata = self.raw["metadata"]
+        match action:
+            case ReleaseFieldOwnership():
+                metadata["managedFields"] = without_range_ownership(
+                    metadata.get("managedFields", [])
+                )
+            case SetFinalizer():
+                metadata["finalizers"] = [FINALIZER] if action.present else []
+            case RemoveAnnotations():
+                for name in action.names:
+                    del metadata["annotations"][name]
+
+    def _submit(self, action: Submit) -> None:
+        status = self.status
+        recorded = [
+            *(status.schedule.in_flight if status.schedule else ()),
+            *(status.backfill.in_flight if status.backfill else ()),
+        ]
+        assert action.window in recorded, "submitted without a recorded intent"
+        why = self.refusals.get(str(action.window.start))
+        if why is not None:
+            self.memory.rejected[action.window.token] = why
+            return
+        operation_id = self.kusto.submit(action.command)
+        self.most_in_flight = max(self.most_in_flight, len(self.kusto.in_progress))
+        if self.lost_replies:
+            self.lost_replies -= 1
+        else:
+            self.memory.submitted[action.window.token] = operation_id
+
+    def _recorded(self, told: Observations) -> None:
+        for name in ("operations", "submitted", "rejected", "tag_found"):
+            known = getattr(self.memory, name)
+            for key, value in getattr(told, name).items():
+                if known.get(key) == value:
+                    del known[key]
+
+    def _poll(self, planned: Plan) -> bool:
+        news = False
+        for each in planned.running_operations:
+            found = self.kusto.show(each.operation_id)
+            before = self.memory.operations.get(each.operation_id)
+            news |= found.state != "InProgress" and (before is None or before != found)
+            self.memory.operations[each.operation_id] = found
+        return news
+
+    def _sleep(self, planned: Plan) -> bool:
+        """Sleep while something is under way; the calendar alone is the test's to turn."""
+        status = self.status
+        past = status.backfill
+        waits = bool(past and (past.in_flight or past.phase == "Running")) or bool(
+            status.schedule and status.schedule.in_flight
+        )
+        soon = planned.requeue_at is not None and planned.requeue_at <= self.now.plus(HOUR // 2)
+        if not waits or not soon or planned.requeue_at is None:
+            return False
+        self.now = planned.requeue_at
+        return True
+
+    # What one sees.
+
+    @property
+    def status(self) -> SummaryRuleStatus:
+        return parse_rule(self.raw).status or SummaryRuleStatus()
+
+    @property
+    def backfill(self) -> Any:
+        return self.status.backfill
+
+    @property
+    def schedule(self) -> Any:
+        return self.status.schedule
+
+    @property
+    def told(self) -> list[str]:
+        """What was done, by name; Events by their reason."""
+        return [
+            action.reason if isinstance(action, EmitEvent) else type(action).__name__
+            for action in self.log
+        ]
+
+    @property
+    def events(self) -> list[str]:
+        return [each.reason for each in self.log if isinstance(each, EmitEvent)]
+
+    def said(self, reason: str) -> list[str]:
+        """The messages of Events of this reason."""
+        events = (each for each in self.log if isinstance(each, EmitEvent))
+        return [each.message for each in events if each.reason == reason]
+
+    @property
+    def writes(self) -> int:
+        """Writes to the API server; Events apart."""
+        kinds = (
+            RecordStatus,
+            UpdateSpecCursor,
+            ReleaseFieldOwnership,
+            RemoveBackfill,
+            SetFinalizer,
+            RemoveAnnotations,
+        )
+        return sum(isinstance(action, kinds) for action in self.log)
+
+    def held(self) -> list[str]:
+        return [held.reason for held in self.decide().blocked]
+
+    def condition(self, kind: str) -> Any:
+        return next(each for each in self.status.conditions if each.type == kind)
+
+
+def backfilling(hours: int = 6, *, suspend: bool = True, **more: Any) -> World:
+    """A world with a backfill of some hours; interval runs are suspended unless asked for."""
+    end = Instant.parse(FIRST).plus(hours * HOUR)
+    spec = {"suspend": True} if suspend else {}
+    return World(stored(rule(span(FIRST, str(end), **more), **spec)))
+
+
+def hours(count: int, first: str = FIRST) -> list[str]:
+    """The starts of so many hourly windows."""
+    start = Instant.parse(first)
+    return [str(start.plus(hour * HOUR)) for hour in range(count)]

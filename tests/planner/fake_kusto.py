@@ -1,0 +1,115 @@
+"""A toy Kusto: appends with ingest-by tags, operations with fates, nothing else.
+
+It reads the command text that the plan makes, so that the bounds and the token are those a real
+service would get.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from summaryrule.api.duration import Duration
+from summaryrule.planner.types import Operation
+
+_TOKEN = re.compile(r"ingestIfNotExists='\[\"([0-9a-f]+)\"\]'")
+_BOUNDS = re.compile(r"let _startTime=datetime\((.*?)\);\nlet _endTime=datetime\((.*?)\);")
+_TABLE = re.compile(r"[.]set-or-append async (\S+|\['.*?'\]) with")
+_ENDED_WELL = "Completed"
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """What an operation wrote: its table, the bounds of its query, its token, its text."""
+
+    table: str
+    start: str
+    last: str
+    token: str
+    text: str
+
+
+@dataclass(slots=True)
+class Kusto:
+    """``fate`` gives the states that a submit's operation takes, by how often it was submitted."""
+
+    fate: Callable[[str, int], str] = lambda _start, _attempt: _ENDED_WELL
+    is_slow: bool = False
+    ignores_cancel: bool = False
+    seconds: int = 1
+    data: list[Append] = field(default_factory=list)
+    submits: list[Append] = field(default_factory=list)
+    canceled: list[str] = field(default_factory=list)
+    _states: dict[str, str] = field(default_factory=dict)
+    _appends: dict[str, Append] = field(default_factory=dict)
+
+    def submit(self, command: str) -> str:
+        """Accept an async append; the answer is the operation's id."""
+        append = _read(command)
+        self.submits.append(append)
+        attempt = sum(1 for each in self.submits if each.token == append.token)
+        operation_id = f"op-{len(self.submits)}"
+        self._appends[operation_id] = append
+        self._states[operation_id] = "InProgress"
+        if not self.is_slow:
+            self.end(operation_id, self.fate(append.start, attempt))
+        return operation_id
+
+    def end(self, operation_id: str, state: str = _ENDED_WELL) -> None:
+        """The operation ends; one that completes appends, unless its token is in the table."""
+        self._states[operation_id] = state.removesuffix("!")
+        append = self._appends[operation_id]
+        known = {(each.table, each.token) for each in self.data}
+        if state == _ENDED_WELL and (append.table, append.token) not in known:
+            self.data.append(append)
+
+    def end_all(self, state: str = _ENDED_WELL) -> None:
+        """Whatever is in progress ends."""
+        for operation_id in self.in_progress:
+            self.end(operation_id, state)
+
+    def forget(self, operation_id: str) -> None:
+        """The operation's record expires."""
+        del self._states[operation_id]
+
+    @property
+    def in_progress(self) -> list[str]:
+        """Operations that have not ended."""
+        return [each for each, state in self._states.items() if state == "InProgress"]
+
+    def show(self, operation_id: str) -> Operation:
+        """Its state; a trailing ``?`` in a fate stands for ShouldRetry."""
+        state = self._states.get(operation_id, "NotFound")
+        return Operation(
+            operation_id,
+            state.removesuffix("?"),
+            "boom",
+            should_retry=state.endswith("?"),
+            duration=Duration(self.seconds * 1_000_000_000),
+        )
+
+    def has_tag(self, table: str, token: str) -> bool:
+        """Whether the table has an extent with the token."""
+        return any((each.table, each.token) == (table, token) for each in self.data)
+
+    def cancel(self, operation_id: str) -> None:
+        """Stop it, if it has not ended."""
+        self.canceled.append(operation_id)
+        if operation_id in self.in_progress and not self.ignores_cancel:
+            self._states[operation_id] = "Canceled"
+
+    @property
+    def starts(self) -> list[str]:
+        """Starts of the windows whose data is there, in order."""
+        return sorted(each.start for each in self.data)
+
+
+def _read(command: str) -> Append:
+    token, bounds, table = (
+        _TOKEN.search(command),
+        _BOUNDS.search(command),
+        _TABLE.match(command),
+    )
+    assert token is not None
+    assert bounds is not None
+    assert table is not None
+    return Append(table[1], bounds[1], bounds[2], token[1], command)

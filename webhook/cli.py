@@ -1,0 +1,122 @@
+"""The command line of ``python -m webhook``."""
+
+import argparse
+from datetime import timedelta
+from typing import Any, Final
+
+from summaryrule.api.duration import Duration
+from summaryrule.api.instant import Instant
+
+_DEFAULT: Final = " (default: %(default)s)"
+_LEVELS: Final = ("debug", "info", "warning", "error")
+_OBJECTS: Final = (
+    ("--namespace", "summaryrule-system", "of the Secret and the Service"),
+    ("--secret", "summaryrule-operator-webhook-ca", "Secret that holds the CA"),
+    ("--service", "summaryrule-operator-webhook", "Service that the API server dials"),
+    ("--configuration", "summaryrule-operator", "name of both webhook configurations"),
+)
+_PERIODS: Final = (
+    ("--leaf-lifetime", "168h", "of a served certificate, renewed at two thirds"),
+    ("--ca-lifetime", "8760h", "of a CA; its successor is published at two thirds"),
+    ("--ca-overlap", "5m", "from publishing a CA to using it"),
+)
+WORKER: Final = "system:serviceaccount:summaryrule-system:summaryrule-operator-worker"
+_SERVE: Final = """\
+example, as the chart runs it:
+  python -m webhook serve --host 0.0.0.0 --port 9443 --certificates self \\
+    --namespace summaryrule-system --secret summaryrule-operator-webhook-ca \\
+    --service summaryrule-operator-webhook --configuration summaryrule-operator
+
+The API server is asked with the mounted ServiceAccount, else by KUBECONFIG. SIGTERM drains.
+"""
+_REVIEW: Final = """\
+examples:
+  python -m webhook review rule.yaml
+  python -m webhook review rule.yaml --old stored.yaml --user alice --now 2026-01-31T13:00:00Z
+  kubectl get summaryrule cpu -o yaml | python -m webhook review - -o json
+
+exit code: 0 every object would be admitted, 1 one would be refused, 2 a file cannot be judged.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    top = argparse.ArgumentParser(
+        prog="python -m webhook",
+        description="The webhook of SummaryRules: serve it, or judge files with no cluster.",
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="{serve,review}")
+    _serve(_command(commands, "serve", "run the admission webhook", _SERVE))
+    _review(_command(commands, "review", "judge manifests with no cluster", _REVIEW))
+    return top
+
+
+def _command(commands: Any, name: str, text: str, epilog: str) -> argparse.ArgumentParser:  # noqa: ANN401 - argparse's private class
+    command: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=text,
+        description=f"{text.capitalize()}.",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    return command
+
+
+def _review(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("files", nargs="+", metavar="FILE", help="YAML or JSON; - reads standard input")
+    add("--old", metavar="FILE", help="what is stored now: judge an update, not a create")
+    add("--user", default="kubernetes-admin", metavar="NAME", help=f"who asks{_DEFAULT}")
+    add("--now", type=_instant, metavar="T", help="judge as at this RFC 3339 time")
+    add("-o", "--output", choices=("text", "json"), default="text", help=f"form{_DEFAULT}")
+    add("--worker-user", default=WORKER, metavar="U", help=f"the worker's user name{_DEFAULT}")
+
+
+def _serve(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--host", default="127.0.0.1", help=f"address to listen on{_DEFAULT}")
+    add("--port", type=int, default=9443, help=f"port to listen on{_DEFAULT}")
+    add("--drain", type=_period, default="5s", metavar="D", help=f"after SIGTERM{_DEFAULT}")
+    add("--log-level", choices=_LEVELS, default="info", help=f"least to log{_DEFAULT}")
+    add("--worker-user", default=WORKER, metavar="U", help=f"the worker's user name{_DEFAULT}")
+    _certificates(command.add_argument_group("certificates"))
+    _lifetimes(command.add_argument_group("lifetimes (mode self)"))
+    _callers(command.add_argument_group("mutual TLS (optional)"))
+
+
+def _certificates(group: argparse._ArgumentGroup) -> None:
+    modes = "self: made here, its CA in a Secret; files: mounted, by cert-manager or by hand"
+    add = group.add_argument
+    add("--certificates", choices=("self", "files"), default="self", help=f"{modes}{_DEFAULT}")
+    add("--cert-dir", metavar="DIR", help="with tls.crt, tls.key and ca.crt (the caBundle), if any")
+    for flag, default, text in _OBJECTS:
+        add(flag, default=default, metavar="NAME", help=f"{text}{_DEFAULT}")
+
+
+def _lifetimes(group: argparse._ArgumentGroup) -> None:
+    for flag, default, text in _PERIODS:
+        group.add_argument(
+            flag, type=_period, default=default, metavar="D", help=f"{text}{_DEFAULT}"
+        )
+
+
+def _callers(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--client-ca", metavar="FILE", help="admit only callers with a certificate by this CA")
+    add(
+        "--client-name", action="append", default=[], metavar="CN", help="and this name; repeatable"
+    )
+
+
+def _instant(text: str) -> Instant:
+    try:
+        return Instant.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} {error}") from error
+
+
+def _period(text: str) -> timedelta:
+    try:
+        return timedelta(microseconds=Duration.parse(text).ticks // 10)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} {error}") from error

@@ -1,0 +1,266 @@
+"""``worker run``: builds all parts of the worker and runs them together.
+
+Every replica caches the rules and answers probes. The one that holds the Lease also reconciles.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import uuid
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from functools import partial
+from typing import Any, Final
+
+from kubernetes.aio.client.api_client import ApiClient
+
+from runtime.cel import evaluate
+from runtime.clock import SystemClock
+from summaryrule.planner.types import PlannerSettings
+from worker.cli import labels
+from worker.controller import run_workers
+from worker.endpoint_limiter import EndpointLimiter, slots_per_endpoint
+from worker.errors import LeaseLost
+from worker.executor import Executor
+from worker.health_server import HealthServer
+from worker.kube.client import SUMMARY_RULES, KubeClient
+from worker.kube.config import connect
+from worker.kube.events import KubeEventRecorder
+from worker.kube.leases import LeaseClient
+from worker.kube.reflector import Reflector
+from worker.kube.store import Key, ModelCache, Store, key_of
+from worker.kube.summaryrules import SummaryRuleClient
+from worker.kusto.client import EndpointClient
+from worker.kusto.commands import KustoCommands
+from worker.kusto.config import create_credential, is_loopback, parse_endpoints, require_trusted
+from worker.leader_election import LeaderElector, Leadership
+from worker.metrics import Metrics, StatusMetrics
+from worker.observations import ObservationStore
+from worker.operation_poller import OperationPoller
+from worker.ports import Clock
+from worker.reconciler import Reconciler
+from worker.status_page import StatusPage, routes
+from worker.workqueue import WorkQueue
+
+log = logging.getLogger(__name__)
+
+_USER_AGENT: Final = "summaryrule-operator-worker"
+
+
+async def run(options: argparse.Namespace, environ: Mapping[str, str]) -> None:
+    """Run until SIGTERM or SIGINT, then release the Lease and return.
+
+    Raises:
+        ValueError: options that cannot be used; the message says what to write.
+        Refused: no API server, or no credential, is configured.
+    """
+    settings = PlannerSettings(
+        endpoints=parse_endpoints(
+            options.kusto_endpoint, allow_plain_http=options.allow_plain_http
+        ),
+        labels=labels(options.cluster_label, "--cluster-label"),
+        adopt_unowned=options.adopt_unowned,
+        mode=options.mode,
+    )
+    clock, metrics = SystemClock(), Metrics()
+    async with (
+        _connected(environ) as client,
+        _kusto(options, environ, settings, clock, metrics) as kusto,
+    ):
+        api = KubeClient(client, observe=metrics.api_request)
+        await WorkerApp(options, settings, api, kusto, clock=clock, metrics=metrics).run()
+
+
+class WorkerApp:
+    """The parts that live as long as the process."""
+
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        settings: PlannerSettings,
+        api: KubeClient,
+        kusto: KustoCommands,
+        *,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._options, self._settings = options, settings
+        self._api, self._kusto = api, kusto
+        self._clock, self._metrics = clock, metrics
+        self._models = ModelCache()
+        self._status_metrics = StatusMetrics(metrics, self._models)
+        self._queue: WorkQueue[Key] | None = None
+        self._store = Store(self._enqueue)
+        self._reflector = Reflector(api, SUMMARY_RULES.collection(), self._store)
+        self._identity = options.identity or f"{socket.gethostname()}_{uuid.uuid4()}"
+        leases = LeaseClient(api, options.namespace)
+        self._elector = LeaderElector(leases, options.lease, self._identity, clock)
+
+    async def run(self) -> None:
+        """Cache the rules, answer probes, and reconcile while this replica holds the Lease."""
+        metrics = self._metrics
+        metrics.queue_depth(lambda: 0 if self._queue is None else self._queue.depth)
+        metrics.rules(lambda: len(self._store))
+        metrics.leader(lambda: self._elector.is_leader)
+        health = HealthServer(
+            self._options.host,
+            self._options.port,
+            live=lambda: None,
+            ready=self._not_ready,
+            metrics=metrics.exposition,
+            pages=routes(self._status_page()),
+        )
+        async with health, _background(self._reflector.run()):
+            log.info("serving probes and metrics on %s:%s", self._options.host, health.port)
+            with _stopping() as stop:
+                await _until(stop, self._run_leader_election())
+
+    def _status_page(self) -> StatusPage:
+        return StatusPage(
+            self._store,
+            self._clock,
+            self._identity,
+            lambda: self._elector.is_leader,
+            self._kusto.endpoint_errors,
+        )
+
+    def _not_ready(self) -> str | None:
+        return None if self._reflector.synced.is_set() else "the rules are not listed yet"
+
+    async def _run_leader_election(self) -> None:
+        # A leader without the list of rules would do nothing, and keep other replicas from leading.
+        await self._reflector.synced.wait()
+        while True:
+            try:
+                await self._elector.run(self._run_as_leader)
+            except LeaseLost as error:
+                log.warning("%s", error)
+
+    async def _run_as_leader(self, leadership: Leadership) -> None:
+        with self._queued() as queue:
+            reconciler = self._reconciler(leadership, queue)
+            async with _background(reconciler.poller.run()):
+                await run_workers(queue, reconciler, self._metrics, self._options.workers)
+
+    @contextlib.contextmanager
+    def _queued(self) -> Iterator[WorkQueue[Key]]:
+        """A work queue with every rule, which also gets each change.
+
+        At the end the metrics of the rules are removed: the next leader exports them, and
+        Prometheus must not see those of two processes.
+        """
+        queue = self._queue = WorkQueue(self._clock)
+        for rule in self._store:
+            queue.add(key_of(rule), reason="leading")
+        try:
+            yield queue
+        finally:
+            self._queue = None
+            for rule in self._store:
+                self._status_metrics.forget(key_of(rule))
+
+    def _enqueue(self, key: Key) -> None:
+        if self._queue is not None:
+            self._queue.add(key)
+
+    def _reconciler(self, leadership: Leadership, queue: WorkQueue[Key]) -> Reconciler:
+        rules, events = SummaryRuleClient(self._api), KubeEventRecorder(self._api, self._clock)
+        observations = ObservationStore()
+        return Reconciler(
+            rules,
+            self._store,
+            observations,
+            OperationPoller(
+                self._kusto, observations, self._clock, partial(queue.add, reason="operation")
+            ),
+            Executor(rules, self._store, self._kusto, events, observations, leadership),
+            self._clock,
+            self._settings,
+            evaluate,
+            self._status_metrics,
+            self._models,
+            EndpointLimiter(
+                slots_per_endpoint(self._options.workers, self._settings.endpoints),
+                partial(queue.add, reason="slot"),
+            ),
+        )
+
+
+@contextlib.asynccontextmanager
+async def _connected(environ: Mapping[str, str]) -> AsyncIterator[ApiClient]:
+    client = await connect(environ, user_agent=_USER_AGENT)
+    try:
+        yield client
+    finally:
+        await client.close()  # type: ignore[no-untyped-call]
+
+
+@contextlib.asynccontextmanager
+async def _kusto(
+    options: argparse.Namespace,
+    environ: Mapping[str, str],
+    settings: PlannerSettings,
+    clock: Clock,
+    metrics: Metrics,
+) -> AsyncIterator[KustoCommands]:
+    """One client per endpoint; endpoints on loopback get no credential."""
+    urls = set(settings.endpoints.values())
+    remote = [url for url in urls if not is_loopback(url)]
+    login = create_credential(options.kusto_credential, environ) if remote else None
+    for url in remote:
+        require_trusted(url, environ)
+    services = {
+        url: EndpointClient(
+            url,
+            clock,
+            credential=login if url in remote else None,
+            observe=metrics.kusto_request,
+        )
+        for url in urls
+    }
+    commands = KustoCommands({name: services[url] for name, url in settings.endpoints.items()})
+    try:
+        yield commands
+    finally:
+        await commands.close()
+        if login is not None:
+            await login.close()
+
+
+@contextlib.asynccontextmanager
+async def _background(coroutine: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run a task beside the block: its failure ends the block, the block's end cancels it."""
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(coroutine)
+        try:
+            yield
+        finally:
+            task.cancel()
+
+
+@contextlib.contextmanager
+def _stopping() -> Iterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+async def _until(stop: asyncio.Event, coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run it until ``stop``; then cancel it and wait, so that the Lease is released."""
+    working, stopping = asyncio.ensure_future(coroutine), asyncio.ensure_future(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (working, stopping):
+        task.cancel()
+    outcomes = await asyncio.gather(working, stopping, return_exceptions=True)
+    failure = outcomes[0]
+    if isinstance(failure, BaseException) and not isinstance(failure, asyncio.CancelledError):
+        raise failure
+    log.info("stopped")

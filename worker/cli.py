@@ -1,0 +1,204 @@
+"""The command line of ``worker run`` and ``worker plan``."""
+
+import argparse
+from collections.abc import Iterable
+from typing import Final
+
+from summaryrule.api.instant import Instant, InvalidInstantError
+from summaryrule.planner.criteria import label_error
+
+_RUN_EXAMPLE: Final = """\
+example:
+  python -m worker run --kusto-endpoint Telemetry=https://help.kusto.windows.net \\
+      --cluster-label region=eastus
+
+The worker finds the API server by its pod's ServiceAccount, or by KUBECONFIG on a laptop. Any
+number of replicas may run: one leads by the Lease, the others wait. SIGTERM releases the Lease.
+"""
+_PLAN_EXAMPLE: Final = """\
+example:
+  python -m worker plan rule.yaml --now 2026-01-31T13:00:00Z --cluster-label region=eastus
+  python -m worker plan cpu-hourly -n telemetry
+
+Prints what a run would submit at that time: every window that is due, its exact KQL and token, how
+long that should take, judged by past operations, and why anything is held back. No server is asked
+about a rule in a file. The file may have a status, as `kubectl get -o yaml` prints it; the plan
+then continues from there. A name is looked up in the cluster of the pod's ServiceAccount or of
+KUBECONFIG.
+Use the same options as for the worker: without --kusto-endpoint every database has an endpoint.
+The first 1,000 windows of each kind are listed. Tokens are the same as those of a run only if the
+rule has its UID: given by its name, or from `kubectl get -o yaml`.
+Exit code 0: planned; 1: the cluster cannot be reached or refuses; 2: no such file or rule.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """``worker run`` and ``worker plan``."""
+    top = argparse.ArgumentParser(
+        prog="python -m worker",
+        description="Runs SummaryRules: interval windows, and backfills of the past.",
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="run | plan")
+    raw = argparse.RawDescriptionHelpFormatter
+    text = "run rules until stopped"
+    _add_run_options(
+        commands.add_parser("run", help=text, epilog=_RUN_EXAMPLE, formatter_class=raw)
+    )
+    text = "print what a run would do"
+    _add_plan_options(
+        commands.add_parser("plan", help=text, epilog=_PLAN_EXAMPLE, formatter_class=raw)
+    )
+    return top
+
+
+def labels(pairs: Iterable[str], option: str) -> dict[str, str]:
+    """Cluster labels by key.
+
+    Raises:
+        ValueError: no ``K=V``, or a key that KQL cannot bind; the message says what to write.
+    """
+    found: dict[str, str] = {}
+    for pair in pairs:
+        key, separator, value = pair.partition("=")
+        if not separator:
+            raise ValueError(f"{option} {pair!r} must read K=V, as in region=eastus")
+        if key in found:
+            raise ValueError(f"{option} names the label {key!r} twice")
+        found[key] = value
+    problem = label_error(found)
+    if problem is not None:
+        raise ValueError(f"{option}: {problem}")
+    return found
+
+
+def _add_planner_options(command: argparse.ArgumentParser, *also: str) -> None:
+    """The options that decisions depend on; a run and a plan share them."""
+    add = command.add_argument
+    add(
+        "--kusto-endpoint",
+        action="append",
+        default=[],
+        metavar="DB=URL",
+        help="endpoint that serves a database; repeat for each (plain http: loopback only)",
+    )
+    add(
+        "--cluster-label",
+        *also,
+        action="append",
+        default=[],
+        metavar="K=V",
+        help="label that criteria match and bodies read as _K; repeat for each",
+    )
+    add(
+        "--adopt-unowned",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="run rules without an owner annotation (default: yes; use no where adx-mon runs too)",
+    )
+    add(
+        "--mode",
+        choices=("all", "backfill"),
+        default="all",
+        help="backfill: leave interval runs to another operator (default: %(default)s)",
+    )
+
+
+def _add_run_options(run: argparse.ArgumentParser) -> None:
+    _add_planner_options(run)
+    add = run.add_argument
+    add(
+        "--kusto-credential",
+        default="auto",
+        metavar="KIND",
+        help="auto (default), workload-identity, managed-identity, client-secret or az-login",
+    )
+    add(
+        "--allow-plain-http",
+        action="store_true",
+        help="allow plain http to other machines, if something else protects the connection",
+    )
+    add(
+        "--namespace",
+        default="summaryrule-system",
+        metavar="NS",
+        help="namespace of the Lease; rules of all namespaces run (default: %(default)s)",
+    )
+    add(
+        "--lease",
+        default="summaryrule-operator-worker",
+        metavar="NAME",
+        help="name of the Lease (default: %(default)s)",
+    )
+    add(
+        "--identity",
+        metavar="NAME",
+        help="holder of the Lease; in a pod its name, so that a restarted container leads again at"
+        " once (default: host name and a random part)",
+    )
+    add(
+        "--workers",
+        type=int,
+        default=8,
+        metavar="N",
+        help="rules that are reconciled at the same time (default: %(default)s)",
+    )
+    add(
+        "--host",
+        default="127.0.0.1",
+        help="address of the status page (/) and the probes (default: %(default)s)",
+    )
+    add(
+        "--port",
+        type=int,
+        default=8080,
+        help="port of the status page and the probes; 0 chooses a free one (default: %(default)s)",
+    )
+    add(
+        "--log-format",
+        choices=("json", "logfmt"),
+        default="json",
+        help="format of the log, one line per record (default: %(default)s)",
+    )
+    add(
+        "--log-level",
+        default="info",
+        choices=("debug", "info", "warning", "error"),
+        help="lowest level to log (default: %(default)s)",
+    )
+
+
+def _add_plan_options(plan: argparse.ArgumentParser) -> None:
+    add = plan.add_argument
+    add(
+        "rules",
+        nargs="+",
+        metavar="FILE|NAME",
+        help="YAML or JSON with one or more SummaryRules, - for standard input; or a rule's name",
+    )
+    add(
+        "-n",
+        "--namespace",
+        metavar="NS",
+        help="namespace of the named rules (default: the pod's, or that of KUBECONFIG's context)",
+    )
+    add(
+        "--now",
+        type=_instant,
+        metavar="T",
+        help="plan for this time, RFC 3339 (default: the clock)",
+    )
+    _add_planner_options(plan, "--label")
+    add(
+        "-o",
+        "--output",
+        choices=("text", "json"),
+        default="text",
+        help="output format (default: %(default)s)",
+    )
+
+
+def _instant(text: str) -> Instant:
+    try:
+        return Instant.parse(text)
+    except InvalidInstantError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} {error}") from error

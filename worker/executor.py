@@ -1,0 +1,194 @@
+"""Executes the side effects of a plan in order, each behind the fence.
+
+It stops at the first one that fails and raises its error: the next decision starts from what is
+stored then. Answers that status does not hold yet go to the observations.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runtime.logging import log_context
+from summaryrule.api.constants import FINALIZER
+from summaryrule.api.v1 import dump
+from summaryrule.planner.field_ownership import without_range_ownership
+from summaryrule.planner.types import (
+    Cancel,
+    CheckIngestTag,
+    Effect,
+    EmitEvent,
+    Observations,
+    RecordStatus,
+    ReleaseFieldOwnership,
+    RemoveAnnotations,
+    RemoveBackfill,
+    SetFinalizer,
+    Submit,
+    UpdateSpecCursor,
+)
+from worker.errors import Conflict, Refused, Temporary, Throttled, WorkerError
+from worker.kube.store import Key, Store, key_of
+from worker.observations import ObservationStore
+from worker.ports import EventRecorder, Fence, KustoClient, RawRule, RuleClient
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFence:
+    """A ``Fence`` for one rule: the Lease is held, and ``rule`` is still as it was planned."""
+
+    lease: Fence
+    store: Store
+    rule: RawRule
+
+    def check(self) -> None:
+        """Raise ``LeaseLost``, or ``Conflict`` if the store says that the rule has changed.
+
+        A deletion with a finalizer and every edit of spec increase ``metadata.generation``; a rule
+        created again under the same name has another uid (Kubernetes API conventions, "Metadata").
+        """
+        self.lease.check()
+        seen, planned = self.store.get(key_of(self.rule)), self.rule["metadata"]
+        known = seen["metadata"] if seen is not None else {}
+        is_same = known.get("uid") == planned.get("uid")
+        if not is_same or known.get("generation", 0) > planned.get("generation", 0):
+            raise Conflict("the rule was edited or deleted after its next step was decided")
+
+
+@dataclass(frozen=True, slots=True)
+class Executor:
+    """Side effects on the API server and on Kusto."""
+
+    rules: RuleClient
+    store: Store
+    kusto: KustoClient
+    events: EventRecorder
+    observations: ObservationStore
+    fence: Fence
+
+    async def execute(
+        self, rule: RawRule, actions: Sequence[Effect], seen: Observations
+    ) -> RawRule:
+        """Execute ``effects`` on ``rule`` and return the object as last stored.
+
+        Raises:
+            WorkerError: the error of the first one that failed; those before it remain done.
+        """
+        submits = [action for action in actions if isinstance(action, Submit)]
+        for action in actions:
+            if not isinstance(action, Submit):
+                self.fence.check()
+                rule = await self._execute(rule, action, seen)
+        await self._submit_all(rule, submits)
+        return rule
+
+    async def _execute(self, rule: RawRule, action: Effect, seen: Observations) -> RawRule:
+        key = key_of(rule)
+        if isinstance(action, EmitEvent):
+            log.info("%s: %s", action.reason, action.message)
+            await self.events.emit(rule, action.type, action.reason, action.message)
+        elif isinstance(action, Cancel):
+            await self._cancel(key, action)
+        elif isinstance(action, CheckIngestTag):
+            tag = f"ingest-by:{action.token}"
+            found = await self.kusto.has_tag(action.database, action.table, tag)
+            self.observations.add_tag(key, action.token, found=found)
+        elif not isinstance(action, Submit):
+            stored = await write(self.rules, rule, action)
+            if isinstance(action, RecordStatus):
+                self.observations.discard_recorded(key, seen)
+            elif isinstance(action, UpdateSpecCursor):
+                self.observations.add_cursor_sync(
+                    key, action.at, stored["metadata"].get("generation", 0)
+                )
+            return stored
+        return rule
+
+    async def _cancel(self, key: Key, action: Cancel) -> None:
+        try:
+            done = await self.kusto.cancel(action.database, action.operation_id)
+            log.info("cancelled operation %s: %s", action.operation_id, done)
+        except Refused as error:
+            log.info("operation %s was not cancelled: %s", action.operation_id, error)
+        self.observations.add_canceled(key, action.operation_id)
+
+    async def _submit_all(self, rule: RawRule, submits: Iterable[Submit]) -> None:
+        """Send recorded intents concurrently; raise only if all fail, so that answers count."""
+        answers = await asyncio.gather(
+            *(self._submit(rule, submit) for submit in submits), return_exceptions=True
+        )
+        failures = [answer for answer in answers if isinstance(answer, BaseException)]
+        if failures and len(failures) == len(answers):
+            raise failures[0]
+        for failure in failures:
+            if not isinstance(failure, WorkerError):
+                raise failure
+            log.warning("a window was not submitted, it is tried again: %s", failure)
+
+    async def _submit(self, rule: RawRule, submit: Submit) -> None:
+        key, window = key_of(rule), submit.window
+        fence = RuleFence(self.fence, self.store, rule)
+        with log_context(window=str(window.window)):
+            try:
+                operation_id = await self.kusto.submit(
+                    submit.database, submit.command, before_send=fence.check
+                )
+            except Refused as error:
+                log.warning("Kusto refused the window: %s", error)
+                self.observations.add_rejected(key, window.token, str(error))
+                return
+            except Temporary as error:
+                if not isinstance(error, Throttled | Conflict):
+                    self.observations.add_no_reply(key, str(error))
+                raise
+            log.debug("submitted as operation %s", operation_id)
+            self.observations.add_submitted(key, window.token, operation_id)
+
+
+Write = (
+    RecordStatus
+    | UpdateSpecCursor
+    | ReleaseFieldOwnership
+    | RemoveBackfill
+    | SetFinalizer
+    | RemoveAnnotations
+)
+
+
+async def write(rules: RuleClient, rule: RawRule, action: Write) -> RawRule:
+    """Execute one write and return the object as stored."""
+    if isinstance(action, RecordStatus):
+        return await rules.patch_status(rule, dump(action.status))
+    return await rules.patch(rule, to_patch(rule, action))
+
+
+def to_patch(rule: RawRule, action: Write) -> dict[str, Any]:
+    """The merge patch of a write to the main resource (RFC 7386: null removes)."""
+    match action:
+        case UpdateSpecCursor():
+            cursor = {"start": str(action.start), "operationId": action.operation_id}
+            return {"spec": {"backfill": cursor}}
+        case RemoveBackfill():
+            return {"spec": {"backfill": None}, **_finalizers(rule, present=False)}
+        case SetFinalizer():
+            return _finalizers(rule, present=action.present)
+        case RemoveAnnotations():
+            return {"metadata": {"annotations": dict.fromkeys(action.names)}}
+        case ReleaseFieldOwnership():
+            return {
+                "metadata": {
+                    "managedFields": without_range_ownership(
+                        rule["metadata"].get("managedFields", [])
+                    )
+                }
+            }
+    raise TypeError(f"no patch for {type(action).__name__}")
+
+
+def _finalizers(rule: RawRule, *, present: bool) -> dict[str, Any]:
+    others = [each for each in rule["metadata"].get("finalizers", []) if each != FINALIZER]
+    wanted = [*others, FINALIZER] if present else others
+    return {"metadata": {"finalizers": wanted or None}}

@@ -1,0 +1,74 @@
+"""A configured API client, from the pod's ServiceAccount or a kubeconfig."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from kubernetes.aio.client.api_client import ApiClient
+from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.config import (
+    ConfigException,
+    list_kube_config_contexts,
+    load_incluster_config,
+    load_kube_config,
+)
+
+from worker.errors import Refused
+
+_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+
+
+async def connect(environ: Mapping[str, str], *, user_agent: str) -> ApiClient:
+    """An API client; close it with ``await client.close()``.
+
+    The mounted ServiceAccount token wins, else ``KUBECONFIG`` (or ``~/.kube/config``).
+
+    Raises:
+        Refused: neither is there, or it cannot be read; the sentence says which was tried.
+    """
+    configuration = Configuration()
+    if not _TOKEN.exists() and not _is_there(environ):
+        where = environ.get("KUBECONFIG") or "~/.kube/config"
+        raise Refused(
+            f"no API server is configured: there is no {where}; mount a ServiceAccount token or"
+            " set KUBECONFIG"
+        )
+    try:
+        if _TOKEN.exists():
+            load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        else:
+            path = str(_kubeconfig(environ))
+            await load_kube_config(path, client_configuration=configuration)  # type: ignore[no-untyped-call]
+    except (ConfigException, OSError) as error:
+        raise Refused(
+            f"no API server is configured ({error}); mount a ServiceAccount token or set KUBECONFIG"
+        ) from error
+    client = ApiClient(configuration)
+    client.user_agent = user_agent
+    return client
+
+
+def default_namespace(environ: Mapping[str, str]) -> str:
+    """The pod's own namespace, else that of the kubeconfig's context, else ``default``."""
+    own = _TOKEN.with_name("namespace")
+    if own.exists():
+        return own.read_text(encoding="utf-8").strip()
+    try:
+        _, active = list_kube_config_contexts(str(_kubeconfig(environ)))  # type: ignore[no-untyped-call]
+    except (ConfigException, OSError):
+        return "default"
+    return str(active["context"].get("namespace") or "default")
+
+
+def _is_there(environ: Mapping[str, str]) -> bool:
+    """Whether there is a kubeconfig; KUBECONFIG may name several.
+
+    NB: the client library (37.0.2) prints to standard output that there is none, and goes on.
+    """
+    return any(Path(one).exists() for one in str(_kubeconfig(environ)).split(os.pathsep))
+
+
+def _kubeconfig(environ: Mapping[str, str]) -> Path:
+    # NB: the client library (37.0.2) reads KUBECONFIG once, when it is imported.
+    return Path(environ.get("KUBECONFIG") or "~/.kube/config").expanduser()

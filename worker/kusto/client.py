@@ -1,0 +1,242 @@
+"""The client of one Kusto endpoint, on the official client library, with a circuit breaker."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any, Final
+
+from azure.kusto.data import ClientRequestProperties, KustoConnectionStringBuilder
+from azure.kusto.data.aio import KustoClient
+
+from runtime.backoff import Backoff
+from worker.errors import (
+    Ambiguous,
+    Conflict,
+    LeaseLost,
+    Temporary,
+    Throttled,
+    Unreachable,
+    WorkerError,
+)
+from worker.kusto.errors import mapped_errors, no_token
+from worker.ports import Clock
+
+Row = dict[str, Any]
+Observe = Callable[[str, str, float], None]
+"""Gets each call: its name, result (``ok`` or the name of the error), seconds."""
+
+# NB: an async command runs under the limit of the request that started it: 10 minutes unless told
+# otherwise, one hour at most (Kusto docs, "Set timeout limits").
+_LONGEST_OPERATION: Final = timedelta(hours=1)
+_PAUSING_THROTTLES: Final = 3
+
+
+def _ignore(_call: str, _result: str, _seconds: float) -> None:
+    """Nobody counts."""
+
+
+class EndpointClient:
+    """Bounded calls to one endpoint: in number, in time, and not at all while it is down."""
+
+    def __init__(
+        self,
+        url: str,
+        clock: Clock,
+        *,
+        credential: Any = None,  # noqa: ANN401 - azure's AsyncTokenCredential
+        concurrency: int = 16,
+        within: float = 30.0,
+        observe: Observe = _ignore,
+        backoff: Backoff | None = None,
+    ) -> None:
+        """``credential`` None sends no login; ``within`` is the most seconds of one call."""
+        self.url = url
+        self._clock = clock
+        self._credential = credential
+        self._within = within
+        self._observe = observe
+        self._places = asyncio.Semaphore(concurrency)
+        self._circuit = CircuitBreaker(clock, backoff or Backoff(1.0, 60.0))
+        self._throttles = 0
+        self._no_submits_until = 0.0
+        self._client: KustoClient | None = None
+        self._token = ""
+        self._fetching_token = asyncio.Lock()
+
+    async def call(
+        self,
+        name: str,
+        database: str,
+        text: str,
+        *,
+        before_send: Callable[[], None] | None = None,
+    ) -> list[Row]:
+        """Run a management command; its first table's rows, values as the JSON has them.
+
+        ``before_send`` is given for a command that changes something. It is called once the
+        concurrency slot and the access token are there; if it raises, nothing is sent.
+
+        Raises:
+            WorkerError: see ``worker.kusto.errors``; or what ``before_send`` raised.
+        """
+        began, result, submits = time.perf_counter(), "ok", before_send is not None
+        try:
+            async with self._places:
+                if submits:
+                    self._require_no_pause()
+                with self._circuit.protect(), mapped_errors(self.url, submits=submits):
+                    rows = await self._run(database, text, before_send)
+        except WorkerError as error:
+            result = type(error).__name__
+            if submits:
+                self._note_throttle(error)
+            raise
+        else:
+            if submits:
+                self._throttles = 0
+            return rows
+        finally:
+            self._observe(name, result, time.perf_counter() - began)
+
+    @property
+    def error(self) -> str | None:
+        """Why the endpoint is left alone for now; None while it answers."""
+        return self._circuit.open_reason
+
+    async def close(self) -> None:
+        """End its connections."""
+        if self._client is not None:
+            await self._client.close()  # type: ignore[no-untyped-call]
+
+    async def _run(
+        self, database: str, text: str, before_send: Callable[[], None] | None
+    ) -> list[Row]:
+        properties = ClientRequestProperties()  # type: ignore[no-untyped-call]
+        if before_send is not None:
+            option = ClientRequestProperties.request_timeout_option_name
+            properties.set_option(option, _LONGEST_OPERATION)
+        async with asyncio.timeout(self._within):
+            client = self._connected()
+            await self._fetch_token()
+            if before_send is not None:
+                before_send()
+            reply = await client.execute_mgmt(database, text, properties)
+        table = reply.primary_results[0]
+        names = [column["ColumnName"] for column in table.raw_columns]
+        return [dict(zip(names, row, strict=True)) for row in table.raw_rows]
+
+    def _connected(self) -> KustoClient:
+        """The client, built on first use: its session belongs to the running loop."""
+        if self._client is None:
+            self._client = KustoClient(self._connection())
+        return self._client
+
+    def _connection(self) -> KustoConnectionStringBuilder:
+        if self._credential is None:
+            # NB: with_no_authentication (6.0.4) refuses https, which a credential-less caller of
+            # a proxy may need; all it does else is to leave the login out.
+            connection = KustoConnectionStringBuilder(self.url)
+            connection["AAD Federated Security"] = False
+            return connection
+        # NB: the client's own azure credential provider (6.0.4) fetches the endpoint's metadata
+        # with a blocking call that has no timeout, inside the event loop. A token callback does
+        # not. It returns the token that is there, so that the client waits for none.
+        return KustoConnectionStringBuilder.with_async_token_provider(self.url, self._current_token)
+
+    async def _current_token(self) -> str:
+        return self._token
+
+    async def _fetch_token(self) -> None:
+        """Have a valid token, which azure-identity caches; one fetch at a time."""
+        if self._credential is None:
+            return
+        async with self._fetching_token:
+            try:
+                token = await self._credential.get_token(f"{self.url}/.default")
+            except Exception as error:
+                raise no_token(error, self.url) from error
+        self._token = str(token.token)
+
+    def _note_throttle(self, error: WorkerError) -> None:
+        """One rule may be throttled while others go on; a run of them pauses all submits."""
+        if not isinstance(error, Throttled):
+            return
+        self._throttles += 1
+        if self._throttles >= _PAUSING_THROTTLES:
+            until = self._clock.monotonic() + error.delay
+            self._no_submits_until = max(self._no_submits_until, until)
+
+    def _require_no_pause(self) -> None:
+        wait = self._no_submits_until - self._clock.monotonic()
+        if wait > 0:
+            raise Temporary(f"{self.url} asked for fewer calls; submits wait {wait:.0f} s", wait)
+
+
+class CircuitBreaker:
+    """Closed: calls pass. Open: they fail at once, until one probe after a jittered delay."""
+
+    def __init__(self, clock: Clock, backoff: Backoff, *, threshold: int = 3) -> None:
+        """``threshold`` is how many failures in a row open it."""
+        self._clock = clock
+        self._backoff = backoff
+        self._threshold = threshold
+        self._failures = 0
+        self._open_until = 0.0
+        self._probing = False
+        self._why = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls fail at once."""
+        return self._failures >= self._threshold
+
+    @property
+    def open_reason(self) -> str | None:
+        """Why calls fail at once; None while they pass."""
+        return self._why if self.is_open else None
+
+    @contextlib.contextmanager
+    def protect(self) -> Iterator[None]:
+        """Around one call: refuse it while open, and count how it ends.
+
+        Raises:
+            Unreachable: the circuit is open; ``delay`` is the seconds until its next probe.
+        """
+        probing = self._before_call()
+        try:
+            yield
+        except (Unreachable, Ambiguous) as error:
+            self._failed(str(error))
+            raise
+        except (Conflict, LeaseLost):  # raised by the fence: nothing was sent
+            raise
+        except WorkerError:
+            self._succeeded()  # a refusal is an answer too
+            raise
+        else:
+            self._succeeded()
+        finally:
+            if probing:
+                self._probing = False
+
+    def _before_call(self) -> bool:
+        """Let one call pass; whether it is the probe of an open circuit."""
+        if not self.is_open:
+            return False
+        wait = self._open_until - self._clock.monotonic()
+        if wait > 0 or self._probing:
+            raise Unreachable(f"{self._why}; it is left alone for now", max(wait, 1.0))
+        self._probing = True
+        return True
+
+    def _succeeded(self) -> None:
+        self._failures = 0
+        self._backoff.reset()
+
+    def _failed(self, why: str) -> None:
+        self._failures += 1
+        if self.is_open:
+            self._why = why
+            self._open_until = self._clock.monotonic() + self._backoff.next()

@@ -1,0 +1,107 @@
+"""Answers that status does not hold yet, by rule: all that the worker keeps in memory.
+
+Losing it loses nothing: an answer that was never recorded is asked for again with the same token.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from summaryrule.api.instant import Instant
+from summaryrule.planner.types import Observations, Operation
+from worker.kube.store import Key
+
+_REPORT_AFTER_FAILURES: Final = 3
+
+
+@dataclass(slots=True)
+class _RuleObservations:
+    submitted: dict[str, str] = field(default_factory=dict)
+    rejected: dict[str, str] = field(default_factory=dict)
+    tag_found: dict[str, bool] = field(default_factory=dict)
+    canceled: set[str] = field(default_factory=set)
+    operations: dict[str, Operation] = field(default_factory=dict)
+    failures: int = 0
+    endpoint_error: str = ""
+    cursor_sync: tuple[Instant, int] | None = None
+    last_message: str = ""
+
+    def reset_failures(self) -> None:
+        self.failures, self.endpoint_error = 0, ""
+
+
+class ObservationStore:
+    """One page a rule; keys are the store's."""
+
+    def __init__(self) -> None:
+        self._by_rule: dict[Key, _RuleObservations] = {}
+
+    def observations(self, key: Key) -> Observations:
+        """All answers about the rule, as the plan takes them."""
+        page = self._of_rule(key)
+        at, generation = page.cursor_sync or (None, None)
+        return Observations(
+            operations=dict(page.operations),
+            submitted=dict(page.submitted),
+            rejected=dict(page.rejected),
+            tag_found=dict(page.tag_found),
+            canceled=frozenset(page.canceled),
+            endpoint_error=page.endpoint_error,
+            cursor_synced_at=at,
+            cursor_sync_generation=generation,
+        )
+
+    def add_submitted(self, key: Key, token: str, operation_id: str) -> None:
+        """A submit was answered with this operation."""
+        self._of_rule(key).submitted[token] = operation_id
+        self._of_rule(key).reset_failures()
+
+    def add_rejected(self, key: Key, token: str, why: str) -> None:
+        """A submit was refused for good."""
+        self._of_rule(key).rejected[token] = why
+        self._of_rule(key).reset_failures()
+
+    def add_no_reply(self, key: Key, why: str) -> None:
+        """A submit got no usable answer; after a few in a row the rule says why, as first heard."""
+        page = self._of_rule(key)
+        page.failures += 1
+        if page.failures >= _REPORT_AFTER_FAILURES:
+            page.endpoint_error = page.endpoint_error or why
+
+    def add_tag(self, key: Key, token: str, *, found: bool) -> None:
+        """Whether the table has an extent with the token's tag."""
+        self._of_rule(key).tag_found[token] = found
+
+    def add_canceled(self, key: Key, operation_id: str) -> None:
+        """The operation's cancellation was asked for."""
+        self._of_rule(key).canceled.add(operation_id)
+
+    def add_operation(self, key: Key, operation: Operation) -> bool:
+        """An operation's state as just polled; whether that is news."""
+        before = self._of_rule(key).operations.get(operation.id)
+        self._of_rule(key).operations[operation.id] = operation
+        return before is None or before.state != operation.state
+
+    def discard_recorded(self, key: Key, seen: Observations) -> None:
+        """Status now holds what ``seen`` said: those answers are done with."""
+        page = self._of_rule(key)
+        for name in ("submitted", "rejected", "tag_found", "operations"):
+            answers, told = getattr(page, name), getattr(seen, name)
+            for each, answer in told.items():
+                if answers.get(each) == answer:
+                    del answers[each]
+
+    def add_cursor_sync(self, key: Key, at: Instant, generation: int) -> None:
+        """The rule's cursor was shown in spec, which made this generation of it."""
+        self._of_rule(key).cursor_sync = at, generation
+
+    def is_new_message(self, key: Key, complaint: str) -> bool:
+        """Whether it was not what was last complained of about the rule; it is from now on."""
+        before, self._of_rule(key).last_message = self._of_rule(key).last_message, complaint
+        return before != complaint
+
+    def forget(self, key: Key) -> None:
+        """The rule is gone."""
+        self._by_rule.pop(key, None)
+
+    def _of_rule(self, key: Key) -> _RuleObservations:
+        return self._by_rule.setdefault(key, _RuleObservations())

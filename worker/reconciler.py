@@ -1,0 +1,170 @@
+"""Brings one rule to what its spec asks for: observe, decide, write, act; until nothing is left.
+
+Level-triggered: what is stored and what was observed decide, never which event caused the
+reconcile.
+"""
+
+import logging
+from dataclasses import dataclass, replace
+from typing import Final
+
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
+from summaryrule.api.schema_validation import MalformedError
+from summaryrule.planner.criteria import Evaluate
+from summaryrule.planner.effects import effects
+from summaryrule.planner.plan import decide, plan_unreadable
+from summaryrule.planner.types import (
+    Cancel,
+    CheckIngestTag,
+    Effect,
+    Observations,
+    Plan,
+    PlannerSettings,
+    Submit,
+)
+from worker.endpoint_limiter import EndpointLimiter
+from worker.errors import Ambiguous, Conflict, NotFound, Temporary
+from worker.executor import Executor
+from worker.kube.store import Key, ModelCache, Store, key_of, version_of
+from worker.metrics import StatusMetrics
+from worker.observations import ObservationStore
+from worker.operation_poller import OperationPoller
+from worker.ports import Clock, RawRule, RuleClient
+
+log = logging.getLogger(__name__)
+
+_MAX_PASSES: Final = 64
+"""Passes in one reconcile; a rule with more to do is requeued, so that others have their turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """When to reconcile the rule again by itself: after some seconds, or None: on a change."""
+
+    requeue_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciler:
+    """The parts that one reconcile needs."""
+
+    rule_client: RuleClient
+    store: Store
+    observations: ObservationStore
+    poller: OperationPoller
+    executor: Executor
+    clock: Clock
+    settings: PlannerSettings
+    evaluate: Evaluate
+    status_metrics: StatusMetrics
+    models: ModelCache
+    limiter: EndpointLimiter
+
+    async def reconcile(self, key: Key) -> Result:
+        """Do all that can be done for the rule now.
+
+        Raises:
+            WorkerError: a side effect failed; reconcile again after a delay.
+        """
+        for _ in range(_MAX_PASSES):
+            rule = self.store.get(key)
+            if rule is None:
+                self._forget(key)
+                return Result()
+            result = await self._run_pass(key, rule)
+            if result is not None:
+                return result
+        return Result(0.0)
+
+    async def _run_pass(self, key: Key, rule: RawRule) -> Result | None:
+        """Decide, store the decision, then do what follows from it; None: another pass."""
+        seen, now = self.observations.observations(key), Instant(self.clock.now())
+        plan = self._decide(rule, seen, now)
+        self.poller.track(key, plan.running_operations)
+        self.status_metrics.observe_rule(rule, now)
+        current = rule
+        if plan.writes:
+            with self.limiter.slot(self._endpoint(plan.writes), key) as has_slot:
+                if not has_slot:
+                    return Result()
+                stored = await self._execute(key, rule, plan.writes, plan, seen)
+            if stored is None:
+                return None
+            current, plan = stored, self._with_stored(key, stored, plan)
+        following = effects(plan.context) if plan.context is not None else ()
+        if not following:
+            return None if plan.writes else Result(_seconds_until(plan.requeue_at, now))
+        with self.limiter.slot(self._endpoint(following), key) as has_slot:
+            if not has_slot:
+                return Result()
+            await self._execute(key, current, following, plan, seen)
+        return None
+
+    def _decide(self, rule: RawRule, seen: Observations, now: Instant) -> Plan:
+        try:
+            return decide(self.models.parse(rule), seen, now, self.settings, self.evaluate)
+        except MalformedError as error:
+            is_new = self.observations.is_new_message(key_of(rule), str(error))
+            return plan_unreadable(rule, str(error), now, is_new=is_new)
+
+    def _with_stored(self, key: Key, stored: RawRule, plan: Plan) -> Plan:
+        """The plan with the rule as just stored, as input of its effects."""
+        if plan.context is None:
+            return plan
+        context = replace(
+            plan.context,
+            rule=self.models.parse(stored),
+            observed=self.observations.observations(key),
+            now=Instant(self.clock.now()),
+        )
+        return replace(plan, context=context)
+
+    def _endpoint(self, listed: tuple[Effect, ...]) -> str | None:
+        """The Kusto endpoint that the effects call, if any."""
+        to_kusto = (each for each in listed if isinstance(each, Submit | CheckIngestTag | Cancel))
+        return next((self.settings.endpoints.get(each.database) for each in to_kusto), None)
+
+    async def _execute(
+        self, key: Key, rule: RawRule, listed: tuple[Effect, ...], plan: Plan, seen: Observations
+    ) -> RawRule | None:
+        """The rule as stored after the effects; None where it changed meanwhile: decide again.
+
+        Raises:
+            WorkerError: an effect failed; one that is temporary has the plan's own deadline.
+        """
+        try:
+            return await self._execute_or_reread(key, rule, listed, seen)
+        except Temporary as error:
+            error.requeue_after = _seconds_until(plan.requeue_at, Instant(self.clock.now()))
+            raise
+
+    async def _execute_or_reread(
+        self, key: Key, rule: RawRule, listed: tuple[Effect, ...], seen: Observations
+    ) -> RawRule | None:
+        try:
+            stored = await self.executor.execute(rule, listed, seen)
+        except (Conflict, Ambiguous) as error:
+            log.debug("the rule changed, reading it again: %s", error)
+            self._take(key, rule, await self.rule_client.get(*key))
+            return None
+        except NotFound:
+            self.store.remove(rule)
+            return None
+        return self._take(key, rule, stored)
+
+    def _take(self, key: Key, before: RawRule, stored: RawRule) -> RawRule | None:
+        """Put the object into the cache; None where the cache already holds a newer one."""
+        self.status_metrics.observe_write(before, stored)
+        self.store.put(stored)
+        current = self.store.get(key)
+        is_current = current is not None and version_of(current) == version_of(stored)
+        return current if is_current else None
+
+    def _forget(self, key: Key) -> None:
+        self.observations.forget(key)
+        self.poller.track(key, ())
+        self.status_metrics.forget(key)
+
+
+def _seconds_until(at: Instant | None, now: Instant) -> float | None:
+    return None if at is None else max(0.0, (at.ticks - now.ticks) / TICKS_PER_SECOND)
