@@ -106,15 +106,17 @@ def parser() -> Parser:
 
 
 def _kubectl_options(command: Parser, default: Any) -> None:  # noqa: ANN401 - argparse's
-    group = command.add_argument_group("options of kubectl, before or after the command")
+    hidden = ", ".join(f"--{flag}" for flag in KUBECTL_FLAGS[1:])
+    group = command.add_argument_group(
+        "options of kubectl, before or after the command", f"also {hidden}"
+    )
     text = "namespace (default: the one of the context)"
     command.option(
         "-n", "--namespace", group=group, metavar="NAMESPACE", default=default, help=text
     )
     for flag in KUBECTL_FLAGS:
-        command.option(
-            f"--{flag}", group=group, metavar="VALUE", default=default, help="passed to kubectl"
-        )
+        text = "context of the kubeconfig" if flag == "context" else _SUPPRESS
+        command.option(f"--{flag}", group=group, metavar="VALUE", default=default, help=text)
 
 
 def kubectl_flags(args: argparse.Namespace) -> list[str]:

@@ -60,7 +60,8 @@ def _flags(command: Parser) -> Iterator[str]:
     for option in command.options:
         for flag in option.option_strings:
             if flag.startswith("--"):
-                yield f"{flag}\t{option.help}"
+                text = "passed to kubectl" if option.help == argparse.SUPPRESS else option.help
+                yield f"{flag}\t{text}"
 
 
 def _option(flag: str, command: Parser) -> argparse.Action | None:
@@ -112,7 +113,7 @@ def _ask(*words: str) -> list[str]:
         done = subprocess.run(  # noqa: S603 - the user's own kubectl
             [os.environ.get("KUBECTL", "kubectl"), *words],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
             timeout=TIMEOUT_SECONDS,
         )

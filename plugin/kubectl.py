@@ -83,7 +83,7 @@ class Kubectl:
             [self._path(), *words, *self.flags],
             input=given,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
         )
         if done.returncode:
@@ -94,7 +94,7 @@ class Kubectl:
         done = subprocess.run(  # noqa: S603 - as above
             [self._path(), *words, "--output=json", *self.flags],
             stdout=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
             check=False,
         )
         if done.returncode:

@@ -83,6 +83,50 @@ def first_code(body: str) -> str:
     return body[before.end() :] if before else body
 
 
+_TOKEN: Final = re.compile(
+    r"""//[^\n]*+|@"[^"]*+"|@'[^']*+'|"(?:\\.|[^"\\\n])*+"|'(?:\\.|[^'\\\n])*+'|\w++|[^\s\w]"""
+)
+_STARTS_STATEMENT: Final = frozenset(";{")
+_ENDS_SOURCE: Final = frozenset("|;})")
+
+
+def reads_table(body: str, table: str) -> bool:
+    """Whether a query reads a table of its own database by this name.
+
+    Finds the name at the start of a statement or of a query in parentheses, as an operand of
+    ``union``, ``join`` and ``lookup``, and in ``table()``. A column or a text of the same name does
+    not count. Takes linear time.
+    """
+    if table not in body:
+        return False
+    code = [token for token in _TOKEN.findall(body) if not token.startswith("//")]
+    tokens = [";", ";", ";", *code, ";"]
+    operator = ""
+    for place in range(3, len(tokens) - 1):
+        token = tokens[place]
+        if token in {"union", "join", "lookup"}:
+            operator = token
+        elif token in {"|", ";", "(", ")", "on"}:
+            operator = ""
+        elif token.strip("\"'") == table and _is_source(tokens, place, operator):
+            return True
+    return False
+
+
+def _is_source(tokens: list[str], place: int, operator: str) -> bool:
+    third, second, previous = tokens[place - 3 : place]
+    following = tokens[place + 1]
+    if tokens[place][0] in "\"'":
+        return (second, previous) == ("table", "(") and third != "."
+    if previous == "=":
+        return third == "let" and following in _ENDS_SOURCE
+    if previous == "(":
+        return following == "|"
+    if operator:
+        return previous != "." and following not in {"=", ".", "("}
+    return previous in _STARTS_STATEMENT and following in _ENDS_SOURCE
+
+
 _SHORT: Final = {
     '"': '\\"', "\\": "\\\\", "\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r",
     "\t": "\\t", "\v": "\\v",

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -78,7 +78,7 @@ class Setting:
         return made
 
 
-def absent(*names: str, setting: Setting) -> None:
+def absent(names: Sequence[str], setting: Setting) -> None:
     """None of these programs is on PATH."""
     shown = setting.scratch / "path"
     shown.mkdir()
@@ -90,7 +90,7 @@ def absent(*names: str, setting: Setting) -> None:
     setting.env["PATH"] = str(shown)
 
 
-def present(*names: str, setting: Setting) -> None:
+def present(names: Sequence[str], setting: Setting) -> None:
     """These programs are on PATH; those that the tests may not take from there are traps."""
     for name in names:
         if name in CACHED:
@@ -237,10 +237,10 @@ def before_midnight(month: int, of_month: int, now: datetime) -> datetime:
 
 CONDITIONS: dict[str, tuple[Callable[[Setting], None], list[str]]] = {
     "as-it-is": (lambda _: None, AROUND),
-    "tools-absent": (partial(absent, *TOOLS), AROUND),
-    "tools-present": (partial(present, *TOOLS), AROUND),
-    **{f"{tool}-absent": (partial(absent, tool), AROUND) for tool in TOOLS},
-    **{f"{tool}-present": (partial(present, tool), AROUND) for tool in TOOLS},
+    "tools-absent": (partial(absent, TOOLS), AROUND),
+    "tools-present": (partial(present, TOOLS), AROUND),
+    **{f"{tool}-absent": (partial(absent, [tool]), AROUND) for tool in TOOLS},
+    **{f"{tool}-present": (partial(present, [tool]), AROUND) for tool in TOOLS},
     "tools-too-old": (too_old, AROUND),
     "uv-in-python": (uv_in_python, ["tests/image"]),
     "home": (home, SERVERS),
@@ -267,7 +267,10 @@ CONDITIONS: dict[str, tuple[Callable[[Setting], None], list[str]]] = {
 def run(name: str, tests: list[str]) -> bool:
     """Run one condition and print how it ended; whether that was well."""
     apply, own = CONDITIONS[name]
-    began, log = time.monotonic(), Path(tempfile.gettempdir(), f"condition-{name}.log")
+    began, log = (
+        time.monotonic(),
+        Path(tempfile.gettempdir(), f"condition-{name}-{os.getpid()}.log"),
+    )
     with tempfile.TemporaryDirectory(prefix=f"condition-{name}-") as scratch:
         setting = Setting(Path(scratch), _environment())
         try:

@@ -32,7 +32,7 @@ HEAD: Final = ("NAME", "LAST WINDOW", "LAG", "BACKFILL", "PROGRESS", "ETA")
 WIDE: Final = ("TABLE", "INTERVAL", "IN FLIGHT", "FAILED", "REQUESTED BY")
 LESS_NEEDED: Final = ("LAST WINDOW", "ETA", "PROGRESS")
 """Columns that a narrow terminal does not get, in the order in which they are left out."""
-MIN_PROBLEM: Final = 20
+MIN_PROBLEM: Final = 12
 """Columns that a problem gets at least, before others are left out for it."""
 WATCH_SECONDS: Final = 2.0
 

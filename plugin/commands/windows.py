@@ -14,6 +14,8 @@ from plugin.kubectl import Kubectl, Rule
 from summaryrule.api.unstructured import as_int, as_str, nested_dict, nested_list
 
 HEAD: Final = ("KIND", "STATE", "START", "END", "ATTEMPT", "ERROR")
+NARROW: Final = 110
+"""A terminal of fewer columns gets no ATTEMPT, so that more of the error fits."""
 COLORS: Final[dict[str, Color]] = {"failed": "red", "running": "yellow", "done": "green"}
 
 
@@ -24,12 +26,14 @@ def windows(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int
     if args.output in {"json", "yaml"}:
         console.say(dump(found, args.output))
     elif found:
-        rows = [[each[title.lower()] or NONE for title in HEAD] for each in found]
+        is_narrow = console.width is not None and console.width < NARROW
+        head = [title for title in HEAD if not (is_narrow and title == "ATTEMPT")]
+        rows = [[each[title.lower()] or NONE for title in head] for each in found]
 
         def paint(title: str, text: str) -> str:
             return console.paint(text, COLORS.get(text.strip()) if title == "STATE" else None)
 
-        console.say(table(HEAD, rows, width=console.width, paint=paint))
+        console.say(table(head, rows, width=console.width, paint=paint))
     else:
         which = f"{args.state} " if args.state else ""
         console.note(f"{args.name} has no {which}windows in its status.")

@@ -13,6 +13,7 @@ from summaryrule.api import validation_rules
 from summaryrule.api.instant import Instant
 from summaryrule.api.unstructured import nested_dict
 from summaryrule.api.windows import next_window
+from summaryrule.kql import reads_table
 
 
 def body_ignores_bounds(context: AdmissionContext) -> str | None:
@@ -25,6 +26,17 @@ def body_ignores_bounds(context: AdmissionContext) -> str | None:
         f"spec.body: does not use {' and '.join(missing)}, so every window reads the same"
         " data; add: where Timestamp between (_startTime .. _endTime)"
     )
+
+
+def body_reads_its_own_table(context: AdmissionContext) -> str | None:
+    """A body that reads the table it writes to summarizes its own results."""
+    table = context.spec.get("table")
+    if isinstance(table, str) and table and context.body and reads_table(context.body, table):
+        return (
+            f"spec.table: {table} is read by spec.body too: each window appends its result to its"
+            " own source; write another table"
+        )
+    return None
 
 
 def end_in_future(context: AdmissionContext) -> str | None:
@@ -71,6 +83,7 @@ def has_run_before(context: AdmissionContext) -> str | None:
 
 WARNINGS: Final[tuple[Callable[[AdmissionContext], str | None], ...]] = (
     body_ignores_bounds,
+    body_reads_its_own_table,
     end_in_future,
     overlaps_schedule,
     has_run_before,

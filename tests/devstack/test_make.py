@@ -14,8 +14,8 @@ import pytest
 from devstack.config import CHECKOUT
 from devstack.state_dir import DEFAULT, StateDir
 
+NEW_ENOUGH = '#!/bin/sh\n[ "$1" != --version ] || exec echo uv 99.0.0\n'
 UV = """\
-#!/bin/sh
 # Prints as uv does; runs `uv run … python …` with this Python, on the stack in $STATE.
 echo "$@" >> "$LOG"
 case "$*" in
@@ -41,7 +41,7 @@ class Make:
         self.replace_uv(UV)
 
     def replace_uv(self, script: str) -> None:
-        self.uv.write_text(script)
+        self.uv.write_text(f"{NEW_ENOUGH}{script}\n")
         self.uv.chmod(0o755)
 
     def run(self, *targets: str) -> "subprocess.CompletedProcess[str]":
@@ -50,6 +50,7 @@ class Make:
     def bash(self, script: str) -> "subprocess.CompletedProcess[str]":
         own = {"PYTHON": sys.executable, "STATE": str(self.state), "LOG": str(self.log)}
         own |= {"PATH": f"{self.uv.parent}:{os.environ['PATH']}", "KUBECONFIG": "/other/cluster"}
+        own |= {"LC_ALL": "C"}  # bash warns of a locale that is not installed
         outer = {name: value for name, value in os.environ.items() if "MAKE" not in name}
         return subprocess.run(
             ["bash", "-c", script],
@@ -101,7 +102,7 @@ def test_env_without_a_stack_lets_kubectl_reach_no_cluster(make: Make) -> None:
 
 @pytest.mark.parametrize("script", ["exit 2", "echo broken >&2; exit 1", "exec /nowhere/uv"])
 def test_env_lets_kubectl_reach_no_cluster_when_uv_fails(make: Make, script: str) -> None:
-    make.replace_uv(f"#!/bin/sh\n{script}\n")
+    make.replace_uv(script)
     done = make.bash('eval "$(make -s env)"; echo "$? $KUBECONFIG"')
     assert done.stdout == f"1 {make.directory}/devstack/no-stack.kubeconfig\n"
 

@@ -68,7 +68,8 @@ def offline(folder: Path) -> Shell:
     for name in ("charts", "examples", "docs"):
         (folder / name).symlink_to(ROOT / name)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    return Shell(folder, {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)})
+    # NB: bash warns of a locale that is not installed, and speaks the language of one that is.
+    return Shell(folder, {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "LC_ALL": "C"})
 
 
 def on_the_stack(stack: Stack, folder: Path, namespace: str) -> Shell:

@@ -16,6 +16,7 @@ from summaryrule.api.instant import TICKS_PER_SECOND
 from tests.plugin.rules import condition, rule
 
 DENIED = 'The SummaryRule "x" is invalid: spec.body: Invalid value: ".show tables": is …'
+CREATE, LEASES = "create --dry-run=server", "get leases.coordination.k8s.io"
 Answer = tuple[bool, str]
 
 
@@ -37,7 +38,6 @@ WELL: dict[str, Answer] = {
     "get --raw": (True, "{}"),
     "auth can-i": (True, "yes"),
     "create --dry-run=server": (False, DENIED),
-    "get leases.coordination.k8s.io": lease(2),
     f"get {RESOURCE}": items(rule()),
     "get customresourcedefinitions": items(deployment("0.2.0")),
     "get deployments.apps": items(deployment("0.2.0"), deployment("0.1.0")),
@@ -49,7 +49,7 @@ class Cluster(Kubectl):
 
     def __init__(self, faults: dict[str, Answer]) -> None:
         super().__init__("none", [])
-        self.answers = WELL | faults
+        self.answers = {**WELL, LEASES: lease(2), **faults}
 
     def try_run(self, *words: str, given: str = "") -> Answer:
         assert bool(given) == (words[0] == "create")
@@ -75,7 +75,6 @@ def test_an_installation_that_works_has_five_good_findings() -> None:
 
 SILENT = condition("summaryrule.adx-mon.azure.com", "EndpointUnavailable", "https://k: no answer")
 NOT_SERVED = "Error from server (NotFound): the server could not find the requested resource"
-CREATE, LEASES = "create --dry-run=server", "get leases.coordination.k8s.io"
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> list[str]:
     ("columns", "head"),
     [
         (60, "NAME LAG BACKFILL PROBLEM"),
-        (80, "NAME LAG BACKFILL PROGRESS PROBLEM"),
+        (80, "NAME LAG BACKFILL PROGRESS ETA PROBLEM"),
         (120, "NAME LAST WINDOW LAG BACKFILL PROGRESS ETA PROBLEM"),
         (160, "NAME LAST WINDOW LAG BACKFILL PROGRESS ETA PROBLEM"),
     ],

@@ -96,16 +96,17 @@ alias("ceiling", "ceil")
 
 
 def _round(value: float | None, precision: int | None) -> float | None:
-    if value is None or precision is None or not math.isfinite(value):
-        return value if value is not None and precision is not None else None
-    try:
-        return round(value, precision) if precision != 0 else float(_half_even(value))
-    except OverflowError:
+    """Half away from zero, on the value times a power of ten."""
+    if value is None or precision is None:
+        return None
+    if not math.isfinite(value) or not -308 < precision < 308:
         return value
-
-
-def _half_even(value: float) -> float:
-    return float(round(value))
+    scale = 10.0 ** abs(precision)
+    scaled = value * scale if precision >= 0 else value / scale
+    if not math.isfinite(scaled) or abs(scaled) >= 2**53:
+        return value
+    whole = math.copysign(math.floor(abs(scaled) + 0.5), scaled)
+    return whole / scale if precision >= 0 else whole * scale
 
 
 define("round", "real", ["real", "long"], _round)

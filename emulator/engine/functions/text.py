@@ -205,7 +205,8 @@ python("indexof", "long", ["castable", "castable", "long", "long", "long"], _ind
 def _indexof_regex(
     text: str, pattern: str, start: int | None, length: int | None, occurrence: int | None
 ) -> int | None:
-    start, occurrence = max(start or 0, 0), 1 if occurrence is None else occurrence
+    start, occurrence = start or 0, 1 if occurrence is None else occurrence
+    start = max(start + len(text), 0) if start < 0 else start
     if occurrence < 0:
         return None
     end = len(text) if length is None or length == -1 else start + length
