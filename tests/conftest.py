@@ -20,7 +20,7 @@ from devstack.config import CONTROL_PLANE_ONLY
 from devstack.ports import no_proxy_variables
 from devstack.stack import Stack
 
-# A shell starts background jobs with SIGINT ignored; the programs that tests interrupt inherit that.
+# A shell starts background jobs with SIGINT ignored, and programs that tests interrupt inherit it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
