@@ -13,7 +13,7 @@ from pathlib import Path
 from devstack.errors import DevstackError
 
 HOST = "127.0.0.1"
-LOCAL_HOSTS = (HOST, "localhost", "::1", ".svc")
+LOOPBACK_HOSTS = (HOST, "localhost", "::1")
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 MIN_PORT = 20_000
 EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
@@ -24,16 +24,15 @@ _random = random.SystemRandom()
 
 
 def no_proxy_variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return NO_PROXY in both spellings, with the hosts of a stack added; {} without a proxy.
+    """Return NO_PROXY in both spellings, with loopback added; {} without a proxy.
 
-    Clients in Go never use a proxy for loopback addresses; clients in Python and curl do. The API
-    server uses a proxy for a webhook's service name (`NAME.NAMESPACE.svc`).
+    Clients in Go never use a proxy for loopback addresses; clients in Python and curl do.
     """
     listed = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
     has_proxy = any(environ.get(each) or environ.get(each.lower()) for each in PROXY_VARIABLES)
     if listed == "*" or not has_proxy:
         return {}
-    hosts = ",".join(dict.fromkeys([*filter(None, listed.split(",")), *LOCAL_HOSTS]))
+    hosts = ",".join(dict.fromkeys([*filter(None, listed.split(",")), *LOOPBACK_HOSTS]))
     return {"NO_PROXY": hosts, "no_proxy": hosts}
 
 

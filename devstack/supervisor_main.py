@@ -181,6 +181,8 @@ def _redirect_stderr(log: Path) -> None:
 
 def main() -> None:
     """Run the stack that the first argument configures; report an error on stdout, exit 2."""
+    # NB: kube-apiserver (1.37) uses a proxy for webhooks even if NO_PROXY lists `.svc`.
+    os.environ |= {"NO_PROXY": "*", "no_proxy": "*"}  # a stack connects to this machine only
     config = StackConfig.from_json(sys.argv[1])
     process = SupervisorProcess(config, sys.stdout)
     try:

@@ -9,6 +9,7 @@ pytest 9.2 no longer reads.
 """
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,10 @@ import pytest
 from devstack.config import CONTROL_PLANE_ONLY
 from devstack.ports import no_proxy_variables
 from devstack.stack import Stack
+
+# A shell starts background jobs with SIGINT ignored, and programs that tests interrupt inherit it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Tests connect to this machine only, never through a proxy.
 os.environ |= no_proxy_variables(os.environ)

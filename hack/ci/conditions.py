@@ -54,6 +54,7 @@ class Setting:
     env: dict[str, str]
     root: Path = ROOT
     user: int | None = None
+    wrapper: list[str] = field(default_factory=list)
     traps: list[Path] = field(default_factory=list)
 
     def path(self) -> list[Path]:
@@ -178,6 +179,11 @@ def german(charset: str, setting: Setting) -> None:
     setting.env |= {"LOCPATH": str(setting.scratch), "LC_ALL": name, "LANGUAGE": "de"}
 
 
+def in_background(setting: Setting) -> None:
+    """SIGINT is ignored, as in a background job of a shell."""
+    setting.wrapper = ["/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh"]
+
+
 def not_root(setting: Setting) -> None:
     """The user is not root, and has a clone, a home and caches of their own."""
     if os.getuid() != 0:
@@ -253,6 +259,7 @@ CONDITIONS: dict[str, tuple[Callable[[Setting], None], list[str]]] = {
     "locale-latin-1": (partial(german, "ISO-8859-1"), TEXTS),
     "zone-kolkata": (lambda setting: variables(setting, TZ="Asia/Kolkata"), SERVERS),
     "zone-new-york": (lambda setting: variables(setting, TZ="America/New_York"), SERVERS),
+    "in-background": (in_background, ["tests/devstack"]),
     "not-root": (not_root, SERVERS),
     **{
         f"in-{days}-days": (partial(day, partial(in_days, days)), [*PURE, *NO_GO])
@@ -278,7 +285,15 @@ def run(name: str, tests: list[str]) -> bool:
         except SkippedError as reason:
             print(f"{name}: skipped: {reason}", flush=True)
             return True
-        command = ["hack/tools/uv", "run", "--locked", "--quiet", "pytest", *(tests or own)]
+        command = [
+            *setting.wrapper,
+            "hack/tools/uv",
+            "run",
+            "--locked",
+            "--quiet",
+            "pytest",
+            *(tests or own),
+        ]
         with log.open("wb") as output:
             code = subprocess.run(
                 command if tests or "-m" in own else [*command, "-m", "not proof"],

@@ -1,8 +1,8 @@
-"""Which hosts of a stack are kept away from a proxy."""
+"""Which hosts are kept away from a proxy."""
 
 from devstack.ports import no_proxy_variables
 
-HOSTS = "127.0.0.1,localhost,::1,.svc"
+HOSTS = "127.0.0.1,localhost,::1"
 
 
 def test_without_a_proxy_nothing_is_set() -> None:
