@@ -1,6 +1,7 @@
 """One sentence, in Kusto's words where it has any, for what the engine and DuckDB complain of."""
 
 import logging
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -10,6 +11,8 @@ from emulator.engine.problems import Problem, SemanticProblem, SyntaxProblem, Un
 from emulator.errors import KustoError, KustoSemanticError, KustoSyntaxError, UnsupportedError
 
 _LOG: Final = logging.getLogger("emulator")
+_REFUSED_VALUE: Final = re.compile(r"executing the UDF: ValueError: (.*)")
+"""What a function of the engine says of a value that it does not decide."""
 _SENTENCES: Final[tuple[tuple[Callable[[duckdb.Error, str], bool], str], ...]] = (
     (
         lambda error, _: isinstance(error, duckdb.OutOfRangeException),
@@ -52,6 +55,9 @@ def map_duckdb_error(error: duckdb.Error) -> KustoError:
     first = str(error).splitlines()[0]
     if "assert() has failed" in first:
         return KustoError(first[first.index("assert()") :])
+    refused = _REFUSED_VALUE.search(str(error))
+    if refused:
+        return UnsupportedError(refused[1])
     for fits, sentence in _SENTENCES:
         if fits(error, first.lower()):
             return KustoError(sentence)

@@ -119,11 +119,7 @@ _TO_BOOL: Final = {
 _TO_DATETIME: Final = {
     "datetime": "{0}",
     "dynamic": "__emulator.dt_of_text(__emulator.dyn_text({0}))",
-    "long": "__emulator.dt_valid({0})",
-    "int": "__emulator.dt_valid({0}::BIGINT)",
-    "real": f"__emulator.dt_valid(__emulator.real_to_long({{0}}, {_LONG_LIMITS}))",
     "string": "__emulator.dt_of_text({0})",
-    "timespan": "__emulator.dt_valid({0})",
 }
 _TO_TIMESPAN: Final = {
     "bool": "{0}::BIGINT",

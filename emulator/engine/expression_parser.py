@@ -15,7 +15,7 @@ TEXT_OPERATORS: Final = frozenset(
     for case in ("", "_cs")
 )
 LIST_OPERATORS: Final = ("in", "in~", "!in", "!in~", "has_any", "has_all")
-_SOURCES: Final = ("datatable", "print", "union", "externaldata", "search", "find")
+_SOURCES: Final = ("datatable", "print", "union", "externaldata", "external_data", "search", "find")
 _LITERAL_TYPES: Final = frozenset((*literals.TYPES, *literals.ALIASES)) - {"string"}
 
 ParsePipeline = Callable[["ExpressionParser"], syntax.Pipeline]
@@ -116,6 +116,8 @@ class ExpressionParser:
         cursor = self.cursor
         if cursor.is_name(*_SOURCES):
             following = cursor.ahead()
+            if cursor.is_name("externaldata", "external_data"):
+                return True
             return not (following.kind is Kind.MARK and following.text in (")", ",", "==", "."))
         return cursor.is_name("range") and cursor.is_identifier(1) and not cursor.is_mark("(", 1)
 

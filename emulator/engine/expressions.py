@@ -348,6 +348,8 @@ class ExpressionBinder:
         special = self.SPECIAL.get(name)
         if special is not None:
             return special(self, node)
+        if name in KNOWN_UNSUPPORTED and name not in AGGREGATES:
+            raise UnsupportedProblem(f"the function '{name}()'", node.at)
         if name in AGGREGATES and (name not in FUNCTIONS or self.aggregates):
             return self._single_aggregate(node)
         if name in WINDOWS:
@@ -447,6 +449,8 @@ class ExpressionBinder:
         """The columns of an aggregate call."""
         least, most, bind = AGGREGATES[node.name]
         rows = ExpressionBinder(self.compiler, self.scope, self.relation)
+        if node.name == "tdigest" and len(node.arguments) == 2:
+            raise UnsupportedProblem("weights in 'tdigest()'", node.at)
         call = rows._call(self._without_star(node))
         self._check_count(Function(node.name, least, most, lambda one: one.arguments[0]), call)
         self.hoisted += rows.hoisted
@@ -508,26 +512,15 @@ def _json_typed(value: Any) -> Typed:  # noqa: ANN401 - JSON
 
 
 KNOWN_UNSUPPORTED: Final = frozenset(
-    [
-        "buildschema",
-        "cluster",
-        "materialized_view",
-        "external_table",
-        "externaldata",
-        "current_principal_details",
-        "bag_unpack",
-        "hll_merge",
-        "tdigest_merge",
-        "inner_nodes",
-        "all",
-        "any",
-        "map",
-        "labels",
-        "rank_tdigest",
-        "binary_shift",
-        "column_names_of",
-        "stored_query_result",
-        "database",
-    ]
+    {
+        *("all", "any", "bag_unpack", "buildschema", "cluster", "column_names_of", "convert_force"),
+        *("current_principal_details", "current_user", "database", "dcount_hll_if"),
+        *("external_table", "externaldata", "format_ipv6", "format_ipv6_mask", "has_any_ipv6"),
+        *("has_ipv6", "hash_combine", "hash_many", "hll_if", "inner_nodes", "labels", "map"),
+        *("materialized_view", "parse_version", "percentile_array_tdigest"),
+        *("percentiles_array_tdigest", "percentrank_tdigest", "punycode_domain_from_string"),
+        *("set_equals", "stored_query_result", "welch_test"),
+    }
 )
+"""Functions that Kusto has and this engine has not, beside families such as `geo_`."""
 del NOT_CONSTANT, to_dynamic

@@ -59,7 +59,7 @@ def test_the_readmes_lines_run_against_the_installed_command(environment: Path) 
         until(port.exists, "no port was written")
         [example] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
         (environment / "samples.csv").write_text(
-            "At,Pod,Value\n2026-11-01T00:00:00Z,a,1\n2026-11-01T01:00:00Z,a,2\n"
+            "2026-11-01T00:00:00Z,a,1\n2026-11-01T01:00:00Z,a,2\n"
         )
         text = example.replace(":8080", f":{port.read_text().strip()}")
         script = "import warnings; warnings.simplefilter('ignore')\n" + text

@@ -160,7 +160,7 @@ for _name in (
     *("cursor_after", "cursor_before_or_at", "cursor_current", "current_cluster_endpoint"),
     *("current_principal", "current_principal_details", "current_principal_is_member_of"),
     *("extent_id", "extent_tags", "geo_info_from_ip_address", "parse_user_agent", "parse_xml"),
-    *("zlib_compress_to_base64_string", "gzip_compress_to_base64_string", "buildschema"),
+    *("zlib_compress_to_base64_string", "gzip_compress_to_base64_string"),
 ):
     _unsupported(_name)
 

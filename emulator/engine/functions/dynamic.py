@@ -48,8 +48,8 @@ define(
     "string",
     ["string"],
     lambda text: (
-        None
-        if text is None
+        ""
+        if not text
         else json.dumps(json.loads(text), separators=(",", ":"), sort_keys=True, ensure_ascii=False)
     ),
 )
@@ -294,6 +294,8 @@ def sort_arrays(packed: Json, *, descending: bool) -> Json:
     if not isinstance(first, list):
         return [None] * len(packed[0])
     filled = [at for at, value in enumerate(first) if value is not None]
+    if len({_order(first[at])[0] for at in filled}) > 1:
+        raise ValueError("an array of several types, whose order Kusto does not document")
     filled.sort(key=lambda at: _order(first[at]), reverse=descending)
     if descending:
         filled.sort(key=lambda at: _order(first[at]), reverse=True)

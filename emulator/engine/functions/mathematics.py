@@ -18,8 +18,11 @@ def _real_template(name: str, sql: str) -> None:
 for _name in ("sin", "cos", "tan", "atan", "exp", "degrees", "radians", "cot"):
     _real_template(_name, f"{_name}({{0}})")
 for _name in ("asin", "acos"):
-    _real_template(_name, f"CASE WHEN {{0}} BETWEEN -1 AND 1 THEN {_name}({{0}}) END")
-_real_template("sqrt", "CASE WHEN {0} >= 0 THEN sqrt({0}) ELSE 'nan'::DOUBLE END")
+    _real_template(
+        _name,
+        f"CASE WHEN isnan({{0}}) THEN {{0}} WHEN {{0}} BETWEEN -1 AND 1 THEN {_name}({{0}}) END",
+    )
+_real_template("sqrt", "CASE WHEN isnan({0}) THEN {0} WHEN {0} >= 0 THEN sqrt({0}) END")
 _real_template("exp2", "pow(2.0, {0})")
 _real_template("exp10", "pow(10.0, {0})")
 
@@ -80,16 +83,11 @@ def _abs(call: Call) -> Typed:
     return call.result(f"abs({value.sql})", value.type)
 
 
-def _whole(call: Call, function: str) -> Typed:
-    value = call.argument(0, "number")
-    if value.type in INTEGERS:
-        return convert(value, "real" if function == "ceil" else "long")
-    return call.result(f"{function}({value.sql})", value.type)
-
-
 @register("ceiling", 1)
 def _ceiling(call: Call) -> Typed:
-    return _whole(call, "ceil")
+    value = call.argument(0, "number")
+    kind = "decimal" if value.type == "decimal" else "real"
+    return call.result(f"ceil({convert(value, kind).sql})", kind)
 
 
 alias("ceiling", "ceil")
@@ -115,8 +113,6 @@ define("round", "real", ["real", "long"], _round)
 @register("round", 1, 2)
 def _bind_round(call: Call) -> Typed:
     value = call.argument(0, "number")
-    if value.type in INTEGERS and len(call.arguments) == 1:
-        return convert(value, "long")
     precision = call.argument(1, "long").sql if len(call.arguments) > 1 else "0::BIGINT"
     return call.result(f"k_round({convert(value, 'real').sql}, {precision})", "real")
 
@@ -138,11 +134,7 @@ def bind_bin(call: Call) -> Typed:
     return call.result(f"(__emulator.bin_real({a}, {b}))", "real")
 
 
-@register("floor", 1, 2)
-def _floor(call: Call) -> Typed:
-    if len(call.arguments) == 1:
-        return _whole(call, "floor")
-    return bind_bin(call)
+register("floor", 2)(bind_bin)
 
 
 @register("bin_at", 3)

@@ -140,16 +140,35 @@ def python(
     FUNCTIONS[name] = Function(name, least, len(parameters), bind)
 
 
+def _as_is(value: Any) -> Any:  # noqa: ANN401 - a value of any Kusto type
+    return value
+
+
+def _from_json(value: str | None) -> Any:  # noqa: ANN401 - JSON
+    return None if value is None else json.loads(value)
+
+
+def _text(value: str | None) -> str:
+    """NB: DuckDB 2.0.0 calls a function with NULL for rows of a CASE that are not its own."""
+    return "" if value is None else value
+
+
+_DECODERS: Final[dict[str, Callable[[Any], Any]]] = {
+    "any": _from_json,
+    "dynamic": _from_json,
+    "castable": _text,
+    "string": _text,
+    "text": _text,
+}
+
+
 def define(name: str, result: str, parameters: Sequence[str], function: Callable[..., Any]) -> str:
     """Make `function` callable from SQL; returns its SQL name."""
-    decoders = [kind in ("dynamic", "any") for kind in parameters]
+    decoders = [_DECODERS.get(kind, _as_is) for kind in parameters]
     encodes = result == "dynamic"
 
     def call(*values: Any) -> Any:  # noqa: ANN401 - values of any Kusto type
-        decoded = [
-            json.loads(value) if is_json and value is not None else value
-            for value, is_json in zip(values, decoders, strict=True)
-        ]
+        decoded = (decode(value) for decode, value in zip(decoders, values, strict=True))
         found = function(*decoded)
         return literals.to_json(found) if encodes and found is not None else found
 
@@ -160,7 +179,7 @@ def define(name: str, result: str, parameters: Sequence[str], function: Callable
     PYTHON_FUNCTIONS.append(
         PythonFunction(
             sql_name,
-            _with_arity(call, len(parameters)) if any(decoders) or encodes else function,
+            _with_arity(call, len(parameters)),
             tuple(_sql_type(kind) for kind in parameters),
             _sql_type(result),
         )
@@ -169,17 +188,16 @@ def define(name: str, result: str, parameters: Sequence[str], function: Callable
 
 
 def _define_real(
-    name: str, decoders: list[bool], parameters: Sequence[str], function: Callable[..., Any]
+    name: str,
+    decoders: list[Callable[[Any], Any]],
+    parameters: Sequence[str],
+    function: Callable[..., Any],
 ) -> None:
     """NB: DuckDB 2.0.0 makes NULL of a NaN that Python returns, so reals come as text."""
 
     def call(*values: Any) -> str | None:  # noqa: ANN401 - values of any Kusto type
-        found = function(
-            *(
-                json.loads(value) if is_json and value is not None else value
-                for value, is_json in zip(values, decoders, strict=True)
-            )
-        )
+        decoded = (decode(value) for decode, value in zip(decoders, values, strict=True))
+        found = function(*decoded)
         return None if found is None else repr(float(found))
 
     PYTHON_FUNCTIONS.append(
@@ -204,6 +222,7 @@ def _with_arity(function: Callable[..., Any], count: int) -> Callable[..., Any]:
         3: lambda a, b, c: function(a, b, c),
         4: lambda a, b, c, d: function(a, b, c, d),
         5: lambda a, b, c, d, e: function(a, b, c, d, e),
+        6: lambda a, b, c, d, e, f: function(a, b, c, d, e, f),
     }
     return wrapped[count]
 
