@@ -185,6 +185,7 @@ def report(findings: Findings, capsys: pytest.CaptureFixture[str]) -> None:
     assert findings.disagreements == [], "\n".join(findings.disagreements[:10])
 
 
+@pytest.mark.timeout(900)
 def test_models_and_the_server_agree_or_generate_refuses(
     server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
