@@ -1,4 +1,4 @@
-"""adx-mon's documented rules, unchanged, through this CRD and this webhook (design, section 9)."""
+"""adx-mon's documented rules, unchanged, through this CRD and this webhook."""
 
 from pathlib import Path
 
