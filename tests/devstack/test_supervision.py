@@ -84,6 +84,7 @@ async def test_a_child_is_restarted_only_after_restart_is_enabled(
     for pid in killed.values():
         os.kill(pid, signal.SIGKILL)
     await until(lambda: supervisor.processes()[1].restarts == 1)
+    await until(lambda: supervisor.processes()[1].pid is not None)
     assert pid_of(supervisor, "kusto") != killed["kusto"]
     etcd = supervisor.process("etcd")
     assert etcd is not None
