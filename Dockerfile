@@ -16,9 +16,10 @@ RUN python -m pip install --no-cache-dir --require-hashes -r uv.txt
 ENV UV_LINK_MODE=copy \
     UV_PYTHON_DOWNLOADS=never \
     UV_PROJECT_ENVIRONMENT=/opt/summaryrule
-# The lock names crdgen as a member of the workspace. It is not installed.
+# The lock names crdgen and the local endpoint as members of the workspace. They are not installed.
 COPY pyproject.toml uv.lock ./
 COPY crdgen/pyproject.toml ./crdgen/
+COPY emulator/pyproject.toml ./emulator/
 RUN uv sync --locked --no-dev --no-editable --no-install-project
 COPY README.md LICENSE ./
 COPY summaryrule ./summaryrule

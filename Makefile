@@ -191,6 +191,10 @@ fuzz: | .venv ## Throw a million generated reviews at the webhook's application
 prove-agreement: binaries | .venv ## Judge 30,000 generated specs on a real API server and in Python
 	$(PROOF) tests/e2e/test_agreement.py
 
+.PHONY: prove-models
+prove-models: binaries | .venv ## Hold 20,000 random Pydantic models to a real API server (half an hour)
+	$(PROOF) tests/crdgen/differential/test_random_models.py
+
 .PHONY: prove-helm
 prove-helm: binaries | .venv ## Upgrade releases by helm 3 and 4 while their backfills run
 	$(PROOF) tests/e2e/test_admission_reapply.py
@@ -219,6 +223,6 @@ dist-chart: | .venv
 	    --no-hooks --set crds.enabled=false > $(DIST)/kustomize/operator.yaml
 
 .PHONY: dist-python
-dist-python: ## Build two wheels into dist/: the operator's and crdgen's
+dist-python: ## Build three wheels into dist/: the operator's, crdgen's and the local endpoint's
 	rm -f $(DIST)/*.whl
 	$(UV) build --quiet --all-packages --wheel --no-create-gitignore --out-dir $(DIST)

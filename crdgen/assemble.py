@@ -1,15 +1,18 @@
 """Puts CustomResourceDefinitions together from root models: the heart of `crdgen generate`."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
 from pydantic import BaseModel
 
 from crdgen import passes, pydantic_schema, resources
-from crdgen.errors import ModelError
+from crdgen.definition import LARGEST, decode_definition
+from crdgen.errors import CrdgenError, ModelError, NotStructuralError, UnsupportedField
 from crdgen.options import Options
+from crdgen.passes import walk
 from crdgen.resources import Resource
-from crdgen.schema_keywords import CRD, Schema
+from crdgen.schema_keywords import COSTLY, CRD, Schema, unsupported
 
 _TYPE_META: Final[Schema] = {
     "apiVersion": {
@@ -19,6 +22,10 @@ _TYPE_META: Final[Schema] = {
     "kind": {"type": "string", "description": "The resource that this object is, in CamelCase."},
     "metadata": {"type": "object"},
 }
+_LIMITS: Final = frozenset({
+    "const", "enum", "maxItems", "maxLength", "maxProperties", "maximum", "minItems", "minLength",
+    "minProperties", "minimum", "multipleOf", "pattern", "x-kubernetes-validations",
+})  # fmt: skip
 _Version = tuple[Resource, Schema]
 
 
@@ -33,24 +40,101 @@ def generate(*models: type[BaseModel], options: Options | None = None) -> list[d
     """
     kinds: dict[tuple[str, str], list[_Version]] = {}
     for model in models:
-        described = _described(model, options or Options())
+        described = _describe(model, options or Options())
         kinds.setdefault((described[0].group, described[0].kind), []).append(described)
-    return [_definition(versions) for versions in kinds.values()]
+    return [_sound(_definition(versions)) for versions in kinds.values()]
 
 
-def _described(model: type[BaseModel], options: Options) -> _Version:
+def _sound(crd: dict[str, Any]) -> dict[str, Any]:
+    """The definition, refused when a model says what the API has no field for, or too much."""
+    definition = decode_definition(crd)
+    if definition.problems:
+        first = definition.problems[0]
+        raise ModelError(f"{crd['spec']['names']['kind']}: {first.field} {first.detail}")
+    if definition.size > LARGEST:
+        raise ModelError(
+            f"{definition.name}: the definition has {definition.size:,} bytes, and the API server"
+            f" stores {LARGEST:,} at most; generate --no-descriptions, or share less"
+        )
+    return crd
+
+
+def _describe(model: type[BaseModel], options: Options) -> _Version:
+    where = f"{model.__module__}:{model.__qualname__}"
+    try:
+        return _read(model, options)
+    except NotStructuralError as error:
+        raise NotStructuralError(*error.refusals, model=where) from None
+    except CrdgenError:
+        raise
+    except Exception as error:  # what a model's own hooks raise, or its own keywords break
+        reason = " ".join([type(error).__name__ + ":", *str(error).splitlines()[:1]])
+        raise ModelError(f"{where}: its JSON schema cannot be read: {reason}") from error
+
+
+def _read(model: type[BaseModel], options: Options) -> _Version:
     schema = pydantic_schema.generate_json_schema(model)
     root = schema
     if "$ref" in schema:
         root = schema["$defs"][schema["$ref"].rpartition("/")[2]]
     found = resources.read_resource(model.__name__, root.pop(CRD, None))
     properties = root.setdefault("properties", {})
+    wanted = {"apiVersion": f"{found.group}/{found.version['name']}", "kind": found.kind}
     for name, meta in _TYPE_META.items():
-        kept = {"type": "object"} if name == "metadata" else meta
-        properties[name] = {**kept}
-    root["required"] = [name for name in root.get("required", ()) if name not in _TYPE_META]
-    root.pop("additionalProperties", None)
-    return found, passes.structural(schema, options)
+        own = _own_field(properties.get(name, {}), wanted.get(name), schema)
+        properties[name] = {**meta, **own}
+    required = root.get("required", ())
+    if "status" in required and "status" in found.version.get("subresources", {}):
+        properties["status"] = unsupported(
+            "it is required, but the API server drops status when an object is created, so no"
+            " object could be made",
+            "write status: Status | None = None",
+        )
+    root["required"] = [name for name in required if name not in _TYPE_META]
+    if root.pop("additionalProperties", None) is True:
+        root["x-kubernetes-preserve-unknown-fields"] = True
+    structural = passes.structural(schema, options)
+    if any([node.pop(COSTLY, False) for node, _ in walk.nodes(structural)]):  # noqa: C419 - pops all
+        _require_affordable(structural)
+    return found, structural
+
+
+def _require_affordable(schema: Schema) -> None:
+    """Refuse rules that could cost more than the API server allows: some were not the user's."""
+    from crdgen.checks.rules import check_rules  # noqa: PLC0415 - compiles CEL, which few need
+
+    problems, costs = check_rules(schema, "", [])
+    worst = max(costs, key=lambda cost: cost.total, default=None)
+    if worst is not None and any(problem.kind == "Forbidden" for problem in problems):
+        path = re.sub(r"\.(additionalProperties|items)", "[*]", worst.path.partition(".x-kub")[0])
+        path = re.sub(r"\.?properties\[([^\]]*)\]", r".\1", path).strip(".")
+        why = "a CEL rule of it could cost more than the API server allows"
+        bounds = ", ".join(worst.unbounded[:3])
+        raise NotStructuralError(UnsupportedField(path, why, f"give a max_length to {bounds}"))
+
+
+def _own_field(node: Schema, wanted: str | None, schema: Schema) -> Schema:
+    """What the model says of a field that every object has, where a definition may say it."""
+    node = next((each for each in node.get("anyOf", ()) if "$ref" in each), node)
+    if "$ref" in node:
+        node = {**schema["$defs"][node["$ref"].rpartition("/")[2]], **node}
+    if wanted is not None:
+        values = [node["const"]] if "const" in node else node.get("enum", [wanted])
+        known = unsupported(f"it is never {wanted!r}, what the API server sets", "drop the field")
+        return {} if wanted in values else known
+    if node.get("x-kubernetes-validations"):
+        return unsupported("rules on metadata are not run", "put the rule on the model itself")
+    named: Schema = {}
+    for each, child in node.get("properties", {}).items():
+        limits = sorted(_LIMITS & {key for inner, _ in walk.nodes(child) for key in inner})
+        if each in {"name", "generateName"}:
+            named |= {each: child} if limits else {}
+        elif limits:
+            named[each] = unsupported(
+                f"a definition limits only name and generateName of metadata ('{limits[0]}')",
+                "drop the limit",
+            )
+    return {"properties": named} if named else {}
 
 
 def _definition(versions: Sequence[_Version]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Unknown fields and wrong JSON types are reported, nulls are dropped, and the def
 apiextensions.k8s.io/v1 API are filled in. kubectl asks the server to be strict.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +18,19 @@ from crdgen.yaml_reader import read_documents
 KIND = "CustomResourceDefinition"
 
 
+LARGEST = 1536 * 1024 - 2048
+"""Bytes that etcd takes in a request, less what the API server adds to a definition."""
+
+
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A decoded definition, and what decoding held against it."""
+    """A decoded definition, what is wrong with its fields, and its size as JSON in bytes."""
 
     name: str
     spec: Schema
     metadata: Schema
     problems: tuple[FieldError, ...]
+    size: int
 
     @property
     def versions(self) -> list[Schema]:
@@ -51,9 +57,16 @@ def decode_definition(document: Any) -> Definition:  # noqa: ANN401 - JSON
             " is served since Kubernetes 1.22; convert it"
         )
     cleaned, problems = _decode(document)
-    spec = _defaulted(cleaned.get("spec", {}))
+    spec = _apply_defaults(cleaned.get("spec", {}))
     metadata = cleaned.get("metadata", {})
-    return Definition(str(metadata.get("name", "")), spec, metadata, tuple(problems))
+    name, size = str(metadata.get("name", "")), _json_size(document)
+    return Definition(name, spec, metadata, tuple(problems), size)
+
+
+def _json_size(document: dict[str, Any]) -> int:
+    """Bytes of the document as Go writes it: compact, with `<`, `>` and `&` escaped."""
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=str)
+    return len(text.encode()) + 5 * sum(text.count(sign) for sign in "<>&")
 
 
 def read_definitions(path: Path) -> list[Definition]:
@@ -84,7 +97,7 @@ def read_definition(path: Path) -> Definition:
     return found[0]
 
 
-def _defaulted(spec: Schema) -> Schema:
+def _apply_defaults(spec: Schema) -> Schema:
     names = dict(spec.get("names", {}))
     kind = str(names.get("kind", ""))
     if kind:
@@ -103,7 +116,7 @@ def _decode(document: dict[str, Any]) -> tuple[dict[str, Any], list[FieldError]]
     return _CRD(document, "", problems), problems
 
 
-def _typed(check: Callable[[Any], bool], name: str) -> Shape:
+def _scalar(check: Callable[[Any], bool], name: str) -> Shape:
     def shape(value: Any, path: str, problems: list[FieldError]) -> Any:  # noqa: ANN401 - JSON
         if check(value):
             return value
@@ -171,15 +184,15 @@ def _or(test: type, first: Shape, second: Shape) -> Shape:
     return shape
 
 
-_str = _typed(lambda value: isinstance(value, str), "text")
-_bool = _typed(lambda value: isinstance(value, bool), "true or false")
-_int = _typed(
+_str = _scalar(lambda value: isinstance(value, str), "text")
+_bool = _scalar(lambda value: isinstance(value, bool), "true or false")
+_int = _scalar(
     lambda value: (
         isinstance(value, int) and not isinstance(value, bool) and -_INT64 <= value < _INT64
     ),
     "a whole number",
 )
-_float = _typed(
+_float = _scalar(
     lambda value: isinstance(value, (int, float)) and not isinstance(value, bool), "a number"
 )
 _strings = _list(_str)

@@ -37,8 +37,9 @@ class UnsupportedField(NamedTuple):
 
 
 class NotStructuralError(ModelError):
-    """Fields have no structural schema: all of them, one a line, in the order of the model."""
+    """Fields of `model` have no structural schema: all of them, one a line, in its order."""
 
-    def __init__(self, *refusals: UnsupportedField) -> None:
+    def __init__(self, *refusals: UnsupportedField, model: str = "") -> None:
         self.refusals = refusals
-        super().__init__("\n".join(map(str, refusals)))
+        prefix = f"{model}: " if model else ""
+        super().__init__("\n".join(f"{prefix}{each}" for each in refusals))

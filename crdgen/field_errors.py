@@ -25,7 +25,7 @@ class FieldError:
     value: Any = _ABSENT
 
     def __str__(self) -> str:
-        shown = "" if self.value is _ABSENT else f": {_shown(self.value)}"
+        shown = "" if self.value is _ABSENT else f": {_show(self.value)}"
         words = {
             "Invalid": f"Invalid value{shown}",
             "TypeInvalid": f"Invalid value{shown}",
@@ -71,8 +71,12 @@ def duplicate(field: str, value: Any) -> FieldError:  # noqa: ANN401 - JSON
     return FieldError(field, "Duplicate", "", value)
 
 
-def _shown(value: Any) -> str:  # noqa: ANN401 - JSON
-    return json.dumps(_as_go(value), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+def _show(value: Any) -> str:  # noqa: ANN401 - JSON
+    text = json.dumps(_as_go(value), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    if not isinstance(value, str):  # Go quotes text, and writes anything else as JSON for HTML
+        for sign in "<>&":
+            text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
 
 
 def _as_go(value: Any) -> Any:  # noqa: ANN401 - JSON

@@ -5,10 +5,11 @@ Each is put into `Annotated[…]`; the ones for a whole model go into `model_con
 which can be written by hand just as well.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from pydantic import GetJsonSchemaHandler, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, GetJsonSchemaHandler, StringConstraints, WithJsonSchema
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -16,6 +17,9 @@ from crdgen.passes.inline import merge_keywords
 from crdgen.schema_keywords import ANY, DEPTH, FLOAT
 
 _RULES = "x-kubernetes-validations"
+_BASE64 = re.compile(
+    rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})"
+)
 
 
 class Marker:
@@ -84,7 +88,7 @@ def _count(fields: tuple[str, ...]) -> str:
 
 @dataclass(frozen=True)
 class ListMap(Marker):
-    """A list whose items are told apart by `keys`; appliers may own single items."""
+    """A list whose items have unique `keys`; appliers may own single items."""
 
     keys: tuple[str, ...]
 
@@ -172,9 +176,18 @@ class _Format(Marker):
         return {"format": self._name}
 
 
-Int32 = Annotated[int, _Format("int32")]
-"""A whole number that fits into 32 bits, which the API server checks."""
-Int64 = Annotated[int, _Format("int64")]
+def _bits(number: int) -> AfterValidator:
+    def fit(value: int) -> int:
+        if not -(2 ** (number - 1)) <= value < 2 ** (number - 1):
+            raise ValueError(f"must fit into {number} bits")
+        return value
+
+    return AfterValidator(fit)
+
+
+Int32 = Annotated[int, _bits(32), _Format("int32")]
+"""A whole number that fits into 32 bits, which the API server and the model check."""
+Int64 = Annotated[int, _bits(64), _Format("int64")]
 """A whole number that fits into 64 bits."""
 Float = Annotated[float, _Allowed(FLOAT)]
 """A float that is meant, though API conventions advise against them."""
@@ -182,8 +195,23 @@ Data = Annotated[Any, _Allowed(ANY), PreserveUnknown()]
 """Any JSON, kept as it is."""
 IntOrString = int | str
 """A number or a text, such as a port or a percentage."""
-Base64 = Annotated[bytes, WithJsonSchema({"type": "string", "format": "byte"})]
-"""Bytes, in base64 on the wire."""
+
+
+def _base64(value: bytes) -> bytes:
+    """The bytes, which must be base64 as the API server reads it.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if not _BASE64.fullmatch(value):
+        raise ValueError("must be base64, such as aGVsbG8=")
+    return value
+
+
+Base64 = Annotated[
+    bytes, AfterValidator(_base64), WithJsonSchema({"type": "string", "format": "byte"})
+]
+"""Bytes, in base64 on the wire and in the model."""
 GoDuration = Annotated[
     str,
     StringConstraints(max_length=64),

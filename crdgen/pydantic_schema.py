@@ -3,25 +3,38 @@
 The generator is pydantic's own; the few types that mean something else to the API server differ.
 """
 
+import json
+import re
 from typing import Any, Final
 
-from pydantic import BaseModel
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, JsonSchemaWarningKind
+from pydantic import BaseModel, ByteSize, PydanticUserError
+from pydantic.json_schema import (
+    GenerateJsonSchema,
+    JsonSchemaMode,
+    JsonSchemaValue,
+    JsonSchemaWarningKind,
+)
 from pydantic_core import (
     PydanticSerializationError,
+    SchemaError,
     SchemaSerializer,
+    SchemaValidator,
+    ValidationError,
     core_schema,
     to_jsonable_python,
 )
 
-from crdgen.schema_keywords import ANY, FLOAT, Schema, unsupported
+from crdgen import pydantic_formats, pydantic_patterns
+from crdgen.errors import ModelError
+from crdgen.passes.inline import merge_keywords
+from crdgen.schema_keywords import ANY, COSTLY, FLOAT, UNSUPPORTED, Schema, unsupported
 
+_RULES: Final = "x-kubernetes-validations"
 _DURATION: Final = unsupported(
     "a timedelta is written as ISO 8601, which the server's 'duration' format misreads"
     " (P1M is a minute to it)",
     "use crdgen.GoDuration",
 )
-_BYTES: Final = unsupported("raw bytes have no JSON form", "use crdgen.Base64 or str")
 _BOUNDED_DECIMAL: Final = unsupported(
     "a Decimal is a string, which no bound applies to",
     'drop the bound and add crdgen.Rule("double(self) >= 0.0", …) or the like',
@@ -29,10 +42,41 @@ _BOUNDED_DECIMAL: Final = unsupported(
 _ALIASES: Final = unsupported(
     "it is read under one name and written under another", "use one alias for both"
 )
+_CLOCK: Final = unsupported(
+    "it is compared with a time, which the API server does not do",
+    "drop the bound and add crdgen.Rule(\"timestamp(self) > timestamp('…')\") or the like",
+)
+_NAIVE: Final = unsupported(
+    "a time without an offset is not RFC 3339, which the API server asks for",
+    "use AwareDatetime",
+)
+_CALLABLE: Final = unsupported(
+    "a function chooses the branch of the union, which the API server cannot call",
+    "discriminate by the name of a Literal field",
+)
+_STEPS: Final = unsupported(
+    "it is read in several steps of different constraints", "use one step, or crdgen.Rule"
+)
+_UNHASHABLE: Final = frozenset({"dict", "list", "set", "typed-dict"})
+_SIZE: Final = unsupported(
+    "the API server does not know the units of a ByteSize", "use crdgen.Quantity"
+)
+_BOUNDS: Final = frozenset({"ge", "gt", "le", "lt", "multiple_of", "now_op"})
+_UNRESOLVED: Final = re.compile(r"you should define `([^`]+)`")
 
 
 class CRDSchemaGenerator(GenerateJsonSchema):
     """Pydantic's generator, with marks where a plain answer would be wrong in a CRD."""
+
+    _core: tuple[core_schema.CoreSchema, ...] = ()
+
+    def generate(
+        self, schema: core_schema.CoreSchema, mode: JsonSchemaMode = "validation"
+    ) -> JsonSchemaValue:
+        """The whole JSON schema; what the model defines is kept to read defaults by."""
+        if schema["type"] == "definitions":
+            self._core = tuple(schema["definitions"])
+        return super().generate(schema, mode)
 
     def float_schema(self, schema: core_schema.FloatSchema) -> JsonSchemaValue:
         """A number, marked: API conventions advise against floats."""
@@ -48,28 +92,155 @@ class CRDSchemaGenerator(GenerateJsonSchema):
 
     def bytes_schema(self, schema: core_schema.BytesSchema) -> JsonSchemaValue:  # noqa: ARG002
         """Refused; `Base64` replaces it."""
-        return dict(_BYTES)
+        return dict(pydantic_formats.BYTES)
+
+    def complex_schema(self, schema: core_schema.ComplexSchema) -> JsonSchemaValue:  # noqa: ARG002
+        """Refused."""
+        return unsupported("complex numbers have no JSON form", "use a model with two fields")
+
+    def json_schema(self, schema: core_schema.JsonSchema) -> JsonSchemaValue:  # noqa: ARG002
+        """Refused: the server does not read JSON inside of text."""
+        return unsupported(
+            "it is JSON inside of text, which the API server does not read",
+            "use the type itself, without Json",
+        )
+
+    def str_schema(self, schema: core_schema.StringSchema) -> JsonSchemaValue:
+        """A string. Where whitespace is stripped before the checks, CEL strips it likewise."""
+        found = super().str_schema(schema)
+        pattern = schema.get("pattern")
+        if pattern == ByteSize.byte_string_pattern:
+            return dict(_SIZE)
+        if pattern is not None:
+            found |= pydantic_patterns.pattern_keywords(pattern)
+        if schema.get("ascii_only"):
+            return unsupported("it takes ASCII only", "say so with a pattern")
+        return _strip_in_rules(found) if schema.get("strip_whitespace") else found
 
     def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
         """A string with a pattern that RE2 knows."""
-        if {"ge", "gt", "le", "lt", "multiple_of"} & schema.keys():
+        if _BOUNDS & schema.keys():
             return dict(_BOUNDED_DECIMAL)
         return {"type": "string", "pattern": _decimal_pattern(schema)}
 
+    def date_schema(self, schema: core_schema.DateSchema) -> JsonSchemaValue:
+        """A date, refused when it is compared with another."""
+        return dict(_CLOCK) if _BOUNDS & schema.keys() else super().date_schema(schema)
+
+    def datetime_schema(self, schema: core_schema.DatetimeSchema) -> JsonSchemaValue:
+        """A moment, refused when it is compared with another or must lack an offset."""
+        if _BOUNDS & schema.keys():
+            return dict(_CLOCK)
+        naive = schema.get("tz_constraint") == "naive"
+        return dict(_NAIVE) if naive else super().datetime_schema(schema)
+
+    def time_schema(self, schema: core_schema.TimeSchema) -> JsonSchemaValue:
+        """A time of day, which the server knows as a pattern."""
+        constrained = _BOUNDS & schema.keys() or schema.get("tz_constraint") is not None
+        return dict(_CLOCK) if constrained else super().time_schema(schema)
+
+    def url_schema(self, schema: core_schema.UrlSchema) -> JsonSchemaValue:
+        """A URI with the schemes that are allowed, as a pattern."""
+        schemes = schema.get("allowed_schemes") or ()
+        return {**super().url_schema(schema), **pydantic_formats.url_keywords(schemes)}
+
+    def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
+        """A union by the value of one field; the other ways to choose are refused."""
+        found = super().tagged_union_schema(schema)
+        return found if "discriminator" in found else dict(_CALLABLE)
+
+    def set_schema(self, schema: core_schema.SetSchema) -> JsonSchemaValue:
+        """A set, refused when Python holds none of its items in one."""
+        return self._hashable(super().set_schema(schema), schema)
+
+    def frozenset_schema(self, schema: core_schema.FrozenSetSchema) -> JsonSchemaValue:
+        """As for a set."""
+        return self._hashable(super().frozenset_schema(schema), schema)
+
+    def _hashable(self, found: JsonSchemaValue, schema: Any) -> JsonSchemaValue:  # noqa: ANN401
+        inner = schema.get("items_schema") or {"type": "any"}
+        while inner["type"] not in {*_UNHASHABLE, "model", "dataclass"}:
+            if inner["type"] == "definition-ref":
+                wanted = inner["schema_ref"]
+                inner = next(each for each in self._core if each.get("ref") == wanted)
+            elif "schema" in inner:
+                inner = inner["schema"]
+            else:
+                return found
+        if inner["type"] in _UNHASHABLE or inner["cls"].__hash__ is None:
+            why = "its items cannot be hashed, so the model takes none"
+            return unsupported(why, "freeze their model (frozen=True), or use a list")
+        return found
+
+    def chain_schema(self, schema: core_schema.ChainSchema) -> JsonSchemaValue:
+        """What the first step takes, with the constraints of those that follow a validator."""
+        found = self.generate_inner(schema["steps"][0])
+        for step in schema["steps"][1:]:
+            if step["type"] in {"function-plain", "is-instance", "is-subclass"}:
+                continue
+            more = self.generate_inner(step)
+            same = found.keys() & more.keys() - {_RULES}
+            if "type" not in same or any(found[key] != more[key] for key in same):
+                return dict(_STEPS)
+            found = merge_keywords(found, more)
+        return found
+
     def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
-        """A map; a pattern on its keys stands beside its values, not in place of them."""
+        """A map; what holds for its keys stands beside its values, not in place of them."""
         found = super().dict_schema(schema)
         patterns = found.pop("patternProperties", {})
-        for pattern, values in patterns.items():
-            found |= {"propertyNames": {"pattern": pattern}, "additionalProperties": values}
-        return found
+        for values in patterns.values():
+            found["additionalProperties"] = values
+        names = self.generate_inner(schema.get("keys_schema", core_schema.str_schema()))
+        return found if ANY in names else {**found, "propertyNames": names}
 
     def model_field_schema(self, schema: core_schema.ModelField) -> JsonSchemaValue:
         """The field's schema, refused when reading and writing use different names."""
         read, written = schema.get("validation_alias"), schema.get("serialization_alias")
         if read != written or isinstance(read, list):
             return dict(_ALIASES)
-        return super().model_field_schema(schema)
+        found = super().model_field_schema(schema)
+        read_as = {each.get("type") for each in found.get("anyOf", [found])}
+        written_as = self._written_type(schema["schema"])
+        if written_as and None not in read_as and written_as not in read_as:
+            types = f"it is read as {' or '.join(sorted(read_as))} and written as {written_as}"
+            return unsupported(types, "let the serializer write what is read")
+        return found
+
+    def _written_type(self, inner: Any) -> str | None:  # noqa: ANN401 - any core schema
+        """The JSON type that a serializer says it writes, or None."""
+        while inner is not None:
+            written = inner.get("serialization") or {}
+            if "return_schema" in written:
+                known: str | None = self.generate_inner(written["return_schema"]).get("type")
+                return known
+            inner = inner.get("schema")
+        return None
+
+    def model_fields_schema(self, schema: core_schema.ModelFieldsSchema) -> JsonSchemaValue:
+        """The fields, and those that the model computes: it writes them, so they are stored."""
+        return self._with_computed(super().model_fields_schema(schema), schema)
+
+    def dataclass_args_schema(self, schema: core_schema.DataclassArgsSchema) -> JsonSchemaValue:
+        """As for a model."""
+        return self._with_computed(super().dataclass_args_schema(schema), schema)
+
+    def _with_computed(self, found: JsonSchemaValue, schema: Any) -> JsonSchemaValue:  # noqa: ANN401
+        for each in schema.get("computed_fields") or ():
+            name = each.get("alias") or each["property_name"]
+            found.setdefault("properties", {})[name] = self.generate_inner(each)
+        return found
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        """The model, refused when it does not read the computed fields that it writes."""
+        found = super().model_schema(schema)
+        if found.get("additionalProperties") is False and schema["cls"].model_computed_fields:
+            names = ", ".join(schema["cls"].model_computed_fields)
+            return unsupported(
+                f"it writes the computed {names} and refuses to read it (extra='forbid')",
+                "let extra be 'ignore'",
+            )
+        return found
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
         """The inner schema with the default as the model itself would write it.
@@ -82,10 +253,31 @@ class CRDSchemaGenerator(GenerateJsonSchema):
         if isinstance(default, (list, tuple, set, frozenset, dict)) and not default:
             return found
         try:
-            return {**found, "default": _written(schema["schema"], default)}
+            written = _to_json(schema["schema"], default)
         except PydanticSerializationError:
             why = f"its default {default!r} has no JSON form"
             return unsupported(why, "use a default_factory, which the CRD leaves out")
+        if default is not None and UNSUPPORTED not in found:
+            error = self._reading_error(schema["schema"], default, written)
+            if error is not None:
+                return unsupported(error, "use a default_factory, which the CRD leaves out")
+        return {**found, "default": written}
+
+    def _reading_error(self, inner: Any, default: Any, written: Any) -> str | None:  # noqa: ANN401
+        """Why the model does not read back the default that it writes."""
+        if self._core:
+            inner = core_schema.definitions_schema(inner, list(self._core))
+        try:
+            validator = SchemaValidator(inner)
+            read = validator.validate_json(json.dumps(written))
+            meant = default if read == default else validator.validate_python(default)
+        except SchemaError:  # a pattern that only another engine compiles
+            return None
+        except ValidationError as error:
+            return f"its default {default!r} is not valid ({error.errors()[0]['msg']})"
+        if read != meant:
+            return f"its default {default!r} is written as {json.dumps(written)}"
+        return None
 
     def handle_invalid_for_json_schema(
         self,
@@ -102,24 +294,76 @@ class CRDSchemaGenerator(GenerateJsonSchema):
 
 
 def generate_json_schema(model: type[BaseModel]) -> Schema:
-    """The JSON schema of `model` as the API server's clients write it, marks included."""
+    """The JSON schema of `model` as the API server's clients write it, marks included.
+
+    Raises:
+        ModelError: a type that the model names cannot be found.
+    """
     generator = CRDSchemaGenerator(by_alias=True)
-    return generator.generate(model.__pydantic_core_schema__, mode="validation")
+    try:
+        return generator.generate(model.__pydantic_core_schema__, mode="validation")
+    except PydanticUserError as error:
+        raise ModelError(
+            f"{model.__module__}:{model.__qualname__}: {_explain_undefined(error)}"
+        ) from error
+
+
+def _explain_undefined(error: PydanticUserError) -> str:
+    text = error.message.splitlines()[0]
+    name = _UNRESOLVED.search(text)
+    if name is None:
+        return text
+    fix = f"import `{name[1]}` outside of TYPE_CHECKING, or call"
+    text = re.sub(r"you should define `[^`]+`, then call `([^`]+)`\.?", rf"{fix} \1", text)
+    return re.sub("you should define `[^`]+`", fix.removesuffix(", or call"), text)
+
+
+def _strip_in_rules(found: Schema) -> Schema:
+    """Lengths and pattern of the text without the whitespace around it, as CEL rules."""
+    texts = {
+        "minLength": ("self.trim().size() >= {}", "must have at least {} characters"),
+        "maxLength": ("self.trim().size() <= {}", "must have at most {} characters"),
+        "pattern": ("self.trim().matches({})", "must match {}"),
+    }
+    rules = []
+    for keyword, (rule, message) in texts.items():
+        if keyword in found:
+            value = found.pop(keyword)
+            words = f"{message.format(value)}, not counting whitespace around it"
+            shown = json.dumps(value, ensure_ascii=False)
+            rules.append({"rule": rule.format(shown), "message": words})
+    return {**found, _RULES: rules, COSTLY: True} if rules else found
 
 
 def _decimal_pattern(schema: core_schema.DecimalSchema) -> str:
+    """Decimals of `max_digits` in all and `decimal_places` after the point, zeros not counted."""
     places, digits = schema.get("decimal_places"), schema.get("max_digits")
-    whole = f"{{1,{max(digits - (places or 0), 1)}}}" if digits is not None else "+"
-    fraction = f"{{1,{places}}}" if places is not None else "+"
-    return f"^-?[0-9]{whole}$" if places == 0 else rf"^-?[0-9]{whole}(\.[0-9]{fraction})?$"
+    if digits is None:
+        fraction = "" if places == 0 else r"(\.[0-9]+)?" if places is None else _fraction(places)
+        return f"^-?[0-9]+{fraction}$"
+    if places is not None:
+        whole = f"0*[0-9]{{1,{digits - places}}}" if digits > places else "0+"
+        return f"^-?{whole}{_fraction(places) if places else ''}$"
+    shapes = [
+        f"0*[0-9]{{1,{digits - after}}}" + (_fraction(after) if after else "")
+        for after in range(digits)
+    ]
+    return f"^-?({'|'.join([*shapes, '0+' + _fraction(digits)])})$"
 
 
-def _written(inner: Any, default: Any) -> Any:  # noqa: ANN401 - any core schema, any JSON
+def _fraction(places: int) -> str:
+    return rf"(\.[0-9]{{1,{places}}}0*)?"
+
+
+def _to_json(inner: Any, default: Any) -> Any:  # noqa: ANN401 - any core schema, any JSON
+    """The default as JSON; a set in an order that is the same each time."""
     while "serialization" not in inner and "schema" in inner:
         inner = inner["schema"]
-    if isinstance(default, (set, frozenset)):
-        default = sorted(default)
     if default is None or "serialization" not in inner:
-        return to_jsonable_python(default, by_alias=True, exclude_none=True)
-    serializer = SchemaSerializer(core_schema.any_schema(serialization=inner["serialization"]))
-    return serializer.to_python(default, mode="json", by_alias=True, exclude_none=True)
+        written = to_jsonable_python(default, by_alias=True, exclude_none=True, round_trip=True)
+    else:
+        serializer = SchemaSerializer(core_schema.any_schema(serialization=inner["serialization"]))
+        written = serializer.to_python(
+            default, mode="json", by_alias=True, exclude_none=True, round_trip=True
+        )
+    return written

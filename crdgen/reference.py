@@ -68,10 +68,10 @@ def _rows(node: Schema, path: str) -> Iterator[str]:
 
 def _row(path: str, node: Schema, *, required: bool) -> str:
     notes = [*(["required"] if required else []), *_notes(node)]
-    told = [str(node.get("description", "")).replace("\n", " ")]
-    told += [str(rule["message"]) for rule in node.get("x-kubernetes-validations", ())
+    texts = [str(node.get("description", "")).replace("\n", " ")]
+    texts += [str(rule["message"]) for rule in node.get("x-kubernetes-validations", ())
              if rule.get("message")]  # fmt: skip
-    text = " ".join(_plain(_sentence(each)) for each in told if each)
+    text = " ".join(_plain(_sentence(each)) for each in texts if each)
     cells = (f"`{path}`", _kind(node), "; ".join(notes), text)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
@@ -82,6 +82,10 @@ def _plain(text: str) -> str:
 
 
 def _sentence(text: str) -> str:
+    """The text from a capital letter to a full stop; the name of a field keeps its own letters."""
+    first = text.partition(" ")[0]
+    if first.isalpha() and first.islower():
+        text = text[:1].upper() + text[1:]
     return text if text.endswith((".", ":", ";")) else f"{text}."
 
 

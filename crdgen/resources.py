@@ -25,7 +25,7 @@ class Column:
     priority: int | None = None
     format: str | None = None
 
-    def written(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The column in the API's own spelling."""
         full = {
             "name": self.name,
@@ -38,6 +38,9 @@ class Column:
         return {key: value for key, value in full.items() if value is not None}
 
 
+_AGE: Final = Column("Age", ".metadata.creationTimestamp", type="date")
+
+
 @dataclass(frozen=True, slots=True)
 class Scale:
     """The scale subresource, which autoscalers and `kubectl scale` use."""
@@ -46,7 +49,7 @@ class Scale:
     status_replicas: str
     label_selector: str | None = None
 
-    def written(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The paths in the API's own spelling."""
         paths = {
             "specReplicasPath": self.spec_replicas,
@@ -73,6 +76,7 @@ def resource(
     status: bool = False,
     scale: Scale | None = None,
     columns: Sequence[Column] = (),
+    age: bool = True,
     selectable: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
     annotations: Mapping[str, str] | None = None,
@@ -81,13 +85,17 @@ def resource(
     """What a root model says of its resource, and `parts` such as rules on the whole object.
 
     Names are guessed from `kind`, and `kind` from the class, as the Kubernetes tools do.
-    `storage` is needed only when a kind has several versions. `selectable` are JSON paths.
+    `storage` is needed only when a kind has several versions. `selectable` are JSON paths. kubectl
+    shows no AGE beside columns of a definition, so one is added unless `age` is False.
     """
     names: dict[str, Any] = {"kind": kind, "plural": plural, "singular": singular}
+    shown = [column.to_dict() for column in columns]
+    if shown and age and all(each["jsonPath"] != _AGE.path for each in shown):
+        shown.append(_AGE.to_dict())
     names |= {"shortNames": list(short_names) or None, "categories": list(categories) or None}
     subresources: dict[str, Any] = {"status": {}} if status else {}
     if scale is not None:
-        subresources["scale"] = scale.written()
+        subresources["scale"] = scale.to_dict()
     full: dict[str, Any] = {
         "group": group,
         "version": version,
@@ -98,7 +106,7 @@ def resource(
         "deprecated": deprecated or None,
         "deprecationWarning": deprecation_warning,
         "subresources": subresources or None,
-        "additionalPrinterColumns": [column.written() for column in columns] or None,
+        "additionalPrinterColumns": shown or None,
         "selectableFields": [{"jsonPath": path} for path in selectable] or None,
         "metadata": _present({"labels": labels, "annotations": annotations}) or None,
         "conversion": conversion,
@@ -115,6 +123,12 @@ def _present(full: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _SHARED: Final = ("group", "names", "scope", "conversion", "metadata", "preserveUnknownFields")
+_TYPES: Final = {
+    **dict.fromkeys(("group", "version", "scope", "deprecationWarning"), (str, "text")),
+    **dict.fromkeys(("names", "conversion", "metadata", "subresources"), (dict, "an object")),
+    **dict.fromkeys(("served", "storage", "deprecated"), (bool, "true or false")),
+    **dict.fromkeys(("additionalPrinterColumns", "selectableFields"), (list, "a list")),
+}
 _VERSION: Final = (
     "version", "served", "storage", "deprecated", "deprecationWarning", "subresources",
     "additionalPrinterColumns", "selectableFields",
@@ -150,8 +164,11 @@ def read_resource(model: str, extra: Any) -> Resource:  # noqa: ANN401 - whateve
         if key not in (*_SHARED, *_VERSION):
             known = ", ".join((*_SHARED, *_VERSION))
             raise ModelError(f"{model}: {CRD} has an unknown key '{key}'; known are {known}")
+    for key, (kind, words) in _TYPES.items():
+        if not isinstance(extra.get(key), (kind, type(None))):
+            raise ModelError(f"{model}: {CRD}: '{key}' must be {words}")
     for key in ("group", "version"):
-        if not isinstance(extra.get(key), str):
+        if not extra.get(key):
             raise ModelError(f"{model}: {CRD} lacks '{key}'; add it, such as \"{_example(key)}\"")
     return _resource(model, extra)
 

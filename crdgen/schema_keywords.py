@@ -15,6 +15,8 @@ ANY: Final = "x-crdgen-any"
 """Anything may stand here; refused unless allowed here or by the options."""
 DEPTH: Final = "x-crdgen-depth"
 """On a recursive model: how often it is unrolled into itself."""
+COSTLY: Final = "x-crdgen-costly"
+"""A CEL rule here was written by a pass; its cost must be within the API server's limits."""
 CRD: Final = "x-kubernetes-crd"
 """On a root model: the resource's metadata in the API's own spelling."""
 

@@ -88,8 +88,8 @@ def read_documents(path: Path) -> list[dict[str, Any]]:
     try:
         nodes = list(yaml.compose_all(text, Loader=_Loader))
         for node in nodes:
-            _bounded(node, path)
-        found = [_constructed(node) for node in nodes]
+            _require_bounded(node, path)
+        found = [_construct(node) for node in nodes]
     except yaml.MarkedYAMLError as error:
         raise InputError(f"{path}: not YAML: {_place(error)}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -112,7 +112,7 @@ def _text(path: Path) -> str:
         raise InputError(f"{path}: not UTF-8 text: {error.reason}") from error
 
 
-def _constructed(node: yaml.Node | None) -> Any:  # noqa: ANN401 - JSON
+def _construct(node: yaml.Node | None) -> Any:  # noqa: ANN401 - JSON
     if node is None:
         return None
     loader = _Loader("")
@@ -122,7 +122,7 @@ def _constructed(node: yaml.Node | None) -> Any:  # noqa: ANN401 - JSON
         loader.dispose()
 
 
-def _bounded(node: yaml.Node | None, path: Path) -> None:
+def _require_bounded(node: yaml.Node | None, path: Path) -> None:
     sizes: dict[int, int] = {}
 
     def size(each: yaml.Node) -> int:

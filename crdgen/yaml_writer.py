@@ -34,7 +34,7 @@ _Dumper.add_representer(str, _text)
 def to_yaml(*documents: dict[str, Any]) -> str:
     """The documents as one stream of YAML, each opened by `---`; the same bytes every time."""
     return yaml.dump_all(
-        [_ordered(document) for document in documents],
+        [_sort_keys(document) for document in documents],
         Dumper=_Dumper,
         explicit_start=True,
         allow_unicode=True,
@@ -42,9 +42,9 @@ def to_yaml(*documents: dict[str, Any]) -> str:
     )
 
 
-def _ordered(value: Any) -> Any:  # noqa: ANN401 - JSON
+def _sort_keys(value: Any) -> Any:  # noqa: ANN401 - JSON
     if isinstance(value, dict):
-        return {name: _ordered(value[name]) for name in sorted(value)}
+        return {name: _sort_keys(value[name]) for name in sorted(value)}
     if isinstance(value, (list, tuple)):
-        return [_ordered(child) for child in value]
+        return [_sort_keys(child) for child in value]
     return value

@@ -6,9 +6,10 @@ application and gives each request a callable that cuts its own connection.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -18,7 +19,7 @@ from emulator import faults as fault_help
 from emulator.context import Request
 from emulator.errors import BadRequestError, InternalError, KustoError, ThrottledError
 from emulator.request_parser import HttpRequest, Receive, parse_request, read_body
-from emulator.responses import Table, v1_response, v2_response
+from emulator.responses import Table, encode_frames, v1_response, v2_response
 from emulator.service import KustoService
 
 
@@ -72,6 +73,12 @@ async def _metadata(service: KustoService, call: HttpRequest) -> HttpResponse:
     return HttpResponse(200, msgspec.json.encode(_SIGN_IN))
 
 
+async def _page(service: KustoService, call: HttpRequest) -> HttpResponse:
+    del service, call
+    headers = ((b"content-security-policy", _POLICY),)
+    return HttpResponse(200, _QUERY_PAGE.read_bytes(), headers, b"text/html; charset=utf-8")
+
+
 async def _show_faults(service: KustoService, call: HttpRequest) -> HttpResponse:
     if call.query == "help":
         return HttpResponse(
@@ -101,7 +108,8 @@ async def _query(service: KustoService, call: HttpRequest) -> HttpResponse:
     def encoded(table: Table, request: Request) -> bytes:
         if call.path.startswith("/v1"):
             return msgspec.json.encode(v1_response(table))
-        return msgspec.json.encode(v2_response(table, request.activity, request.now))
+        frames = v2_response(table, request.activity, request.now, request.result_format)
+        return encode_frames(frames, request.result_format)
 
     return await _kusto(service, call, service.query, encoded)
 
@@ -151,7 +159,13 @@ _SIGN_IN: Final = {
     }
 }
 _Route = Callable[[KustoService, HttpRequest], Awaitable[HttpResponse]]
+_QUERY_PAGE: Final = Path(__file__).with_name("page.html")
+_POLICY: Final = (
+    b"default-src 'none'; connect-src 'self'; script-src 'unsafe-inline'; "
+    b"style-src 'unsafe-inline'; frame-ancestors 'none'"
+)
 _ROUTES: Final[dict[str, dict[str, _Route]]] = {
+    "": {"GET": _page},
     "/v1/rest/mgmt": {"POST": _mgmt},
     "/v1/rest/query": {"POST": _query},
     "/v2/rest/query": {"POST": _query},
@@ -189,6 +203,7 @@ class App:
     async def _http(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         activity = uuid4()
         try:
+            _require_same_origin(scope["headers"])
             query = scope["query_string"].decode("latin-1")
             body = await read_body(receive)
             call = HttpRequest(scope["method"], scope["path"].rstrip("/"), query, body, activity)
@@ -209,6 +224,14 @@ class App:
             )
             raise  # for the log
         await _send(send, reply, str(activity))
+
+
+def _require_same_origin(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Refuse what a page of another site sends: there is no sign-in to stop it."""
+    found = dict(headers)
+    origin = found.get(b"origin")
+    if origin is not None and origin.partition(b"://")[2] != found.get(b"host"):
+        raise BadRequestError(403, "A page of another site may not use the local endpoint.")
 
 
 async def _send(send: Send, reply: HttpResponse, activity: str) -> None:

@@ -21,7 +21,7 @@ from emulator.errors import EntityNotFoundError, KustoError, KustoSemanticError
 from emulator.kql import Scope, Statement, translate
 from emulator.properties import Properties
 from emulator.responses import Column
-from emulator.scalar import of_duckdb
+from emulator.scalar import stored_of
 
 _STAGED: Final = "temp.__staged"
 
@@ -62,14 +62,19 @@ def execute(cursor: DuckDBPyConnection, append: Append, scope: Scope) -> AppendR
     if duplicate is not None:
         return AppendResult(None, 0, duplicate)
     statement = validate(append, scope)
+    names = ", ".join(f"c{number}" for number in range(len(statement.columns)))
     cursor.execute(
-        f"CREATE OR REPLACE TEMP TABLE __staged AS {statement.sql}", statement.values or None
+        f"CREATE OR REPLACE TEMP TABLE __staged AS SELECT * FROM ({statement.sql}) AS v({names})"  # noqa: S608 - made by the engine
     )
-    produced = _columns(cursor)
-    _prepare_table(cursor, append, scope.catalog, produced)
+    _prepare_table(cursor, append, scope.catalog, list(statement.columns))
     if append.verb == ".set-or-replace":
         tables.clear(cursor, append.table_key)
-    source = f"(SELECT {_stored(produced)} FROM {_STAGED})"  # noqa: S608 - quoted
+    stored = catalogs.read(cursor).table(*append.table_key).stored
+    listed = ", ".join(
+        stored_of(f"c{number}", kind)
+        for number, kind in enumerate(stored[: len(statement.columns)])
+    )
+    source = f"(SELECT {listed} FROM {_STAGED})"  # noqa: S608 - quoted
     return insert(cursor, append.table_key, source, properties=append.properties, now=scope.now)
 
 
@@ -84,41 +89,31 @@ def insert(
 ) -> AppendResult:
     """Insert the rows of the SQL `source`, whose columns fit, and record their extent."""
     tables.describe(cursor, table_key, properties.folder, properties.docstring)
-    inserted = cursor.execute(f"INSERT INTO {quoted(*table_key)} SELECT * FROM {source}", values)  # noqa: S608
+    tables.add_extent_column(cursor, table_key)
+    number = extents.next_number(cursor)
+    columns = [column.name for column in catalogs.read(cursor).columns(*table_key)]
+    listed = ", ".join(quoted(name) for name in [*columns, catalogs.EXTENT])
+    inserted = cursor.execute(
+        f"INSERT INTO {quoted(*table_key)} ({listed}) SELECT *, {number} FROM {source}",  # noqa: S608 - quoted
+        values,
+    )
     rows = int((inserted.fetchone() or (0,))[0])
     if rows == 0:
         return AppendResult(None, 0)
     extent = uuid4()
     created_on = properties.created_on or now
-    extents.add(cursor, table_key, (extent, created_on, rows), properties.tags)
+    extents.add(
+        cursor, table_key, extents.Extent(extent, number, created_on, now, rows, properties.tags)
+    )
     return AppendResult(extent, rows)
-
-
-def _columns(cursor: DuckDBPyConnection) -> list[tuple[Column, str]]:
-    cursor.execute(f"DESCRIBE {_STAGED}")
-    return [(Column(name, of_duckdb(kind)), kind) for name, kind, *_ in cursor.fetchall()]
-
-
-def _stored(produced: Sequence[tuple[Column, str]]) -> str:
-    return ", ".join(_stored_column(column, kind) for column, kind in produced)
-
-
-def _stored_column(column: Column, kind: str) -> str:
-    name = quoted(column.name)
-    if column.scalar.name == "string":
-        return f"coalesce({name}::VARCHAR, '')"  # Kusto's strings are never null
-    if column.scalar.name == "dynamic":
-        return name if kind == "JSON" else f"to_json({name})"
-    return f"{name}::{column.scalar.duckdb}"
 
 
 def _prepare_table(
     cursor: DuckDBPyConnection,
     append: Append,
     catalog: Catalog,
-    produced: Sequence[tuple[Column, str]],
+    columns: list[Column],
 ) -> None:
-    columns = [column for column, _ in produced]
     existing = catalog.tables(append.table_key[0]).get(append.table_key[1])
     replaces = append.verb == ".set-or-replace" and append.properties.recreate_schema
     if existing is not None and replaces:

@@ -5,15 +5,17 @@ can commit together (DuckDB writes one file a transaction). Everything that reso
 here; Kusto's names are case-sensitive, DuckDB's are not, and this is where that is kept straight.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
 from duckdb import DuckDBPyConnection
 
+from emulator.engine.parser import parse_function
+from emulator.engine.scope import StoredFunction
 from emulator.errors import DatabaseNotFoundError, EntityNotFoundError, KustoSemanticError
 from emulator.responses import Column
-from emulator.scalar import of_duckdb
+from emulator.scalar import named, of_duckdb
 
 SYSTEM: Final = "__emulator"
 """The schema of the endpoint's own tables; no Kusto name may begin with two underscores."""
@@ -24,32 +26,43 @@ RESERVED: Final = frozenset(
 """Schema and catalog names that DuckDB has already, so no database can be called so."""
 
 
+EXTENT: Final = "__extent"
+"""The hidden column of every table: the number of the extent that holds the row."""
+
+
+@dataclass
+class TableInfo:
+    """A table: its columns, the DuckDB type of each, and whether rows know their extent."""
+
+    columns: list[Column] = field(default_factory=list)
+    stored: list[str] = field(default_factory=list)
+    has_extents: bool = False
+
+
 @dataclass(frozen=True)
 class Catalog:
-    """Columns by table by database, each in order."""
+    """Tables and functions by database."""
 
-    databases: dict[str, dict[str, list[Column]]]
+    databases: dict[str, dict[str, TableInfo]]
+    functions: dict[str, dict[str, StoredFunction]] = field(default_factory=dict)
 
     def tables(self, database: str) -> dict[str, list[Column]]:
-        """The tables of `database`; raises DatabaseNotFoundError."""
+        """The columns of each table of `database`; raises DatabaseNotFoundError."""
         if database not in self.databases:
             raise DatabaseNotFoundError(database)
-        return self.databases[database]
+        return {name: table.columns for name, table in self.databases[database].items()}
+
+    def table(self, database: str, name: str) -> TableInfo:
+        """The table; raises EntityNotFoundError."""
+        self.tables(database)
+        found = self.databases[database].get(name)
+        if found is None:
+            raise EntityNotFoundError(name, "Table")
+        return found
 
     def columns(self, database: str, table: str) -> list[Column]:
         """The columns of `table`; raises EntityNotFoundError."""
-        columns = self.tables(database).get(table)
-        if columns is None:
-            raise EntityNotFoundError(table, "Table")
-        return columns
-
-    def schema(self) -> dict[str, list[str]]:
-        """Column names by `database.table`, the form that duckdb-kql takes."""
-        return {
-            f"{database}.{table}": [column.name for column in columns]
-            for database, tables in self.databases.items()
-            for table, columns in tables.items()
-        }
+        return self.table(database, table).columns
 
 
 def quoted(*names: str) -> str:
@@ -87,19 +100,33 @@ _KEPT: Final = 8
 
 
 def _read_all(cursor: DuckDBPyConnection) -> Catalog:
-    databases: dict[str, dict[str, list[Column]]] = {
+    databases: dict[str, dict[str, TableInfo]] = {
         name: {} for (name,) in cursor.execute("SELECT name FROM __emulator.databases").fetchall()
     }
     cursor.execute(
-        "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns() "
+        "SELECT schema_name, table_name, column_name, data_type, comment FROM duckdb_columns() "
         "WHERE NOT internal AND database_name = current_database() "
         "ORDER BY schema_name, table_name, column_index"
     )
-    for database, table, column, kind in cursor.fetchall():
-        if database in databases:
-            columns = databases[database].setdefault(table, [])
-            columns.append(Column(column, of_duckdb(kind)))
-    return Catalog(databases)
+    for database, table, column, stored, kind in cursor.fetchall():
+        if database not in databases:
+            continue
+        info = databases[database].setdefault(table, TableInfo())
+        if column == EXTENT:
+            info.has_extents = True
+            continue
+        info.columns.append(Column(column, named(kind) if kind else of_duckdb(stored)))
+        info.stored.append(stored)
+    return Catalog(databases, _read_functions(cursor))
+
+
+def _read_functions(cursor: DuckDBPyConnection) -> dict[str, dict[str, StoredFunction]]:
+    functions: dict[str, dict[str, StoredFunction]] = {}
+    cursor.execute("SELECT database, name, parameters, body FROM __emulator.functions")
+    for database, name, parameters, body in cursor.fetchall():
+        text = f"{parameters} {body}"
+        functions.setdefault(database, {})[name] = StoredFunction(name, parse_function(text), text)
+    return functions
 
 
 def reject_case_collisions(names: list[str], kind: str) -> None:

@@ -1,7 +1,7 @@
 """What a command runs with, and the request that it answers."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
@@ -10,7 +10,7 @@ from emulator.catalog import Catalog
 from emulator.faults import Faults
 from emulator.kql import Scope
 from emulator.operation_runner import OperationRunner
-from emulator.responses import Table
+from emulator.responses import ResultFormat, Table
 from emulator.store import QUERY_TIMEOUT, Store
 
 
@@ -34,6 +34,7 @@ class Request:
     activity: UUID
     parameters: Mapping[str, Any]
     time_limit: timedelta = QUERY_TIMEOUT
+    result_format: ResultFormat = field(default_factory=ResultFormat)
 
     def scope(self, catalog: Catalog) -> Scope:
         """What a query of this request runs against; raises DatabaseNotFoundError."""

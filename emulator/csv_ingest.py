@@ -10,23 +10,24 @@ import io
 from collections.abc import Sequence
 from typing import Final
 
-from duckdb_kql.timespans import ticks
-
 from emulator.errors import KustoError, UnsupportedError
 from emulator.responses import Column
+from emulator.scalar import stored_of
 
 _DELIMITERS: Final = {"csv": ",", "tsv": "\t", "psv": "|"}
 _CAST: Final = {
     "bool": "TRY_CAST(nullif({0}, '') AS BOOLEAN)",
-    "datetime": "TRY_CAST(nullif({0}, '') AS TIMESTAMPTZ) AT TIME ZONE 'UTC'",
+    "datetime": "__emulator.dt_of_text({0})",
     "decimal": "TRY_CAST(nullif({0}, '') AS DECIMAL(38,9))",
-    "dynamic": "coalesce(TRY_CAST(nullif({0}, '') AS JSON), to_json(nullif({0}, '')))",
+    "dynamic": (
+        "CASE WHEN {0} = '' THEN NULL WHEN json_valid({0}) THEN json({0}) ELSE to_json({0}) END"
+    ),
     "guid": "TRY_CAST(nullif({0}, '') AS UUID)",
     "int": "TRY_CAST(nullif({0}, '') AS INTEGER)",
     "long": "TRY_CAST(nullif({0}, '') AS BIGINT)",
     "real": "TRY_CAST(nullif({0}, '') AS DOUBLE)",
     "string": "{0}",
-    "timespan": "to_microseconds(TRY_CAST({0} AS BIGINT))",
+    "timespan": "k_parse_timespan({0})",
 }
 
 
@@ -49,25 +50,14 @@ def to_columns(records: list[list[str]], columns: Sequence[Column]) -> list[list
                 f"record {number} of the inline data has {len(record)} fields and the table has "
                 f"{width} columns."
             )
-    lists = [list(values) for values in zip(*records, strict=True)]
-    for position, column in enumerate(columns if lists else ()):
-        if column.scalar.name == "timespan":
-            lists[position] = [_microseconds(text) for text in lists[position]]
-    return lists
+    return [list(values) for values in zip(*records, strict=True)]
 
 
-def _microseconds(text: str) -> str:
-    sign, body = (-1, text[1:]) if text.startswith("-") else (1, text)
-    try:
-        return str(sign * ticks(body) // 10)
-    except ValueError:
-        return ""
-
-
-def select_sql(columns: Sequence[Column]) -> str:
+def select_sql(columns: Sequence[Column], stored: Sequence[str]) -> str:
     """SQL for the rows, with one list placeholder a column."""
     unnested = ", ".join(f"unnest(${number + 1}) AS c{number}" for number in range(len(columns)))
     cast = ", ".join(
-        _CAST[column.scalar.name].format(f"c{number}") for number, column in enumerate(columns)
+        stored_of(_CAST[column.scalar.name].format(f"c{number}"), stored[number])
+        for number, column in enumerate(columns)
     )
     return f"(SELECT {cast} FROM (SELECT {unnested}))"  # noqa: S608 - no text of the caller's

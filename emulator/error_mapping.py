@@ -1,64 +1,69 @@
-"""One sentence, in Kusto's words where it has any, for what duckdb-kql and DuckDB complain of."""
+"""One sentence, in Kusto's words where it has any, for what the engine and DuckDB complain of."""
 
+import logging
 import re
+from collections.abc import Callable
 from typing import Final
 
 import duckdb
-from duckdb_kql.errors import KqlError, KqlSchemaError, KqlSyntaxError, KqlUnsupportedError
 
+from emulator.engine.problems import Problem, SemanticProblem, SyntaxProblem, UnsupportedProblem
 from emulator.errors import KustoError, KustoSemanticError, KustoSyntaxError, UnsupportedError
 
-_COLUMN: Final = re.compile(r'[Cc]olumn "([^"]+)" (?:not found|must appear)|column named "([^"]+)"')
-_NOISE: Final = re.compile(r"^[A-Z][A-Za-z ]* Error:\s*|__emulator\.")
-_RULE: Final = re.compile(r" \(R\d+\)")
-_HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_LOG: Final = logging.getLogger("emulator")
+_REFUSED_VALUE: Final = re.compile(r"executing the UDF: ValueError: (.*)")
+"""What a function of the engine says of a value that it does not decide."""
+_SENTENCES: Final[tuple[tuple[Callable[[duckdb.Error, str], bool], str], ...]] = (
+    (
+        lambda error, _: isinstance(error, duckdb.OutOfRangeException),
+        "A number in the query does not fit its type: the local endpoint does not wrap around.",
+    ),
+    (
+        lambda error, _: isinstance(error, duckdb.OutOfMemoryException),
+        "Query execution lacks memory resources to complete (80DA0001): ask for less.",
+    ),
+    (
+        lambda error, text: isinstance(error, duckdb.InvalidInputException) and "regex" in text,
+        "The query has a regular expression that cannot be read.",
+    ),
+    (
+        lambda _, text: "expression depth" in text or "expression tree is too deep" in text,
+        "The query is nested too deeply for the local endpoint.",
+    ),
+)
 
 
-def map_kql_error(error: KqlError, text: str) -> KustoError:
-    """The error for what duckdb-kql raised on `text`."""
-    if isinstance(error, KqlSyntaxError):
-        return _syntax(error, text)
-    if isinstance(error, KqlUnsupportedError):
-        where = f" at [line:position={error.span.line}:{error.span.column}]" if error.span else ""
-        hint = "" if "wave" in (error.hint or "") else (error.hint or "")
-        return UnsupportedError(f"{_construct(error.construct)}{where}", hint)
-    if isinstance(error, KqlSchemaError) and error.name.startswith("cluster("):
-        return UnsupportedError("cluster()", "it is one machine; name a database of it")
-    if isinstance(error, KqlSchemaError) and error.hint:
-        return KustoSemanticError(f"'{error.name}': {_RULE.sub('', error.hint)}")
-    return KustoSemanticError(str(error))
+def map_problem(problem: Problem, text: str) -> KustoError:
+    """The error for a problem that the engine found in `text`."""
+    line, position = _place(text, problem.at)
+    if isinstance(problem, SyntaxProblem):
+        return KustoSyntaxError(f"{problem.message}.", line, position)
+    where = f" at [line:position={line}:{position}]" if problem.at >= 0 else ""
+    if isinstance(problem, UnsupportedProblem):
+        return UnsupportedError(f"{problem.message}{where}", problem.instead)
+    code = problem.code if isinstance(problem, SemanticProblem) else "SEM0100"
+    return KustoSemanticError(f"{problem.message}{where}", code)
 
 
-def _construct(construct: str) -> str:
-    """`source:FindOperator`, `function:f` and the like, in words."""
-    kind, _, name = construct.rpartition(":")
-    name = name.split(" — ", maxsplit=1)[0]
-    if kind in ("function", "aggregate"):
-        return f"the {kind} {name}()"
-    if name.endswith(("Operator", "Expression")):
-        stem = name.removesuffix("Operator").removesuffix("Expression")
-        return f"the operator '{_HUMP.sub('-', stem).lower()}'"
-    return f"'{name}'" if kind else f"{name!r}"
-
-
-def _syntax(error: KqlSyntaxError, text: str) -> KustoSyntaxError:
-    if not error.diagnostics:
-        return KustoSyntaxError(str(error), 1, 0)
-    first = error.diagnostics[0]
-    lines = text.splitlines() or [""]
-    line = lines[min(first.span.line, len(lines)) - 1]
-    here = line[first.span.column :][:40].strip() or "the end of the line"
-    said = first.message.split(" expecting ")[0]
-    return KustoSyntaxError(f"{said}, at {here!r}.", first.span.line, first.span.column)
+def _place(text: str, at: int) -> tuple[int, int]:
+    before = text[: max(at, 0)]
+    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1)
 
 
 def map_duckdb_error(error: duckdb.Error) -> KustoError:
     """The error for what DuckDB raised while it bound or ran a query."""
     first = str(error).splitlines()[0]
-    if isinstance(error, duckdb.BinderException):
-        found = _COLUMN.search(first)
-        if found:
-            name = found[1] or found[2]
-            return KustoSemanticError(f"Failed to resolve scalar expression named '{name}'")
-        return KustoSemanticError(_NOISE.sub("", first), "SEM0001")
-    return KustoError(_NOISE.sub("", first))
+    if "assert() has failed" in first:
+        return KustoError(first[first.index("assert()") :])
+    refused = _REFUSED_VALUE.search(str(error))
+    if refused:
+        return UnsupportedError(refused[1])
+    for fits, sentence in _SENTENCES:
+        if fits(error, first.lower()):
+            return KustoError(sentence)
+    if isinstance(error, duckdb.IOException | duckdb.TransactionException | duckdb.FatalException):
+        return KustoError(first)
+    _LOG.error("DuckDB refused the SQL of a query: %s", error)
+    return UnsupportedError(
+        "this query as a whole", "simplify it; the endpoint's log says what failed"
+    )

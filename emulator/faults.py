@@ -26,6 +26,7 @@ and, by `fault`:
   log-expiry         `.show operations` without ids shows rows only for `seconds` (two weeks)
   duplicate          an append that `ingestIfNotExists` holds back ends as `state`
                      (default Completed)
+  merge-extents      after an append, the extents of its table that may be merged are merged
 
 Example: three throttled submits, then every second operation fails for good:
 
@@ -56,6 +57,7 @@ Kind = Literal[
     "record-expiry",
     "log-expiry",
     "duplicate",
+    "merge-extents",
 ]
 
 

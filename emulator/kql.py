@@ -1,35 +1,29 @@
-"""KQL text to SQL that may be run: translated, resolved against the catalog, corrected.
+"""KQL text to SQL that may be run, against the tables of the catalog.
 
-Every query and every append goes through `translate`. What duckdb-kql cannot translate is refused
-by name; a table reference is resolved here, so that no query reaches anything but Kusto tables.
+Every query and every append goes through `translate`. A table is resolved here, so that no query
+reaches anything but Kusto tables.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Final
 
 from duckdb import DuckDBPyConnection
-from duckdb_kql import ir
-from duckdb_kql import translate as duckdb_translate
-from duckdb_kql.entity_groups import effective_entity_groups
-from duckdb_kql.errors import KqlError
-from duckdb_kql.lower import lower, qualify
-from duckdb_kql.params import bind
 
-from emulator.ast import walk
-from emulator.catalog import Catalog
-from emulator.duckdb_kql_fixes import (
-    blank_hidden_string_prefixes,
-    refuse_unsound,
-    with_exact_bounds,
-    with_streamed_ranges,
-)
-from emulator.error_mapping import map_kql_error
-from emulator.errors import KustoError, KustoSemanticError
+from emulator.catalog import Catalog, TableInfo, quoted
+from emulator.engine.compiler import ROWS, Compiler
+from emulator.engine.literals import datetime_ticks
+from emulator.engine.parser import parse
+from emulator.engine.problems import Problem
+from emulator.engine.relation import Column as EngineColumn
+from emulator.engine.relation import Relation
+from emulator.engine.scope import Database, Environment, StoredFunction, TableSchema
+from emulator.engine.syntax import Query, Render
+from emulator.error_mapping import map_problem
+from emulator.errors import KustoError
 from emulator.responses import Column, Table
-from emulator.scalar import of_duckdb
+from emulator.scalar import expression_of, named, of_duckdb
 
 
 @dataclass(frozen=True)
@@ -44,10 +38,11 @@ class Scope:
 
 @dataclass(frozen=True)
 class Statement:
-    """SQL with the values of its placeholders."""
+    """SQL, and the columns that its rows have; `chart` is what `render` asks for."""
 
     sql: str
-    values: dict[str, Any]
+    columns: tuple[Column, ...]
+    chart: Render | None = None
 
 
 @dataclass(frozen=True)
@@ -55,78 +50,93 @@ class Rows:
     """SQL for the rows of a command, for a KQL pipeline to go on from."""
 
     sql: str
-    columns: tuple[str, ...]
 
 
-ROWS: Final = "__rows__"
-"""What a pipeline after a command calls the command's rows."""
+_KEPT: Final = 256
+_parsed: Final[dict[str, Query]] = {}
 
 
-def translate(text: str, scope: Scope, source: Rows | None = None) -> Statement:
-    """SQL for the query `text`; with `source`, `text` reads these rows as the table `__rows__`.
+def translate(text: str, scope: Scope, source: Statement | None = None) -> Statement:
+    """SQL for the query `text`; with `source`, `text` reads its rows as the table `__rows__`.
 
     Raises KustoError: a syntax error with its position, an unknown name, or what is unsupported.
     """
-    with duckdb_translate.clock(scope.now) as clock:
-        try:
-            query = _lowered(text, scope.database)
-            _resolve(query, scope, source)
-            if source is not None:
-                begun = ir.CommandSource(source.sql, source.columns, "the command")
-                query = ir.Query(begun, query.operators, query.lets)
-            rendered = duckdb_translate.to_sql(query, scope.catalog.schema())
-            values = _values(query, scope, rendered.slots)
-        except KqlError as error:
-            raise map_kql_error(error, text) from error
-        except RecursionError:
-            raise KustoError("The query is nested too deeply for the local endpoint.") from None
-        if clock.used:
-            values[duckdb_translate.CLOCK_SLOT] = clock.moment
-        return Statement(str(rendered), values)
+    environment = _environment(text, scope)
+    rows = None if source is None else _relation(source, environment)
+    try:
+        compiled = Compiler(environment).compile(_parse(text), rows)
+    except Problem as problem:
+        raise map_problem(problem, text) from problem
+    except RecursionError:
+        raise KustoError("The query is nested too deeply for the local endpoint.") from None
+    columns = tuple(Column(name, named(kind)) for name, kind in compiled.columns)
+    return Statement(compiled.sql, columns, compiled.chart)
 
 
-def _lowered(text: str, database: str) -> ir.Query:
-    # NB: duckdb-kql 1.1.2 applies `set query_now` while it lowers, so such a text is not kept.
-    return (_parsed if "query_now" in text else _kept)(text, database)
+def _parse(text: str) -> Query:
+    """The syntax tree; an async append is parsed at the submit and at the run."""
+    found = _parsed.get(text)
+    if found is None:
+        found = parse(text)
+        while len(_parsed) >= _KEPT:
+            _parsed.pop(next(iter(_parsed)), None)
+        _parsed[text] = found
+    return found
 
 
-def _parsed(text: str, database: str) -> ir.Query:
-    query = lower(
-        blank_hidden_string_prefixes(text), effective_entity_groups(None), None, database, None
+def _environment(text: str, scope: Scope) -> Environment:
+    ingested = "ingestion_time" in text
+    databases = {
+        name: Database(
+            {
+                table: _schema(name, table, info, ingested=ingested)
+                for table, info in tables.items()
+            },
+            scope.catalog.functions.get(name, {}),
+        )
+        for name, tables in scope.catalog.databases.items()
+    }
+    return Environment(databases, scope.database, datetime_ticks(scope.now), scope.parameters)
+
+
+def _schema(database: str, table: str, info: TableInfo, *, ingested: bool) -> TableSchema:
+    columns = tuple(
+        (column.name, column.scalar.name, expression_of(quoted(column.name), column.scalar, stored))
+        for column, stored in zip(info.columns, info.stored, strict=True)
     )
-    qualified: ir.Query = qualify(query, database, None)
-    refuse_unsound(qualified)
-    return with_streamed_ranges(with_exact_bounds(qualified))
+    time = ""
+    if ingested and info.has_extents:
+        time = (
+            "(SELECT __emulator.ticks(ingested_on) FROM __emulator.extents WHERE number = __extent)"
+        )
+    return TableSchema(quoted(database, table), columns, time)
 
 
-_kept = lru_cache(maxsize=256)(_parsed)
-"""Parsing takes most of a translation, and an async append is translated at submit and at run."""
+def _relation(source: Statement, environment: Environment) -> Relation:
+    columns = tuple(
+        EngineColumn(column.name, column.scalar.name, environment.names.fresh())
+        for column in source.columns
+    )
+    names = ", ".join(column.sql for column in columns)
+    return Relation(f"(SELECT * FROM ({source.sql}) AS v({names}))", columns)  # noqa: S608 - made by the engine
 
 
-def _resolve(query: ir.Query, scope: Scope, source: Rows | None) -> None:
-    for node in walk(query):
-        if isinstance(node, ir.TableRef) and node.database is not None:
-            if source is not None and node.name == ROWS:
-                continue
-            if node.name not in scope.catalog.tables(node.database):
-                raise KustoSemanticError(
-                    f"Failed to resolve table or column expression named '{node.name}'"
-                )
-        if isinstance(node, ir.WildcardTableRef) and node.database is not None:
-            scope.catalog.tables(node.database)
-
-
-def _values(query: ir.Query, scope: Scope, slots: frozenset[str]) -> dict[str, Any]:
-    if not query.parameters and not scope.parameters:
-        return {}
-    bound, missing = bind(query.parameters, dict(scope.parameters))
-    if missing:
-        raise KustoSemanticError(f"query parameter '{missing[0]}' has no value and no default")
-    return {slot: value for slot, value in bound.items() if slot in slots}
+def describe(cursor: DuckDBPyConnection, rows: Rows) -> Statement:
+    """`rows` with the Kusto types of their columns."""
+    described = cursor.execute(rows.sql).description or []
+    columns = [(Column(name, of_duckdb(kind)), str(kind)) for name, kind, *_ in described]
+    listed = ", ".join(
+        f"{expression_of(quoted(column.name), column.scalar, kind)} AS {quoted(column.name)}"
+        for column, kind in columns
+    )
+    sql = f"SELECT {listed} FROM ({rows.sql})"  # noqa: S608 - names from DuckDB
+    return Statement(sql, tuple(column for column, _ in columns))
 
 
 def run(cursor: DuckDBPyConnection, statement: Statement) -> Table:
     """The rows of `statement`, all of them."""
-    cursor.execute(statement.sql, statement.values or None)
-    columns = [Column(name, of_duckdb(kind)) for name, kind, *_ in cursor.description or []]
-    return Table(columns, cursor.fetchall())
+    cursor.execute(statement.sql)
+    return Table(list(statement.columns), cursor.fetchall(), statement.chart)
+
+
+__all__ = ["ROWS", "Rows", "Scope", "Statement", "StoredFunction", "describe", "run", "translate"]

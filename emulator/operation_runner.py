@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from emulator import catalog, operations
+from emulator import catalog, extents, operations
 from emulator.appends import Append, AppendResult, execute, validate
 from emulator.error_mapping import map_duckdb_error
 from emulator.errors import KustoError
@@ -142,6 +142,8 @@ class OperationRunner:
         if appended.duplicate is not None:
             outcome = self._duplicate(job, appended.duplicate)
         operations.finish(cursor, operation_id, outcome, self._clock())
+        if self._faults.take("merge-extents", job.operation.database, job.text):
+            extents.merge_all(cursor, job.append.table_key)
         return appended
 
     def _duplicate(self, job: AppendJob, tag: str) -> Outcome:

@@ -154,7 +154,6 @@ _COLUMNS: Final = {
     "AdminEpochStartTime": "(SELECT min(created_on) FROM __emulator.databases)",
     "VirtualCluster": "''",
 }
-COLUMNS: Final = tuple(_COLUMNS)
 _SELECT: Final = ", ".join(f'{sql} AS "{name}"' for name, sql in _COLUMNS.items())
 
 

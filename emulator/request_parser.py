@@ -11,10 +11,11 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from duckdb_kql.timespans import ticks
 
 from emulator.context import Request
+from emulator.engine.literals import parse_timespan
 from emulator.errors import BadRequestError
+from emulator.responses import ResultFormat
 from emulator.store import QUERY_TIMEOUT
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -43,8 +44,9 @@ class _Body(msgspec.Struct):
 
 
 class _Properties(msgspec.Struct):
-    parameters: dict[str, Any] = msgspec.field(name="Parameters", default_factory=dict)
-    options: dict[str, Any] = msgspec.field(name="Options", default_factory=dict)
+    # The Go client writes `"Parameters": null`.
+    parameters: dict[str, Any] | None = msgspec.field(name="Parameters", default=None)
+    options: dict[str, Any] | None = msgspec.field(name="Options", default=None)
 
 
 async def read_body(receive: Receive) -> bytes:
@@ -74,6 +76,7 @@ def parse_request(call: HttpRequest, now: datetime) -> Request:
         ) from error
     if not body.csl.strip():
         raise BadRequestError(400, "'csl' is empty; write a query or a command.")
+    options = properties.options or {}
     database = body.db or ""
     database = DEFAULT_DATABASE if database in _UNNAMED else database
     return Request(
@@ -81,8 +84,13 @@ def parse_request(call: HttpRequest, now: datetime) -> Request:
         body.csl.strip(),
         now,
         call.activity,
-        properties.parameters,
-        _timeout(properties.options.get("servertimeout")),
+        properties.parameters or {},
+        _timeout(options.get("servertimeout")),
+        ResultFormat(
+            newlines=options.get("results_v2_newlines_between_frames") is True,
+            fragments=options.get("results_v2_fragment_primary_tables") is True,
+            errors=str(options.get("results_error_reporting_placement", "in_data")),
+        ),
     )
 
 
@@ -90,10 +98,7 @@ def _timeout(given: object) -> timedelta:
     """The option `servertimeout`, which clients write as a timespan."""
     if given is None:
         return QUERY_TIMEOUT
-    try:
-        found = timedelta(microseconds=ticks(str(given)) // 10)
-    except ValueError:
-        found = timedelta(0)
+    found = timedelta(microseconds=(parse_timespan(str(given)) or 0) // 10)
     if not timedelta(0) < found <= _LONGEST:
         raise BadRequestError(400, f"servertimeout takes a timespan up to 1h, and got {given!r}.")
     return found

@@ -10,6 +10,9 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
+
+from emulator.engine.syntax import Render
 from emulator.scalar import Scalar
 from emulator.value_encoding import Value, datetime_text, encode
 
@@ -28,6 +31,7 @@ class Table:
 
     columns: list[Column]
     rows: list[tuple[Value, ...]]
+    chart: Render | None = None
 
     def encoded(self) -> list[list[Value]]:
         """The rows as JSON-ready values."""
@@ -47,18 +51,73 @@ def v1_response(table: Table) -> dict[str, Any]:
     return {"Tables": [{"TableName": "Table_0", "Columns": columns, "Rows": table.encoded()}]}
 
 
-def v2_response(table: Table, activity: UUID, now: datetime) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class ResultFormat:
+    """How a client wants a v2 reply: one frame a line, the rows in fragments, errors where."""
+
+    newlines: bool = False
+    fragments: bool = False
+    errors: str = "in_data"
+
+
+_ERRORS: Final = {
+    "in_data": "InData",
+    "end_of_table": "EndOfTable",
+    "end_of_dataset": "EndOfDataSet",
+}
+
+
+def encode_frames(frames: list[dict[str, Any]], form: ResultFormat) -> bytes:
+    """The frames as JSON; with `newlines`, one a line with the comma before it."""
+    if not form.newlines:
+        return msgspec.json.encode(frames)
+    lines = [msgspec.json.encode(frame) for frame in frames]
+    return b"[" + b"\n,".join(lines) + b"\n]\n"
+
+
+def v2_response(
+    table: Table, activity: UUID, now: datetime, form: ResultFormat
+) -> list[dict[str, Any]]:
     """The reply to `/v2/rest/query`: header, properties, rows, completion information, end."""
     columns = [
         {"ColumnName": column.name, "ColumnType": column.scalar.name} for column in table.columns
     ]
+    header = _HEADER | {
+        "IsFragmented": form.fragments,
+        "ErrorReportingPlacement": _ERRORS.get(form.errors, "InData"),
+    }
+    primary = _data(1, "PrimaryResult", "PrimaryResult", columns, table.encoded())
     return [
-        _HEADER,
-        _data(0, "QueryProperties", "@ExtendedProperties", _PROPERTIES, [_CHART]),
-        _data(1, "PrimaryResult", "PrimaryResult", columns, table.encoded()),
+        header,
+        _data(0, "QueryProperties", "@ExtendedProperties", _PROPERTIES, [_chart(table.chart)]),
+        *(_fragments(primary) if form.fragments else [primary]),
         _data(2, _COMPLETION, _COMPLETION, _STATUS, [_completed(activity, now)]),
         {"FrameType": "DataSetCompletion", "HasErrors": False, "Cancelled": False},
     ]
+
+
+def _fragments(table: dict[str, Any]) -> list[dict[str, Any]]:
+    """A table as a header, its rows, and their number."""
+    number, rows = table["TableId"], table["Rows"]
+    header = {key: value for key, value in table.items() if key != "Rows"}
+    return [
+        header | {"FrameType": "TableHeader"},
+        {
+            "FrameType": "TableFragment",
+            "TableFragmentType": "DataAppend",
+            "TableId": number,
+            "Rows": rows,
+        },
+        {"FrameType": "TableCompletion", "TableId": number, "RowCount": len(rows)},
+    ]
+
+
+def _chart(chart: Render | None) -> list[Value]:
+    """What `render` asks for, as the Visualization property."""
+    asked: dict[str, Value] = {"Visualization": None}
+    if chart is not None:
+        asked = {"Visualization": chart.chart, **dict(chart.properties)}
+    return [1, "Visualization", json.dumps(asked)]
 
 
 def _data(
@@ -81,7 +140,6 @@ _HEADER: Final = {
     "ErrorReportingPlacement": "InData",
 }
 _PROPERTIES: Final = _columns(TableId="int", Key="string", Value="dynamic")
-_CHART: Final[list[Value]] = [1, "Visualization", json.dumps({"Visualization": None})]
 _STATUS: Final = _columns(
     Timestamp="datetime",
     ClientRequestId="string",

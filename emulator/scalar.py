@@ -7,8 +7,6 @@ Source of the names: Kusto docs, "Scalar data types".
 from dataclasses import dataclass
 from typing import Final
 
-from duckdb_kql.types import kusto_type
-
 from emulator.errors import KustoSemanticError
 
 
@@ -21,11 +19,9 @@ class Scalar:
     dotnet: str
 
 
-# NB: a DuckDB TIMESTAMP holds microseconds, Kusto's datetime 100 ns ticks: the seventh digit of a
-# stored datetime is dropped. `emulator.duckdb_kql_fixes` keeps comparisons with such bounds right.
 _ALL: Final = (
     Scalar("bool", "BOOLEAN", "SByte"),
-    Scalar("datetime", "TIMESTAMP", "DateTime"),
+    Scalar("datetime", "BIGINT", "DateTime"),
     Scalar("decimal", "DECIMAL(38,9)", "SqlDecimal"),
     Scalar("dynamic", "JSON", "Object"),
     Scalar("guid", "UUID", "Guid"),
@@ -33,7 +29,7 @@ _ALL: Final = (
     Scalar("long", "BIGINT", "Int64"),
     Scalar("real", "DOUBLE", "Double"),
     Scalar("string", "VARCHAR", "String"),
-    Scalar("timespan", "INTERVAL", "TimeSpan"),
+    Scalar("timespan", "BIGINT", "TimeSpan"),
 )
 _BY_NAME: Final = {scalar.name: scalar for scalar in _ALL}
 _ALIASES: Final = {
@@ -55,6 +51,46 @@ def named(name: str) -> Scalar:
     return scalar
 
 
+_OF_DUCKDB: Final = {
+    "BIGINT": "long",
+    "BOOLEAN": "bool",
+    "DOUBLE": "real",
+    "HUGEINT": "long",
+    "INTEGER": "int",
+    "INTERVAL": "timespan",
+    "JSON": "dynamic",
+    "TIMESTAMP": "datetime",
+    "UUID": "guid",
+    "VARCHAR": "string",
+}
+
+
 def of_duckdb(duckdb_type: object) -> Scalar:
-    """The Kusto type of a DuckDB column; composites are dynamic, unknown ones string."""
-    return _BY_NAME[kusto_type(duckdb_type)]
+    """The Kusto type of a DuckDB column that says no other."""
+    name = str(duckdb_type)
+    if name.startswith("DECIMAL"):
+        return _BY_NAME["decimal"]
+    return _BY_NAME[_OF_DUCKDB.get(name, "dynamic" if name.endswith("[]") else "string")]
+
+
+def expression_of(column: str, scalar: Scalar, stored: str) -> str:
+    """SQL for a stored column as the engine computes with it: times as ticks of 100 ns.
+
+    `stored` is the column's DuckDB type. Data folders of release 0.1.0 hold TIMESTAMP and INTERVAL.
+    """
+    if stored == "TIMESTAMP":
+        return f"__emulator.ticks({column})"
+    if stored == "INTERVAL":
+        return f"(epoch_us({column}) * 10)"
+    if stored in ("JSON", "HUGEINT"):
+        return f"{column}::{'VARCHAR' if stored == 'JSON' else 'BIGINT'}"
+    return f"coalesce({column}, '')" if scalar.name == "string" else column
+
+
+def stored_of(value: str, stored: str) -> str:
+    """SQL for what the engine computed as a column of the DuckDB type `stored` holds it."""
+    if stored == "TIMESTAMP":
+        return f"__emulator.ts({value})"
+    if stored == "INTERVAL":
+        return f"to_microseconds({value} // 10)"
+    return f"{value}::{stored}"

@@ -12,7 +12,7 @@ from uuid import uuid4
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from emulator import catalog, duckdb_kql_fixes, operations
+from emulator import catalog, operations
 from emulator.commands import parse
 from emulator.commands.databases import create
 from emulator.context import CommandContext, Request
@@ -33,7 +33,7 @@ datatable(Timestamp:datetime, Value:real)[datetime(2026-01-01), 1.0]
 
 
 def _warm_up(now: datetime) -> Request:
-    """A query that makes duckdb-kql build its parser's tables, which the first one pays for."""
+    """A query that makes DuckDB load what the first query would wait for."""
     return Request(DEFAULT_DATABASE, _WARM_UP, now, uuid4(), {})
 
 
@@ -48,7 +48,6 @@ class KustoService:
 
     async def start(self) -> None:
         """Make the default database, and say what a crash left behind."""
-        duckdb_kql_fixes.install_bin_on_kusto_grid()
         now = self.context.clock()
 
         def work(cursor: DuckDBPyConnection) -> None:

@@ -16,8 +16,11 @@ from typing import Final, TypeVar
 
 import duckdb
 from duckdb import DuckDBPyConnection
+from duckdb.func import FunctionNullHandling
+from duckdb.sqltypes import DuckDBPyType
 
-from emulator.duckdb_kql_fixes import MACROS
+from emulator.engine.functions import PYTHON_FUNCTIONS, REAL_MACROS
+from emulator.engine.macros import MACROS
 from emulator.errors import QueryTimeoutError
 
 T = TypeVar("T")
@@ -38,12 +41,20 @@ _SYSTEM: Final = (
         (database VARCHAR, name VARCHAR, folder VARCHAR, docstring VARCHAR)""",
     """CREATE TABLE IF NOT EXISTS __emulator.extents (extent_id UUID, database VARCHAR,
         table_name VARCHAR, created_on TIMESTAMP, row_count BIGINT, tags VARCHAR[])""",
+    "ALTER TABLE __emulator.extents ADD COLUMN IF NOT EXISTS number BIGINT",
+    "ALTER TABLE __emulator.extents ADD COLUMN IF NOT EXISTS ingested_on TIMESTAMP",
+    "CREATE TABLE IF NOT EXISTS __emulator.extent_counter (last BIGINT)",
+    """INSERT INTO __emulator.extent_counter
+        SELECT 0 WHERE NOT EXISTS (FROM __emulator.extent_counter)""",
+    """CREATE TABLE IF NOT EXISTS __emulator.functions (database VARCHAR, name VARCHAR,
+        parameters VARCHAR, body VARCHAR, folder VARCHAR, docstring VARCHAR)""",
     f"CREATE TABLE IF NOT EXISTS __emulator.operations {_OPERATION}",
     f"CREATE TABLE IF NOT EXISTS __emulator.operation_log {_OPERATION}",
     "CREATE TABLE IF NOT EXISTS __emulator.schema_version (id UUID)",
     """INSERT INTO __emulator.schema_version
         SELECT uuid() WHERE NOT EXISTS (FROM __emulator.schema_version)""",
-    MACROS,
+    *REAL_MACROS,
+    *MACROS,
 )
 _LOCKED_DOWN: Final = (
     "SET GLOBAL TimeZone = 'UTC'",
@@ -166,6 +177,14 @@ def _open(folder: Path | None) -> DuckDBPyConnection:
             f"cannot open the data folder {folder}: {reason} "
             "Stop the endpoint that uses it, or give another --data."
         ) from error
+    for function in PYTHON_FUNCTIONS:
+        connection.create_function(
+            function.sql_name,
+            function.function,
+            [DuckDBPyType(kind) for kind in function.parameters],
+            DuckDBPyType(function.result),
+            null_handling=FunctionNullHandling.SPECIAL,
+        )
     for statement in (*_LOCKED_DOWN[:1], *_SYSTEM, *_LOCKED_DOWN[1:]):
         connection.execute(statement)
     return connection

@@ -7,8 +7,16 @@ from collections.abc import Sequence
 
 from duckdb import DuckDBPyConnection
 
+from emulator import catalog as catalogs
 from emulator import extents
-from emulator.catalog import Catalog, bump_version, quoted, reject_case_collisions
+from emulator.catalog import (
+    EXTENT,
+    Catalog,
+    bump_version,
+    literal,
+    quoted,
+    reject_case_collisions,
+)
 from emulator.errors import KustoSemanticError
 from emulator.responses import Column
 
@@ -26,7 +34,9 @@ def create(
     if not columns:
         raise KustoSemanticError(f"table '{table}' needs at least one column")
     listed = ", ".join(f"{quoted(column.name)} {column.scalar.duckdb}" for column in columns)
-    cursor.execute(f"CREATE TABLE {quoted(*table_key)} ({listed})")
+    cursor.execute(f"CREATE TABLE {quoted(*table_key)} ({listed}, {EXTENT} BIGINT)")
+    for column in columns:
+        _record_type(cursor, table_key, column)
     cursor.execute("INSERT INTO __emulator.tables VALUES (?, ?, '', '')", [*table_key])
     bump_version(cursor)
 
@@ -40,13 +50,27 @@ def extend(
     for column in columns:
         declared = f"{quoted(column.name)} {column.scalar.duckdb}{_default(column)}"
         cursor.execute(f"ALTER TABLE {quoted(*table_key)} ADD COLUMN {declared}")
+        _record_type(cursor, table_key, column)
     if columns:
         bump_version(cursor)
+
+
+def _record_type(cursor: DuckDBPyConnection, table_key: TableKey, column: Column) -> None:
+    """Keep the Kusto type with the column: a BIGINT may be a long, a datetime or a timespan."""
+    name = quoted(*table_key, column.name)
+    cursor.execute(f"COMMENT ON COLUMN {name} IS {literal(column.scalar.name)}")
 
 
 def _default(column: Column) -> str:
     """What older rows get: Kusto's strings are never null."""
     return " DEFAULT ''" if column.scalar.name == "string" else ""
+
+
+def add_extent_column(cursor: DuckDBPyConnection, table_key: TableKey) -> None:
+    """Give a table of release 0.1.0 the column that says which extent holds a row."""
+    if not catalogs.read(cursor).table(*table_key).has_extents:
+        cursor.execute(f"ALTER TABLE {quoted(*table_key)} ADD COLUMN {EXTENT} BIGINT")
+        bump_version(cursor)
 
 
 def describe(

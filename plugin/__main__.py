@@ -4,39 +4,77 @@ import importlib
 import os
 import signal
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
-from plugin.cli import PROGRAM, kubectl_flags, parser
+from plugin.cli import PROGRAM, kubectl_flags, parse, parser
 from plugin.console import Console, standard
-from plugin.kubectl import Kubectl, PluginError
+from plugin.kubectl import Kubectl, PluginError, RefusedError
+from summaryrule.api.unstructured import as_str, nested_dict
 
-# Each command is imported when it is called: the planner alone takes half a second.
+# A command is imported when it is called: the planner alone takes half a second.
 MODULES: Final = {
-    **dict.fromkeys(("pause", "resume", "cancel", "retry", "skip"), "plugin.commands.lifecycle"),
     **{name: f"plugin.commands.{name}" for name in ("status", "backfill", "wait", "explain")},
+    **dict.fromkeys(("pause", "resume", "cancel", "retry", "skip"), "plugin.commands.lifecycle"),
     "plan": "plugin.commands.plan",
     "history": "plugin.commands.backfill",
+    "windows": "plugin.commands.windows",
+    "check": "plugin.commands.check",
+    "version": "plugin.commands.check",
 }
+ONCE: Final = frozenset({"status", "check", "version"})
+"""Commands that run once for all rules; the others run once per rule."""
 
 
 def main(arguments: Sequence[str] | None = None, console: Console | None = None) -> int:
-    """Run one command; the exit code: 0 fine, 1 the answer is no, 2 bad usage."""
-    args = parser().parse_args(arguments)
+    """Run one command; the exit code: 0 success, 1 refused or failed, 2 bad usage."""
+    args = parse(arguments)
+    if args.command is None:
+        parser().print_help()
+        return 0
     kubectl = Kubectl(os.environ.get("KUBECTL", "kubectl"), kubectl_flags(args))
-    run = getattr(importlib.import_module(MODULES[args.command]), args.command)
     try:
-        code: int = run(kubectl, args, console or standard())
-    except PluginError as error:
-        if str(error):
-            print(f"{PROGRAM} {args.command}: {error}", file=sys.stderr)
-        return error.code
-    except BrokenPipeError:  # `| head` has what it wanted
+        return _run(kubectl, args, console or standard())
+    except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
         sys.stdout = None  # else the exit would flush it
         return 0
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    return code
+
+
+def _run(kubectl: Kubectl, args: Namespace, console: Console) -> int:
+    command = getattr(importlib.import_module(MODULES[args.command]), args.command)
+    try:
+        if args.command in ONCE:
+            return int(command(kubectl, args, console))
+        names = args.names or _selected_names(kubectl, args.selector)
+    except PluginError as error:
+        return _report(error, args, console)
+    return max(_run_for(name, command, kubectl, args, console) for name in names)
+
+
+def _run_for(name: str, command: Any, kubectl: Kubectl, args: Namespace, console: Console) -> int:  # noqa: ANN401 - found by its name
+    try:
+        return int(command(kubectl, Namespace(**{**vars(args), "name": name}), console))
+    except PluginError as error:
+        return _report(error, args, console)
+
+
+def _selected_names(kubectl: Kubectl, selector: str) -> list[str]:
+    found = [
+        as_str(nested_dict(rule, "metadata").get("name"))
+        for rule in kubectl.rules(selector=selector)
+    ]
+    if not found:
+        raise RefusedError(f"no SummaryRule in this namespace has the labels {selector}")
+    return found
+
+
+def _report(error: PluginError, args: Namespace, console: Console) -> int:
+    if str(error):
+        console.note(f"{PROGRAM} {args.command}: {error}")
+    return error.code
 
 
 if __name__ == "__main__":

@@ -1,173 +1,259 @@
-"""The command line: what `kubectl summaryrule --help` teaches."""
+"""The command line of `kubectl summaryrule`."""
 
 import argparse
-from collections.abc import Callable
+import difflib
+import re
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn
 
 from plugin.formatting import parse_duration, parse_time
 
 PROGRAM: Final = "kubectl summaryrule"
-
-EXAMPLES: Final = """\
+EPILOG: Final = """\
 examples:
   kubectl summaryrule status -A                          every rule: lag, backfill, problems
-  kubectl summaryrule backfill cpu --last 7d --wait      compute the last week once, and follow it
+  kubectl summaryrule backfill cpu --last 7d --wait      compute the last week once, and wait
   kubectl summaryrule backfill cpu --start 2026-11-01 --end 2026-11-08T12:00:00Z
-  kubectl summaryrule explain cpu                        why it stands still, and what to do
-  kubectl summaryrule retry cpu --all                    failed windows again
+  kubectl summaryrule explain cpu                        why it does not run, and what to do
+  kubectl summaryrule retry cpu --all                    run all failed windows again
+  kubectl summaryrule pause -l team=a                    every rule with this label
 
-`kubectl summaryrule COMMAND --help` has more. Exit codes: 0 fine, 1 the answer is no (refused,
-failed, timed out), 2 bad usage.
+`kubectl summaryrule COMMAND --help` shows the options of a command. Exit codes: 0 success,
+1 refused, failed or timed out, 2 bad usage.
 """
+KUBECTL_FLAGS: Final = (
+    "context", "kubeconfig", "cluster", "user", "as", "as-group", "server", "token",
+    "request-timeout",
+)  # fmt: skip
+TYPES: Final = ("summaryrule", "summaryrules", "sr")
+_MAX_IN_FLIGHT: Final = 20
+_UNKNOWN_COMMAND: Final = re.compile(r"argument COMMAND: invalid choice: '(.*?)'")
+_SUPPRESS: Final = argparse.SUPPRESS
 
-_MOST_IN_FLIGHT: Final = 20
 
-Add = Callable[..., Any]
+class Parser(argparse.ArgumentParser):
+    """Prints an error in one line, and keeps the options that completion offers."""
 
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - argparse's
+        super().__init__(**{**settings, "formatter_class": argparse.RawDescriptionHelpFormatter})
+        self.options: list[argparse.Action] = []
+        self.commands: dict[str, Parser] = {}
+        self.accepts_names = False
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line and where help is."""
+    def option(self, *flags: str, group: Any = None, **settings: Any) -> None:  # noqa: ANN401 - argparse's groups have no public type
+        """Add an option, to a group of this parser if one is given."""
+        self.options.append((group or self).add_argument(*flags, **settings))
 
     def error(self, message: str) -> NoReturn:
+        """Print what is wrong and where help is; exit with code 2."""
+        unknown = _UNKNOWN_COMMAND.search(message)
+        if unknown is not None:
+            message = f"unknown command {unknown[1]!r}{did_you_mean(unknown[1], COMMANDS)}"
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
-def parser() -> argparse.ArgumentParser:
-    """Every command and its flags."""
-    top = _Parser(
+def did_you_mean(given: str, known: Sequence[str] | dict[str, Any]) -> str:
+    """A question with the closest known word, empty if none is close."""
+    close = difflib.get_close_matches(given, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The parsed arguments; exits with code 2 if they are wrong."""
+    top = parser()
+    args, rest = top.parse_known_args(arguments)
+    command = top.commands.get(args.command or "", top)
+    # NB: argparse (3.13) takes names from one place only: in `status a -o wide b`, b is left.
+    if rest and hasattr(args, "names") and not any(word.startswith("-") for word in rest):
+        args.names += [_rule_name(word) for word in rest]
+    elif rest:
+        known = [flag for option in command.options for flag in option.option_strings]
+        wrong = rest[0].partition("=")[0]
+        command.error(f"unknown argument {wrong!r}{did_you_mean(wrong, known)}")
+    if hasattr(args, "names") and args.command != "status":
+        _check_targets(args, command)
+    return args
+
+
+def _check_targets(args: argparse.Namespace, command: Parser) -> None:
+    if not args.names and not args.selector:
+        command.error("name a rule, or select rules with -l")
+    if args.names and args.selector:
+        command.error("give names or -l, not both")
+
+
+def parser() -> Parser:
+    """The parser of all commands."""
+    top = Parser(
         prog=PROGRAM,
-        description="See SummaryRules at a glance, ask for backfills, act on them.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Show SummaryRules, request backfills and control them.",
+        epilog=EPILOG,
     )
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _kubectl_options(top, None)
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
     for name, (text, example, fill) in COMMANDS.items():
         command = commands.add_parser(
             name,
             help=text,
             description=f"{text[0].upper()}{text[1:]}.",
             epilog=f"example:\n  {PROGRAM} {example}\n",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         fill(command)
-        _cluster(command)
+        # The value before the command stays, unless the flag is repeated after it.
+        _kubectl_options(command, _SUPPRESS)
+        top.commands[name] = command
     return top
 
 
-def _cluster(command: argparse.ArgumentParser) -> None:
-    group = command.add_argument_group("which cluster, as kubectl has them")
-    group.add_argument("-n", "--namespace", metavar="NS", help="namespace (default: the context's)")
-    for flag in ("context", "kubeconfig", "cluster", "user", "as", "request-timeout"):
-        group.add_argument(f"--{flag}", metavar="VALUE", help="handed to kubectl")
+def _kubectl_options(command: Parser, default: Any) -> None:  # noqa: ANN401 - argparse's
+    hidden = ", ".join(f"--{flag}" for flag in KUBECTL_FLAGS[1:])
+    group = command.add_argument_group(
+        "options of kubectl, before or after the command", f"also {hidden}"
+    )
+    text = "namespace (default: the one of the context)"
+    command.option(
+        "-n", "--namespace", group=group, metavar="NAMESPACE", default=default, help=text
+    )
+    for flag in KUBECTL_FLAGS:
+        text = "context of the kubeconfig" if flag == "context" else _SUPPRESS
+        command.option(f"--{flag}", group=group, metavar="VALUE", default=default, help=text)
 
 
 def kubectl_flags(args: argparse.Namespace) -> list[str]:
-    """The flags that go to kubectl as they are."""
-    names = ("namespace", "context", "kubeconfig", "cluster", "user", "as", "request_timeout")
-    given = ((name.replace("_", "-"), getattr(args, name)) for name in names)
+    """The flags that are passed to kubectl."""
+    names = ("namespace", *KUBECTL_FLAGS)
+    given = ((name, getattr(args, name.replace("-", "_"))) for name in names)
     return [f"--{name}={value}" for name, value in given if value is not None]
 
 
-def _status(command: argparse.ArgumentParser) -> None:
-    command.add_argument("name", nargs="?", metavar="NAME", help="one rule (default: all)")
-    text = "rules of every namespace"
-    command.add_argument("-A", "--all-namespaces", action="store_true", help=text)
+def _status(command: Parser) -> None:
+    _targets(command, "rules to show (default: all)")
+    text = "rules of all namespaces"
+    command.option("-A", "--all-namespaces", action="store_true", help=text)
+    text = "repeat every 2 seconds until Ctrl-C"
+    command.option("-w", "--watch", action="store_true", help=text)
     _output(command, "json", "yaml", "wide", "name")
 
 
-def _backfill(command: argparse.ArgumentParser) -> None:
-    _name(command)
-    when = command.add_mutually_exclusive_group(required=True)
-    text = "inclusive start: RFC 3339, or a day alone for its midnight in UTC"
-    when.add_argument("--start", type=_time, metavar="T", help=text)
+def _backfill(command: Parser) -> None:
+    _targets(command)
+    range_start = command.add_mutually_exclusive_group(required=True)
+    text = "inclusive start: RFC 3339, or a date alone for its midnight in UTC"
+    command.option("--start", group=range_start, type=_time, metavar="TIME", help=text)
     text = "start this long ago: 7d, 36h, 90m"
-    when.add_argument("--last", type=_length, metavar="DURATION", help=text)
-    text = "exclusive end (default: where the rule's schedule began, or the last complete window's)"
-    command.add_argument("--end", type=_time, metavar="T", help=text)
-    text = f"windows in flight at once, 1 to {_MOST_IN_FLIGHT} (default: 1, one after the other)"
-    command.add_argument("--max-in-flight", type=_in_flight, metavar="N", help=text)
-    text = "names the request; a new one runs a range again that has run"
-    command.add_argument("--request-id", metavar="X", help=text)
-    text = "end a backfill that is under way in favour of this one"
-    command.add_argument("--replace", action="store_true", help=text)
-    command.add_argument("--wait", action="store_true", help="wait until it has ended")
+    command.option("--last", group=range_start, type=_duration, metavar="DURATION", help=text)
+    text = (
+        "exclusive end (default: where the schedule of the rule began, or the end of the last"
+        " complete window)"
+    )
+    command.option("--end", type=_time, metavar="TIME", help=text)
+    text = f"windows in flight at once, 1 to {_MAX_IN_FLIGHT} (default: 1)"
+    command.option("--max-in-flight", type=_in_flight, metavar="N", help=text)
+    text = "name of the request; a new name runs a range again that has run"
+    command.option("--request-id", metavar="ID", help=text)
+    text = "end the backfill that is running and start this one"
+    command.option("--replace", action="store_true", help=text)
+    command.option("--wait", action="store_true", help="wait until it has ended")
     _timeout(command)
     _output(command, "json", "yaml", "name")
     _dry_run(command)
 
 
-def _switch(command: argparse.ArgumentParser) -> None:
-    _name(command)
-    text = "interval runs, not the backfill"
-    command.add_argument("--schedule", action="store_true", help=text)
-    _output(command, "name")
+def _pause_or_resume(command: Parser) -> None:
+    _targets(command)
+    text = "the schedule instead of the backfill"
+    command.option("--schedule", action="store_true", help=text)
+    _output(command, "json", "yaml", "name")
     _dry_run(command)
 
 
-def _cancel(command: argparse.ArgumentParser) -> None:
-    _name(command)
-    _output(command, "name")
+def _cancel(command: Parser) -> None:
+    _targets(command)
+    _output(command, "json", "yaml", "name")
     _dry_run(command)
 
 
-def _retry(command: argparse.ArgumentParser) -> None:
-    _name(command)
+def _retry(command: Parser) -> None:
+    _targets(command)
     which = command.add_mutually_exclusive_group(required=True)
-    which.add_argument("--all", action="store_true", help="every window that failed")
-    _window(which, required=False)
-    _output(command, "name")
+    command.option("--all", group=which, action="store_true", help="every window that failed")
+    _window(command, group=which)
+    _output(command, "json", "yaml", "name")
     _dry_run(command)
 
 
-def _skip(command: argparse.ArgumentParser) -> None:
-    _name(command)
+def _skip(command: Parser) -> None:
+    _targets(command)
     _window(command, required=True)
-    _output(command, "name")
+    _output(command, "json", "yaml", "name")
     _dry_run(command)
 
 
-def _plan(command: argparse.ArgumentParser) -> None:
-    _name(command)
-    command.add_argument("--now", type=_time, metavar="T", help="at this time (default: the clock)")
+def _plan(command: Parser) -> None:
+    _targets(command)
+    text = "plan for this time (default: now)"
+    command.option("--now", type=_time, metavar="TIME", help=text)
     _output(command, "json", "yaml", "wide")
 
 
-def _wait(command: argparse.ArgumentParser) -> None:
-    _name(command)
-    text = "what to wait for (default and only choice: backfill)"
-    command.add_argument("--for", dest="what", choices=("backfill",), default="backfill", help=text)
+def _wait(command: Parser) -> None:
+    _targets(command)
+    text = "what to wait for (default: backfill, the only choice)"
+    command.option("--for", dest="what", choices=("backfill",), default="backfill", help=text)
     _timeout(command)
 
 
-def _read_only(command: argparse.ArgumentParser) -> None:
-    _name(command)
+def _windows(command: Parser) -> None:
+    _targets(command)
+    text = "only windows in this state: failed, running, pending or done"
+    command.option("--state", choices=STATES, metavar="STATE", help=text)
     _output(command, "json", "yaml")
 
 
-def _name(command: argparse.ArgumentParser) -> None:
-    command.add_argument("name", metavar="NAME", help="the rule")
+def _read_only(command: Parser) -> None:
+    _targets(command)
+    _output(command, "json", "yaml")
 
 
-def _output(command: argparse.ArgumentParser, *forms: str) -> None:
-    text = f"{', '.join(forms)} (default: for people)"
-    command.add_argument("-o", "--output", choices=forms, metavar="FORM", help=text)
+def _cluster_only(command: Parser) -> None:
+    _output(command, "json", "yaml")
 
 
-def _dry_run(command: argparse.ArgumentParser) -> None:
-    text = "server: ask admission, store nothing; client: print the patch"
-    command.add_argument("--dry-run", choices=("server", "client"), metavar="WHERE", help=text)
+def _targets(command: Parser, text: str = "the rules; TYPE/NAME is taken too") -> None:
+    command.accepts_names = True
+    command.add_argument("names", nargs="*", type=_rule_name, metavar="NAME", help=text)
+    text = "rules with these labels, instead of names: team=a"
+    command.option("-l", "--selector", metavar="LABELS", help=text)
 
 
-def _window(command: Any, *, required: bool) -> None:  # noqa: ANN401 - argparse's groups have no public type
-    text = "start of a window; repeat for each"
-    command.add_argument(
-        "--window", type=_time, action="append", metavar="START", required=required, help=text
+def _output(command: Parser, *forms: str) -> None:
+    text = f"{', '.join(forms)} (default: text)"
+    command.option("-o", "--output", choices=forms, metavar="FORMAT", help=text)
+
+
+def _dry_run(command: Parser) -> None:
+    text = "server: ask admission and store nothing; client: print the patch"
+    command.option("--dry-run", choices=("server", "client"), metavar="WHERE", help=text)
+
+
+def _window(command: Parser, *, group: Any = None, required: bool = False) -> None:  # noqa: ANN401 - as above
+    text = "start of a window; repeat it for more windows"
+    settings: dict[str, Any] = {"required": True} if required else {}
+    command.option(
+        "--window", group=group, type=_time, action="append", metavar="TIME", help=text, **settings
     )
 
 
-def _timeout(command: argparse.ArgumentParser) -> None:
+def _timeout(command: Parser) -> None:
     text = "how long to wait: 10m, 2h (default: 1h)"
-    command.add_argument("--timeout", type=_length, default="1h", metavar="DURATION", help=text)
+    command.option("--timeout", type=_duration, default="1h", metavar="DURATION", help=text)
+
+
+def _rule_name(text: str) -> str:
+    kind, slash, name = text.rpartition("/")
+    if slash and (kind.partition(".")[0].lower() not in TYPES or not name):
+        raise argparse.ArgumentTypeError(f"{text!r} does not name a SummaryRule; write sr/NAME")
+    return name
 
 
 def _time(text: str) -> Any:  # noqa: ANN401 - an Instant; argparse takes any
@@ -177,7 +263,7 @@ def _time(text: str) -> Any:  # noqa: ANN401 - an Instant; argparse takes any
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _length(text: str) -> int:
+def _duration(text: str) -> int:
     try:
         return parse_duration(text)
     except ValueError as error:
@@ -185,22 +271,25 @@ def _length(text: str) -> int:
 
 
 def _in_flight(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= _MOST_IN_FLIGHT:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_MOST_IN_FLIGHT}")
+    if not text.isdecimal() or not 1 <= int(text) <= _MAX_IN_FLIGHT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_MAX_IN_FLIGHT}")
     return int(text)
 
 
-Fill = Callable[[argparse.ArgumentParser], None]
-COMMANDS: Final[dict[str, tuple[str, str, Fill]]] = {
-    "status": ("where rules stand: lag, backfill, problems", "status -A", _status),
-    "backfill": ("ask for a past range, once", "backfill cpu --last 7d --wait", _backfill),
+STATES: Final = ("failed", "running", "pending", "done")
+COMMANDS: Final[dict[str, tuple[str, str, Callable[[Parser], None]]]] = {
+    "status": ("show the state of rules: lag, backfill, problems", "status -A", _status),
+    "backfill": ("compute a past range once", "backfill cpu --last 7d --wait", _backfill),
     "wait": ("wait until a backfill has ended", "wait cpu --timeout 30m", _wait),
-    "pause": ("let what is in flight end, submit nothing more", "pause cpu", _switch),
-    "resume": ("go on where it stands", "resume cpu", _switch),
-    "cancel": ("end a backfill; what is done stays done", "cancel cpu", _cancel),
+    "pause": ("finish windows in flight and submit no more", "pause cpu", _pause_or_resume),
+    "resume": ("continue what was paused", "resume cpu", _pause_or_resume),
+    "cancel": ("end a backfill; windows that are done stay done", "cancel cpu", _cancel),
     "retry": ("run failed windows again", "retry cpu --window 2026-11-03T04:00:00Z", _retry),
-    "skip": ("leave windows out for good", "skip cpu --window 2026-11-03T04:00:00Z", _skip),
-    "explain": ("why something is held, and what to do", "explain cpu", _read_only),
-    "plan": ("what the worker would submit now", "plan cpu -o wide", _plan),
-    "history": ("backfills that ended, newest first", "history cpu", _read_only),
+    "skip": ("leave windows out permanently", "skip cpu --window 2026-11-03T04:00:00Z", _skip),
+    "explain": ("say why a rule does not run, and what to do", "explain cpu", _read_only),
+    "plan": ("show what the worker would submit now", "plan cpu -o wide", _plan),
+    "windows": ("list windows with their state and error", "windows cpu --state failed", _windows),
+    "history": ("list backfills that have ended, newest first", "history cpu", _read_only),
+    "check": ("check the installation, and say how to fix it", "check", _cluster_only),
+    "version": ("print the versions of plugin, worker, webhook and CRD", "version", _cluster_only),
 }

@@ -1,64 +1,125 @@
 """Shell completion: kubectl (1.26 and later) asks `kubectl_complete-summaryrule` for candidates.
 
-Its contract is that of `kubectl __complete`: the words so far as arguments, the last one
-unfinished; a candidate a line, with its description behind a tab; at last `:4`, no file names.
+The contract is the one of `kubectl __complete`: the words so far are the arguments, the last one
+unfinished. The output has one candidate per line, with its description after a tab, and ends with
+`:4`: no file names.
 """
 
+import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+from typing import Final
 
-from plugin.cli import COMMANDS
-from plugin.kubectl import RESOURCE
+from plugin.cli import COMMANDS, Parser, parser
+from summaryrule.api.constants import RESOURCE
 
-NO_FILES = ":4"
-WITHIN = 3.0
-FLAGS = ("-n", "--namespace", "--context", "--kubeconfig")
+NO_FILES: Final = ":4"
+TIMEOUT_SECONDS: Final = 3.0
+CLUSTER_FLAGS: Final = ("-n", "--namespace", "--context", "--kubeconfig")
+"""Flags that choose where the names come from."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Print the candidates for the last word."""
-    given = list(sys.argv[1:] if words is None else words)
-    for candidate in candidates(given):
+    for candidate in candidates(list(sys.argv[1:] if words is None else words)):
         print(candidate)  # noqa: T201 - the answer
     print(NO_FILES)  # noqa: T201
     return 0
 
 
 def candidates(words: Sequence[str]) -> Iterator[str]:
-    """Commands first, then names of rules."""
+    """Commands, flags, values of flags and names of rules."""
     *before, last = words or [""]
-    if not before:
-        for name, (text, *_) in COMMANDS.items():
-            if name.startswith(last):
-                yield f"{name}\t{text}"
-    elif not last.startswith("-") and len(_plain(before)) == 1:
-        yield from (name for name in _names(before) if name.startswith(last))
+    top = parser()
+    plain = _plain(before, top)
+    command = top.commands.get(plain[0], top) if plain else top
+    flag, equals, value = last.partition("=")
+    if before and (option := _option(before[-1], command)) is not None and option.nargs is None:
+        yield from _starting(last, _values(option, before))
+    elif last.startswith("-") and equals:
+        option = _option(flag, command)
+        values = _starting(value, _values(option, before)) if option is not None else ()
+        yield from (f"{flag}={each}" for each in values)
+    elif last.startswith("-"):
+        yield from _starting(last, _flags(command))
+    elif not plain:
+        yield from _starting(last, (f"{name}\t{COMMANDS[name][0]}" for name in COMMANDS))
+    elif command.accepts_names:
+        given = set(plain[1:])
+        yield from (name for name in _starting(last, _names(before)) if name not in given)
 
 
-def _plain(words: Sequence[str]) -> list[str]:
-    """Words that are neither flags nor the values of those that choose a cluster."""
-    pairs = zip(["", *words], words, strict=False)
-    return [word for before, word in pairs if not word.startswith("-") and before not in FLAGS]
+def _starting(prefix: str, found: Iterable[str]) -> Iterator[str]:
+    return (each for each in found if each.startswith(prefix))
+
+
+def _flags(command: Parser) -> Iterator[str]:
+    for option in command.options:
+        for flag in option.option_strings:
+            if flag.startswith("--"):
+                text = "passed to kubectl" if option.help == argparse.SUPPRESS else option.help
+                yield f"{flag}\t{text}"
+
+
+def _option(flag: str, command: Parser) -> argparse.Action | None:
+    """The option of this flag, if it takes a value."""
+    for option in command.options:
+        if flag in option.option_strings and option.nargs != 0:
+            return option
+    return None
+
+
+def _values(option: argparse.Action, before: Sequence[str]) -> Iterable[str]:
+    if option.choices is not None:
+        return [str(choice) for choice in option.choices]
+    if "--namespace" in option.option_strings:
+        found = _ask("get", "namespaces", "-o", "name", *_cluster(before))
+        return [line.partition("/")[2] for line in found]
+    if "--context" in option.option_strings:
+        return _ask("config", "get-contexts", "-o", "name")
+    return ()
+
+
+def _plain(words: Sequence[str], top: Parser) -> list[str]:
+    """The command and the names: neither flags nor values of flags."""
+    plain = list[str]()
+    for before, word in zip(["", *words], words, strict=False):
+        command = top.commands.get(plain[0], top) if plain else top
+        if not word.startswith("-") and _option(before, command) is None:
+            plain.append(word)
+    return plain
 
 
 def _names(words: Sequence[str]) -> list[str]:
-    """Names of rules; none when the cluster does not answer at once."""
-    chosen = [f"--{_long(flag)}={value}" for flag, value in pairwise(words) if flag in FLAGS]
-    chosen += [word for word in words if word.partition("=")[0] in FLAGS and "=" in word]
+    """The names of rules; none when the cluster does not answer at once."""
+    found = _ask("get", RESOURCE, "-o", "name", *_cluster(words))
+    return [line.partition("/")[2] for line in found]
+
+
+def _cluster(words: Sequence[str]) -> list[str]:
+    chosen = [
+        f"--{_long(flag)}={value}" for flag, value in pairwise(words) if flag in CLUSTER_FLAGS
+    ]
+    return chosen + [
+        word for word in words if word.partition("=")[0] in CLUSTER_FLAGS and "=" in word
+    ]
+
+
+def _ask(*words: str) -> list[str]:
     try:
         done = subprocess.run(  # noqa: S603 - the user's own kubectl
-            [os.environ.get("KUBECTL", "kubectl"), "get", RESOURCE, "-o", "name", *chosen],
+            [os.environ.get("KUBECTL", "kubectl"), *words],
             capture_output=True,
             encoding="utf-8",
             check=False,
-            timeout=WITHIN,
+            timeout=TIMEOUT_SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired):
         return []
-    return [line.partition("/")[2] for line in done.stdout.splitlines()]
+    return done.stdout.splitlines()
 
 
 def _long(flag: str) -> str:

@@ -1,16 +1,22 @@
-"""Where a command reads the time and writes its lines; handed to each command.
+"""The terminal or pipe that a command writes to, and the clock that it reads.
 
-A console that is a terminal with UTF-8 gets block characters; a pipe gets the same lines in
-plain ASCII where its encoding cannot say more.
+A terminal with UTF-8 gets block characters, tables that fit its width, and colors unless NO_COLOR
+is set (https://no-color.org). A pipe gets whole lines without color.
 """
 
+import os
+import shutil
 import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TextIO
+from typing import Final, Literal, TextIO
 
+from runtime import clock
 from summaryrule.api.instant import Instant
+
+Color = Literal["red", "yellow", "green"]
+_CODES: Final[dict[Color, str]] = {"red": "31", "yellow": "33", "green": "32"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,24 +31,45 @@ class Console:
         for line in lines:
             print(line, file=self.out, flush=True)
 
+    def note(self, line: str) -> None:
+        """Print a line on stderr."""
+        print(line, file=self.err, flush=True)
+
     def hint(self, line: str) -> None:
-        """Print something for a person only: nothing when nobody looks."""
+        """Print a line on stderr if that is a terminal."""
         if self.err.isatty():
-            print(line, file=self.err, flush=True)
+            self.note(line)
 
     def redraw(self, line: str) -> None:
-        """Replace the line that was drawn last, on a terminal."""
+        """Replace the line that was drawn last, if stderr is a terminal."""
         if self.err.isatty():
             print(f"\r\x1b[2K{line}", end="", file=self.err, flush=True)
+
+    def clear(self) -> None:
+        """Clear the screen, if the output is a terminal."""
+        if self.out.isatty():
+            print("\x1b[H\x1b[2J", end="", file=self.out)
 
     @property
     def plain(self) -> bool:
         """Whether only ASCII can be written."""
         return "utf" not in (self.out.encoding or "").lower()
 
+    @property
+    def width(self) -> int | None:
+        """Columns of the terminal; None for a pipe or a file, which get whole lines."""
+        return shutil.get_terminal_size().columns if self.out.isatty() else None
+
+    def paint(self, text: str, color: Color | None) -> str:
+        """`text` in a color, where the terminal shows colors."""
+        shows = self.out.isatty() and not os.environ.get("NO_COLOR")
+        if color is None or not shows or os.environ.get("TERM") == "dumb":
+            return text
+        return f"\x1b[{_CODES[color]}m{text}\x1b[0m"
+
     def now(self) -> Instant:
-        """The clock."""
-        return Instant.from_unix_ns(time.time_ns())
+        """The current time."""
+        return clock.now()
 
     def monotonic(self) -> float:
         """Seconds from an arbitrary start."""
@@ -54,5 +81,5 @@ class Console:
 
 
 def standard() -> Console:
-    """This process's own."""
+    """The console of this process."""
     return Console(sys.stdout, sys.stderr)

@@ -1,11 +1,12 @@
-"""Times, lengths of time and progress, as people read them. Pure."""
+"""Times, durations, progress, tables, JSON and YAML. Pure: no I/O, no clock."""
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from plugin.kubectl import Rule
+from summaryrule.api.constants import GROUP
 from summaryrule.api.instant import TICKS_PER_DAY, TICKS_PER_SECOND, Instant, InvalidInstantError
 from summaryrule.api.summary import format_duration
 from summaryrule.api.unstructured import as_str, nested_dict
@@ -21,8 +22,13 @@ _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _PART: Final = re.compile(r"(\d{1,9})([wdhms])", re.ASCII)
 _DURATION: Final = re.compile(rf"(?:{_PART.pattern})+", re.ASCII)
 
-BAR: Final = 20
+BAR_WIDTH: Final = 20
 NONE: Final = "-"
+GAP: Final = "   "
+QUALIFIED_NAME: Final = f"summaryrule.{GROUP}"
+
+Paint = Callable[[str, str], str]
+"""Colors a padded cell: takes the column's title and the text, returns the text."""
 
 
 def time_between(earlier: Instant, later: Instant) -> str:
@@ -31,18 +37,18 @@ def time_between(earlier: Instant, later: Instant) -> str:
 
 
 def progress_bar(percent: int, *, plain: bool) -> str:
-    """A progress bar of fixed width; `plain` keeps to ASCII.
+    """A progress bar of fixed width; `plain` uses ASCII only.
 
     >>> progress_bar(43, plain=True)
     '########............'
     """
     full, empty = ("#", ".") if plain else ("█", "░")
-    done = BAR * min(max(percent, 0), 100) // 100
-    return full * done + empty * (BAR - done)
+    done = BAR_WIDTH * min(max(percent, 0), 100) // 100
+    return full * done + empty * (BAR_WIDTH - done)
 
 
 def parse_time(text: str) -> Instant:
-    """A time as the API takes it, or a day alone, which is its midnight in UTC.
+    """A time as the API takes it, or a date alone, which is its midnight in UTC.
 
     Raises:
         ValueError: anything else; the message says what to write.
@@ -50,20 +56,20 @@ def parse_time(text: str) -> Instant:
     try:
         return Instant.parse(f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text)
     except InvalidInstantError as error:
-        raise ValueError(f"{text!r} {error}, or a day alone: 2026-01-31") from error
+        raise ValueError(f"{text!r} {error}, or a date alone: 2026-01-31") from error
 
 
 def parse_duration(text: str) -> int:
-    """Ticks in a length such as 7d, 36h or 1w2d.
+    """The ticks of 100 ns in a duration such as 7d, 36h or 1w2d.
 
     Raises:
-        ValueError: anything else, and nothing at all.
+        ValueError: anything else, and zero.
     """
     if not _DURATION.fullmatch(text):
-        raise ValueError(f"{text!r} is no length of time; write it like 7d, 36h or 90m")
+        raise ValueError(f"{text!r} is not a duration; write it like 7d, 36h or 90m")
     ticks = sum(int(number) * _TICKS[unit] for number, unit in _PART.findall(text))
     if not ticks:
-        raise ValueError(f"{text!r} is no time at all; write it like 7d, 36h or 90m")
+        raise ValueError(f"{text!r} is zero; write it like 7d, 36h or 90m")
     return ticks
 
 
@@ -76,34 +82,61 @@ def plural(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-GAP = "   "
+def table(
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    width: int | None = None,
+    paint: Paint | None = None,
+) -> Iterator[str]:
+    """The lines of a table: each column is as wide as its widest cell, without trailing blanks.
+
+    A line longer than `width` is cut and ends in an ellipsis; None cuts nothing.
+    """
+    lines = [list(head), *([_printable(cell) for cell in row] for row in rows)]
+    widths = column_widths(lines)
+    for number, line in enumerate(lines):
+        cells, left = list[str](), width
+        for title, cell, size in zip(head, line, widths, strict=True):
+            padded = cell.ljust(size)
+            shown = padded if left is None else _cut(padded, cell, max(left, 0))
+            left = None if left is None else left - len(padded) - len(GAP)
+            cells.append(paint(title, shown) if paint is not None and number else shown)
+        yield GAP.join(cells).rstrip()
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """The lines: each column as wide as its widest cell, nothing behind the last."""
-    lines = [list(head), *([_flat(cell) for cell in row] for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    for line in lines:
-        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        yield GAP.join(padded).rstrip()
+def column_widths(lines: Sequence[Sequence[str]]) -> list[int]:
+    """The widest cell of each column."""
+    return [max(map(len, column)) for column in zip(*lines, strict=True)]
 
 
-def _flat(cell: str) -> str:
-    """One line, with nothing in it that could steer a terminal."""
+def _cut(padded: str, cell: str, left: int) -> str:
+    if len(cell) <= left:
+        return padded[:left]
+    return f"{cell[: left - 1].rstrip()}…" if left else ""
+
+
+def _printable(cell: str) -> str:
+    """One line without control characters, which could change the terminal."""
     return "".join(each if each.isprintable() else " " for each in cell)
 
 
-QUALIFIED_NAME = "summaryrule.adx-mon.azure.com"
-
-
-def dump(value: Mapping[str, Any] | Sequence[Any], form: str) -> Iterator[str]:
-    """`value` in the requested form, `json` or `yaml`."""
-    if form == "json":
+def dump(value: Mapping[str, Any] | Sequence[Any], form: str | None) -> Iterator[str]:
+    """`value` as `yaml`, or as JSON for every other `form`; in YAML, texts of lines are blocks."""
+    if form != "yaml":
         yield json.dumps(value, indent=2, ensure_ascii=False)
         return
-    import yaml  # noqa: PLC0415 - a tenth of a second that the other forms need not wait for
+    import yaml  # noqa: PLC0415 - a tenth of a second, which the other forms do not need
 
-    yield yaml.safe_dump(value, sort_keys=False, allow_unicode=True).rstrip("\n")
+    class Dumper(yaml.SafeDumper):
+        """PyYAML's, which keeps representers per class."""
+
+    def represent(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+        style = "|" if "\n" in text else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+    Dumper.add_representer(str, represent)
+    yield yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True).rstrip("\n")
 
 
 def qualified_name(rule: Rule) -> str:

@@ -1,5 +1,5 @@
-"""The domain of the SummaryRule operator: pure functions over plain values.
+"""The rules of the SummaryRule operator, as pure functions of plain values.
 
-Nothing in this package does I/O, reads a clock or looks at the environment; callers hand in
-the object, what was observed, and the time. It imports the standard library and Pydantic only.
+Nothing in this package does I/O, reads a clock or reads the environment: objects, observations and
+the time are arguments. It imports the standard library and Pydantic only.
 """

@@ -1,6 +1,7 @@
-"""Command text: a rule's body with its bounds and labels, as an idempotent append.
+"""The KQL of a window: the rule's body with its bounds and labels, as an idempotent append.
 
-The text is upstream's, with ingest-by tags added (design, sections 7 and 9).
+The text is that of adx-mon, with ingest-by tags added. Kusto drops an append whose tag is in the
+table already (Kusto docs, "Ingestion properties", ``ingestIfNotExists``).
 """
 
 import re
@@ -11,7 +12,7 @@ from summaryrule.api.v1 import SummaryRuleSpec
 from summaryrule.api.windows import Window
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_RESERVED: Final = frozenset(  # a bare one would be read as KQL
+_RESERVED: Final = frozenset(  # keywords of KQL, which must be in brackets
     """
     and as asc between bool by contains count database datetime dec decimal declare desc
     distinct double dynamic endswith evaluate extend external_table false find float
@@ -22,7 +23,7 @@ _RESERVED: Final = frozenset(  # a bare one would be read as KQL
     true union uuid view where with
     """.split()  # noqa: SIM905 - a list of 80 literals reads worse
 )
-# White space in Unicode's sense, what is invisible, stray semicolons, and comments to any line end.
+# Unicode white space, invisible characters, semicolons, and comments up to any line end.
 _INVISIBLE: Final = (
     "\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
 )
@@ -34,13 +35,13 @@ _BEFORE_CODE: Final = re.compile(
 def append_command(
     spec: SummaryRuleSpec, window: Window, labels: Mapping[str, str], *, token: str
 ) -> str:
-    """The async append of one window.
+    """The command that appends the result of one window, asynchronously.
 
     Args:
-        spec: the rule's spec; its table is bracketed where KQL needs it.
+        spec: the rule's spec; the table gets brackets if KQL needs them.
         window: half-open; ``_endTime`` is its last tick.
-        labels: cluster labels, bound as ``_<label>`` strings in byte order of their raw keys.
-        token: the ingest-by token; Kusto drops a repeat with the same one.
+        labels: cluster labels; each is the string variable ``_<label>``, in byte order of the keys.
+        token: the ingest-by token.
     """
     properties = (
         f"""extend_schema=true, tags='["ingest-by:{token}"]', ingestIfNotExists='["{token}"]', """
@@ -53,7 +54,7 @@ def append_command(
 
 
 def bind_variables(body: str, window: Window, labels: Mapping[str, str]) -> str:
-    """The body behind ``let`` lines for its bounds and labels (upstream's ApplySubstitutions)."""
+    """The body after ``let`` lines for its bounds and labels (adx-mon's ApplySubstitutions)."""
     lines = [
         f"let _startTime=datetime({window.start});",
         f"let _endTime=datetime({window.query_end});",
@@ -65,7 +66,7 @@ def bind_variables(body: str, window: Window, labels: Mapping[str, str]) -> str:
 
 
 def quote_name(name: str) -> str:
-    """A table's name as KQL takes it: bare where it is a plain identifier, else ``['…']``."""
+    """A table's name in KQL: as it is if it is a plain identifier, else ``['…']``."""
     if _PLAIN.fullmatch(name) and name.lower() not in _RESERVED:
         return name
     escaped = name.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
@@ -73,13 +74,57 @@ def quote_name(name: str) -> str:
 
 
 def first_code(body: str) -> str:
-    """The body from its first character of code on; empty where there is none.
+    """The body from its first character of code on; empty if it has no code.
 
-    White space, comments, invisible characters, stray semicolons and every kind of line end are
-    passed over, so that nothing hides in front of a management command. Takes linear time.
+    It skips white space, comments, invisible characters, semicolons and every kind of line end, so
+    that nothing can hide a management command. It takes linear time.
     """
     before = _BEFORE_CODE.match(body)
     return body[before.end() :] if before else body
+
+
+_TOKEN: Final = re.compile(
+    r"""//[^\n]*+|@"[^"]*+"|@'[^']*+'|"(?:\\.|[^"\\\n])*+"|'(?:\\.|[^'\\\n])*+'|\w++|[^\s\w]"""
+)
+_STARTS_STATEMENT: Final = frozenset(";{")
+_ENDS_SOURCE: Final = frozenset("|;})")
+
+
+def reads_table(body: str, table: str) -> bool:
+    """Whether a query reads a table of its own database by this name.
+
+    Finds the name at the start of a statement or of a query in parentheses, as an operand of
+    ``union``, ``join`` and ``lookup``, and in ``table()``. A column or a text of the same name does
+    not count. Takes linear time.
+    """
+    if table not in body:
+        return False
+    code = [token for token in _TOKEN.findall(body) if not token.startswith("//")]
+    tokens = [";", ";", ";", *code, ";"]
+    operator = ""
+    for place in range(3, len(tokens) - 1):
+        token = tokens[place]
+        if token in {"union", "join", "lookup"}:
+            operator = token
+        elif token in {"|", ";", "(", ")", "on"}:
+            operator = ""
+        elif token.strip("\"'") == table and _is_source(tokens, place, operator):
+            return True
+    return False
+
+
+def _is_source(tokens: list[str], place: int, operator: str) -> bool:
+    third, second, previous = tokens[place - 3 : place]
+    following = tokens[place + 1]
+    if tokens[place][0] in "\"'":
+        return (second, previous) == ("table", "(") and third != "."
+    if previous == "=":
+        return third == "let" and following in _ENDS_SOURCE
+    if previous == "(":
+        return following == "|"
+    if operator:
+        return previous != "." and following not in {"=", ".", "("}
+    return previous in _STARTS_STATEMENT and following in _ENDS_SOURCE
 
 
 _SHORT: Final = {
@@ -89,9 +134,9 @@ _SHORT: Final = {
 
 
 def go_quote(text: str) -> str:
-    r"""Give the text in quotes, with nothing in it that would end them or the line.
+    r"""Quote a text like Go's ``%q``: nothing in it ends the quotes or the line.
 
-    >>> print(quoted('"é"\n\x13'))
+    >>> print(go_quote('"é"\n\x13'))
     "\"é\"\n\x13"
     """
     if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:

@@ -1,4 +1,4 @@
-"""Rules as people write them, and admission as the two stages of the webhook run it."""
+"""Rules as users write them, and the two stages of admission that the webhook runs."""
 
 import copy
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ BODY = (
 
 
 def rule(backfill: Json | None = None, **spec: Any) -> Json:
-    """A rule that is fine, with parts of its spec replaced (``...`` takes one out)."""
+    """A valid rule, with parts of its spec replaced (``...`` removes one)."""
     wanted: Json = {"database": "Telemetry", "table": "CpuHourly", "interval": "1h", "body": BODY}
     wanted |= {"ingestionDelay": "0s", **spec} | ({"backfill": backfill} if backfill else {})
     return {
@@ -43,16 +43,16 @@ def span(start: str, end: str | None = None, **more: Any) -> Json:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What would be stored, and what was said."""
+class AdmissionResult:
+    """The object that would be stored, and the messages."""
 
     object: Json
     violations: tuple[FieldError, ...]
     warnings: tuple[str, ...]
 
     @property
-    def said(self) -> list[str]:
-        """The refusals, as kubectl prints them."""
+    def messages(self) -> list[str]:
+        """The violations, as kubectl prints them."""
         return [str(violation) for violation in self.violations]
 
     @property
@@ -73,8 +73,8 @@ def admit(
     user: str = "alice",
     now: Instant = NOW,
     mutate: bool = True,
-) -> Verdict:
-    """Both stages of admission, the first left out where ``mutate`` says it was down."""
+) -> AdmissionResult:
+    """Both stages of admission; without ``mutate`` only the second."""
     sent = copy.deepcopy(new)
     if old is not None and "status" in old:
         sent["status"] = old["status"]
@@ -83,16 +83,16 @@ def admit(
         defaulted = apply_defaults(old, sent, user=user, worker=WORKER, now=now)
         sent, warnings = defaulted.object, defaulted.warnings
     found = review(old, sent, user=user, worker=WORKER, now=now, parse_cel=parse_cel)
-    return Verdict(sent, found.violations, (*warnings, *found.warnings))
+    return AdmissionResult(sent, found.violations, (*warnings, *found.warnings))
 
 
 def parse_cel(expression: str) -> str | None:
-    """Stands for the webhook's parser, which has tests of its own."""
+    """A fake of the webhook's parser, which has its own tests."""
     return "line 1, column 3: the expression ends too early" if "((" in expression else None
 
 
 def stored(new: Json, **more: Any) -> Json:
     """The rule as admission stores it on CREATE, with further top-level parts such as status."""
-    verdict = admit(new)
-    assert verdict.violations == (), verdict.said
-    return {**verdict.object, **copy.deepcopy(more)}
+    result = admit(new)
+    assert result.violations == (), result.messages
+    return {**result.object, **copy.deepcopy(more)}

@@ -14,11 +14,11 @@ from typing import Any
 
 from runtime import cel, clock
 from runtime.manifests import read_file, require_rules
-from summaryrule.admission.validation import schema
 from summaryrule.api.constants import GROUP, KIND
 from summaryrule.api.field_errors import FieldError
 from summaryrule.api.instant import Instant
 from summaryrule.api.object_meta import display_name, validate_name
+from summaryrule.api.schema_validation import validate_schema
 from webhook.admission_review import API_VERSION, AdmissionRequest
 from webhook.handlers import AdmissionConfig, mutate, validate
 from webhook.json_patch import apply
@@ -99,7 +99,8 @@ def review_manifest(
     defaulting, _ = mutate(_request(old, sent, user), config, now)
     stored = apply(sent, defaulting.patch)
     validation, found = validate(_request(old, stored, user), config, now)
-    violations = tuple(dict.fromkeys((*validate_name(new), *schema(stored, old), *found)))
+    of_schema = validate_schema(stored, old)
+    violations = tuple(dict.fromkeys((*validate_name(new), *of_schema, *found)))
     warnings = tuple(dict.fromkeys((*defaulting.warnings, *validation.warnings)))
     return ReviewResult(display_name(new), not violations, violations, warnings, stored)
 

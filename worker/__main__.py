@@ -1,4 +1,4 @@
-"""``python -m worker``: the worker's command line (design, section 12)."""
+"""``python -m worker``: the worker's command line."""
 
 import argparse
 import os
@@ -12,7 +12,7 @@ _FAILED, _USAGE = 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code: 0 fine, 1 it could not work, 2 bad usage or input."""
+    """Run a command; return the exit code: 0 success, 1 failure, 2 bad usage or input."""
     options = parser().parse_args(arguments)
     try:
         return _run(options) if options.command == "run" else _plan(options)

@@ -1,6 +1,6 @@
-"""``worker run``: the whole worker, wired. Called by ``__main__`` with parsed options.
+"""``worker run``: builds all parts of the worker and runs them together.
 
-Every process mirrors the rules and answers probes; the one that holds the Lease also works.
+Every replica caches the rules and answers probes. The one that holds the Lease also reconciles.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import signal
 import socket
 import uuid
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 from kubernetes.aio.client.api_client import ApiClient
@@ -24,20 +25,18 @@ from worker.endpoint_limiter import EndpointLimiter, slots_per_endpoint
 from worker.errors import LeaseLost
 from worker.executor import Executor
 from worker.health_server import HealthServer
-from worker.kube.client import KubeClient
+from worker.kube.client import SUMMARY_RULES, KubeClient
 from worker.kube.config import connect
 from worker.kube.events import KubeEventRecorder
 from worker.kube.leases import LeaseClient
 from worker.kube.reflector import Reflector
-from worker.kube.resources import SUMMARY_RULES
-from worker.kube.store import Key, Store, key_of
+from worker.kube.store import Key, ModelCache, Store, key_of
 from worker.kube.summaryrules import SummaryRuleClient
 from worker.kusto.client import EndpointClient
 from worker.kusto.commands import KustoCommands
 from worker.kusto.config import create_credential, is_loopback, parse_endpoints, require_trusted
 from worker.leader_election import LeaderElector, Leadership
 from worker.metrics import Metrics, StatusMetrics
-from worker.model_cache import ModelCache
 from worker.observations import ObservationStore
 from worker.operation_poller import OperationPoller
 from worker.ports import Clock
@@ -51,7 +50,7 @@ _USER_AGENT: Final = "summaryrule-operator-worker"
 
 
 async def run(options: argparse.Namespace, environ: Mapping[str, str]) -> None:
-    """Work until SIGTERM or SIGINT, then give the Lease up and return.
+    """Run until SIGTERM or SIGINT, then release the Lease and return.
 
     Raises:
         ValueError: options that cannot be used; the message says what to write.
@@ -100,7 +99,7 @@ class WorkerApp:
         self._elector = LeaderElector(leases, options.lease, self._identity, clock)
 
     async def run(self) -> None:
-        """Mirror, answer probes, and work whenever the Lease can be had."""
+        """Cache the rules, answer probes, and reconcile while this replica holds the Lease."""
         metrics = self._metrics
         metrics.queue_depth(lambda: 0 if self._queue is None else self._queue.depth)
         metrics.rules(lambda: len(self._store))
@@ -131,7 +130,7 @@ class WorkerApp:
         return None if self._reflector.synced.is_set() else "the rules are not listed yet"
 
     async def _run_leader_election(self) -> None:
-        # A leader that has seen no rules yet would do nothing for them, and keep others from it.
+        # A leader without the list of rules would do nothing, and keep other replicas from leading.
         await self._reflector.synced.wait()
         while True:
             try:
@@ -147,14 +146,14 @@ class WorkerApp:
 
     @contextlib.contextmanager
     def _queued(self) -> Iterator[WorkQueue[Key]]:
-        """A queue with every rule, which gets each change; at its end their series are removed.
+        """A work queue with every rule, which also gets each change.
 
-        All rules: those reconciled when this process led before may have changed since. The next
-        leader exports the series of each rule; Prometheus would believe those of two processes.
+        At the end the metrics of the rules are removed: the next leader exports them, and
+        Prometheus must not see those of two processes.
         """
         queue = self._queue = WorkQueue(self._clock)
         for rule in self._store:
-            queue.add(key_of(rule))
+            queue.add(key_of(rule), reason="leading")
         try:
             yield queue
         finally:
@@ -173,7 +172,9 @@ class WorkerApp:
             rules,
             self._store,
             observations,
-            OperationPoller(self._kusto, observations, self._clock, queue.add),
+            OperationPoller(
+                self._kusto, observations, self._clock, partial(queue.add, reason="operation")
+            ),
             Executor(rules, self._store, self._kusto, events, observations, leadership),
             self._clock,
             self._settings,
@@ -181,7 +182,8 @@ class WorkerApp:
             self._status_metrics,
             self._models,
             EndpointLimiter(
-                slots_per_endpoint(self._options.workers, self._settings.endpoints), queue.add
+                slots_per_endpoint(self._options.workers, self._settings.endpoints),
+                partial(queue.add, reason="slot"),
             ),
         )
 
@@ -203,7 +205,7 @@ async def _kusto(
     clock: Clock,
     metrics: Metrics,
 ) -> AsyncIterator[KustoCommands]:
-    """One service an endpoint, with a login unless it is this machine's."""
+    """One client per endpoint; endpoints on loopback get no credential."""
     urls = set(settings.endpoints.values())
     remote = [url for url in urls if not is_loopback(url)]
     login = create_credential(options.kusto_credential, environ) if remote else None
@@ -229,7 +231,7 @@ async def _kusto(
 
 @contextlib.asynccontextmanager
 async def _background(coroutine: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """A task beside the block; its failure ends the block, and the block's end cancels it."""
+    """Run a task beside the block: its failure ends the block, the block's end cancels it."""
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(coroutine)
         try:
@@ -252,7 +254,7 @@ def _stopping() -> Iterator[asyncio.Event]:
 
 
 async def _until(stop: asyncio.Event, coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run it until ``stop``; then cancel it and wait, so that the Lease is given up."""
+    """Run it until ``stop``; then cancel it and wait, so that the Lease is released."""
     working, stopping = asyncio.ensure_future(coroutine), asyncio.ensure_future(stop.wait())
     await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
     for task in (working, stopping):

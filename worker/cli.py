@@ -1,4 +1,4 @@
-"""The command line: what ``worker --help`` teaches, and what its words come to."""
+"""The command line of ``worker run`` and ``worker plan``."""
 
 import argparse
 from collections.abc import Iterable
@@ -12,8 +12,8 @@ example:
   python -m worker run --kusto-endpoint Telemetry=https://help.kusto.windows.net \\
       --cluster-label region=eastus
 
-The worker finds the API server by its pod's ServiceAccount, or by KUBECONFIG on a laptop. It waits
-for its Lease, so any number of replicas may run; one works. SIGTERM gives the Lease up at once.
+The worker finds the API server by its pod's ServiceAccount, or by KUBECONFIG on a laptop. Any
+number of replicas may run: one leads by the Lease, the others wait. SIGTERM releases the Lease.
 """
 _PLAN_EXAMPLE: Final = """\
 example:
@@ -21,13 +21,14 @@ example:
   python -m worker plan cpu-hourly -n telemetry
 
 Prints what a run would submit at that time: every window that is due, its exact KQL and token, how
-long that should take going by past operations, and why anything is held back. A file is planned
-without asking a server; it may carry status, as `kubectl get -o yaml` prints it, and the plan goes
-on from there. A name is looked up in the cluster of the pod's ServiceAccount or of KUBECONFIG.
-Give it what the worker was given: without --kusto-endpoint every database counts as served.
-At most the first 1,000 windows of each kind are listed. Tokens are those of a run only where the
-rule has its UID: by its name, or from `kubectl get -o yaml`.
-Exit code 0: planned; 1: the cluster cannot be asked or does not allow it; 2: no such file or rule.
+long that should take, judged by past operations, and why anything is held back. No server is asked
+about a rule in a file. The file may have a status, as `kubectl get -o yaml` prints it; the plan
+then continues from there. A name is looked up in the cluster of the pod's ServiceAccount or of
+KUBECONFIG.
+Use the same options as for the worker: without --kusto-endpoint every database has an endpoint.
+The first 1,000 windows of each kind are listed. Tokens are the same as those of a run only if the
+rule has its UID: given by its name, or from `kubectl get -o yaml`.
+Exit code 0: planned; 1: the cluster cannot be reached or refuses; 2: no such file or rule.
 """
 
 
@@ -39,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="run | plan")
     raw = argparse.RawDescriptionHelpFormatter
-    text = "work until told to stop"
+    text = "run rules until stopped"
     _add_run_options(
         commands.add_parser("run", help=text, epilog=_RUN_EXAMPLE, formatter_class=raw)
     )
@@ -71,7 +72,7 @@ def labels(pairs: Iterable[str], option: str) -> dict[str, str]:
 
 
 def _add_planner_options(command: argparse.ArgumentParser, *also: str) -> None:
-    """The options that decisions depend on, of a run and of a plan alike."""
+    """The options that decisions depend on; a run and a plan share them."""
     add = command.add_argument
     add(
         "--kusto-endpoint",
@@ -92,7 +93,7 @@ def _add_planner_options(command: argparse.ArgumentParser, *also: str) -> None:
         "--adopt-unowned",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="run rules that name no owner (default: yes; say no where adx-mon runs too)",
+        help="run rules without an owner annotation (default: yes; use no where adx-mon runs too)",
     )
     add(
         "--mode",
@@ -114,19 +115,19 @@ def _add_run_options(run: argparse.ArgumentParser) -> None:
     add(
         "--allow-plain-http",
         action="store_true",
-        help="take plain http to other machines, where something else protects the way",
+        help="allow plain http to other machines, if something else protects the connection",
     )
     add(
         "--namespace",
         default="summaryrule-system",
         metavar="NS",
-        help="namespace of the Lease; rules of all namespaces are run (default: %(default)s)",
+        help="namespace of the Lease; rules of all namespaces run (default: %(default)s)",
     )
     add(
         "--lease",
         default="summaryrule-operator-worker",
         metavar="NAME",
-        help="the Lease's name (default: %(default)s)",
+        help="name of the Lease (default: %(default)s)",
     )
     add(
         "--identity",
@@ -139,7 +140,7 @@ def _add_run_options(run: argparse.ArgumentParser) -> None:
         type=int,
         default=8,
         metavar="N",
-        help="rules worked on side by side (default: %(default)s)",
+        help="rules that are reconciled at the same time (default: %(default)s)",
     )
     add(
         "--host",
@@ -150,19 +151,19 @@ def _add_run_options(run: argparse.ArgumentParser) -> None:
         "--port",
         type=int,
         default=8080,
-        help="their port; 0 takes a free one (default: %(default)s)",
+        help="port of the status page and the probes; 0 chooses a free one (default: %(default)s)",
     )
     add(
         "--log-format",
         choices=("json", "logfmt"),
         default="json",
-        help="one line a record (default: %(default)s)",
+        help="format of the log, one line per record (default: %(default)s)",
     )
     add(
         "--log-level",
         default="info",
         choices=("debug", "info", "warning", "error"),
-        help="least level logged (default: %(default)s)",
+        help="lowest level to log (default: %(default)s)",
     )
 
 
@@ -178,7 +179,7 @@ def _add_plan_options(plan: argparse.ArgumentParser) -> None:
         "-n",
         "--namespace",
         metavar="NS",
-        help="of the names (default: the pod's own, or that of KUBECONFIG's context)",
+        help="namespace of the named rules (default: the pod's, or that of KUBECONFIG's context)",
     )
     add(
         "--now",
@@ -192,7 +193,7 @@ def _add_plan_options(plan: argparse.ArgumentParser) -> None:
         "--output",
         choices=("text", "json"),
         default="text",
-        help="how to print it (default: %(default)s)",
+        help="output format (default: %(default)s)",
     )
 
 

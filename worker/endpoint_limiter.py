@@ -1,9 +1,9 @@
-"""How many rules may be at one Kusto endpoint at once, so that one which hangs cannot hold all.
+"""A concurrency limit per Kusto endpoint, so that an endpoint that hangs does not block all rules.
 
-A call to an endpoint that hangs lasts half a minute, and with it the look at its rule. The
-reconcile loop looks at a few rules at a time; were they all at that endpoint, no other would have
-its turn until the circuit opens. A rule that finds no berth waits here, and is put back on the
-queue when one is free.
+A call to an endpoint that hangs lasts half a minute, and so does the reconcile of its rule. A few
+rules are reconciled at a time. If all of them waited for that endpoint, no other rule would run
+until the circuit breaker opens. A rule that gets no slot waits here and is requeued when a slot is
+free.
 """
 
 import contextlib
@@ -15,10 +15,10 @@ from worker.kube.store import Key
 
 
 def slots_per_endpoint(workers: int, endpoints: Mapping[str, str]) -> int:
-    """The rules that may be at one endpoint: half of those looked at at once, all if it is alone.
+    """Slots of one endpoint: half of the concurrent reconciles, or all if there is one endpoint.
 
     Args:
-        workers: how many rules are looked at at a time.
+        workers: rules that are reconciled at the same time.
         endpoints: URL by database.
     """
     return workers if len(set(endpoints.values())) <= 1 else max(1, workers // 2)
@@ -31,37 +31,38 @@ class _Endpoint:
 
 
 class EndpointLimiter:
-    """One for all looks of a worker."""
+    """The slots of all endpoints of one worker."""
 
     def __init__(self, each: int, notify: Callable[[Key], None]) -> None:
-        """``each`` endpoint has so many; ``notify`` is told of a rule that need not wait on."""
+        """``each`` is the number of slots per endpoint; ``notify`` gets a rule whose turn it is."""
         self._each, self._notify = each, notify
         self._endpoints: defaultdict[str, _Endpoint] = defaultdict(_Endpoint)
 
     @contextlib.contextmanager
     def slot(self, endpoint: str | None, key: Key) -> Iterator[bool]:
-        """Whether the rule has a berth, for the time of the block; None needs none.
+        """Take a slot for the time of the block; yields whether there was one.
 
-        Without one it waits in line, once however often it asks.
+        ``endpoint`` None needs no slot. A rule without one waits in line, once however often it
+        asks.
         """
         if endpoint is None:
             yield True
             return
-        quay = self._endpoints[endpoint]
-        if quay.taken >= self._each:
-            quay.waiting[key] = None
+        limited = self._endpoints[endpoint]
+        if limited.taken >= self._each:
+            limited.waiting[key] = None
             yield False
             return
-        quay.taken += 1
-        quay.waiting.pop(key, None)
+        limited.taken += 1
+        limited.waiting.pop(key, None)
         try:
             yield True
         finally:
-            quay.taken -= 1
-            self._wake_next(quay)
+            limited.taken -= 1
+            self._wake_next(limited)
 
-    def _wake_next(self, quay: _Endpoint) -> None:
-        if quay.waiting:
-            key = next(iter(quay.waiting))
-            del quay.waiting[key]
+    def _wake_next(self, limited: _Endpoint) -> None:
+        if limited.waiting:
+            key = next(iter(limited.waiting))
+            del limited.waiting[key]
             self._notify(key)

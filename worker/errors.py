@@ -1,7 +1,7 @@
-"""What can go wrong outside the worker, as one tree that its loop can decide on.
+"""What can go wrong outside the worker, as one tree of errors.
 
 Every adapter (``worker/kube``, ``worker/kusto``) turns what its client library raises into one
-of these, so that no other module knows a client's exceptions::
+of these, so that no other module knows the exceptions of a client::
 
     WorkerError
     ├── Temporary(delay)        the same call may succeed later
@@ -12,23 +12,23 @@ of these, so that no other module knows a client's exceptions::
     ├── Permanent               the same call will fail again
     │   ├── NotFound            no such object
     │   ├── Gone                the resourceVersion or page is too old: list again
-    │   └── Refused(code)       the service understood and said no
+    │   └── Refused(code)       the service understood the call and refused it
     └── LeaseLost               another worker may be leading: no side effect from here on
 
-``LeaseLost`` is neither: it is about this process, never about the rule at hand, so a handler
-that reports ``Permanent`` on a rule does not catch it.
+``LeaseLost`` is neither: it is about this process and not about a rule. A handler that reports
+``Permanent`` on a rule does not catch it.
 """
 
 
 class WorkerError(Exception):
-    """The root. ``str(error)`` is one sentence that is fit for a condition or an Event."""
+    """The root. ``str(error)`` is one sentence for a condition or an Event."""
 
 
 class Temporary(WorkerError):
     """The same call may succeed later.
 
-    ``delay`` is how many seconds to wait before it, at least; 0 leaves that to the caller's own
-    backoff. ``deadline`` is in how many seconds there is something to do without it (None: never).
+    ``delay`` is the shortest time in seconds before the next try; 0 leaves it to the caller's
+    backoff. ``requeue_after`` is when the rule has something else to do, in seconds (None: never).
     """
 
     def __init__(self, message: str, delay: float = 0.0) -> None:
@@ -66,9 +66,9 @@ class Gone(Permanent):
 
 
 class Refused(Permanent):
-    """The service understood the call and said no.
+    """The service understood the call and refused it.
 
-    ``code`` is the service's own word for why: a Kubernetes reason (``Invalid``, ``Forbidden``)
+    ``code`` is the reason as the service names it: a Kubernetes reason (``Invalid``, ``Forbidden``)
     or a Kusto error code (``SEM0100``, ``BadRequest_EntityNotFound``); empty when it gave none.
     """
 
@@ -78,4 +78,4 @@ class Refused(Permanent):
 
 
 class LeaseLost(WorkerError):
-    """The Lease can no longer be counted on, so another worker may be leading."""
+    """The Lease may have expired, so another replica may lead."""

@@ -1,7 +1,7 @@
-"""Performs the actions of a plan, in order, each behind the Lease. Called by the loop.
+"""Executes the side effects of a plan in order, each behind the fence.
 
-It stops at the first action that fails and lets the error out: the plan is made again from what
-is then stored. Answers that are not in status yet go to the observations.
+It stops at the first one that fails and raises its error: the next decision starts from what is
+stored then. Answers that status does not hold yet go to the observations.
 """
 
 import asyncio
@@ -72,10 +72,10 @@ class Executor:
     async def execute(
         self, rule: RawRule, actions: Sequence[Effect], seen: Observations
     ) -> RawRule:
-        """Carry out ``actions`` on ``rule``; the object as last stored.
+        """Execute ``effects`` on ``rule`` and return the object as last stored.
 
         Raises:
-            WorkerError: what the first action that failed came to; those before it stand.
+            WorkerError: the error of the first one that failed; those before it remain done.
         """
         submits = [action for action in actions if isinstance(action, Submit)]
         for action in actions:
@@ -110,13 +110,13 @@ class Executor:
     async def _cancel(self, key: Key, action: Cancel) -> None:
         try:
             done = await self.kusto.cancel(action.database, action.operation_id)
-            log.info("operation %s was asked to cancel: %s", action.operation_id, done)
+            log.info("cancelled operation %s: %s", action.operation_id, done)
         except Refused as error:
             log.info("operation %s was not cancelled: %s", action.operation_id, error)
         self.observations.add_canceled(key, action.operation_id)
 
     async def _submit_all(self, rule: RawRule, submits: Iterable[Submit]) -> None:
-        """Send recorded intents side by side; an answer to any is worth recording first."""
+        """Send recorded intents concurrently; raise only if all fail, so that answers count."""
         answers = await asyncio.gather(
             *(self._submit(rule, submit) for submit in submits), return_exceptions=True
         )
@@ -126,7 +126,7 @@ class Executor:
         for failure in failures:
             if not isinstance(failure, WorkerError):
                 raise failure
-            log.warning("a window was not submitted and waits: %s", failure)
+            log.warning("a window was not submitted, it is tried again: %s", failure)
 
     async def _submit(self, rule: RawRule, submit: Submit) -> None:
         key, window = key_of(rule), submit.window
@@ -159,7 +159,7 @@ Write = (
 
 
 async def write(rules: RuleClient, rule: RawRule, action: Write) -> RawRule:
-    """Carry out one write and return the object as stored."""
+    """Execute one write and return the object as stored."""
     if isinstance(action, RecordStatus):
         return await rules.patch_status(rule, dump(action.status))
     return await rules.patch(rule, to_patch(rule, action))

@@ -1,7 +1,7 @@
 """``/healthz``, ``/readyz`` and ``/metrics`` over plain HTTP, for the kubelet and Prometheus.
 
-A few lines on asyncio instead of a web framework: a few GETs, no body read, one reply a
-connection. ``worker.page`` hands in the pages for people. Wired in ``worker.__main__``.
+A few lines on asyncio instead of a web framework: GET only, no body is read, one reply per
+connection.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import Final, Self
 from worker.metrics import CONTENT_TYPE
 
 Check = Callable[[], str | None]
-"""What is wrong, in a few words; None when all is well."""
+"""What is wrong, in a few words; None if nothing is."""
 
 _HEAD_WITHIN: Final = 5.0
 _MOST_CONNECTIONS: Final = 64
@@ -36,7 +36,7 @@ class HealthServer:
         metrics: Callable[[], bytes],
         pages: Mapping[str, Handler] | None = None,
     ) -> None:
-        """``port`` 0 takes a free one, which ``port`` then tells; ``pages`` are more, by path."""
+        """``port`` 0 chooses a free one, see ``port``; ``pages`` are further handlers by path."""
         self.port = port
         self._host = host
         self._server: asyncio.Server | None = None

@@ -1,19 +1,19 @@
-"""Leader election on a Kubernetes Lease that cannot split, whatever hangs.
+"""Leader election on a Kubernetes Lease: never two leaders, whatever hangs.
 
-``Elector.run`` waits for the Lease and runs the reconcile loop for as long as it can be sure of it.
+``LeaderElector.run`` waits for the Lease, and runs the work for as long as the Lease surely holds.
 The rules:
 
-1.  Time is monotonic, and only this process's own. What a Lease says of wall clocks is written
-    for people and never read.
+1.  Only the monotonic clock of this process counts. The times in a Lease are written for people
+    and never read.
 2.  A holder counts from the moment *before* it sent the renewal that succeeded. Others count from
     when they saw that renewal, which is later. So with ``renew_deadline`` < ``duration`` a holder
-    stops before anyone may take over; no reply that comes late, hangs or is lost changes that.
-3.  At the renew deadline the work is cancelled, and awaited. Until it has ended this process does
-    not campaign again.
+    stops before another may take over, even if replies are late or lost.
+3.  At the renew deadline the work is cancelled, and awaited. Until it has ended, this process does
+    not try to lead again.
 4.  Cancelling needs the event loop, which stands still while the process is stopped (SIGSTOP, a
     frozen VM). So each side effect first calls ``Leadership.check``, which only reads the clock.
-5.  Writes carry the resourceVersion: of two candidates one gets a ``Conflict`` and looks again.
-6.  A clean end gives the Lease up, after the work has ended, so that the next leader need not wait.
+5.  Writes carry the resourceVersion: of two candidates one gets a ``Conflict`` and reads again.
+6.  A clean end releases the Lease after the work has ended, so that the next leader need not wait.
 """
 
 import asyncio
@@ -91,11 +91,11 @@ class Leadership:
             raise LeaseLost("the Lease was not renewed in time; another worker may be leading")
 
     def extend(self, until: float) -> None:
-        """The elector's own: the Lease was renewed."""
+        """The Lease was renewed; only the elector calls it."""
         self._until = max(self._until, until)
 
     def revoke(self) -> None:
-        """The elector's own: somebody else holds the Lease."""
+        """Another replica holds the Lease; only the elector calls it."""
         self._until = self._clock.monotonic()
 
 
@@ -135,12 +135,12 @@ class LeaderElector:
         return self._leadership is not None and self._leadership.remaining > 0
 
     async def run(self, work: Work) -> None:
-        """Wait for the Lease, run ``work`` under it to its end, and give the Lease up.
+        """Wait for the Lease, run ``work`` to its end, and release the Lease.
 
         Raises:
             LeaseLost: it could not be renewed; the work was cancelled and has ended. Call again
-                to campaign again.
-            BaseException: whatever ``work`` raised; the Lease was given up first.
+                to try again.
+            BaseException: whatever ``work`` raised; the Lease was released first.
         """
         leadership = await self._try_acquire()
         while leadership is None:
@@ -170,7 +170,7 @@ class LeaderElector:
         return self._leadership
 
     def _is_free(self, lease: dict[str, Any]) -> bool:
-        """Given up, our own from a lost reply, or not renewed while we watched it expire.
+        """Released, this process's own after a lost reply, or not renewed until it expired.
 
         ``lease`` is as just read: expiry is counted from when a version was first shown here.
         """
@@ -181,12 +181,12 @@ class LeaderElector:
         holder = spec.get("holderIdentity")
         if not holder or holder == self._identity:
             return True
-        # The holder's own word on how long it counts on it, at least ours.
+        # The duration that the holder wrote, but at least that of this process.
         duration = max(float(spec.get("leaseDurationSeconds") or 0), self._timing.duration)
         return now - self._seen[1] >= duration
 
     async def _run_as_leader(self, work: Work, leadership: Leadership) -> None:
-        """Work and renewal side by side; whichever ends first ends the other."""
+        """Work and renew concurrently; whichever ends first ends the other."""
         renewing = asyncio.create_task(self._renew(leadership), name="renew-lease")
         working = asyncio.ensure_future(work(leadership))
         try:
@@ -212,7 +212,7 @@ class LeaderElector:
         return await self._leases.replace(lease, spec, within=within)
 
     async def _renew(self, leadership: Leadership) -> None:
-        """Returns when leadership has ended; never before the renew deadline without a reason."""
+        """Return when leadership has ended."""
         while leadership.remaining > 0:
             await asyncio.sleep(min(self._timing.retry, max(leadership.remaining, 0)))
             if leadership.remaining <= 0:
@@ -240,7 +240,7 @@ class LeaderElector:
         leadership.extend(began + self._timing.renew_deadline)
 
     async def _refresh(self, leadership: Leadership) -> None:
-        """Our own write whose reply was lost, or somebody else's."""
+        """Read the Lease: was it this process's own write, whose reply was lost, or another's?"""
         lease = await self._leases.read(self._name, within=self._timing.request)
         if lease is None or (lease.get("spec") or {}).get("holderIdentity") != self._identity:
             leadership.revoke()
@@ -255,10 +255,10 @@ class LeaderElector:
         try:
             await self._write_release(self._held)
         except WorkerError as error:
-            log.warning("the Lease %s was not given up, so it has to expire: %s", self._name, error)
+            log.warning("the Lease %s was not released, so it has to expire: %s", self._name, error)
 
     async def _write_release(self, held: dict[str, Any]) -> None:
-        """Again while a renewal comes in between, our own that was cut off for one."""
+        """Write the release; again if a renewal that was cut off came in between."""
         lease: dict[str, Any] | None = held
         for _ in range(_RELEASE_ATTEMPTS):
             if lease is None or lease["spec"].get("holderIdentity") != self._identity:
@@ -287,7 +287,7 @@ class LeaderElector:
 
 @contextlib.contextmanager
 def _unwrap_group() -> Iterator[None]:
-    """Work in a task group says ``LeaseLost`` inside an exception group."""
+    """Raise a ``LeaseLost`` that work in a task group wraps in an exception group."""
     try:
         yield
     except BaseExceptionGroup as group:

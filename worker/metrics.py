@@ -1,7 +1,7 @@
-"""What Prometheus sees of this process (names follow prometheus.io/docs/practices/naming).
+"""The metrics of the worker (named as prometheus.io/docs/practices/naming says).
 
-The loop and the adapters count through ``Metrics``; ``worker.health`` serves it. Nothing is
-global: each worker has its own registry.
+``Metrics`` holds the series; each worker has a registry of its own. ``StatusMetrics`` derives
+window counts from the difference that each status write makes: a window counts when it is recorded.
 """
 
 from collections.abc import Callable, Iterable
@@ -28,8 +28,7 @@ from summaryrule.api.v1 import (
     WindowStatus,
 )
 from summaryrule.api.windows import count_windows, floor
-from worker.kube.store import Key, key_of
-from worker.model_cache import ModelCache
+from worker.kube.store import Key, ModelCache, key_of
 from worker.ports import RawRule
 
 PREFIX: Final = "summaryrule_worker"
@@ -115,11 +114,11 @@ class Metrics:
         self._events.labels(result).inc()
 
     def api_request(self, verb: str, result: str, seconds: float) -> None:
-        """One request to the API server (``worker.kube.api.Observe``)."""
+        """One request to the API server (``worker.kube.client.Observe``)."""
         self._api(verb, result, seconds)
 
     def kusto_request(self, call: str, result: str, seconds: float) -> None:
-        """One command to Kusto (``worker.kusto.service.Observe``)."""
+        """One command to Kusto (``worker.kusto.client.Observe``)."""
         self._kusto(call, result, seconds)
 
     def queue_depth(self, depth: Callable[[], int]) -> None:
@@ -170,7 +169,7 @@ def _put(gauge: Gauge, labels: tuple[str, str], value: float | None) -> None:
 
 
 class StatusMetrics:
-    """Feeds ``Metrics``; one a worker."""
+    """Updates ``Metrics`` from the rules that are reconciled and written."""
 
     def __init__(self, metrics: Metrics, models: ModelCache) -> None:
         self._metrics, self._models = metrics, models
@@ -178,7 +177,7 @@ class StatusMetrics:
         self._sums = (0, 0)
 
     def observe_rule(self, rule: RawRule, now: Instant) -> None:
-        """A rule was looked at: its interval and lag, and what is left of its backfill."""
+        """Update a rule's interval and lag, and the windows left of its backfill."""
         key, known = key_of(rule), self._models.parse_or_none(rule)
         self._metrics.rule_interval(*key, None if known is None else _interval(known))
         self._metrics.rule_lag(*key, None if known is None else _lag(known, now))
@@ -186,7 +185,7 @@ class StatusMetrics:
         self._set_in_flight(key, self._models.status(rule))
 
     def observe_write(self, before: RawRule, after: RawRule) -> None:
-        """A rule was written: count the windows that came to something."""
+        """Count the windows that completed or failed between two versions of a rule."""
         old, new = self._models.status(before), self._models.status(after)
         self._count_schedule(old.schedule or ScheduleStatus(), new.schedule or ScheduleStatus())
         if new.backfill is not None:

@@ -1,7 +1,6 @@
-"""Answers that are not in status yet, by rule. The reconcile loop's memory, and all of it.
+"""Answers that status does not hold yet, by rule: all that the worker keeps in memory.
 
-Losing it loses nothing: an answer that was never recorded is asked for again under the same
-token (design, section 7).
+Losing it loses nothing: an answer that was never recorded is asked for again with the same token.
 """
 
 from dataclasses import dataclass, field

@@ -1,9 +1,9 @@
-"""Asks Kusto how operations in flight stand: one request a database a tick.
+"""Polls Kusto for the state of running operations: one request per database and poll.
 
-The reconcile loop says what each rule waits for; the poller puts the answers into the observations and
-the rule back on the queue when they are news. Where it is known how long a rule's operations
-take, ticks begin shortly before one should end and are close together then, so that a window of a
-second is not followed by seconds of waiting and one of an hour is not asked about all the time.
+The reconciler says which operations each rule waits for. The poller stores the answers as
+observations, and requeues the rule when a state has changed. If the average duration of a rule's
+operations is known, polls start shortly before one should end and are frequent then. So a window of
+a second does not wait for seconds, and a window of an hour is not polled all the time.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ _LATEST_FORM_SECONDS: Final = 6 * 3600
 _SHARE_OF_AGE: Final = 0.1
 _SHARE_WHEN_DUE: Final = 0.05
 _EARLY: Final = 0.8
-"""The part of its usual time after which an operation is looked at closely."""
+"""The part of its average duration after which an operation is polled often."""
 _LONGEST_PAUSE: Final = 60.0
 _UNKNOWN: Final = 0.1
 
@@ -41,7 +41,7 @@ class PollInterval:
 
 
 class OperationPoller:
-    """Runs as one task under the Lease."""
+    """One task, which runs while this replica leads."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class OperationPoller:
         notify: Callable[[Key], None],
         pace: PollInterval | None = None,
     ) -> None:
-        """``notify`` is called with a rule's key when one of its operations has news."""
+        """``notify`` gets the key of a rule when the state of one of its operations has changed."""
         self._kusto = kusto
         self._observations = observations
         self._clock = clock
@@ -62,20 +62,20 @@ class OperationPoller:
         self._changed = asyncio.Event()
         self._wakeups: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
-    def track(self, key: Key, flying: tuple[RunningOperation, ...]) -> None:
-        """The rule waits for these operations now, and for no others."""
-        if flying == self._waits.get(key, ()):
+    def track(self, key: Key, operation: tuple[RunningOperation, ...]) -> None:
+        """Set the operations that the rule waits for."""
+        if operation == self._waits.get(key, ()):
             return
-        if flying:
-            self._waits[key] = flying
+        if operation:
+            self._waits[key] = operation
             self._changed.set()
-            for each in flying:
+            for each in operation:
                 self._wakeups[each.database].set()
         else:
             self._waits.pop(key, None)
 
     async def run(self) -> None:
-        """Poll until cancelled; each database by itself, so that a hung one delays no other."""
+        """Poll until cancelled, each database by itself, so that one that hangs delays no other."""
         async with asyncio.TaskGroup() as tasks:
             while True:
                 self._changed.clear()
@@ -85,7 +85,7 @@ class OperationPoller:
                 await self._changed.wait()
 
     def _databases(self) -> set[str]:
-        return {flying.database for waits in self._waits.values() for flying in waits}
+        return {operation.database for waits in self._waits.values() for operation in waits}
 
     async def _follow(self, database: str) -> None:
         """Poll one database for as long as a rule waits for it."""
@@ -96,60 +96,64 @@ class OperationPoller:
         self._polled.discard(database)
 
     async def _until_due(self, database: str, earliest: float) -> None:
-        """Wait for the next tick; an operation that comes meanwhile may make it sooner."""
+        """Wait for the next poll; an operation that is added meanwhile may make it earlier."""
         at, news = float("inf"), self._wakeups[database]
         while True:
             news.clear()
             now, waits = self._clock.monotonic(), self._waiting(database).values()
             if not waits:
                 return
-            at = min(at, max(earliest, now + self._delay(flying for _, flying in waits)))
+            at = min(at, max(earliest, now + self._delay(operation for _, operation in waits)))
             try:
                 async with asyncio.timeout(max(at - now, 0.0)):
                     await news.wait()
             except TimeoutError:
                 return
 
-    def _delay(self, flying: Iterable[RunningOperation]) -> float:
+    def _delay(self, operation: Iterable[RunningOperation]) -> float:
         now = Instant(self._clock.now())
-        soonest = min(_wait(each, now) for each in flying)
+        soonest = min(_wait(each, now) for each in operation)
         return min(max(soonest, self._pace.shortest), self._pace.longest)
 
     def _waiting(self, database: str) -> dict[str, tuple[Key, RunningOperation]]:
         return {
-            flying.operation_id: (key, flying)
+            operation.operation_id: (key, operation)
             for key, waits in self._waits.items()
-            for flying in waits
-            if flying.database == database
+            for operation in waits
+            if operation.database == database
         }
 
     async def _poll(self, database: str, waits: dict[str, tuple[Key, RunningOperation]]) -> float:
-        """The seconds to wait at least before the next one."""
+        """Poll once; return the shortest wait before the next poll, in seconds."""
         if not waits:
             return 0.0
         try:
-            answers = await self._ask(database, {i: flying for i, (_, flying) in waits.items()})
+            answers = await self._ask(
+                database, {i: operation for i, (_, operation) in waits.items()}
+            )
         except WorkerError as error:
             log.warning("operations in %s were not polled: %s", database, error)
             return self._asked_by(error)
         for operation_id, (key, _) in waits.items():
             found = answers.get(operation_id) or Operation(operation_id, "NotFound")
-            # NotFound is looked at each time: when it counts depends on the time passed.
+            # NotFound requeues each time: whether it counts depends on the time passed.
             if self._observations.add_operation(key, found) or found.state == "NotFound":
                 self._notify(key)
         return 0.0
 
     def _asked_by(self, error: WorkerError) -> float:
-        """Seconds: a throttled service is kept to, up to a minute; all else is asked again soon.
+        """Seconds to wait after an error: what a throttled service asked for, up to a minute.
 
-        An endpoint that is left alone is no cost, and may be back.
+        After other errors the next poll comes soon: it costs nothing while the circuit is open.
         """
         longest = _LONGEST_PAUSE if isinstance(error, Throttled) else self._pace.longest
         return min(error.delay, longest) if isinstance(error, Temporary) else self._pace.longest
 
     async def _ask(self, database: str, waits: dict[str, RunningOperation]) -> dict[str, Operation]:
         now = Instant(self._clock.now())
-        recent = [i for i, flying in waits.items() if _age(flying, now) < _LATEST_FORM_SECONDS]
+        recent = [
+            i for i, operation in waits.items() if _age(operation, now) < _LATEST_FORM_SECONDS
+        ]
         answers = await self._kusto.operations(database, recent) if recent else {}
         missing = [operation_id for operation_id in waits if operation_id not in answers]
         if missing:
@@ -157,15 +161,15 @@ class OperationPoller:
         return answers
 
 
-def _wait(flying: RunningOperation, now: Instant) -> float:
-    """Seconds until the operation is worth a look; a tenth of its age where nothing is known."""
-    age = _age(flying, now)
-    if flying.average_duration is None:
+def _wait(operation: RunningOperation, now: Instant) -> float:
+    """Seconds until the operation should be polled."""
+    age = _age(operation, now)
+    if operation.average_duration is None:
         return max(age * _SHARE_OF_AGE, _UNKNOWN)
-    due = flying.average_duration.ticks / TICKS_PER_SECOND * _EARLY
+    due = operation.average_duration.ticks / TICKS_PER_SECOND * _EARLY
     return max(due - age, age * _SHARE_WHEN_DUE)
 
 
-def _age(flying: RunningOperation, now: Instant) -> float:
-    since = flying.submitted_at
+def _age(operation: RunningOperation, now: Instant) -> float:
+    since = operation.submitted_at
     return (now.ticks - since.ticks) / TICKS_PER_SECOND if since is not None else 0.0

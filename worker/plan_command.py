@@ -14,6 +14,7 @@ from runtime import clock
 from runtime.cel import evaluate
 from runtime.manifests import ManifestError, read_file, require_rules
 from summaryrule.admission.defaulting import apply_defaults
+from summaryrule.api.constants import RESOURCE
 from summaryrule.api.instant import Instant
 from summaryrule.api.object_meta import display_name, validate_name
 from summaryrule.api.schema_validation import MalformedError, parse_rule
@@ -121,7 +122,7 @@ async def _get(rules: Any, namespace: str, name: str) -> RawRule:  # noqa: ANN40
         if error.code == "Forbidden":
             raise Refused(
                 f"this login may not read SummaryRules in namespace {namespace}; it needs the verb"
-                " get on summaryrules.adx-mon.azure.com",
+                f" get on {RESOURCE}",
                 error.code,
             ) from error
         raise

@@ -1,8 +1,7 @@
-"""What the reconcile loop needs of the outside world.
+"""What the worker needs of the outside world, as protocols.
 
-``gather``, ``execute`` and ``record`` know these protocols only. The real adapters are
-``worker.kube`` and ``worker.kusto``; the simulation has in-memory ones. The same contract tests
-(``tests/worker/contract``) hold both to what is written here.
+The adapters are in ``worker.kube`` and ``worker.kusto``; the simulation has in-memory ones. The
+same contract tests check both against what is written here.
 """
 
 from collections.abc import Callable, Iterable
@@ -38,7 +37,7 @@ class RuleClient(Protocol):
 
     Writes are compare-and-swap on ``rule["metadata"]["resourceVersion"]`` and return the object
     as stored. All raise ``Conflict`` when it changed since ``rule`` was read, ``NotFound`` when it
-    is gone, ``Refused`` when the schema or admission says no, ``Ambiguous`` when the reply was
+    is gone, ``Refused`` when the schema or admission refuses, ``Ambiguous`` when the reply was
     lost (read again before anything else), ``Temporary`` otherwise.
     """
 
@@ -47,9 +46,9 @@ class RuleClient(Protocol):
         ...
 
     async def patch_status(self, rule: RawRule, status: dict[str, Any]) -> RawRule:
-        """Make the status read ``status``: fields that it lacks are removed.
+        """Replace the status by ``status``: fields that it lacks are removed.
 
-        A status that already reads so costs no call, and ``rule`` itself is returned.
+        If the status is the same already, no call is made and ``rule`` itself is returned.
         """
         ...
 
@@ -99,7 +98,7 @@ class KustoClient(Protocol):
         ...
 
     async def cancel(self, database: str, operation: str) -> bool:
-        """Ask for a cancel; whether Kusto says it was done.
+        """Request a cancel; return whether Kusto says that it was done.
 
         False is usual: the operation had ended, or Kusto no longer knows it.
         """
@@ -110,7 +109,7 @@ class EventRecorder(Protocol):
     """Kubernetes Events about a rule. Best effort: nothing is raised when one is lost."""
 
     async def emit(self, rule: RawRule, kind: EventType, reason: str, message: str) -> None:
-        """Say it once; saying the same again raises the count of the same Event."""
+        """Emit an Event; the same one again raises the count of the first."""
         ...
 
 

@@ -25,9 +25,8 @@ from summaryrule.planner.types import (
 from worker.endpoint_limiter import EndpointLimiter
 from worker.errors import Ambiguous, Conflict, NotFound, Temporary
 from worker.executor import Executor
-from worker.kube.store import Key, Store, key_of, version_of
+from worker.kube.store import Key, ModelCache, Store, key_of, version_of
 from worker.metrics import StatusMetrics
-from worker.model_cache import ModelCache
 from worker.observations import ObservationStore
 from worker.operation_poller import OperationPoller
 from worker.ports import Clock, RawRule, RuleClient

@@ -1,7 +1,7 @@
-"""What this worker knows, as plain data for ``worker.page``: a page of rules, counts, endpoints.
+"""The status page: its data (also as JSON) and its HTML.
 
-Read from the mirror at each request, so there is nothing to keep in step. A look costs a few
-microseconds a rule, and only the rules of the page shown are read in full.
+The data is read from the store at each request. That costs a few microseconds per rule; only the
+rules of the shown page are read in full.
 """
 
 import json
@@ -47,7 +47,7 @@ class PageQuery:
 
     @classmethod
     def parse(cls, raw: str) -> "PageQuery":
-        """Read a URL's query; what makes no sense is left out."""
+        """Parse the query of a URL; invalid parts are ignored."""
         try:
             fields = parse_qs(raw, max_num_fields=8)
         except ValueError:
@@ -64,7 +64,7 @@ class PageQuery:
 
 @dataclass(frozen=True, slots=True)
 class PageData:
-    """One answer: the counts are of all rules, ``matched`` of those that the query chose."""
+    """The data of one page: counts of all rules, and ``matched``, the rules that match."""
 
     at: Instant
     identity: str
@@ -79,7 +79,7 @@ class PageData:
     endpoints: Mapping[str, str | None]
 
     def as_json(self) -> dict[str, Any]:
-        """What ``/status.json`` answers."""
+        """The body of ``/status.json``."""
         return {
             "at": str(self.at),
             "identity": self.identity,
@@ -99,7 +99,7 @@ class PageData:
 
 @dataclass(frozen=True, slots=True)
 class StatusPage:
-    """The sources: the mirror of rules, the clock, this process and its endpoints."""
+    """The sources of the page: the store, the clock, this process and its endpoints."""
 
     rules: Iterable[RawRule]
     clock: Clock
@@ -174,26 +174,26 @@ footer { margin-top: 2rem; color: GrayText; }
 """
 
 
-def routes(board: StatusPage) -> Mapping[str, Handler]:
-    """What to answer, by path."""
+def routes(page: StatusPage) -> Mapping[str, Handler]:
+    """The handlers by path."""
 
     def html(query: str) -> Reply:
-        return HTTPStatus.OK, _HTML, "".join(render_page(_page_data(board, query))).encode()
+        return HTTPStatus.OK, _HTML, "".join(render_page(_page_data(page, query))).encode()
 
     def data(query: str) -> Reply:
-        told = json.dumps(_page_data(board, query).as_json(), ensure_ascii=False)
+        told = json.dumps(_page_data(page, query).as_json(), ensure_ascii=False)
         return HTTPStatus.OK, _JSON, told.encode()
 
     return {"/": html, "/status.json": data}
 
 
-def _page_data(board: StatusPage, query: str) -> PageData:
-    return board.data(PageQuery.parse(query))
+def _page_data(page: StatusPage, query: str) -> PageData:
+    return page.data(PageQuery.parse(query))
 
 
-def render_page(view: PageData) -> Iterator[str]:
+def render_page(data: PageData) -> Iterator[str]:
     """The page, piece by piece."""
-    reload = f'<meta http-equiv="refresh" content="{_REFRESH}">' if view.query.refresh else ""
+    reload = f'<meta http-equiv="refresh" content="{_REFRESH}">' if data.query.refresh else ""
     yield (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\';'
@@ -201,22 +201,22 @@ def render_page(view: PageData) -> Iterator[str]:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"{reload}<title>SummaryRules</title><style>{_STYLE}</style></head><body>"
     )
-    yield from _render_head(view)
-    yield from _render_endpoints(view.endpoints)
-    yield _render_search(view.query)
-    yield from _render_table(view)
-    yield _render_pagination(view)
-    yield from _render_footer(view)
+    yield from _render_head(data)
+    yield from _render_endpoints(data.endpoints)
+    yield _render_search(data.query)
+    yield from _render_table(data)
+    yield _render_pagination(data)
+    yield from _render_footer(data)
     yield "</body></html>\n"
 
 
-def _render_head(view: PageData) -> Iterator[str]:
-    role = '<span class="good">leads</span>' if view.leads else "stands by"
-    yield f"<header><h1>SummaryRules</h1><span>{view.total} rules</span>"
-    yield f"<span>{view.backfills} backfills under way</span>"
-    kind = "bad" if view.troubled else "good"
-    yield f'<span class="{kind}">{view.troubled} with a problem</span>'
-    yield f"<span>{escape(view.identity)} {role}</span></header>"
+def _render_head(data: PageData) -> Iterator[str]:
+    role = '<span class="good">leads</span>' if data.leads else "stands by"
+    yield f"<header><h1>SummaryRules</h1><span>{data.total} rules</span>"
+    yield f"<span>{data.backfills} backfills under way</span>"
+    kind = "bad" if data.troubled else "good"
+    yield f'<span class="{kind}">{data.troubled} with a problem</span>'
+    yield f"<span>{escape(data.identity)} {role}</span></header>"
 
 
 def _render_endpoints(endpoints: Mapping[str, str | None]) -> Iterator[str]:
@@ -243,16 +243,16 @@ def _render_search(query: PageQuery) -> str:
     )
 
 
-def _render_table(view: PageData) -> Iterator[str]:
-    if not view.rows:
-        yield "<p>No rule matches.</p>" if view.total else "<p>There are no rules yet.</p>"
+def _render_table(data: PageData) -> Iterator[str]:
+    if not data.rows:
+        yield "<p>No rule matches.</p>" if data.total else "<p>There are no rules yet.</p>"
         return
     yield '<div class="scroll"><table><thead><tr>'
     for head in ("Rule", "Last window", "Backfill", "Problem"):
         yield f'<th scope="col">{head}</th>'
     yield "</tr></thead><tbody>"
-    for row in view.rows:
-        yield _render_row(row, view.at)
+    for row in data.rows:
+        yield _render_row(row, data.at)
     yield "</tbody></table></div>"
 
 
@@ -297,19 +297,19 @@ def _render_problems(row: RuleSummary) -> str:
     return "<br>".join([*told, *held])
 
 
-def _render_pagination(view: PageData) -> str:
-    query, links = view.query, []
+def _render_pagination(data: PageData) -> str:
+    query, links = data.query, []
     if query.page > 1:
         links.append(f'<a rel="prev" href="{_link(query, page=query.page - 1)}">previous</a>')
-    links.append(f"page {query.page} of {view.pages}, {view.matched} rules")
-    if query.page < view.pages:
+    links.append(f"page {query.page} of {data.pages}, {data.matched} rules")
+    if query.page < data.pages:
         links.append(f'<a rel="next" href="{_link(query, page=query.page + 1)}">next</a>')
     return f'<nav aria-label="pages">{" ".join(links)}</nav>'
 
 
-def _render_footer(view: PageData) -> Iterator[str]:
-    query = view.query
-    yield f"<footer>As of {view.at.to_seconds()}. "
+def _render_footer(data: PageData) -> Iterator[str]:
+    query = data.query
+    yield f"<footer>As of {data.at.to_seconds()}. "
     if query.refresh:
         link = _link(query, page=query.page, refresh="off")
         yield f'Loads anew every {_REFRESH} seconds (<a href="{link}">stop</a>). '

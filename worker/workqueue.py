@@ -1,7 +1,7 @@
-"""Which rule is worked on next, and when. The reconcile loop's workers take keys from it.
+"""The work queue: which rule is reconciled next, and when. As client-go's workqueue.
 
-Level-triggered: a key says only "look at this again", so any number of reasons that come while it
-waits, or while it is being worked on, are one more look. A key is never worked on twice at once.
+Level-triggered: a key only says "reconcile this". Any number of reasons that come while it waits,
+or while it is reconciled, cause one more reconcile. A key is never in progress twice.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ class WorkQueue(Generic[K]):
         self._clock = clock
         self._new_backoff = backoff
         self._due: dict[K, float] = {}
+        self._reasons: dict[K, str] = {}
         self._heap: list[tuple[float, int, K]] = []
         self._pushes = 0
         self._working: set[K] = set()
@@ -39,22 +40,23 @@ class WorkQueue(Generic[K]):
 
     @property
     def depth(self) -> int:
-        """Keys that are due and not yet taken: how far behind the workers are."""
+        """Keys that are due and not yet taken."""
         now = self._clock.monotonic()
         return sum(1 for due in self._due.values() if due <= now)
 
-    def add(self, key: K, delay: float = 0.0) -> None:
-        """Look at ``key`` in ``delay`` seconds, or earlier if that was asked already."""
+    def add(self, key: K, delay: float = 0.0, *, reason: str = "changed") -> None:
+        """Queue ``key`` in ``delay`` seconds, unless it is queued for an earlier time."""
         due = self._clock.monotonic() + max(delay, 0.0)
         waiting = self._again if key in self._working else self._due
         if key in waiting and waiting[key] <= due:
             return
         waiting[key] = due
+        self._reasons[key] = reason
         if waiting is self._due:
             self._push(key, due)
 
     async def get(self) -> K:
-        """The next key that is due; it counts as being worked on until ``done``."""
+        """Wait for the next key that is due; it is in progress until ``done``."""
         while True:
             self._wake.clear()
             key, wait = self._next()
@@ -67,8 +69,12 @@ class WorkQueue(Generic[K]):
             except TimeoutError:
                 continue
 
+    def take_reason(self, key: K) -> str:
+        """Why the key was queued; empty if it was asked for already."""
+        return self._reasons.pop(key, "")
+
     def done(self, key: K) -> None:
-        """The work on ``key`` has ended; it waits again if somebody asked meanwhile."""
+        """The reconcile of ``key`` has ended; it waits again if it was added meanwhile."""
         self._working.discard(key)
         due = self._again.pop(key, None)
         if due is not None:
@@ -76,14 +82,14 @@ class WorkQueue(Generic[K]):
             self._push(key, due)
 
     def retry(self, key: K, at_least: float = 0.0) -> float:
-        """Look at ``key`` again after its growing delay; returns that delay in seconds."""
+        """Queue ``key`` again after its growing delay; return that delay in seconds."""
         backoff = self._failures.setdefault(key, self._new_backoff())
         delay = max(backoff.next(), at_least)
-        self.add(key, delay)
+        self.add(key, delay, reason="retry")
         return delay
 
     def forget(self, key: K) -> None:
-        """Its work succeeded, or it is gone: the next failure's delay starts small."""
+        """It succeeded, or it is gone: the delay of the next failure starts small."""
         self._failures.pop(key, None)
 
     def _push(self, key: K, due: float) -> None:
@@ -96,7 +102,7 @@ class WorkQueue(Generic[K]):
         while self._heap:
             due, _, key = self._heap[0]
             if self._due.get(key) != due:
-                heapq.heappop(self._heap)  # asked for an earlier time since, or taken
+                heapq.heappop(self._heap)  # queued for an earlier time since, or taken
                 continue
             wait = due - self._clock.monotonic()
             if wait > 0:

@@ -20,9 +20,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from devstack.stack import Stack
 from summaryrule.api.instant import Instant
-from worker.kube.client import KubeClient
+from worker.kube.client import SUMMARY_RULES, KubeClient
 from worker.kube.config import connect
-from worker.kube.resources import SUMMARY_RULES
 
 NAMESPACE = "default"
 _WORKER = "system:serviceaccount:summaryrule-system:summaryrule-operator-worker"

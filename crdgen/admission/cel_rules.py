@@ -115,7 +115,7 @@ def _rules(
     typed = with_object_meta(schema) if root else schema
     for rule in schema[_RULES]:
         try:
-            compiled = scope.compiled(rule)
+            compiled = scope.compile_rule(rule)
         except RuleError as error:
             words = f"rule compile error: {error}"
             yield invalid(place.path or "<nil>", schema.get("type", ""), words)
@@ -124,7 +124,7 @@ def _rules(
         if compiled.reads_old and old is None and not optional:
             continue
         bound = _variables(value, old, typed, optional=optional)
-        yield from _judged(rule, compiled, bound, (value, schema), place)
+        yield from _evaluate_rule(rule, compiled, bound, (value, schema), place)
 
 
 def _variables(
@@ -151,7 +151,7 @@ def _variables(
     return {SELF: now, OLD_SELF: before}
 
 
-def _judged(
+def _evaluate_rule(
     rule: Schema,
     compiled: Compiled,
     bound: dict[str, Value],
@@ -175,7 +175,7 @@ def _judged(
         return
     detail = _message(compiled.message, bound) if compiled.message else None
     detail = detail or (rule["message"].strip() if rule.get("message") else f"failed rule: {shown}")
-    yield _reasoned(rule, schema, _at(rule, schema, place.path) or path, value, detail)
+    yield _with_reason(rule, schema, _at(rule, schema, place.path) or path, value, detail)
 
 
 def _message(message: Checked, bound: dict[str, Value]) -> str | None:
@@ -198,7 +198,7 @@ def _at(rule: Schema, schema: Schema, path: str) -> str:
     return f"{path}.{normal}" if path else normal
 
 
-def _reasoned(rule: Schema, schema: Schema, path: str, value: Json, detail: str) -> FieldError:
+def _with_reason(rule: Schema, schema: Schema, path: str, value: Json, detail: str) -> FieldError:
     shown = schema.get("type") not in {"object", "array"}
     builders: dict[str, Callable[[], FieldError]] = {
         "FieldValueForbidden": lambda: forbidden(path, detail),

@@ -8,15 +8,19 @@ import ipaddress
 import re
 from collections.abc import Callable
 from datetime import date
-from email.utils import parseaddr
 from typing import Final
-from urllib.parse import urlsplit
 
-from crdgen.cel import gotime
+from crdgen.cel import gotime, gourl
 
 _LABEL: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _UUID: Final = r"(?i)[0-9a-f]{{8}}-?[0-9a-f]{{4}}-?{third}-?{fourth}-?[0-9a-f]{{12}}"
 _ANY4: Final = "[0-9a-f]{4}"
+_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff]+"
+_QUOTED: Final = r'"(?:[^"\\\r\n]|\\.)*"'
+_DOTTED: Final = rf"{_ATOM}(?:\.{_ATOM})*"
+_ADDRESS: Final = rf"(?:{_DOTTED}|{_QUOTED})@(?:{_DOTTED}|\[[^\[\]]*\])"
+_NAMED: Final = rf"(?:(?:{_DOTTED}|{_QUOTED})[ \t]*)*<{_ADDRESS}>"
+_EMAIL: Final = rf"[ \t]*(?:{_ADDRESS}|{_NAMED})[ \t]*(?:\([^()]*\))?[ \t]*"
 _CARD: Final = (
     r"(?:4[0-9]{12}(?:[0-9]{3})?|5[1-5][0-9]{14}|6(?:011|5[0-9][0-9])[0-9]{12}|3[47][0-9]{13}"
     r"|3(?:0[0-5]|[68][0-9])[0-9]{11}|(?:2131|1800|35\d{3})\d{11})"
@@ -56,8 +60,11 @@ def _is_moment(text: str) -> bool:
 
 
 def _is_ip(text: str, version: int) -> bool:
+    if "%" in text:
+        return False
     try:
-        found = ipaddress.ip_address(re.sub(r"(^|\.)0+(?=\d)", r"\1", text))
+        plain = re.sub(r"(^|[.:])0+(?=\d)", r"\1", text) if version == 4 else text  # noqa: PLR2004
+        found = ipaddress.ip_address(plain)
     except ValueError:
         return False
     return found.version == version or (version == 4 and "." in text)  # noqa: PLR2004 - IPv4
@@ -72,13 +79,6 @@ def _is_cidr(text: str) -> bool:
     )  # fmt: skip
 
 
-def _is_uri(text: str) -> bool:
-    if re.search(r"[\x00-\x20\x7f]", text):
-        return False
-    parts = urlsplit(text)
-    return bool(parts.scheme) or text.startswith("/")
-
-
 def _is_hostname(text: str) -> bool:
     pattern = (
         r"([a-zA-Z0-9]((-?[a-zA-Z0-9]{0,62})?)|([a-zA-Z0-9](([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)"
@@ -86,11 +86,6 @@ def _is_hostname(text: str) -> bool:
     )
     known = re.fullmatch(pattern, re.sub(r"[^\W\d_]", "a", text))
     return bool(known) and len(text) <= 255 and all(len(p) <= 63 for p in text.split("."))  # noqa: PLR2004
-
-
-def _is_email(text: str) -> bool:
-    address = parseaddr(text)[1]
-    return bool(re.fullmatch(r"[^@\s]+@[^@\s]+", address))
 
 
 def _is_isbn10(text: str) -> bool:
@@ -124,6 +119,10 @@ def _is_base64(text: str) -> bool:
     return bool(re.fullmatch(whole, text))
 
 
+def _matches_loosely(pattern: str) -> Callable[[str], bool]:
+    return lambda text: bool(re.fullmatch(pattern, text))
+
+
 def _matches(pattern: str) -> Callable[[str], bool]:
     return lambda text: bool(re.fullmatch(pattern, text, re.ASCII))
 
@@ -131,8 +130,8 @@ def _matches(pattern: str) -> Callable[[str], bool]:
 _OCTET: Final = r"(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])"
 CHECKS: Final[dict[str, Callable[[str], bool]]] = {
     "bsonobjectid": _matches("[0-9a-fA-F]{24}"),
-    "uri": _is_uri,
-    "email": _is_email,
+    "uri": gourl.is_request_uri,
+    "email": _matches_loosely(_EMAIL),
     "hostname": _is_hostname,
     "ipv4": lambda text: _is_ip(text, 4) and "." in text,
     "ipv6": lambda text: ":" in text and _is_ip(text, 6),

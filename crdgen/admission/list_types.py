@@ -26,7 +26,7 @@ def problems(value: Any, schema: Schema, path: str = "") -> Iterator[FieldError]
 def _list(value: list[Any], schema: Schema, path: str) -> Iterator[FieldError]:
     kind = schema.get("x-kubernetes-list-type")
     if kind == "set":
-        for index in _repeated(value):
+        for index in _repeated(value, exact=False):
             yield duplicate(f"{path}[{index}]", value[index])
     elif kind == "map":
         yield from _map(value, schema, path)
@@ -47,11 +47,22 @@ def _map(value: list[Any], schema: Schema, path: str) -> Iterator[FieldError]:
         yield duplicate(f"{path}[{index}]", keys[index])
 
 
-def _repeated(values: list[Any]) -> Iterator[int]:
-    """The index of each value's second occurrence."""
+def _repeated(values: list[Any], *, exact: bool = True) -> Iterator[int]:
+    """The index of each value's second occurrence; `exact` where 1 and 1.0 are not the same."""
     seen: dict[str, int] = {}
     for index, value in enumerate(values):
-        key = json.dumps(value, sort_keys=True)
+        loose = not exact and isinstance(value, (dict, list))
+        key = json.dumps(_as_numbers(value) if loose else value, sort_keys=True)
+        key = "0.0" if key == "-0.0" else key
         seen[key] = seen.get(key, 0) + 1
-        if seen[key] == 2:  # noqa: PLR2004 - the second is told, further ones are not
+        if seen[key] == 2:  # noqa: PLR2004 - the second is reported, further ones are not
             yield index
+
+
+def _as_numbers(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """The value with every number as a float, as the server compares the items of a set."""
+    if isinstance(value, dict):
+        return {key: _as_numbers(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_as_numbers(child) for child in value]
+    return value if isinstance(value, (bool, str, type(None))) else float(value) + 0.0

@@ -19,7 +19,7 @@ def prune(data: Any, schema: Schema, *, root: bool) -> list[str]:  # noqa: ANN40
     `root` says that `data` is a whole object, whose type and metadata are always known.
     """
     unknown: list[str] = []
-    _pruned(data, {**schema, _EMBEDDED: True} if root else schema, "", unknown)
+    _prune(data, {**schema, _EMBEDDED: True} if root else schema, "", unknown)
     return sorted(unknown)
 
 
@@ -73,9 +73,9 @@ def _items(schema: Schema) -> Schema | None:
     return schema["items"] if isinstance(schema.get("items"), dict) else None
 
 
-def _pruned(data: Any, schema: Schema | None, path: str, unknown: list[str]) -> None:  # noqa: ANN401
+def _prune(data: Any, schema: Schema | None, path: str, unknown: list[str]) -> None:  # noqa: ANN401
     if isinstance(data, dict):
-        _pruned_map(data, schema, path, unknown)
+        _prune_map(data, schema, path, unknown)
     elif isinstance(data, list):
         inner = _items(schema) if schema is not None else None
         if schema is not None and schema.get(_PRESERVE) and inner is None:
@@ -84,10 +84,10 @@ def _pruned(data: Any, schema: Schema | None, path: str, unknown: list[str]) -> 
             kept = schema is not None and schema.get(_PRESERVE)
             # NB: inside preserved lists only what the items' schema names is pruned (1.37).
             step = {**inner, _PRESERVE: True} if kept and inner is not None else inner
-            _pruned(item, step, f"{path}[{index}]", unknown)
+            _prune(item, step, f"{path}[{index}]", unknown)
 
 
-def _pruned_map(data: dict[str, Any], schema: Schema | None, path: str, unknown: list[str]) -> None:
+def _prune_map(data: dict[str, Any], schema: Schema | None, path: str, unknown: list[str]) -> None:
     known = schema or {}
     extra = known.get("additionalProperties")
     for key in list(data):
@@ -95,9 +95,9 @@ def _pruned_map(data: dict[str, Any], schema: Schema | None, path: str, unknown:
         if known.get(_EMBEDDED) and key in _META:
             continue
         if key in known.get("properties", {}):
-            _pruned(data[key], known["properties"][key], here, unknown)
+            _prune(data[key], known["properties"][key], here, unknown)
         elif extra is not None:
-            _pruned(data[key], extra if isinstance(extra, dict) else None, here, unknown)
+            _prune(data[key], extra if isinstance(extra, dict) else None, here, unknown)
         elif not known.get(_PRESERVE):
             if key not in _META or path:
                 unknown.append(here)

@@ -15,6 +15,7 @@ from crdgen.regex import matches
 from crdgen.schema_keywords import Schema
 
 _NUMERIC: Final = ("integer", "number")
+_INT64: Final = 2**63
 _FORMS: Final = {"integer": ("int32", "int64"), "number": ("float", "double")}
 
 
@@ -44,6 +45,8 @@ class Result:
 
 def json_type(value: Any) -> str:  # noqa: ANN401 - JSON
     """The JSON type of a value that is not null."""
+    if type(value) is int and not -_INT64 <= value < _INT64:
+        return "number"  # Go decodes it as a float
     names = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array"}
     return names.get(type(value), "object")
 
@@ -98,7 +101,7 @@ def is_whole(value: float) -> bool:
 
 
 def check_text(value: str, schema: Schema, path: str) -> Result:
-    """Length and pattern; the first that fails is told."""
+    """Length and pattern; only the first that fails is reported."""
     found = Result()
     most, least = schema.get("maxLength"), schema.get("minLength")
     if most is not None and len(value) > most:
@@ -152,7 +155,6 @@ def _type_error(path: str, wanted: str, found: str) -> FieldError:
 
 
 _INT32: Final = 2**31
-_INT64: Final = 2**63
 _FLOAT32: Final = 3.4028235677973366e38
 Number = int | float
 
@@ -201,7 +203,7 @@ def _multiple(value: Number, schema: Schema, name: str, form: str, path: str) ->
     exact = isinstance(value, int) and not found
     factor = int(factor) if exact else factor
     if factor <= 0:
-        words = f"factor MultipleOf declared for {path} must be positive: {_shown(factor)}"
+        words = f"factor MultipleOf declared for {path} must be positive: {_show_number(factor)}"
         return [*found, invalid(path, factor, words)]
     fits = (
         value % factor == 0
@@ -210,7 +212,7 @@ def _multiple(value: Number, schema: Schema, name: str, form: str, path: str) ->
     )
     if fits:
         return found
-    words = f"{path} in body should be a multiple of {_shown(factor)}"
+    words = f"{path} in body should be a multiple of {_show_number(factor)}"
     return [*found, invalid(path, value, words)]
 
 
@@ -223,7 +225,9 @@ def _maximum(value: Number, schema: Schema, name: str, form: str, path: str) -> 
     exclusive = bool(schema.get("exclusiveMaximum"))
     if value > limit or (exclusive and value == limit):
         words = "less than" if exclusive else "less than or equal to"
-        found.append(invalid(path, value, f"{path} in body should be {words} {_shown(limit)}"))
+        found.append(
+            invalid(path, value, f"{path} in body should be {words} {_show_number(limit)}")
+        )
     return found
 
 
@@ -236,11 +240,13 @@ def _minimum(value: Number, schema: Schema, name: str, form: str, path: str) -> 
     exclusive = bool(schema.get("exclusiveMinimum"))
     if value < limit or (exclusive and value == limit):
         words = "greater than" if exclusive else "greater than or equal to"
-        found.append(invalid(path, value, f"{path} in body should be {words} {_shown(limit)}"))
+        found.append(
+            invalid(path, value, f"{path} in body should be {words} {_show_number(limit)}")
+        )
     return found
 
 
-def _shown(value: Number) -> str:
+def _show_number(value: Number) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:  # noqa: PLR2004
         return str(int(value))
     return str(value)

@@ -58,7 +58,7 @@ class _Validator:
             return found
         if kinds or scalars.kept_format(schema, kinds):
             self._step(found, scalars.check_type(value, schema, kinds, path))
-        self._step(found, self._junctors(value, schema, path))
+        self._step(found, self._combinators(value, schema, path))
         if isinstance(value, str):
             self._step(found, scalars.check_text(value, schema, path))
             if scalars.checks_format(schema, kinds):
@@ -78,7 +78,7 @@ class _Validator:
         found.merge(part)
         found.matched += 1
 
-    def _junctors(self, value: Any, schema: Schema, path: str) -> Result:  # noqa: ANN401 - JSON
+    def _combinators(self, value: Any, schema: Schema, path: str) -> Result:  # noqa: ANN401 - JSON
         found = Result()
         if schema.get("anyOf"):
             self._any(found, value, schema["anyOf"], path)
@@ -107,8 +107,8 @@ class _Validator:
         if len(fine) == 1:
             found.merge(fine[0])
             return
-        told = f"Found {len(fine)} valid alternatives" if fine else "Found none valid"
-        found.add(_nowhere(path, f"must validate one and only one schema (oneOf). {told}"))
+        ending = f"Found {len(fine)} valid alternatives" if fine else "Found none valid"
+        found.add(_nowhere(path, f"must validate one and only one schema (oneOf). {ending}"))
         if not fine:
             found.merge(_best(results))
 
@@ -118,8 +118,8 @@ class _Validator:
             found.merge(result)
         fine = sum(result.fine for result in results)
         if fine < len(results):
-            told = "" if fine else ". None validated"
-            found.add(_nowhere(path, f"must validate all the schemas (allOf){told}"))
+            ending = "" if fine else ". None validated"
+            found.add(_nowhere(path, f"must validate all the schemas (allOf){ending}"))
 
     def _list(self, value: list[Any], schema: Schema, path: str) -> Result:
         found = Result()

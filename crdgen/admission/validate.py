@@ -54,11 +54,11 @@ def validate_object(
     version = served_version(definition, new)
     tree = version["schema"]["openAPIV3Schema"]
     stored = deepcopy(new)
-    unknown = _decoded(stored, tree)
+    unknown = _decode(stored, tree)
     before = None
     if old is not None:
         before = deepcopy(old)
-        _decoded(before, tree)
+        _decode(before, tree)
     _without_status(stored, before, version)
     name = str((stored.get("metadata") or {}).get("name", ""))
     found = tuple(_problems(definition, version, stored, before))
@@ -84,7 +84,7 @@ def served_version(definition: Definition, new: Object) -> Schema:
     return definition.version(name) or {}
 
 
-def _decoded(data: Object, tree: Schema) -> list[str]:
+def _decode(data: Object, tree: Schema) -> list[str]:
     unknown = pruning.prune(data, tree, root=True)
     unknown += object_meta.drop_unknown(data, tree, root=True)
     pruning.drop_nulls(data, tree)

@@ -14,7 +14,7 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class Uint:
-    """An unsigned literal; told apart from an int by its type."""
+    """An unsigned literal; its type distinguishes it from an int."""
 
     value: int
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from crdgen.cel import ast, types
 from crdgen.cel.ast import Expression, Node
-from crdgen.cel.parser import CelError, located
+from crdgen.cel.parser import CelError, locate
 from crdgen.cel.signatures import TYPE_NAMES, Overload, functions
 from crdgen.cel.types import Bindings, Type
 
@@ -27,7 +27,7 @@ class Checked:
     names: set[str] = field(default_factory=set)
 
     def call(self, node: ast.Call) -> ast.Call:
-        """The call with a qualified name (`sets.contains`) told apart from a method."""
+        """The call with a qualified name (`sets.contains`), as distinct from a method."""
         return self.calls.get(node.id, node)
 
 
@@ -83,7 +83,7 @@ class _Checker:
 
     def _error(self, node_id: int, message: str) -> None:
         offset = self.expression.positions.get(node_id, 0)
-        self.errors.append(located(self.expression.text, offset, message))
+        self.errors.append(locate(self.expression.text, offset, message))
 
     def _kind(self, node: Node) -> Type:
         match node:
@@ -121,14 +121,14 @@ class _Checker:
         return types.ERROR
 
     def _select(self, node: ast.Select) -> Type:
-        qualified = None if node.test else _qualified(node)
+        qualified = None if node.test else _qualify(node)
         if qualified is not None and qualified in TYPE_NAMES:
             return types.type_of(TYPE_NAMES[qualified])
         kind = self._field(node, node.operand, node.field, optional=False)
         return types.BOOL if node.test else self.bindings.resolved(kind)
 
     def _field(self, node: Node, operand: Node, name: str, *, optional: bool) -> Type:
-        target, inside = types.unwrapped(self.bindings.resolved(self.check(operand)))
+        target, inside = types.unwrap(self.bindings.resolved(self.check(operand)))
         result = types.DYN
         if target.kind == "map":
             result = target.params[1]
@@ -148,16 +148,16 @@ class _Checker:
             return self._optional_select(node)
         args = [self.check(each) for each in node.args]
         if node.target is not None:
-            prefix = _qualified(node.target)
+            prefix = _qualify(node.target)
             if prefix is not None and f"{prefix}.{node.function}" in functions():
                 whole = ast.Call(node.id, f"{prefix}.{node.function}", None, node.args)
                 self.calls[node.id] = whole
-                return self._resolved(whole, args)
+                return self._resolve(whole, args)
             args = [self.check(node.target), *args]
         if node.function not in functions():
             self._error(node.id, f"undeclared reference to '{node.function}' (in container '')")
             return types.ERROR
-        return self._resolved(node, args)
+        return self._resolve(node, args)
 
     def _optional_select(self, node: ast.Call) -> Type:
         operand, name = node.args
@@ -168,7 +168,7 @@ class _Checker:
         self.types[name.id] = types.STRING
         return self.bindings.resolved(self._field(node, operand, name.value, optional=True))
 
-    def _resolved(self, node: ast.Call, args: list[Type]) -> Type:
+    def _resolve(self, node: ast.Call, args: list[Type]) -> Type:
         result: Type | None = None
         ids: list[str] = []
         for overload in functions()[node.function]:
@@ -225,18 +225,18 @@ class _Checker:
             kind = self.check(each)
             if index in node.optional:
                 kind = self._inside(each, kind)
-            item = self._joined(item, kind)
+            item = self._join(item, kind)
         return types.list_of(item or self.bindings.fresh())
 
     def _map(self, node: ast.MapOf) -> Type:
         key: Type | None = None
         value: Type | None = None
         for entry in node.entries:
-            key = self._joined(key, self.check(entry.key))
+            key = self._join(key, self.check(entry.key))
             kind = self.check(entry.value)
             if entry.optional:
                 kind = self._inside(entry.value, kind)
-            value = self._joined(value, kind)
+            value = self._join(value, kind)
         return types.map_of(key or self.bindings.fresh(), value or self.bindings.fresh())
 
     def _message(self, node: ast.MapOf) -> Type:
@@ -246,12 +246,12 @@ class _Checker:
         return types.ERROR
 
     def _inside(self, node: Node, kind: Type) -> Type:
-        inner, is_optional = types.unwrapped(kind)
+        inner, is_optional = types.unwrap(kind)
         if not is_optional and not types.is_free(inner):
             self._mismatch(node.id, types.optional_of(inner), kind)
         return inner
 
-    def _joined(self, before: Type | None, kind: Type) -> Type:
+    def _join(self, before: Type | None, kind: Type) -> Type:
         if before is None:
             return kind
         if self.bindings.fits([before], [kind]):
@@ -305,10 +305,10 @@ def _literal(value: object) -> Type:
     return known.get(type(value), types.NULL)
 
 
-def _qualified(node: Node) -> str | None:
+def _qualify(node: Node) -> str | None:
     if isinstance(node, ast.Ident):
         return node.name
     if isinstance(node, ast.Select) and not node.test:
-        prefix = _qualified(node.operand)
+        prefix = _qualify(node.operand)
         return f"{prefix}.{node.field}" if prefix is not None else None
     return None

@@ -49,27 +49,27 @@ class Scope:
         """How often a node of this size fits into one request."""
         return REQUEST // (self._node.smallest + 1)
 
-    def compiled(self, rule: Schema) -> Compiled:
+    def compile_rule(self, rule: Schema) -> Compiled:
         """Compile one entry of `x-kubernetes-validations`.
 
         Raises:
             RuleError: the rule or its message expression is refused.
         """
         optional = bool(rule.get("optionalOldSelf"))
-        checked_rule = self._checked(rule["rule"], optional=optional, part="rule")
+        checked_rule = self._check(rule["rule"], optional=optional, part="rule")
         if checked_rule.result != types.BOOL:
             raise RuleError("rule", "cel expression must evaluate to a bool")
         price = cost.estimate(checked_rule, self._node).most
         message, message_price = None, 0
         if rule.get("messageExpression"):
             part = "messageExpression"
-            message = self._checked(rule[part], optional=optional, part=part)
+            message = self._check(rule[part], optional=optional, part=part)
             if message.result != types.STRING:
                 raise RuleError(part, "messageExpression must evaluate to a string")
             message_price = cost.estimate(message, self._node).most
         return Compiled(checked_rule, price, message, message_price)
 
-    def _checked(self, text: str, *, optional: bool, part: str) -> Checked:
+    def _check(self, text: str, *, optional: bool, part: str) -> Checked:
         old: Type = types.optional_of(self._node.kind) if optional else self._node.kind
         variables = {SELF: self._node.kind, OLD_SELF: old}
         prefix = "compilation failed: " if part == "rule" else f"{part} compilation failed: "

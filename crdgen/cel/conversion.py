@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from crdgen.cel import gotime
-from crdgen.cel.declarations import escape
+from crdgen.cel.declarations import escape, spellings
 from crdgen.cel.values import Duration, EvaluationError, Fields, Listed, Moment, Unknown, Value
 from crdgen.schema_keywords import Schema
 
@@ -91,7 +91,7 @@ def _object(data: Any, schema: Schema) -> Value:  # noqa: ANN401 - JSON
 
 
 def _named(data: dict[str, Any], properties: dict[str, Schema]) -> Value:
-    names = {escape(name) or name: name for name in properties}
+    names = {spelt: name for name in properties for spelt in (*spellings(name), name)}
 
     def look(key: str) -> tuple[bool, Value]:
         name = names.get(key)

@@ -221,7 +221,7 @@ class _Coster:
         if overload == "conditional":
             return self._conditional(node, args, costs)
         if overload in {"add_string", "add_bytes", "add_list"}:
-            return self._added(node, overload, args, spent)
+            return self._add(node, overload, args, spent)
         cost, size = _standard(overload, target, args)
         return cost + spent, size
 
@@ -238,7 +238,7 @@ class _Coster:
         size = (args[1].size or UNKNOWN).union(args[2].size or UNKNOWN)
         return costs[0] + costs[1].union(costs[2]), size
 
-    def _added(
+    def _add(
         self, node: ast.Call, overload: str, args: list[Part], spent: Range
     ) -> tuple[Range, Range | None]:
         size = (args[0].size or UNKNOWN) + (args[1].size or UNKNOWN)
@@ -246,7 +246,7 @@ class _Coster:
         merged = entries.union(self._entry(node.args[1])) if entries else None
         if merged is not None:
             self._entries[node.id] = merged
-        cost = ONE if overload == "add_list" else size.scaled(_READ)
+        cost = ONE if overload == "add_list" else size.scale(_READ)
         return cost + spent, size
 
     def _copy(self, node: Node, source: Node) -> None:
@@ -317,26 +317,26 @@ def _standard(overload: str, target: Part | None, args: list[Part]) -> tuple[Ran
     sizes = [part.size or UNKNOWN for part in args]
     own = (target.size if target else None) or UNKNOWN
     if overload == "string_format":
-        return own.scaled(_READ), None
+        return own.scale(_READ), None
     if overload == "string_to_bytes":
-        return sizes[0].scaled(_READ), Range(sizes[0].least, (sizes[0].most * 4) & MOST)
+        return sizes[0].scale(_READ), Range(sizes[0].least, (sizes[0].most * 4) & MOST)
     if overload == "bytes_to_string":
-        return sizes[0].scaled(_READ), Range(sizes[0].least // 4, sizes[0].most)
+        return sizes[0].scale(_READ), Range(sizes[0].least // 4, sizes[0].most)
     if overload == "strings_quote":
         quoted = Range(sizes[0].least + 2, (sizes[0].most * 2 + 2) & MOST)
-        return sizes[0].scaled(_READ), quoted
+        return sizes[0].scale(_READ), quoted
     if overload in {"starts_with_string", "ends_with_string"}:
-        return sizes[0].scaled(_READ), None
+        return sizes[0].scale(_READ), None
     if overload == "in_list":
-        return sizes[1].scaled(1), None
+        return sizes[1].scale(1), None
     if overload in {"matches", "matches_string"}:
         text, regex = (own, sizes[0]) if target else (sizes[0], sizes[1])
-        return (text + ONE).scaled(_READ) * regex.scaled(_REGEX), None
+        return (text + ONE).scale(_READ) * regex.scale(_REGEX), None
     if overload == "contains_string":
-        return own.scaled(_READ) * sizes[0].scaled(_READ), None
+        return own.scale(_READ) * sizes[0].scale(_READ), None
     if overload in _COMPARED:
         most = min(sizes[0].most, sizes[1].most)
-        return Range(1 if most else 0, most).scaled(_READ), None
+        return Range(1 if most else 0, most).scale(_READ), None
     return ONE, None
 
 
@@ -364,5 +364,5 @@ def _literal_size(node: Node) -> Range | None:
 
 
 def _is_scalar(kind: Type) -> bool:
-    inner, is_optional = types.unwrapped(kind)
+    inner, is_optional = types.unwrap(kind)
     return _is_scalar(inner) if is_optional else kind.kind in _SCALAR

@@ -96,7 +96,7 @@ def _object(schema: Schema, name: str) -> Declared | None:
         inner = _inner(child, f"{name}.{escape(prop)}")
         if inner is None:
             continue
-        if (identifier := escape(prop)) is not None:
+        for identifier in spellings(prop):
             fields[identifier] = inner
         if prop in required and "default" not in child:
             smallest += len(prop.encode()) + inner.smallest + 4
@@ -146,6 +146,13 @@ _RESERVED: Final = frozenset({
     "if", "import", "let", "loop", "package", "namespace", "return", "var", "void", "while",
 })  # fmt: skip
 _PARTS: Final = {"__": "__underscores__", ".": "__dot__", "-": "__dash__", "/": "__slash__"}
+
+
+def spellings(name: str) -> tuple[str, ...]:
+    """What a rule may write for property `name`; a reserved word also stands for itself."""
+    identifier = escape(name)
+    both = (identifier, name) if name in _RESERVED else (identifier,)
+    return tuple(each for each in both if each is not None)
 
 
 def escape(name: str) -> str | None:

@@ -65,7 +65,7 @@ def _moment(value: int, offset: int = 0) -> Moment:
 
 def _add(one: Value, other: Value) -> Value:
     if isinstance(one, Listed) and one.kind in {"set", "map"}:
-        return library_lists.merged(one, items_of(other) or [])
+        return library_lists.merge(one, items_of(other) or [])
     left, right = items_of(one), items_of(other)
     if left is not None and right is not None:
         return [*left, *right]
@@ -111,10 +111,10 @@ def _divide(one: Value, other: Value) -> Value:
         return one / other
     if number(other) == 0 and type(one) is type(other):
         raise EvaluationError("division by zero")
-    return _arithmetic(one, other, _truncated)
+    return _arithmetic(one, other, _truncate)
 
 
-def _truncated(one: int, other: int) -> int:
+def _truncate(one: int, other: int) -> int:
     whole = abs(one) // abs(other)
     return whole if (one < 0) == (other < 0) else -whole
 
@@ -122,7 +122,7 @@ def _truncated(one: int, other: int) -> int:
 def _modulo(one: Value, other: Value) -> Value:
     if number(other) == 0 and type(one) is type(other):
         raise EvaluationError("modulus by zero")
-    return _arithmetic(one, other, lambda a, b: a - b * _truncated(a, b))
+    return _arithmetic(one, other, lambda a, b: a - b * _truncate(a, b))
 
 
 def _negate(value: Value) -> Value:
@@ -189,7 +189,7 @@ def _size(value: Value) -> int:
     raise _no_overload()
 
 
-def _converted(value: Value, to: str) -> EvaluationError:
+def _convert(value: Value, to: str) -> EvaluationError:
     names = {"double": "double", "int": "int", "uint": "uint"}
     return EvaluationError(
         f"type conversion error from '{type_name(value)}' to '{names.get(to, to)}'"
@@ -221,7 +221,7 @@ def _parsed_int(text: str) -> int:
     digits = text.lstrip("+-")
     fine = digits.isascii() and digits.isdigit() and len(text) - len(digits) <= 1
     if not fine or not _LEAST <= int(text) <= _MOST:
-        raise _converted(text, "int")
+        raise _convert(text, "int")
     return int(text)
 
 
@@ -240,7 +240,7 @@ def _to_uint(value: Value) -> UInt:
         case str() if value.isascii() and value.isdigit() and int(value) <= _MOST_UNSIGNED:
             return UInt(int(value))
         case str():
-            raise _converted(value, "uint")
+            raise _convert(value, "uint")
     raise _no_overload()
 
 
@@ -249,7 +249,7 @@ def _to_double(value: Value) -> float:
         try:
             return float(value.strip() if value == value.strip() else "?")
         except ValueError:
-            raise _converted(value, "double") from None
+            raise _convert(value, "double") from None
     found = number(value)
     if found is None:
         raise _no_overload()
@@ -263,7 +263,7 @@ def _to_bool(value: Value) -> bool:
     if isinstance(value, str):
         if value.lower() in words and value in {*words, "TRUE", "True", "T", "FALSE", "False", "F"}:
             return words[value.lower()]
-        raise _converted(value, "bool")
+        raise _convert(value, "bool")
     raise _no_overload()
 
 
@@ -284,13 +284,13 @@ def _to_string(value: Value) -> str:
         case Moment():
             return gotime.moment_text(value.nanoseconds, value.offset)
         case bytes():
-            return _decoded(value)
+            return _decode(value)
         case Opaque():
             return str(value.value)
     raise _no_overload()
 
 
-def _decoded(value: bytes) -> str:
+def _decode(value: bytes) -> str:
     try:
         return value.decode()
     except UnicodeDecodeError:
@@ -305,7 +305,7 @@ def _to_duration(value: Value) -> Duration:
     if isinstance(value, str):
         found = gotime.duration(value)
         if found is None:
-            raise _converted(value, "google.protobuf.Duration")
+            raise _convert(value, "google.protobuf.Duration")
         return Duration(found)
     if isinstance(value, Duration):
         return value
@@ -316,7 +316,7 @@ def _to_timestamp(value: Value) -> Moment:
     if isinstance(value, str):
         found = gotime.moment(value)
         if found is None:
-            raise _converted(value, "google.protobuf.Timestamp")
+            raise _convert(value, "google.protobuf.Timestamp")
         return _moment(*found)
     if isinstance(value, int) and not isinstance(value, bool):
         return _moment(value * 10**9)

@@ -65,14 +65,14 @@ class _Call:
         if name in _TRAVERSES and self._target is not None:
             return self._traversal(self._target)
         if name in _SCANS_ARGUMENT or (name == "ip" and self._args):
-            return self._size(self._args[0]).scaled(_READ), None
+            return self._size(self._args[0]).scale(_READ), None
         if name in _SCANS_TARGET and self._target is not None:
             size = self._size(self._target)
-            return size.scaled(_READ), size
+            return size.scale(_READ), size
         special = {
             "url": self._url, "replace": self._replace, "split": self._split,
             "join": self._join, "find": self._find, "findAll": self._find,
-            "ip.isCanonical": lambda: (self._size(self._args[0]).scaled(2 * _READ), None),
+            "ip.isCanonical": lambda: (self._size(self._args[0]).scale(2 * _READ), None),
             "containsIP": self._contains_ip, "containsCIDR": self._contains_cidr,
             "validate": self._validate, "_==_": self._equals,
         }.get(name)  # fmt: skip
@@ -84,7 +84,7 @@ class _Call:
         if name.startswith("list_sets_"):
             factor = 2 if name == "list_sets_equivalent_list" else 1
             one, other = (self._size(part) for part in self._args)
-            return (one * other).scaled(factor) + ONE, None
+            return (one * other).scale(factor) + ONE, None
         if name == "lists_range":
             return _allocated(1, fixed(_whole(self._args[0], MOST)))
         if target is None:
@@ -112,10 +112,10 @@ class _Call:
     def _traversal(self, target: "Part") -> Answer:
         size = self._size(target)
         if not target.kind.params:
-            return size.scaled(_READ), None
+            return size.scale(_READ), None
         each = ONE
         if target.kind.params[0].kind in {"string", "bytes"}:
-            each += self._item_size(target).scaled(_READ)
+            each += self._item_size(target).scale(_READ)
         return size * each, None
 
     def _item_size(self, target: "Part") -> Range:
@@ -127,7 +127,7 @@ class _Call:
 
     def _url(self) -> Answer:
         size = self._size(self._args[0])
-        return size.scaled(_READ), size
+        return size.scale(_READ), size
 
     def _replace(self) -> Answer | None:
         if self._target is None:
@@ -144,7 +144,7 @@ class _Call:
         else:
             least = 0 if old.most <= new.least else math.ceil(size.least / old.most)
         result = Range(least, min(most, MOST)) * new + Range(kept_least, kept_most)
-        return size.scaled(2 * _READ), result
+        return size.scale(2 * _READ), result
 
     def _split(self) -> Answer | None:
         if self._target is None:
@@ -153,7 +153,7 @@ class _Call:
         most = size.most
         if len(self._args) > 1:
             most = _literal_int(self._args[1], most) & MOST
-        return size.scaled(2 * _READ), Range(0, most)
+        return size.scale(2 * _READ), Range(0, most)
 
     def _join(self) -> Answer | None:
         if self._target is None:
@@ -165,30 +165,30 @@ class _Call:
         if self._args:
             gaps = Range(max(count.least - 1, 0), max(count.most - 1, 0))
             size += self._size(self._args[0]) * gaps
-        return size.scaled(_READ), size
+        return size.scale(_READ), size
 
     def _find(self) -> Answer | None:
         if self._target is None:
             return None
         size = self._size(self._target)
-        cost = (size + ONE).scaled(_READ) * self._size(self._args[0]).scaled(_REGEX)
+        cost = (size + ONE).scale(_READ) * self._size(self._args[0]).scale(_REGEX)
         return cost, Range(0, size.most)
 
     def _contains_ip(self) -> Answer:
-        cost = Range(8, 32).scaled(_READ)
+        cost = Range(8, 32).scale(_READ)
         if self._overload == "cidr_contains_ip_string":
-            cost += self._size(self._args[0]).scaled(_READ)
+            cost += self._size(self._args[0]).scale(_READ)
         return cost, None
 
     def _contains_cidr(self) -> Answer:
-        cost = Range(8, 32).scaled(_READ) + Range(4, 16).scaled(_READ) + ONE
+        cost = Range(8, 32).scale(_READ) + Range(4, 16).scale(_READ) + ONE
         if self._overload == "cidr_contains_cidr_string":
-            cost += self._size(self._args[0]).scaled(_READ)
+            cost += self._size(self._args[0]).scale(_READ)
         return cost, None
 
     def _validate(self) -> Answer:
         size = self._size(self._args[0])
-        return size.scaled(_READ).scaled(_LONGEST_NAME_REGEX * _REGEX), None
+        return size.scale(_READ).scale(_LONGEST_NAME_REGEX * _REGEX), None
 
     def _equals(self) -> Answer | None:
         left, right = self._args
@@ -197,15 +197,15 @@ class _Call:
         if left.kind.name in _UNIT_EQUALITY:
             return ONE, None
         if left.kind.name == "kubernetes.NamedFormat":
-            return Range(1, 64).scaled(_READ), None
+            return Range(1, 64).scale(_READ), None
         if left.kind.name == "kubernetes.URL":
             most = right.size.most if right.size else 1
-            return Range(1, most).scaled(_READ), None
+            return Range(1, most).scale(_READ), None
         return None
 
 
 def _allocated(factor: float, size: Range) -> Answer:
-    return size.scaled(factor) + fixed(11), size
+    return size.scale(factor) + fixed(11), size
 
 
 def _whole(part: "Part", otherwise: int) -> int:

@@ -8,7 +8,7 @@ from functools import total_ordering
 from typing import Any, Final
 from urllib.parse import parse_qs, quote, urlsplit
 
-from crdgen.cel import gotime
+from crdgen.cel import gotime, gourl
 from crdgen.cel.values import NONE, EvaluationError, Opaque, Optional, Value
 
 _SUFFIXES: Final[dict[str, int | Fraction]] = {
@@ -60,7 +60,7 @@ class Version:
         return hash(self.numbers)
 
 
-def _parsed(kind: str, read: Callable[[str], Any], what: str) -> Callable[[str], Opaque]:
+def _parser(kind: str, read: Callable[[str], Any], what: str) -> Callable[[str], Opaque]:
     def parse(text: str) -> Opaque:
         found = read(text)
         if found is None:
@@ -99,10 +99,7 @@ def _network(text: str) -> ipaddress.IPv4Interface | ipaddress.IPv6Interface | N
 
 
 def _url(text: str) -> Any | None:  # noqa: ANN401 - a SplitResult
-    parts = urlsplit(text)
-    if re.search(r"[\x00-\x20\x7f]", text):
-        return None
-    return parts if parts.scheme or text.startswith("/") else None
+    return urlsplit(text) if gourl.is_request_uri(text) else None
 
 
 def _contains_ip(network: Opaque, other: Value) -> bool:
@@ -140,11 +137,11 @@ def _plus(one: Opaque, other: Value, sign: int) -> Opaque:
 def _ip(value: Value) -> Opaque:
     if isinstance(value, Opaque):
         return Opaque("net.IP", value.value.ip)
-    parse = _parsed("net.IP", _address, "IP Address parse error during conversion from string")
+    parse = _parser("net.IP", _address, "IP Address parse error during conversion from string")
     return parse(value)
 
 
-def _masked(value: Opaque) -> Opaque:
+def _mask(value: Opaque) -> Opaque:
     return Opaque("net.CIDR", ipaddress.ip_interface(str(value.value.network)))
 
 
@@ -175,7 +172,7 @@ _FORMATS: Final[dict[str, Callable[[str], bool]]] = {
         and len(t.rpartition("/")[2]) <= 63  # noqa: PLR2004 - Kubernetes' names
     ),
     "labelValue": lambda t: len(t) <= 63 and bool(re.fullmatch(rf"({_NAME})?", t)),  # noqa: PLR2004
-    "uri": lambda t: _url(t) is not None,
+    "uri": gourl.is_request_uri,
     "uuid": lambda t: bool(re.fullmatch(r"(?i)[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", t)),
     "byte": lambda t: len(t) % 4 == 0 and bool(re.fullmatch(r"[A-Za-z0-9+/]*={0,2}", t)),
     "date": lambda t: gotime.moment(f"{t}T00:00:00Z") is not None,
@@ -202,7 +199,7 @@ def _validate(form: Opaque, text: str) -> Optional:
 
 
 FUNCTIONS: Final[dict[str, Callable[..., Value]]] = {
-    "url": _parsed("kubernetes.URL", _url, "URL parse error during conversion from string"),
+    "url": _parser("kubernetes.URL", _url, "URL parse error during conversion from string"),
     "isURL": lambda text: _url(text) is not None,
     "getScheme": lambda url: url.value.scheme,
     "getHost": lambda url: url.value.netloc.rpartition("@")[2],
@@ -210,7 +207,7 @@ FUNCTIONS: Final[dict[str, Callable[..., Value]]] = {
     "getPort": lambda url: str(url.value.port or ""),
     "getEscapedPath": lambda url: quote(url.value.path, safe="/%:@!$&'()*+,;=~-._"),
     "getQuery": _query,
-    "quantity": _parsed("kubernetes.Quantity", quantity, "quantity parse error"),
+    "quantity": _parser("kubernetes.Quantity", quantity, "quantity parse error"),
     "isQuantity": lambda text: quantity(text) is not None,
     "sign": lambda one: (one.value > 0) - (one.value < 0),
     "isGreaterThan": lambda one, other: one.value > other.value,
@@ -230,15 +227,15 @@ FUNCTIONS: Final[dict[str, Callable[..., Value]]] = {
     "isLinkLocalMulticast": lambda one: str(one.value).startswith(("224.0.0.", "ff02:")),
     "isLinkLocalUnicast": lambda one: one.value.is_link_local,
     "isGlobalUnicast": _is_global,
-    "cidr": _parsed(
+    "cidr": _parser(
         "net.CIDR", _network, "network address parse error during conversion from string"
     ),
     "isCIDR": lambda text: _network(text) is not None,
     "containsIP": _contains_ip,
     "containsCIDR": _contains_cidr,
     "prefixLength": lambda one: one.value.network.prefixlen,
-    "masked": _masked,
-    "semver": lambda text, *rest: _parsed(
+    "masked": _mask,
+    "semver": lambda text, *rest: _parser(
         "kubernetes.Semver", lambda t: _version(t, *rest), "semver parse error"
     )(text),
     "isSemver": lambda text, *rest: _version(text, *rest) is not None,

@@ -19,7 +19,7 @@ from crdgen.cel.values import (
 )
 
 
-def merged(one: Listed, others: Sequence[Value]) -> Listed:
+def merge(one: Listed, others: Sequence[Value]) -> Listed:
     """`+` on `set` and `map` lists: what is there stays in place, what is new comes after."""
     items = list(one.items)
     for other in others:

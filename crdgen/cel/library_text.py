@@ -134,7 +134,7 @@ def _unsupported(pattern: str) -> str | None:
     return None if error is None else f"Illegal regex: {error}"
 
 
-def _formatted(text: str, args: Value) -> str:
+def _format(text: str, args: Value) -> str:
     values: Sequence[Value] = items_of(args) or []
     position = 0
 
@@ -155,20 +155,20 @@ def _formatted(text: str, args: Value) -> str:
     return _DIRECTIVE.sub(one, text)
 
 
-def shown(value: Value) -> str:
+def show(value: Value) -> str:
     """A value as `%s` writes it."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, (Fields, dict)):
         pairs = value if isinstance(value, dict) else {k: value.find(k)[1] for k in value.names()}
-        return _shown_map(pairs)
+        return _show_map(pairs)
     items = items_of(value)
     if items is not None:
-        return "[" + ", ".join(shown(each) for each in items) + "]"
-    return _shown_scalar(value)
+        return "[" + ", ".join(show(each) for each in items) + "]"
+    return _show_scalar(value)
 
 
-def _shown_scalar(value: Value) -> str:
+def _show_scalar(value: Value) -> str:
     match value:
         case str():
             return value
@@ -184,8 +184,8 @@ def _shown_scalar(value: Value) -> str:
     return str(found if found is not None else type_name(value))
 
 
-def _shown_map(value: dict[Any, Value]) -> str:
-    pairs = sorted((shown(key), shown(each)) for key, each in value.items())
+def _show_map(value: dict[Any, Value]) -> str:
+    pairs = sorted((show(key), show(each)) for key, each in value.items())
     return "{" + ", ".join(f"{key}: {each}" for key, each in pairs) + "}"
 
 
@@ -213,7 +213,7 @@ def _hex(value: Value) -> str:
 
 
 _CLAUSES: Final[dict[str, Callable[[Value, int], str]]] = {
-    "s": lambda value, _: shown(value),
+    "s": lambda value, _: show(value),
     "d": lambda value, _: str(_whole(value)),
     "f": lambda value, precision: f"{_real(value):.{precision}f}",
     "e": lambda value, precision: f"{_real(value):.{precision}e}",
@@ -233,7 +233,7 @@ FUNCTIONS: Final[dict[str, Callable[..., Value]]] = {
     "split": _split,
     "substring": _substring,
     "trim": lambda text: text.strip(_SPACE),
-    "format": _formatted,
+    "format": _format,
     "strings.quote": _quote,
     "join": _join,
     "find": _find,

@@ -11,7 +11,7 @@ from typing import Final
 from crdgen.cel import ast, gotime, types
 from crdgen.cel.ast import Node
 from crdgen.cel.checker import Checked
-from crdgen.cel.parser import located
+from crdgen.cel.parser import locate
 from crdgen.cel.types import Type
 from crdgen.regex import re2_error
 
@@ -74,7 +74,7 @@ def _clauses(checked: Checked, node: ast.Call) -> Iterator[str]:
     elif misfits := [k for c, k in zip(wanted, given, strict=True) if k not in _FITS.get(c, (k,))]:
         wrong = f"error during formatting: the clause does not take a value of type {misfits[0]}"
     if wrong is not None:
-        yield located(checked.expression.text, checked.expression.positions.get(node.id, 0), wrong)
+        yield locate(checked.expression.text, checked.expression.positions.get(node.id, 0), wrong)
 
 
 def descendants(node: Node) -> Iterator[Node]:
@@ -113,7 +113,7 @@ def _argument(checked: Checked, node: ast.Call) -> Iterator[str]:
     )
     if wrong:
         offset = checked.expression.positions.get(first.id, 0)
-        yield located(checked.expression.text, offset, f"invalid {name} argument")
+        yield locate(checked.expression.text, offset, f"invalid {name} argument")
 
 
 def patterns(checked: Checked) -> Iterator[str]:
@@ -134,10 +134,10 @@ def _homogeneous(checked: Checked, items: list[tuple[Node, Type]], *, first: boo
         if kind != items[0][1]:
             offset = checked.expression.positions.get(node.id, 0)
             words = f"expected type '{items[0][1]}' but found '{kind}'"
-            yield located(checked.expression.text, offset, words)
+            yield locate(checked.expression.text, offset, words)
             if first:
                 return
 
 
 def _inside(kind: Type, *, optional: bool) -> Type:
-    return types.unwrapped(kind)[0] if optional else kind
+    return types.unwrap(kind)[0] if optional else kind

@@ -146,23 +146,23 @@ def _exists_one(make: _Expander, target: Node, args: tuple[Node, ...]) -> Node:
 def _transform_list(make: _Expander, target: Node, args: tuple[Node, ...]) -> Node:
     one = ast.ListOf(make.fresh(), (args[-1],), frozenset())
     start = ast.ListOf(make.fresh(), (), frozenset())
-    return _transformed(make, target, args, start, make.call("_+_", make.ident(), one))
+    return _transform(make, target, args, start, make.call("_+_", make.ident(), one))
 
 
 def _transform_map(make: _Expander, target: Node, args: tuple[Node, ...]) -> Node:
     key = make.ident(_names(args)[0])
     start = ast.MapOf(make.fresh(), "", ())
     step = make.call("cel.@mapInsert", make.ident(), key, args[-1])
-    return _transformed(make, target, args, start, step)
+    return _transform(make, target, args, start, step)
 
 
 def _transform_entry(make: _Expander, target: Node, args: tuple[Node, ...]) -> Node:
     start = ast.MapOf(make.fresh(), "", ())
     step = make.call("cel.@mapInsert", make.ident(), args[-1])
-    return _transformed(make, target, args, start, step)
+    return _transform(make, target, args, start, step)
 
 
-def _transformed(
+def _transform(
     make: _Expander, target: Node, args: tuple[Node, ...], start: Node, step: Node
 ) -> Node:
     if len(args) == 4:  # noqa: PLR2004 - with a filter

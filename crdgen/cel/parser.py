@@ -31,7 +31,7 @@ def parse(text: str) -> Expression:
     """
     backtick = _QUOTED.sub(lambda match: " " * len(match[0]), text).find("`")
     if backtick >= 0:
-        raise CelError(located(text, backtick, "unsupported syntax '`'"))
+        raise CelError(locate(text, backtick, "unsupported syntax '`'"))
     try:
         data = _environment().compile(text, disable_check=True).serialize()
     except RuntimeError as error:
@@ -40,10 +40,10 @@ def parse(text: str) -> Expression:
     try:
         return Expression(text, *macros.expand(root, positions))
     except macros.MacroError as error:
-        raise CelError(located(text, positions.get(error.id, 0), str(error))) from None
+        raise CelError(locate(text, positions.get(error.id, 0), str(error))) from None
 
 
-def located(text: str, offset: int, message: str) -> str:
+def locate(text: str, offset: int, message: str) -> str:
     """An error as CEL prints it: position, the line, and a caret under the place."""
     before = text[:offset]
     line = before.count("\n")

@@ -20,7 +20,7 @@ class Range:
     def __mul__(self, other: "Range") -> "Range":
         return Range(min(self.least * other.least, MOST), min(self.most * other.most, MOST))
 
-    def scaled(self, factor: float) -> "Range":
+    def scale(self, factor: float) -> "Range":
         """Both bounds times `factor`, rounded up."""
         return Range(_times(self.least, factor), _times(self.most, factor))
 

@@ -59,7 +59,7 @@ def type_of(inner: Type) -> Type:
     return Type("type", "type", (inner,))
 
 
-def unwrapped(kind: Type) -> tuple[Type, bool]:
+def unwrap(kind: Type) -> tuple[Type, bool]:
     """The type inside an optional and True, or the type itself and False."""
     if kind.kind == "opaque" and kind.name == _OPTIONAL:
         return kind.params[0], True

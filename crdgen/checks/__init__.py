@@ -1,28 +1,34 @@
 """Would the API server take this definition? Every rule of its validation, without a server.
 
 The order and the gates are the server's:
-schemas that are not structural are told so and nothing else; CEL is compiled only for schemas
+nothing else is reported of schemas that are not structural, and CEL is compiled only for schemas
 that are fine otherwise.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from crdgen.cel.declarations import REQUEST
 from crdgen.checks import columns, defaults, rules, schema, spec, structural
 from crdgen.checks.rules import Cost
-from crdgen.definition import Definition
+from crdgen.definition import LARGEST, Definition
 from crdgen.field_errors import FieldError, invalid
 from crdgen.passes.walk import nodes
 from crdgen.schema_keywords import Schema
 
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_ANNOTATIONS = 256 * 1024
+"""Bytes of keys and values that Kubernetes allows."""
+
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What the server would say of one definition, and what its CEL rules cost."""
+    """What the server would say of one definition, what its CEL rules cost, and what to know."""
 
     name: str
     problems: tuple[FieldError, ...]
     costs: tuple[Cost, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def accepted(self) -> bool:
@@ -32,7 +38,7 @@ class CheckResult:
 
 def check_definition(definition: Definition) -> CheckResult:
     """Judge one decoded definition as kube-apiserver 1.37 would on creation."""
-    problems = [*definition.problems, *spec.problems(definition)]
+    problems = [*definition.problems, *spec.problems(definition), *_too_large(definition.size)]
     costs: list[Cost] = []
     hoisted = _is_hoisted(definition.versions)
     for index, version in enumerate(definition.versions):
@@ -42,7 +48,32 @@ def check_definition(definition: Definition) -> CheckResult:
             found, priced = _schema(version, path, hoisted=hoisted)
             problems += found
             costs += priced
-    return CheckResult(definition.name, _distinct(problems), tuple(costs))
+    return CheckResult(definition.name, _distinct(problems), tuple(costs), _notes(definition))
+
+
+def _too_large(size: int) -> list[FieldError]:
+    """What a request of `size` bytes is refused with, wherever it comes from."""
+    if size > REQUEST:
+        words = f"Request entity too large: limit is {REQUEST}"
+        return [FieldError("<nil>", "Invalid", words)]
+    if size > LARGEST:
+        words = f"etcdserver: request is too large ({size:,} bytes of JSON; etcd takes 1.5 MiB)"
+        return [FieldError("<nil>", "Invalid", words)]
+    return []
+
+
+def _notes(definition: Definition) -> tuple[str, ...]:
+    annotations = definition.metadata.get("annotations") or {}
+    held = sum(len(f"{key}{value}".encode()) for key, value in annotations.items())
+    size = definition.size + held + len(_LAST_APPLIED) + 1
+    if size <= _ANNOTATIONS:
+        return ()
+    words = (
+        f"kubectl apply without --server-side fails: it copies the definition ({definition.size:,}"
+        f" bytes) into an annotation, and annotations may not be more than {_ANNOTATIONS:,} bytes;"
+        " use kubectl apply --server-side, or generate --no-descriptions"
+    )
+    return (words,)
 
 
 def _distinct(problems: list[FieldError]) -> tuple[FieldError, ...]:

@@ -52,10 +52,10 @@ def _quoted(pieces: Iterator[str]) -> str:
     piece = _next(pieces)
     if len(piece) < 2 or piece[0] != "'" or piece[-1] != "'":  # noqa: PLR2004 - two quotes
         raise FieldPathError(f"expected single quoted string but got {piece}")
-    return re.sub(r"\\(.)", _unescaped, piece[1:-1])
+    return re.sub(r"\\(.)", _unescape, piece[1:-1])
 
 
-def _unescaped(match: re.Match[str]) -> str:
+def _unescape(match: re.Match[str]) -> str:
     try:
         return _ESCAPES[match[1]]
     except KeyError:

@@ -63,7 +63,7 @@ def check_rules(
     """
     problems: list[FieldError] = []
     costs: list[Cost] = []
-    for found in _walked(schema, _SchemaContext(path, "", 1, root=True), broken):
+    for found in _walk(schema, _SchemaContext(path, "", 1, root=True), broken):
         (costs if isinstance(found, Cost) else problems).append(found)  # type: ignore[arg-type]
     total = min(sum(cost.total for cost in costs), MOST)
     if total > PER_SCHEMA:
@@ -71,9 +71,9 @@ def check_rules(
     return problems, costs
 
 
-def _walked(node: Schema, place: _SchemaContext, broken: list[str]) -> Iterator[FieldError | Cost]:
+def _walk(node: Schema, place: _SchemaContext, broken: list[str]) -> Iterator[FieldError | Cost]:
     for child, inner in _children(node, place):
-        yield from _walked(child, inner, broken)
+        yield from _walk(child, inner, broken)
     rules = node.get("x-kubernetes-validations", ())
     if not rules or any(path.startswith(place.path) for path in broken):
         return
@@ -94,20 +94,20 @@ def _one(
     rule: Schema, scope: Scope, node: Schema, path: str, place: _SchemaContext
 ) -> Iterator[FieldError | Cost]:
     try:
-        compiled = scope.compiled(rule)
+        compiled = scope.compile_rule(rule)
     except RuleError as error:
         yield invalid(f"{path}.{error.part}", rule, str(error))
         return
     loose = (*place.loose, *_loose(node, place.user_path))
     times = place.times if place.times is not None else scope.unbounded
-    yield from _priced(Cost(f"{path}.rule", compiled.cost, times, loose), "rule")
+    yield from _check_cost(Cost(f"{path}.rule", compiled.cost, times, loose), "rule")
     if compiled.message is not None:
         message = Cost(f"{path}.messageExpression", compiled.message_cost, 1, loose)
-        yield from _priced(message, "messageExpression")
+        yield from _check_cost(message, "messageExpression")
     yield from _transition(rule, compiled, path, place)
 
 
-def _priced(cost: Cost, what: str) -> Iterator[FieldError | Cost]:
+def _check_cost(cost: Cost, what: str) -> Iterator[FieldError | Cost]:
     yield cost
     if cost.total > PER_RULE:
         over = _over(f"estimated {what} cost", cost.total, PER_RULE)

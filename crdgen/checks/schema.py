@@ -81,9 +81,9 @@ def _children(node: Schema, path: str, place: SchemaContext) -> Iterator[FieldEr
         yield from problems(child, f"{path}.properties[{name}]", inner)
     if "not" in node:
         yield from problems(node["not"], f"{path}.not", below)
-    for junctor in ("allOf", "oneOf", "anyOf"):
-        for index, child in enumerate(node.get(junctor, ())):
-            yield from problems(child, f"{path}.{junctor}[{index}]", below)
+    for combinator in ("allOf", "oneOf", "anyOf"):
+        for index, child in enumerate(node.get(combinator, ())):
+            yield from problems(child, f"{path}.{combinator}[{index}]", below)
     if isinstance(node.get("items"), dict):
         yield from problems(node["items"], f"{path}.items", below)
 

@@ -1,4 +1,4 @@
-"""Structural schemas: types everywhere, only value constraints inside junctors, little at the root.
+"""Structural schemas: types everywhere, and nothing but value constraints inside combinators.
 
 The rules of the Kubernetes documentation ("Specifying a structural schema") as kube-apiserver
 1.37 applies them.
@@ -12,7 +12,7 @@ from crdgen.regex import re2_error
 from crdgen.schema_keywords import Schema
 
 Level = Literal["root", "item", "field"]
-_JUNCTORS: Final = ("anyOf", "allOf", "oneOf")
+_COMBINATORS: Final = ("anyOf", "allOf", "oneOf")
 _INT_OR_STRING: Final = [{"type": "integer"}, {"type": "string"}]
 _EMPTY_LEVEL: Final = {
     "root": "must not be empty at the root",
@@ -137,13 +137,13 @@ def _restricts_names_only(meta: Schema) -> bool:
 
 
 def _values(node: Schema, path: str, *, skip_any: bool, skip_first: bool) -> Iterator[FieldError]:
-    for junctor in _JUNCTORS:
-        if junctor == "anyOf" and skip_any:
+    for combinator in _COMBINATORS:
+        if combinator == "anyOf" and skip_any:
             continue
-        for index, branch in enumerate(node.get(junctor, ())):
-            here = f"{path}.{junctor}[{index}]"
+        for index, branch in enumerate(node.get(combinator, ())):
+            here = f"{path}.{combinator}[{index}]"
             yield from _nested(
-                branch, here, skip_any=skip_first and junctor == "allOf" and not index
+                branch, here, skip_any=skip_first and combinator == "allOf" and not index
             )
     if "not" in node:
         yield from _nested(node["not"], f"{path}.not", skip_any=False)
@@ -174,9 +174,9 @@ def _complete(
     node: Schema, known: Schema | None, known_path: str, path: str
 ) -> Iterator[FieldError]:
     branches = [(f"{path}.not", node["not"])] if "not" in node else []
-    for junctor in _JUNCTORS:
-        for index, branch in enumerate(node.get(junctor, ())):
-            branches.append((f"{path}.{junctor}[{index}]", branch))
+    for combinator in _COMBINATORS:
+        for index, branch in enumerate(node.get(combinator, ())):
+            branches.append((f"{path}.{combinator}[{index}]", branch))
     for here, branch in branches:
         yield from _complete_nested(branch, known, known_path, here)
 

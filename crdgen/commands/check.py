@@ -62,6 +62,7 @@ def _as_json(path: Path, result: "CheckResult") -> dict[str, Any]:
             {"field": each.field, "kind": each.kind, "message": str(each)}
             for each in result.problems
         ],
+        "notes": list(result.notes),
         "costs": [
             {
                 "path": each.path,
@@ -78,9 +79,10 @@ def _as_json(path: Path, result: "CheckResult") -> dict[str, Any]:
 def _as_text(path: Path, result: "CheckResult", *, costs: bool) -> str:
     total = sum(cost.total for cost in result.costs)
     rules = f", {len(result.costs)} CEL expressions cost {total:,} of 100,000,000"
-    told = "would be accepted" if result.accepted else "would be refused"
-    lines = [f"{path}: {result.name}: {told}{rules if result.costs else ''}"]
+    verdict = "would be accepted" if result.accepted else "would be refused"
+    lines = [f"{path}: {result.name}: {verdict}{rules if result.costs else ''}"]
     lines += [f"  {problem}" for problem in result.problems]
+    lines += [f"  note: {note}" for note in result.notes]
     if costs:
         lines += [
             f"  {cost.total:>12,} = {cost.each:,} x {cost.times:,}  {cost.path}"

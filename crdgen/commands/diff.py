@@ -16,10 +16,11 @@ example:
   crdgen diff -o markdown --waivers waivers.yaml released.yaml widgets.yaml
 
 breaking   a stored object, a client or a manifest stops working, or data is stored otherwise
-ratcheted  new or changed values are refused; stored ones that stay as they are keep working
+ratcheted  breaking for whoever creates or changes objects: values are refused that were taken;
+           stored ones that stay as they are keep working
 safe       whatever was admitted is admitted still
 
-Exit 1 on a breaking change that no waiver covers; with --strict on a ratcheted one as well.
+Exit 1 on a breaking or ratcheted change that no waiver covers.
 A waiver file is a list of {rule, path, reason}; * in rule and path stands for anything.
 """
 
@@ -36,7 +37,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument("new", type=Path, metavar="NEW", help="file with the changed definition")
     parser.add_argument("-o", "--output", choices=("text", "json", "markdown"), default="text")
     parser.add_argument("--waivers", type=Path, metavar="FILE", help="changes that may pass")
-    parser.add_argument("--strict", action="store_true", help="exit 1 on ratcheted changes too")
+    parser.add_argument("--strict", action="store_true", help="the default since 0.2")
     parser.set_defaults(run=run)
 
 
@@ -52,8 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     sys.stdout.write(writers[arguments.output](changes))
     for each in unused:
         sys.stderr.write(f"crdgen: waiver for {each['rule']} at {each['path']} waives nothing\n")
-    failing = {"breaking", "ratcheted"} if arguments.strict else {"breaking"}
-    return int(any(change.grade in failing and not change.waived for change in changes))
+    return int(any(change.grade != "safe" and not change.waived for change in changes))
 
 
 def _json(changes: "list[Change]") -> str:

@@ -47,9 +47,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Generate; 0 when written (or equal, with --verify), 1 on drift."""
     from crdgen import atomic_write  # noqa: PLC0415 - commands import lazily
 
-    wanted = _wanted(arguments)
+    wanted = _render_outputs(arguments)
     if arguments.verify:
-        return _verified(wanted)
+        return _verify(wanted)
     for path, text in wanted.items():
         if path is None:
             sys.stdout.write(text)
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _wanted(arguments: argparse.Namespace) -> dict[Path | None, str]:
+def _render_outputs(arguments: argparse.Namespace) -> dict[Path | None, str]:
     """What belongs into which file; None is standard output."""
     from crdgen import assemble, model_loader, reference, yaml_writer  # noqa: PLC0415
     from crdgen.definition import decode_definition  # noqa: PLC0415
@@ -84,7 +84,7 @@ def _options(arguments: argparse.Namespace) -> "Options":
     )
 
 
-def _verified(wanted: dict[Path | None, str]) -> int:
+def _verify(wanted: dict[Path | None, str]) -> int:
     from crdgen.errors import InputError  # noqa: PLC0415
 
     differing = []

@@ -42,11 +42,11 @@ def run(arguments: argparse.Namespace) -> int:
     from crdgen.yaml_reader import read_documents  # noqa: PLC0415
 
     definition = read_definition(arguments.crd)
-    stored = _named(read_documents(arguments.old)) if arguments.old else {}
+    stored = _by_name(read_documents(arguments.old)) if arguments.old else {}
     judged = [
         (path, validate_object(definition, each, stored.get(_name(each))))
         for path in arguments.objects
-        for each in _some(path)
+        for each in _read_objects(path)
     ]
     strict = not arguments.lenient
     if arguments.output == "json":
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if all(_passes(outcome, strict=strict) for _, outcome in judged) else 1
 
 
-def _some(path: Path) -> list[dict[str, Any]]:
+def _read_objects(path: Path) -> list[dict[str, Any]]:
     from crdgen.errors import InputError  # noqa: PLC0415
     from crdgen.yaml_reader import read_documents  # noqa: PLC0415
 
@@ -76,7 +76,7 @@ def _name(each: dict[str, Any]) -> tuple[str, str]:
     return str(metadata.get("namespace", "")), str(metadata.get("name", ""))
 
 
-def _named(objects: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+def _by_name(objects: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
     return {_name(each): each for each in objects}
 
 
@@ -94,8 +94,8 @@ def _as_json(outcome: "ValidationResult", *, strict: bool) -> dict[str, Any]:
 
 
 def _as_text(path: Path, outcome: "ValidationResult", *, strict: bool) -> str:
-    told = "would be admitted" if _passes(outcome, strict=strict) else "would be refused"
-    lines = [f"{path}: {outcome.name or 'unnamed'}: {told}"]
+    verdict = "would be admitted" if _passes(outcome, strict=strict) else "would be refused"
+    lines = [f"{path}: {outcome.name or 'unnamed'}: {verdict}"]
     lines += [f"  {problem}" for problem in outcome.problems]
     kind = "strict decoding error" if strict else "warning"
     lines += [f'  {kind}: unknown field "{field}"' for field in outcome.unknown]

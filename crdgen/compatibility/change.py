@@ -2,8 +2,8 @@
 
 `breaking`  something that worked stops: a stored object can no longer be edited, data is dropped
             or stored differently, or a client's request fails.
-`ratcheted` new or changed values are refused; a stored value that stays as it is keeps working,
-            as the API server ratchets validation (since Kubernetes 1.33).
+`ratcheted` breaking for whoever creates or changes an object: values are refused that were taken. A
+            stored value that stays as it is keeps working (ratcheting, since Kubernetes 1.33).
 `safe`      whatever was admitted before is admitted still and stored the same.
 """
 
@@ -28,6 +28,7 @@ class Change:
 
 
 WRITERS: Final = "whoever applies such a manifest"
+CREATORS: Final = "whoever creates or changes such an object; ratcheting spares stored values"
 STORED: Final = "stored objects, at their next edit"
 READERS: Final = "clients that read the field"
 SCRIPTS: Final = "people and scripts that use the name"
@@ -41,7 +42,7 @@ def breaking(rule: str, path: str, what: str, why: str, hits: str = STORED) -> C
 
 def ratcheted(rule: str, path: str, what: str, why: str) -> Change:
     """A change that refuses new values and lets stored ones be."""
-    return Change(rule, path, "ratcheted", what, why, WRITERS)
+    return Change(rule, path, "ratcheted", what, why, CREATORS)
 
 
 def safe(rule: str, path: str, what: str, why: str, hits: str = NOBODY) -> Change:

@@ -42,7 +42,7 @@ def _edge(schema: Schema, name: str) -> tuple[float, int] | None:
 def _bound(keyword: str, was: Any, now: Any, path: str, sign: int) -> Iterator[Change]:  # noqa: ANN401
     if was == now:
         return
-    what = f"{keyword} {_shown(was)} → {_shown(now)}"
+    what = f"{keyword} {_show(was)} → {_show(now)}"
     loosened = now is None or (was is not None and (now < was) == (sign > 0))
     if loosened:
         yield safe(f"{keyword.lower()}-loosened", path, what, "more values are taken", READERS)
@@ -50,7 +50,7 @@ def _bound(keyword: str, was: Any, now: Any, path: str, sign: int) -> Iterator[C
         yield ratcheted(f"{keyword.lower()}-tightened", path, what, "fewer values are taken")
 
 
-def _shown(value: Any) -> str:  # noqa: ANN401 - a bound
+def _show(value: Any) -> str:  # noqa: ANN401 - a bound
     if isinstance(value, tuple):
         return f"{value[0]:g}{' exclusive' if value[1] else ''}"
     return "none" if value is None else str(value)
@@ -59,7 +59,7 @@ def _shown(value: Any) -> str:  # noqa: ANN401 - a bound
 def _multiple(was: float | None, now: float | None, path: str) -> Iterator[Change]:
     if was == now:
         return
-    what = f"multipleOf {_shown(was)} → {_shown(now)}"
+    what = f"multipleOf {_show(was)} → {_show(now)}"
     if now is None or (was is not None and now and was % now == 0):
         yield safe("multipleof-loosened", path, what, "more values are taken")
     else:
@@ -114,10 +114,10 @@ def combinator_changes(old: Schema, new: Schema, path: str) -> Iterator[Change]:
             yield safe(f"{keyword.lower()}-loosened", path, f"{keyword} loosened", why)
         else:
             verb = "changed" if was else "added"
-            yield tightened(f"{keyword.lower()}-{verb}", new, path, f"{keyword} {verb}")
+            yield tighten(f"{keyword.lower()}-{verb}", new, path, f"{keyword} {verb}")
 
 
-def tightened(rule: str, node: Schema, path: str, what: str) -> Change:
+def tighten(rule: str, node: Schema, path: str, what: str) -> Change:
     """A new constraint on a node: ratcheted, unless any edit inside the node brings it up."""
     if type_name(node) == "object" and node.get("properties"):
         why = f"objects that break it are refused at any edit inside {path}"
@@ -133,11 +133,11 @@ def _is_looser(keyword: str, was: Any, now: Any) -> bool:  # noqa: ANN401 - JSON
     if keyword == "oneOf":
         added = [branch for branch in now if branch not in was]
         kept = all(branch in now for branch in was)
-        return kept and all(_told_apart(one, other) for one in added for other in was)
+        return kept and all(_are_distinct(one, other) for one in added for other in was)
     return False
 
 
-def _told_apart(one: Schema, other: Schema) -> bool:
+def _are_distinct(one: Schema, other: Schema) -> bool:
     """Whether no object fits both branches, since a required field's enums do not meet."""
     for name in set(one.get("properties", {})) & set(other.get("properties", {})):
         first, second = (branch["properties"][name].get("enum") for branch in (one, other))

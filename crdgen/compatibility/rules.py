@@ -11,7 +11,7 @@ from crdgen.cel import ast
 from crdgen.cel.ast import Node
 from crdgen.cel.parser import CelError, parse
 from crdgen.compatibility.change import Change, breaking, safe
-from crdgen.compatibility.constraints import tightened
+from crdgen.compatibility.constraints import tighten
 from crdgen.schema_keywords import Schema
 
 _RULES: Final = "x-kubernetes-validations"
@@ -26,7 +26,7 @@ def changes(old: Schema, new: Schema, path: str) -> Iterator[Change]:
     gone = [rule for key, rule in was.items() if key not in now]
     for key, rule in now.items():
         if key not in was:
-            yield _appeared(rule, gone, new, path)
+            yield _appear(rule, gone, new, path)
     kept = [rule for rule in gone if not any(_is_looser(rule, each) for each in now.values())]
     for rule in kept:
         what = f"rule removed: {_short(rule)}"
@@ -37,7 +37,7 @@ def changes(old: Schema, new: Schema, path: str) -> Iterator[Change]:
             yield safe("rule-message-changed", path, what, "the same values are taken")
 
 
-def _appeared(rule: Schema, gone: list[Schema], node: Schema, path: str) -> Change:
+def _appear(rule: Schema, gone: list[Schema], node: Schema, path: str) -> Change:
     if any(_is_looser(each, rule) for each in gone):
         what = f"rule loosened: {_short(rule)}"
         return safe("rule-loosened", path, what, "every old value is taken")
@@ -46,7 +46,7 @@ def _appeared(rule: Schema, gone: list[Schema], node: Schema, path: str) -> Chan
     if "oldSelf" in rule["rule"]:
         why = "updates that it forbids are refused; transition rules are never ratcheted"
         return breaking(name, path, what, why, "whoever edits such objects")
-    return tightened(name, node, path, what)
+    return tighten(name, node, path, what)
 
 
 def _key(rule: Schema) -> tuple[str, bool]:

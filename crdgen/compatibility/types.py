@@ -17,7 +17,7 @@ _NARROWER: Final = {
 
 
 def type_name(schema: Schema) -> str:
-    """The type of a node in a word; a map is told from an object."""
+    """The type of a node in a word; a map is not an object."""
     if schema.get(_EITHER):
         return "int-or-string"
     kind = str(schema.get("type", ""))
@@ -73,11 +73,11 @@ def list_type_changes(old: Schema, new: Schema, path: str) -> Iterator[Change]:
         else:
             why = "server-side apply replaces the whole list instead of merging items"
             if now != "atomic":
-                why = "items are told apart otherwise, so applied lists merge otherwise"
+                why = "items have other keys, so applied lists merge differently"
             yield breaking("list-type-changed", path, what, why, _APPLIERS)
     elif old.get(_KEYS) != new.get(_KEYS):
         what = f"keys {old.get(_KEYS)} → {new.get(_KEYS)}"
-        why = "items are told apart otherwise: duplicates are refused, merges change"
+        why = "items have other keys: other items are duplicates, applied lists merge differently"
         yield breaking("list-keys-changed", path, what, why, _APPLIERS)
     yield from _map(old.get(_MAP, "granular"), new.get(_MAP, "granular"), path)
 

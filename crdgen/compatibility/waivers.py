@@ -40,7 +40,7 @@ def apply_waivers(
     changes: list[Change], waivers: list[Waiver]
 ) -> tuple[list[Change], list[Waiver]]:
     """The changes with the reasons of those that are waived, and the waivers that waive none."""
-    waived = [_waived(change, waivers) for change in changes]
+    waived = [_waive(change, waivers) for change in changes]
     used = [each for each in waivers if any(_matches(change, each) for change in changes)]
     return waived, [each for each in waivers if each not in used]
 
@@ -54,7 +54,7 @@ def _waiver(each: Any, where: str) -> Waiver:  # noqa: ANN401 - JSON
     return {key: each[key].strip() for key in _KEYS}
 
 
-def _waived(change: Change, waivers: list[Waiver]) -> Change:
+def _waive(change: Change, waivers: list[Waiver]) -> Change:
     reasons = [each["reason"] for each in waivers if _matches(change, each)]
     return replace(change, waived=reasons[0]) if reasons else change
 

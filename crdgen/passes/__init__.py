@@ -12,16 +12,19 @@ from crdgen.passes.walk import rewrite
 from crdgen.schema_keywords import Schema
 
 _PASSES = (
+    containers.sort_set_defaults,
     scalars.drop_null_branch,
     scalars.const_as_enum,
+    scalars.late_constraints,
     scalars.exclusive_as_flag,
+    scalars.require_re2,
+    keywords.refuse_unsupported,
     containers.set_as_list_type,
     containers.tuple_as_list,
     unions.merge_union,
     scalars.nullable_enum_as_rule,
     containers.keys_as_rule,
     containers.open_as_preserved,
-    scalars.require_re2,
     keywords.keep_known,
 )
 

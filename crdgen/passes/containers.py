@@ -5,26 +5,68 @@ The server refuses `uniqueItems` and has no `prefixItems` and no `propertyNames`
 
 import json
 from collections.abc import Iterator
+from typing import Any, Final
 
 from crdgen.passes.keywords import UNTYPED
-from crdgen.schema_keywords import Schema, unsupported
+from crdgen.schema_keywords import COSTLY, UNSUPPORTED, Schema, unsupported
 
 _PRESERVE = "x-kubernetes-preserve-unknown-fields"
+_KEY_TESTS: Final = {
+    "string": {
+        "pattern": ("key.matches({})", "match '{}'"),
+        "minLength": ("key.size() >= {}", "have at least {} characters"),
+        "maxLength": ("key.size() <= {}", "have at most {} characters"),
+    },
+    "integer": {
+        "minimum": ("int(key) >= {}", "be greater than or equal to {}"),
+        "maximum": ("int(key) <= {}", "be less than or equal to {}"),
+        "multipleOf": ("int(key) % {} == 0", "be multiples of {}"),
+    },
+}
+_KEY_KEYWORDS: Final = frozenset({
+    "type", "title", "description", "enum", "format", "exclusiveMinimum", "exclusiveMaximum",
+    *_KEY_TESTS["string"], *_KEY_TESTS["integer"],
+})  # fmt: skip
 
 
 def keys_as_rule(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
     """The node with `propertyNames` as a CEL rule: the server has no keyword for it."""
     if "propertyNames" not in node:
         return node
+    names = node["propertyNames"]
     rest = {key: value for key, value in node.items() if key != "propertyNames"}
-    tests = list(_key_tests(node["propertyNames"]))
+    if UNSUPPORTED in names:
+        return {**rest, UNSUPPORTED: names[UNSUPPORTED]}
+    kind = names.get("format") or names.get("type") or "of several types"
+    if not {kind} & {*_KEY_TESTS, "uuid", "ipv4"} or not names.keys() <= _KEY_KEYWORDS:
+        why = f"its keys are of type {kind}, which a CEL rule cannot check"
+        return {**rest, **unsupported(why, "use str or int keys")}
+    tests = list(_key_tests(names))
     if not tests:
         return rest
     rule = {
-        "rule": f"self.all(key, {' && '.join(tests)})",
-        "message": "has a key that is not allowed",
+        "rule": f"self.all(key, {' && '.join(test for test, _ in tests)})",
+        "message": f"keys must {' and '.join(words for _, words in tests)}",
     }
-    return {**rest, "x-kubernetes-validations": [*node.get("x-kubernetes-validations", []), rule]}
+    rules = [*node.get("x-kubernetes-validations", []), rule]
+    return {**rest, "x-kubernetes-validations": rules, COSTLY: True}
+
+
+def _key_tests(names: Schema) -> Iterator[tuple[str, str]]:
+    if "enum" in names:
+        values = [str(value) for value in names["enum"]]
+        listed = json.dumps(values, ensure_ascii=False)
+        yield f"key in {listed}", f"be one of {', '.join(values)}"
+        return
+    if names["type"] == "integer":
+        yield "key.matches('^(0|-?[1-9][0-9]*)$')", "be whole numbers"
+    for keyword, (test, words) in _KEY_TESTS[names["type"]].items():
+        if keyword in names:
+            value = json.dumps(names[keyword], ensure_ascii=False)
+            found = test.format(value), words.format(names[keyword])
+            if names.get(f"exclusive{keyword.capitalize()}"):
+                found = found[0].replace("=", ""), found[1].replace("or equal to ", "")
+            yield found
 
 
 def open_as_preserved(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
@@ -49,15 +91,24 @@ def _mixed(rest: Schema, extra: Schema) -> Schema:
     )
 
 
-def _key_tests(names: Schema) -> Iterator[str]:
-    if "pattern" in names:
-        yield f"key.matches({json.dumps(names['pattern'], ensure_ascii=False)})"
-    if "enum" in names:
-        yield f"key in {json.dumps(names['enum'], ensure_ascii=False)}"
-    if "minLength" in names:
-        yield f"key.size() >= {names['minLength']}"
-    if "maxLength" in names:
-        yield f"key.size() <= {names['maxLength']}"
+def sort_set_defaults(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
+    """The node with the items of sets in its default in an order that is the same each time."""
+    return {**node, "default": _sort_sets(node["default"], node)} if "default" in node else node
+
+
+def _sort_sets(value: Any, node: Schema) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, dict):
+        inner = node.get("properties", {})
+        return {name: _sort_sets(child, inner.get(name, {})) for name, child in value.items()}
+    if isinstance(value, list):
+        items = [_sort_sets(item, node.get("items", {})) for item in value]
+        return sorted(items, key=_sort_key) if node.get("uniqueItems") else items
+    return value
+
+
+def _sort_key(value: object) -> tuple[bool, float, str]:
+    number = isinstance(value, (int, float))
+    return (not number, float(value) if number else 0, json.dumps(value, sort_keys=True))  # type: ignore[arg-type]
 
 
 def set_as_list_type(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
@@ -77,6 +128,8 @@ def set_as_list_type(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pas
 def tuple_as_list(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
     """The node with equal `prefixItems` as `items`; a tuple of several types is refused."""
     if "prefixItems" not in node:
+        if node.get("type") == "array" and "items" not in node:
+            return {**node, **unsupported("it is always empty", "leave it out")}
         return node
     first, *others = node["prefixItems"]
     if any(other != first for other in others):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from crdgen.errors import ModelError
-from crdgen.passes.walk import JUNCTORS, join_path
+from crdgen.passes.walk import COMBINATORS, join_path
 from crdgen.schema_keywords import DEPTH, Schema, unsupported
 
 _PREFIX: Final = "#/$defs/"
@@ -22,7 +22,7 @@ def inline_references(schema: Schema, depth: int) -> Schema:
     Raises:
         ModelError: the result would not fit into any API server.
     """
-    return _Inliner(schema.get("$defs", {}), depth).inlined(schema, "", ())
+    return _Inliner(schema.get("$defs", {}), depth).inline(schema, "", ())
 
 
 class _Inliner:
@@ -31,7 +31,7 @@ class _Inliner:
         self._depth = depth
         self._count = 0
 
-    def inlined(self, node: Schema, path: str, stack: tuple[str, ...]) -> Schema:
+    def inline(self, node: Schema, path: str, stack: tuple[str, ...]) -> Schema:
         self._count += 1
         if self._count > _MOST_NODES:
             raise ModelError(f"{path}: the schema grows beyond {_MOST_NODES} nodes; share less")
@@ -41,10 +41,10 @@ class _Inliner:
         target = self._definitions[name]
         beside = {key: value for key, value in node.items() if key != "$ref"}
         if name not in stack:
-            return self.inlined(merge_keywords(target, beside), path, (*stack, name))
-        return self._recursive(name, merge_keywords(target, beside), path, stack)
+            return self.inline(merge_keywords(target, beside), path, (*stack, name))
+        return self._unroll(name, merge_keywords(target, beside), path, stack)
 
-    def _recursive(self, name: str, node: Schema, path: str, stack: tuple[str, ...]) -> Schema:
+    def _unroll(self, name: str, node: Schema, path: str, stack: tuple[str, ...]) -> Schema:
         depth = int(node.get(DEPTH, self._depth))
         if depth == 0:
             cycle = " → ".join((*stack[stack.index(name) :], name))
@@ -54,7 +54,7 @@ class _Inliner:
                 " data with crdgen.PreserveUnknown()",
             )
         if stack.count(name) <= depth:
-            return self.inlined(node, path, (*stack, name))
+            return self.inline(node, path, (*stack, name))
         kept = {key: node[key] for key in ("description",) if key in node}
         return {**kept, "type": "object", "x-kubernetes-preserve-unknown-fields": True}
 
@@ -63,13 +63,13 @@ class _Inliner:
     ) -> Iterator[tuple[str, object]]:
         for key, value in node.items():
             if key == "properties":
-                yield key, {n: self.inlined(c, join_path(path, n), stack) for n, c in value.items()}
-            elif key in {*JUNCTORS, "prefixItems"}:
-                yield key, [self.inlined(child, path, stack) for child in value]
+                yield key, {n: self.inline(c, join_path(path, n), stack) for n, c in value.items()}
+            elif key in {*COMBINATORS, "prefixItems"}:
+                yield key, [self.inline(child, path, stack) for child in value]
             elif key in {"items", "additionalProperties"} and isinstance(value, dict):
-                yield key, self.inlined(value, f"{path}[*]", stack)
+                yield key, self.inline(value, f"{path}[*]", stack)
             elif key in {"not", "propertyNames"}:
-                yield key, self.inlined(value, path, stack)
+                yield key, self.inline(value, path, stack)
             elif key != "$defs":
                 yield key, value
 

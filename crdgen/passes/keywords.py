@@ -6,10 +6,11 @@ Floats and untyped data are refused unless the field or the options allow them.
 from collections.abc import Iterator
 from typing import Final
 
+from crdgen import pydantic_formats
 from crdgen.errors import NotStructuralError, UnsupportedField
 from crdgen.options import Options
 from crdgen.passes.walk import join_path, nodes
-from crdgen.schema_keywords import ANY, FLOAT, UNSUPPORTED, Schema, unsupported
+from crdgen.schema_keywords import ANY, COSTLY, FLOAT, UNSUPPORTED, Schema, unsupported
 
 _KEPT: Final = frozenset({
     "additionalProperties", "allOf", "anyOf", "default", "description", "enum", "example",
@@ -17,23 +18,14 @@ _KEPT: Final = frozenset({
     "maxLength", "maxProperties", "maximum", "minItems", "minLength", "minProperties", "minimum",
     "multipleOf", "not", "nullable", "oneOf", "pattern", "properties", "required", "type",
 })  # fmt: skip
-_UNTOLD: Final = frozenset({
+_UNSUPPORTED: Final = frozenset({
     "contains", "dependentRequired", "dependentSchemas", "if", "then", "else",
     "patternProperties", "unevaluatedItems", "unevaluatedProperties", "minContains", "maxContains",
 })  # fmt: skip
-_FORMATS: Final = frozenset({
-    "bsonobjectid", "byte", "cidr", "creditcard", "date", "date-time", "datetime", "double",
-    "duration", "email", "float", "hexcolor", "hostname", "int32", "int64", "ipv4", "ipv6",
-    "isbn", "isbn10", "isbn13", "k8s-long-name", "k8s-short-name", "mac", "password", "rgbcolor",
-    "ssn", "uri", "uuid", "uuid3", "uuid4", "uuid5",
-})  # fmt: skip
-"""The formats that kube-apiserver 1.37 checks or documents; it warns of any other."""
 
 
 def keep_known(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
-    """The node without titles, examples and unknown formats, refused where it loses meaning."""
-    for keyword in sorted(_UNTOLD & node.keys()):
-        node |= unsupported(f"'{keyword}' has no structural form", "say it with crdgen.Rule")
+    """The node without titles and what else a structural schema does not say."""
     kept = {key: value for key, value in node.items() if _is_kept(key)}
     if kept.get("description") == "":
         del kept["description"]
@@ -41,9 +33,16 @@ def keep_known(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
         kept["required"] = sorted(kept["required"])
     if kept.get("required") == []:
         del kept["required"]
-    if kept.get("format", "date") not in _FORMATS:
-        del kept["format"]
     return kept
+
+
+def refuse_unsupported(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
+    """The node, refused where a keyword of it has no counterpart."""
+    if node.get("type") == "null":
+        return unsupported("it can only be null", "leave it out")
+    for keyword in sorted(_UNSUPPORTED & node.keys()):
+        return {**node, **unsupported(f"'{keyword}' has no structural form", "use crdgen.Rule")}
+    return pydantic_formats.translate(node) if "format" in node else node
 
 
 def drop_description(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
@@ -52,7 +51,7 @@ def drop_description(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pas
 
 
 def _is_kept(key: str) -> bool:
-    return key in _KEPT or key == UNSUPPORTED or key.startswith("x-kubernetes-")
+    return key in {*_KEPT, COSTLY, UNSUPPORTED} or key.startswith("x-kubernetes-")
 
 
 _PRESERVE = "x-kubernetes-preserve-unknown-fields"
@@ -112,7 +111,7 @@ def _untyped(schema: Schema) -> Iterator[UnsupportedField]:
 
 
 def _typed(node: Schema, path: str) -> Iterator[tuple[Schema, str]]:
-    """The nodes outside of junctors, which must have a type."""
+    """The nodes outside of combinators, which must have a type."""
     yield node, path
     for name, child in node.get("properties", {}).items():
         yield from _typed(child, join_path(path, name))

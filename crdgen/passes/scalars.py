@@ -9,8 +9,17 @@ import json
 from typing import Final
 
 from crdgen.passes.inline import merge_keywords
-from crdgen.schema_keywords import Schema, unsupported
+from crdgen.schema_keywords import COSTLY, Schema, unsupported
 
+_LATE: Final = {
+    "ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum",
+    "multiple_of": "multipleOf",
+}  # fmt: skip
+_LENGTHS: Final = {
+    "array": {"minLength": "minItems", "maxLength": "maxItems"},
+    "object": {"minLength": "minProperties", "maxLength": "maxProperties"},
+}
+_INT_OR_STRING: Final = "x-kubernetes-int-or-string"
 _NAMES: Final = {bool: "boolean", int: "integer", float: "number", str: "string"}
 
 
@@ -24,27 +33,18 @@ def const_as_enum(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
         return node
     values = [value for value in node["enum"] if value is not None]
     if len(values) < len(node["enum"]):
-        node = _without_null(node, values)
-    return node if "type" in node else node | _typed(values)
+        node = {**node, "enum": values, "nullable": True}
+    return node | _type_of(values)
 
 
-def _without_null(node: Schema, values: list[object]) -> Schema:
-    return (
-        {**node, "enum": values, "nullable": True}
-        if "default" not in node
-        else {
-            **node,
-            "enum": values,
-        }
-    )
-
-
-def _typed(values: list[object]) -> Schema:
+def _type_of(values: list[object]) -> Schema:
     kinds = {_NAMES.get(type(value)) for value in values}
+    if kinds == {"number"}:
+        return unsupported("its values are floats", "use int or str values")
     if len(kinds) == 1 and None not in kinds:
         return {"type": kinds.pop()}
     if kinds == {"integer", "string"}:
-        return {"x-kubernetes-int-or-string": True}
+        return {_INT_OR_STRING: True}
     return unsupported("its values are of several types", "use values of one type")
 
 
@@ -59,12 +59,39 @@ def nullable_enum_as_rule(node: Schema, path: str) -> Schema:  # noqa: ARG001 - 
     rest = {key: value for key, value in node.items() if key != "enum"}
     values = json.dumps(node["enum"], ensure_ascii=False)
     shown = ", ".join(str(value) for value in node["enum"])
-    rule = {"rule": f"self in {values}", "message": f"must be one of {shown}"}
+    test = f"self in {values}"
+    if _INT_OR_STRING in node:  # a list of CEL holds values of one type
+        each = (json.dumps(value, ensure_ascii=False) for value in node["enum"])
+        test = " || ".join(f"self == {value}" for value in each)
+    rule = {"rule": test, "message": f"must be one of {shown}"}
     rules = [*node.get("x-kubernetes-validations", ()), rule]
-    return {**rest, "x-kubernetes-validations": rules}
+    return {**rest, "x-kubernetes-validations": rules, COSTLY: True}
 
 
 _PAIRS: Final = (("exclusiveMinimum", "minimum", max), ("exclusiveMaximum", "maximum", min))
+
+
+def late_constraints(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
+    """The node with what pydantic calls by its own names when it stands behind a validator."""
+    kind = node.get("type")
+    for late, keyword in _LATE.items():
+        if late in node and kind in {"integer", "number"}:
+            node = {key: value for key, value in node.items() if key != late} | {
+                keyword: node[late]
+            }
+        elif late in node:
+            why = f"'{late}' holds for a value that the schema does not know as a number"
+            return {**node, **unsupported(why, "put it before the validator, or use crdgen.Rule")}
+    if {"minLength", "maxLength"} & node.keys():
+        if (
+            kind in {"integer", "number", "boolean"}
+            or {"properties", "anyOf", "oneOf"} & node.keys()
+        ):
+            why = "a limit of length holds for a value that has none"
+            return {**node, **unsupported(why, "put it on what has a length, before the validator")}
+        lengths = _LENGTHS.get(str(kind), {})
+        node = {lengths.get(key, key): value for key, value in node.items()}
+    return node
 
 
 def exclusive_as_flag(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
@@ -110,6 +137,9 @@ def drop_null_branch(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pas
     if len(others) == len(branches):
         return node
     rest = {key: value for key, value in node.items() if key != "anyOf"}
+    if not absent and {"minLength", "maxLength", *_LATE} & rest.keys():
+        why = "a limit behind a validator holds for None too, which has no length and no order"
+        return {**rest, **unsupported(why, "put the limit before the validator")}
     if not absent:
         rest.setdefault("nullable", True)
     return merge_keywords(others[0], rest) if len(others) == 1 else {"anyOf": others, **rest}

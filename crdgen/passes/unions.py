@@ -1,29 +1,47 @@
-"""Unions: one structural shape for all branches, and a junctor that says which combinations hold.
+"""Unions: one structural shape for all branches, and a combinator of what tells them apart.
 
-Structural schemas allow types, defaults and descriptions outside of `anyOf`/`oneOf` only, and
-value constraints inside. So a union of models becomes one object with the properties of all, and
-each branch keeps what tells it apart: what it requires and its discriminator's value.
+Structural schemas allow types, defaults, descriptions and CEL rules outside of `anyOf` and `oneOf`
+only, and value constraints inside. So a union of models becomes one object with the properties of
+all. Each branch keeps what it requires and its discriminator's value; its rules hold for objects of
+that value only.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from crdgen.passes.inline import merge_keywords
 from crdgen.schema_keywords import UNSUPPORTED, Schema, unsupported
 
 _INT_OR_STRING: Final = "x-kubernetes-int-or-string"
 _PRESERVE: Final = "x-kubernetes-preserve-unknown-fields"
+_RULES: Final = "x-kubernetes-validations"
+_VALUES: Final = frozenset({
+    "enum", "exclusiveMaximum", "exclusiveMinimum", "format", "maxItems", "maxLength",
+    "maxProperties", "maximum", "minItems", "minLength", "minProperties", "minimum", "multipleOf",
+    "pattern", "anyOf", "oneOf", "allOf", "not",
+})  # fmt: skip
+_EITHER: Final = [{"type": "integer"}, {"type": "string"}]
+_DIFFERENCES: Final = {
+    "type": "it has another type in each of",
+    "nullable": "it may be null in some and not in all of",
+}
+_ANOTHER: Final = "use another name in one branch"
 
 
 def merge_union(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
     """The node with its typed `anyOf`/`oneOf` as one shape and value constraints."""
-    for junctor in ("oneOf", "anyOf"):
-        branches = node.get(junctor)
+    for combinator in ("oneOf", "anyOf"):
+        branches = node.get(combinator)
         if not branches or not all(_is_typed(branch) for branch in branches):
             continue
-        rest = {key: value for key, value in node.items() if key not in {junctor, "discriminator"}}
+        rest = {
+            key: value for key, value in node.items() if key not in {combinator, "discriminator"}
+        }
         if node.get(_PRESERVE):
             return rest
-        return {**_hoisted(junctor, branches, node.get("discriminator")), **rest}
+        tag = (node.get("discriminator") or {}).get("propertyName")
+        return merge_keywords(_merge(combinator, branches, tag), rest)
     return node
 
 
@@ -31,13 +49,12 @@ def _is_typed(branch: Schema) -> bool:
     return bool({"type", _INT_OR_STRING, UNSUPPORTED, _PRESERVE} & branch.keys())
 
 
-def _hoisted(junctor: str, branches: list[Schema], discriminator: Any) -> Schema:  # noqa: ANN401
-    for branch in branches:
-        if UNSUPPORTED in branch:
-            return branch
+def _merge(combinator: str, branches: list[Schema], tag: str | None) -> Schema:
+    if refused := next((branch for branch in branches if UNSUPPORTED in branch), None):
+        return refused
     kinds = {branch.get("type", _INT_OR_STRING) for branch in branches}
     if kinds == {"integer", "number"}:
-        return {"type": "number"}
+        return _number(branches)
     if kinds <= {"integer", "string", _INT_OR_STRING} and len(kinds) > 1:
         return _int_or_string(branches)
     if len(kinds) > 1:
@@ -45,12 +62,17 @@ def _hoisted(junctor: str, branches: list[Schema], discriminator: Any) -> Schema
             f"a union of {' and '.join(sorted(kinds))} has no structural form",
             "use one type, or hold it as data with crdgen.PreserveUnknown()",
         )
-    if any(rule in branch for branch in branches for rule in ("x-kubernetes-validations",)):
-        branches = guard_rules(branches, discriminator)
-    return _of_one_type(junctor, branches)
+    if kinds == {"object"}:
+        branches = _lift_rules(
+            [_require_tag(branch, tag) for branch in branches] if tag else branches
+        )
+    if any(branch.get(_RULES) != branches[0].get(_RULES) for branch in branches):
+        branches = [_guard(branch, tag) for branch in branches]
+    refused = next((branch for branch in branches if UNSUPPORTED in branch), None)
+    return refused or _of_one_type(combinator, branches)
 
 
-def _of_one_type(junctor: str, branches: list[Schema]) -> Schema:
+def _of_one_type(combinator: str, branches: list[Schema]) -> Schema:
     merged = merge_branches(branches)
     if UNSUPPORTED in merged:
         return merged
@@ -60,7 +82,7 @@ def _of_one_type(junctor: str, branches: list[Schema]) -> Schema:
     if {} in constraints:
         return merged
     enums = _one_enum(constraints)
-    return {**merged, **({"enum": enums} if enums else {junctor: constraints})}
+    return {**merged, **({"enum": enums} if enums else {combinator: constraints})}
 
 
 def _one_enum(constraints: Sequence[Schema]) -> list[Any]:
@@ -69,13 +91,23 @@ def _one_enum(constraints: Sequence[Schema]) -> list[Any]:
     return list(dict.fromkeys(value for each in constraints for value in each["enum"]))
 
 
+def _number(branches: list[Schema]) -> Schema:
+    known = (_VALUES | {_RULES}) & {key for branch in branches for key in branch}
+    if known:
+        return unsupported(
+            f"'{min(known)}' cannot hold for one of integer and number", "use one of the two"
+        )
+    return {"type": "number"}
+
+
 def _int_or_string(branches: list[Schema]) -> Schema:
     merged: Schema = {}
     for branch in branches:
         for key, value in branch.items():
-            if key in {"type", "format", "description"}:
+            if key in {"type", "description", "title"} or (key, value) == ("anyOf", _EITHER):
                 continue
-            if key == "enum" or merged.get(key, value) != value:
+            one_sided = key in {"enum", "format", "anyOf", "oneOf", _RULES}
+            if one_sided or merged.get(key, value) != value:
                 return unsupported(
                     f"'{key}' cannot hold for one half of an int-or-string",
                     "use one type, or say it with crdgen.Rule",
@@ -84,41 +116,40 @@ def _int_or_string(branches: list[Schema]) -> Schema:
     return {_INT_OR_STRING: True, **merged}
 
 
-_VALUES: Final = frozenset({
-    "enum", "exclusiveMaximum", "exclusiveMinimum", "format", "maxItems", "maxLength",
-    "maxProperties", "maximum", "minItems", "minLength", "minProperties", "minimum", "multipleOf",
-    "pattern", "anyOf", "oneOf", "allOf", "not",
-})  # fmt: skip
-_RULES: Final = "x-kubernetes-validations"
-
-
 def merge_branches(branches: list[Schema]) -> Schema:
     """One schema that every branch fits into, refused when their shapes contradict.
 
     What all branches say alike is kept; value constraints that differ are left to
-    `constraints`, and a default that differs is left out.
+    `branch_constraints`, and a default that differs is left out.
     """
     if all(branch == branches[0] for branch in branches):
         return branches[0]
-    kinds = {branch.get("type") for branch in branches}
-    if len(kinds) > 1:
-        return unsupported(
-            "it has another type in each branch of a union", "use another name in one"
-        )
-    if kinds == {"array"}:
-        return unsupported("its lists differ between the branches of a union", "use another name")
+    if error := _contradiction(branches):
+        return unsupported(f"{error} the branches of a union", _ANOTHER)
     common = {
         key: value
         for key, value in branches[0].items()
         if key not in {"properties", "required", "additionalProperties"}
         and all(branch.get(key) == value for branch in branches)
     }
-    return common | _object(branches) if kinds == {"object"} else common
+    return common | _object(branches) if branches[0].get("type") == "object" else common
+
+
+def _contradiction(branches: list[Schema]) -> str:
+    first = branches[0]
+    if any(isinstance(branch.get("additionalProperties"), dict) for branch in branches):
+        return "maps cannot be distinguished between"
+    marks = {key for branch in branches for key in branch if key.startswith("x-")}
+    for key in ("type", "nullable", *sorted(marks - {_RULES, "x-kubernetes-map-type"})):
+        if any(branch.get(key) != first.get(key) for branch in branches):
+            return _DIFFERENCES.get(key, f"'{key}' differs between")
+    if first.get("type") == "array":
+        return "its lists differ between"
+    is_open = {branch.get("additionalProperties") is True for branch in branches}
+    return "extra fields are kept in some and not in all of" if len(is_open) > 1 else ""
 
 
 def _object(branches: list[Schema]) -> Schema:
-    if all("properties" not in branch for branch in branches):
-        return unsupported("maps in a union cannot be told apart", "use one map")
     names = dict.fromkeys(name for branch in branches for name in branch.get("properties", {}))
     found: Schema = {"properties": {name: _property(branches, name) for name in names}}
     required = [name for name in names if all(name in _required(b) for b in branches)]
@@ -127,6 +158,8 @@ def _object(branches: list[Schema]) -> Schema:
         found["required"] = required
     if rules:
         found[_RULES] = [rule for n, rule in enumerate(rules) if rule not in rules[:n]]
+    if branches[0].get("additionalProperties") is True:
+        found["additionalProperties"] = True
     return found
 
 
@@ -144,7 +177,7 @@ def _property(branches: list[Schema], name: str) -> Schema:
 
 
 def branch_constraints(branch: Schema, common: Schema, branches: list[Schema]) -> Schema:
-    """What `branch` says beyond `common`, as value constraints that a junctor may hold."""
+    """What `branch` says beyond `common`, as value constraints that a combinator may hold."""
     found = {
         key: value for key, value in branch.items() if key in _VALUES and common.get(key) != value
     }
@@ -163,44 +196,11 @@ def branch_constraints(branch: Schema, common: Schema, branches: list[Schema]) -
     )
 
 
-def guard_rules(branches: list[Schema], discriminator: Any) -> list[Schema]:  # noqa: ANN401 - JSON
-    """The branches with each one's CEL rules held to objects of its own discriminator value."""
-    if not discriminator:
-        return [
-            {
-                **branch,
-                **unsupported(
-                    "CEL rules in a plain union hold for no branch in particular",
-                    "give the union a discriminator",
-                ),
-            }
-            if _RULES in branch
-            else branch
-            for branch in branches
-        ]
-    return [_guarded(branch, discriminator["propertyName"]) for branch in branches]
-
-
-def _guarded(branch: Schema, name: str) -> Schema:
-    values = branch.get("properties", {}).get(name, {}).get("enum", [])
-    told = " && ".join(f"self.{name} != '{value}'" for value in values)
-    return (
-        branch
-        | {
-            _RULES: [
-                {**rule, "rule": f"({told}) || ({rule['rule']})"} for rule in branch.get(_RULES, ())
-            ]
-        }
-        if _RULES in branch
-        else branch
-    )
-
-
 def _inner(name: str, child: Schema, common: Schema, branches: list[Schema]) -> Schema:
     variants = _variants(branches, name)
-    return (
-        branch_constraints(child, common["properties"][name], variants) if len(variants) > 1 else {}
-    )
+    if len(variants) == 1:
+        return {}
+    return branch_constraints(child, common["properties"][name], variants)
 
 
 def _strangers(branch: Schema, branches: list[Schema]) -> Schema:
@@ -217,3 +217,89 @@ def _variants(branches: list[Schema], name: str) -> list[Schema]:
 
 def _required(schema: Schema) -> list[str]:
     return list(schema.get("required", ()))
+
+
+def _require_tag(branch: Schema, tag: str) -> Schema:
+    """The branch with its discriminator required, as pydantic does even where it has a default."""
+    properties = dict(branch.get("properties", {}))
+    properties[tag] = {key: v for key, v in properties.get(tag, {}).items() if key != "default"}
+    required = [*_required(branch), *([] if tag in _required(branch) else [tag])]
+    return {**branch, "properties": properties, "required": required}
+
+
+def _guard(branch: Schema, tag: str | None) -> Schema:
+    """The branch with each of its CEL rules held to objects of its own discriminator value."""
+    if _RULES not in branch:
+        return branch
+    name = _identifier(tag or "")
+    if tag is None or name is None:
+        why = "CEL rules in a plain union hold for no branch in particular"
+        if tag is not None:
+            why = f"CEL has no name for the discriminator {tag!r}"
+        return {**branch, **unsupported(why, "give the union a discriminator, such as 'kind'")}
+    values = branch["properties"].get(tag, {}).get("enum", [])
+    other = " && ".join(f"self.{name} != {_literal(value)}" for value in values)
+    rules = [{**rule, "rule": f"({other}) || ({rule['rule']})"} for rule in branch[_RULES]]
+    return {**branch, _RULES: rules}
+
+
+def _lift_rules(branches: list[Schema]) -> list[Schema]:
+    """The branches with the rules of a shared field on the branch, where they are not the same."""
+    for name in dict.fromkeys(name for b in branches for name in b.get("properties", {})):
+        found = [list(_rules_within(each, (name,))) for each in _variants(branches, name)]
+        if any(rules != found[0] for rules in found):
+            branches = [_lift_field(branch, name) for branch in branches]
+    return branches
+
+
+def _lift_field(branch: Schema, name: str) -> Schema:
+    child = branch.get("properties", {}).get(name)
+    if child is None:
+        return branch
+    lifted = [_lift(rule, path) for path, rule in _rules_within(child, (name,))]
+    if not all(lifted):
+        why = f"a rule of {name} that reads oldSelf holds in one branch of the union only"
+        return {**branch, **unsupported(why, _ANOTHER)}
+    properties = {**branch["properties"], name: _without_rules(child)}
+    rules = [*branch.get(_RULES, ()), *lifted]
+    return {**branch, "properties": properties, **({_RULES: rules} if rules else {})}
+
+
+def _rules_within(node: Schema, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Schema]]:
+    yield from ((path, rule) for rule in node.get(_RULES, ()))
+    for name, child in node.get("properties", {}).items():
+        yield from _rules_within(child, (*path, name))
+
+
+def _without_rules(node: Schema) -> Schema:
+    found = {key: value for key, value in node.items() if key != _RULES}
+    if "properties" in node:
+        found["properties"] = {n: _without_rules(child) for n, child in node["properties"].items()}
+    return found
+
+
+def _lift(rule: Schema, path: tuple[str, ...]) -> Schema | None:
+    """The rule of the field at `path` as a rule of the object, or None when it reads oldSelf."""
+    names = [_identifier(name) for name in path]
+    if None in names or any(re.search(r"\boldSelf\b", str(text)) for text in rule.values()):
+        return None
+    steps = [".".join(["self", *map(str, names[: n + 1])]) for n in range(len(names))]
+    absent = " || ".join(f"!has({step})" for step in steps)
+    inner = f"[{steps[-1]}].all(self, {rule['rule']})"
+    at = "".join(f".{n}" if n.isidentifier() else f"['{n}']" for n in path)
+    found = {**rule, "rule": f"{absent} || {inner}", "fieldPath": at + rule.get("fieldPath", "")}
+    if "messageExpression" in rule:
+        found["messageExpression"] = f"[{steps[-1]}].map(self, {rule['messageExpression']})[0]"
+    return found
+
+
+def _identifier(name: str) -> str | None:
+    from crdgen.cel.declarations import escape  # noqa: PLC0415 - rules in unions are rare
+
+    return escape(name)
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, str):
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n") + "'"
+    return str(value).lower()

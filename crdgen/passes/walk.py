@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from crdgen.schema_keywords import Schema
 
 Visit = Callable[[Schema, str], Schema]
-JUNCTORS = ("allOf", "anyOf", "oneOf")
+COMBINATORS = ("allOf", "anyOf", "oneOf")
 
 
 def nodes(schema: Schema, path: str = "") -> Iterator[tuple[Schema, str]]:
@@ -26,7 +26,7 @@ def rewrite(schema: Schema, visit: Visit, path: str = "") -> Schema:
             name: rewrite(child, visit, join_path(path, name))
             for name, child in copy["properties"].items()
         }
-    for name in (*JUNCTORS, "prefixItems"):
+    for name in (*COMBINATORS, "prefixItems"):
         if isinstance(copy.get(name), list):
             copy[name] = [rewrite(child, visit, path) for child in copy[name]]
     return visit(copy, path)
@@ -47,6 +47,6 @@ def _children(schema: Schema, path: str) -> Iterator[tuple[Schema, str]]:
             yield schema[name], _step(path, name)
     for name, child in schema.get("properties", {}).items():
         yield child, join_path(path, name)
-    for name in (*JUNCTORS, "prefixItems"):
+    for name in (*COMBINATORS, "prefixItems"):
         for child in schema.get(name, ()):
             yield child, path

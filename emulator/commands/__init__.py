@@ -8,13 +8,24 @@ from collections.abc import Callable
 from typing import Final
 
 from emulator.command_scanner import Scanner
-from emulator.commands import databases, ddl, ingest, operations, show_extents, show_tables
+from emulator.commands import (
+    databases,
+    ddl,
+    extent_changes,
+    functions,
+    ingest,
+    operations,
+    show_extents,
+    show_tables,
+)
 from emulator.context import Command
 from emulator.errors import UnsupportedError
 
 _FAMILIES: Final[tuple[Callable[[Scanner], Command | None], ...]] = (
     ingest.parse,
     operations.parse,
+    extent_changes.parse,
+    functions.parse,
     show_extents.parse,
     show_tables.parse,
     ddl.parse,

@@ -16,7 +16,7 @@ from emulator.command_scanner import Scanner
 from emulator.commands.show import constant_rows, typed_columns, with_pipeline
 from emulator.context import Command, CommandContext, Request
 from emulator.errors import KustoError
-from emulator.kql import Rows
+from emulator.kql import Statement
 from emulator.responses import Table
 
 VERSION = "1.0.0"
@@ -98,7 +98,7 @@ def _drop(scanner: Scanner) -> Command:
     return DatabaseChange("DatabaseDrop", name, work)
 
 
-def _databases(catalog: Catalog, context: CommandContext, request: Request) -> Rows:
+def _databases(catalog: Catalog, context: CommandContext, request: Request) -> Statement:
     del context
     columns = typed_columns(
         DatabaseName="string",
@@ -119,7 +119,7 @@ def _databases(catalog: Catalog, context: CommandContext, request: Request) -> R
     return constant_rows(columns, rows)
 
 
-def _version(catalog: Catalog, context: CommandContext, request: Request) -> Rows:
+def _version(catalog: Catalog, context: CommandContext, request: Request) -> Statement:
     del catalog, context, request
     columns = typed_columns(
         BuildVersion="string",

@@ -15,7 +15,7 @@ from emulator.command_scanner import Scanner
 from emulator.commands.show import constant_rows, typed_columns
 from emulator.context import Command, CommandContext, Request
 from emulator.errors import KustoError, KustoSemanticError
-from emulator.kql import Statement, run
+from emulator.kql import run
 from emulator.properties import Properties
 from emulator.properties import read as read_properties
 from emulator.responses import Column, Table
@@ -57,10 +57,10 @@ def _shown(
         DocString="string",
     )
     if columns is None:
-        return run(cursor, Statement(constant_rows(names, []).sql, {}))
+        return run(cursor, constant_rows(names, []))
     schema = ",".join(f"{column.name}:{column.scalar.name}" for column in columns)
     row = (table_key[1], schema, table_key[0], "", "")
-    return run(cursor, Statement(constant_rows(names, [row]).sql, {}))
+    return run(cursor, constant_rows(names, [row]))
 
 
 def parse(scanner: Scanner) -> Command | None:

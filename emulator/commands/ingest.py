@@ -127,7 +127,9 @@ class Inline:
                 None, 0, extents.find_duplicate_tag(cursor, table_key, self.properties)
             )
             if lists and appended.duplicate is None:
-                source = csv_ingest.select_sql(columns)
+                source = csv_ingest.select_sql(
+                    columns, catalog.read(cursor).table(*table_key).stored
+                )
                 appended = insert(
                     cursor,
                     table_key,

@@ -55,7 +55,7 @@ def _show(scanner: Scanner) -> Command:
             sql = operations.latest_sql(ids, request.now, retention)
         else:
             sql = operations.log_sql(request.now, retention)
-        return Rows(sql, operations.COLUMNS)
+        return Rows(sql)
 
     return with_pipeline(scanner, "OperationsShow", select)
 

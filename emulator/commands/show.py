@@ -10,11 +10,11 @@ from emulator import catalog as catalogs
 from emulator.catalog import Catalog, literal, quoted
 from emulator.command_scanner import Scanner
 from emulator.context import CommandContext, Request
-from emulator.kql import ROWS, Rows, Statement, run, translate
+from emulator.kql import ROWS, Rows, Statement, describe, run, translate
 from emulator.responses import Column, Table
 from emulator.scalar import named
 
-Select = Callable[[Catalog, CommandContext, Request], Rows]
+Select = Callable[[Catalog, CommandContext, Request], Rows | Statement]
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,16 @@ class Show:
 
     async def run(self, context: CommandContext, request: Request) -> Table:
         """The rows, through the pipeline if there is one."""
+        return await context.store.read(lambda cursor: self.rows(cursor, context, request))
 
-        def work(cursor: DuckDBPyConnection) -> Table:
-            catalog = catalogs.read(cursor)
-            rows = self.select(catalog, context, request)
-            statement = Statement(rows.sql, {})
-            if self.pipeline:
-                statement = translate(self.pipeline, request.scope(catalog), rows)
-            return run(cursor, statement)
-
-        return await context.store.read(work)
+    def rows(self, cursor: DuckDBPyConnection, context: CommandContext, request: Request) -> Table:
+        """The same, in a transaction that runs."""
+        catalog = catalogs.read(cursor)
+        selected = self.select(catalog, context, request)
+        statement = selected if isinstance(selected, Statement) else describe(cursor, selected)
+        if self.pipeline:
+            statement = translate(self.pipeline, request.scope(catalog), statement)
+        return run(cursor, statement)
 
 
 def with_pipeline(scanner: Scanner, operation: str, select: Select) -> Show:
@@ -47,7 +47,7 @@ def with_pipeline(scanner: Scanner, operation: str, select: Select) -> Show:
     return Show(operation, select, scanner.text_from(f"{ROWS} "))
 
 
-def constant_rows(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> Rows:
+def constant_rows(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> Statement:
     """SQL for `rows` that are known already; None is null."""
     selected = [
         ", ".join(
@@ -59,7 +59,7 @@ def constant_rows(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> R
     ]
     sql = " UNION ALL ".join(f"SELECT {one}" for one in selected)
     none = "" if rows else " WHERE false"
-    return Rows(f"SELECT * FROM ({sql}){none}", tuple(column.name for column in columns))  # noqa: S608
+    return Statement(f"SELECT * FROM ({sql}){none}", tuple(columns))  # noqa: S608
 
 
 def typed_columns(**types: str) -> list[Column]:

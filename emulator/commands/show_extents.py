@@ -63,7 +63,7 @@ def _show(scanner: Scanner, database: str | None, tables: list[str]) -> Command:
             conditions.append(f"table_name IN ({', '.join(map(literal, tables))})")
         where = " AND ".join(conditions) or "true"
         sql = f"SELECT {extents.SELECT} FROM __emulator.extents WHERE {where}"  # noqa: S608 - literals
-        return Rows(sql, tuple(extents.COLUMNS))
+        return Rows(sql)
 
     return with_pipeline(scanner, "ExtentsShow", select)
 

@@ -11,7 +11,7 @@ from emulator.catalog import Catalog, literal
 from emulator.command_scanner import Scanner
 from emulator.commands.show import Select, constant_rows, typed_columns, with_pipeline
 from emulator.context import Command, CommandContext, Request
-from emulator.kql import Rows
+from emulator.kql import Rows, Statement
 from emulator.responses import Column
 
 _DOTNET: Final = {"decimal": "System.Data.SqlTypes.SqlDecimal"}
@@ -54,8 +54,6 @@ def _json(table: str, columns: Sequence[Column]) -> str:
     return json.dumps({"Name": table, "OrderedColumns": ordered}, separators=(",", ":"))
 
 
-_LISTED: Final = ("TableName", "DatabaseName", "Folder", "DocString")
-_DETAILED: Final = (*_LISTED, "TotalExtents", "TotalRowCount", "MinExtentsCreationTime")
 _TABLE_SQL: Final = (
     'SELECT name AS "TableName", database AS "DatabaseName", folder AS "Folder", '
     'docstring AS "DocString" FROM __emulator.tables WHERE database = {0} ORDER BY name'
@@ -73,7 +71,7 @@ _DETAIL_SQL: Final = (
 def _tables(catalog: Catalog, context: CommandContext, request: Request) -> Rows:
     del context
     catalog.tables(request.database)
-    return Rows(_TABLE_SQL.format(literal(request.database)), _LISTED)
+    return Rows(_TABLE_SQL.format(literal(request.database)))
 
 
 def _details(table: str | None) -> Select:
@@ -83,13 +81,13 @@ def _details(table: str | None) -> Select:
         if table is not None:
             catalog.columns(request.database, table)
             where += f" AND t.name = {literal(table)}"
-        return Rows(_DETAIL_SQL.format(where), (*_DETAILED, "MaxExtentsCreationTime"))
+        return Rows(_DETAIL_SQL.format(where))
 
     return select
 
 
 def _schema(table: str, render: Callable[[Sequence[Column]], str]) -> Select:
-    def select(catalog: Catalog, context: CommandContext, request: Request) -> Rows:
+    def select(catalog: Catalog, context: CommandContext, request: Request) -> Statement:
         del context
         columns = catalog.columns(request.database, table)
         row = (table, render(columns), request.database, "", "")
@@ -105,7 +103,7 @@ def _schema(table: str, render: Callable[[Sequence[Column]], str]) -> Select:
     return select
 
 
-def _database_schema(catalog: Catalog, context: CommandContext, request: Request) -> Rows:
+def _database_schema(catalog: Catalog, context: CommandContext, request: Request) -> Statement:
     del context
     rows = [
         (request.database, table, column.name, f"System.{column.scalar.dotnet}")

@@ -1,13 +1,12 @@
-"""`backfill`: ask for a past range of a rule, once.
+"""`backfill` requests a past range of a rule; `history` lists the requests that have ended.
 
-The request is one patch of `spec.backfill`; what is refused, aligned or already done is decided
-by admission, whose own words the user gets.
+The request is one patch of `spec.backfill`. Admission decides what is refused, aligned or done
+already, and the user gets its messages.
 """
 
 import argparse
-import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from plugin.commands.wait import follow
 from plugin.console import Console
@@ -17,42 +16,42 @@ from summaryrule.api.instant import Instant
 from summaryrule.api.unstructured import Json, as_duration, as_instant, nested_dict, nested_list
 from summaryrule.api.windows import floor, next_window
 
-RUNNING = """\
-{name} has a backfill of [{start}, {end}) under way ({progress} windows). To extend or shorten it,
-give its own --start (and --request-id) with another --end; to end it for this one, add --replace"""
+IS_RUNNING: Final = """\
+{name} runs a backfill of [{start}, {end}) ({progress} windows). To extend or shorten it, give its
+own --start (and --request-id) with another --end; to end it and start this one, add --replace"""
 
 
 def backfill(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
-    """Ask for it; exit code 0 when it is requested, or with --wait when it is done."""
+    """Request it; exit code 0 when it is stored, or with --wait when it has completed."""
     rule = kubectl.rule(args.name)
     start = args.start or last(rule, console.now(), args.last)
     running = is_running_request(rule, start, args.request_id)
     if running is False and not args.replace:
-        raise RefusedError(_under_way(rule))
+        raise RefusedError(_is_running(rule))
     if args.end is None and running is not True:
         args.end = before_schedule(rule, start)
     body = request(args, start, extends=running is True)
     if args.dry_run == "client":
-        console.say([json.dumps(body, indent=2)])
+        console.say(dump(body, args.output))
         return 0
     stored = kubectl.patch(args.name, body, dry_run=args.dry_run == "server")
     console.say(render(stored, args))
     if args.wait and not args.dry_run:
         return follow(kubectl, args.name, console, args.timeout)
-    console.hint(f"follow it:  kubectl summaryrule wait {args.name}")
+    console.hint(f"to wait for its end: kubectl summaryrule wait {args.name}")
     return 0
 
 
 def last(rule: Rule, now: Instant, ticks: int) -> Instant:
-    """The start of the window in which `now` less so many ticks lies."""
+    """The start of the window that contains the time `ticks` before `now`."""
     interval, start = as_duration(nested_dict(rule, "spec").get("interval")), now.plus(-ticks)
     return floor(start, interval) if interval and interval.ticks > 0 else start
 
 
 def before_schedule(rule: Rule, start: Instant) -> Instant | None:
-    """Where the rule's schedule began, so that no window is there twice; None: admission chooses.
+    """Where the rule's schedule began, so that no window is computed twice.
 
-    That is so where the schedule is suspended, or began before `start`.
+    None where admission chooses the end: the schedule is suspended, or began before `start`.
     """
     spec = nested_dict(rule, "spec")
     made = as_instant(nested_dict(rule, "metadata").get("creationTimestamp"))
@@ -69,7 +68,7 @@ def before_schedule(rule: Rule, start: Instant) -> Instant | None:
 
 
 def request(args: argparse.Namespace, start: Instant, *, extends: bool) -> dict[str, Any]:
-    """The merge patch. A new request leaves nothing of an older one; `extends` keeps the rest."""
+    """The merge patch. A new request clears the fields of an older one; `extends` keeps them."""
     given: dict[str, Any] = {
         "end": None if args.end is None else str(args.end),
         "requestId": args.request_id,
@@ -82,7 +81,7 @@ def request(args: argparse.Namespace, start: Instant, *, extends: bool) -> dict[
 
 
 def is_running_request(rule: Rule, start: Instant, request_id: str | None) -> bool | None:
-    """Whether this speaks of the backfill that is under way; None when none is."""
+    """Whether this is the request of the running backfill; None when none is running."""
     from summaryrule.api.backfill_request import (  # noqa: PLC0415 - pydantic
         is_active,
         is_same_request,
@@ -90,16 +89,16 @@ def is_running_request(rule: Rule, start: Instant, request_id: str | None) -> bo
         request_identity,
     )
 
-    running = read_stored_requests(rule).running
+    running = read_stored_requests(rule).current
     interval = as_duration(nested_dict(rule, "spec").get("interval"))
     if interval is None or not is_active(running) or "backfill" not in nested_dict(rule, "spec"):
         return None
     return is_same_request(running, request_identity(start, interval, request_id))
 
 
-def _under_way(rule: Rule) -> str:
+def _is_running(rule: Rule) -> str:
     status = nested_dict(nested_dict(rule, "status"), "backfill")
-    return RUNNING.format(
+    return IS_RUNNING.format(
         name=nested_dict(rule, "metadata").get("name"),
         start=status.get("requestedStart"),
         end=status.get("requestedEnd"),
@@ -108,16 +107,16 @@ def _under_way(rule: Rule) -> str:
 
 
 def render(stored: Rule, args: argparse.Namespace) -> list[str]:
-    """What was stored, in the requested form."""
+    """The rule as stored, in the output format of `args`."""
     if args.output == "name":
         return [qualified_name(stored)]
     if args.output in {"json", "yaml"}:
         return list(dump(stored, args.output))
     dry = " (server dry run)" if args.dry_run else ""
-    return [f"{qualified_name(stored)} {_said(stored)}{dry}"]
+    return [f"{qualified_name(stored)} {_result(stored)}{dry}"]
 
 
-def _said(stored: Rule) -> str:
+def _result(stored: Rule) -> str:
     spec = nested_dict(stored, "spec")
     wanted: Mapping[str, Any] = nested_dict(spec, "backfill")
     if not wanted:
@@ -131,22 +130,23 @@ def _windows(wanted: Mapping[str, Any], interval: object) -> str:
     start, end = as_instant(wanted.get("start")), as_instant(wanted.get("end"))
     size = as_duration(interval)
     if start is None or end is None or size is None or size.ticks <= 0:
-        return "its windows"
+        return "windows"
     return plural(-((start.ticks - end.ticks) // size.ticks), "window") + f" of {size}"
 
 
-HEAD = ("FINISHED", "PHASE", "START", "END", "WINDOWS", "REQUEST", "REQUESTED BY")
+HEAD: Final = ("FINISHED", "PHASE", "START", "END", "WINDOWS", "REQUEST", "REQUESTED BY")
 
 
 def history(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
-    """Print it."""
+    """Print the backfills that have ended, newest first; status keeps the last ten."""
     records = nested_list(nested_dict(kubectl.rule(args.name), "status"), "backfillHistory")
     if args.output in {"json", "yaml"}:
         console.say(dump(records, args.output))
     elif records:
-        console.say(table(HEAD, [_row(record) for record in records]))
+        rows = [_row(record) for record in records]
+        console.say(table(HEAD, rows, width=console.width))
     else:
-        print(f"No backfill of {args.name} has ended.", file=console.err)
+        console.note(f"No backfill of {args.name} has ended.")
     return 0
 
 

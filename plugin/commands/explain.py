@@ -1,10 +1,10 @@
-"""`explain`: why a rule, or a part of it, does not go on, and what to do about it."""
+"""`explain`: why a rule or a part of it does not run, and what to do."""
 
 import argparse
 from collections.abc import Iterator, Sequence
 
 from plugin.commands.plan import local_plan
-from plugin.commands.status import progress
+from plugin.commands.status import is_intended, progress
 from plugin.console import Console
 from plugin.formatting import dump, plural
 from plugin.kubectl import Kubectl, Rule
@@ -15,47 +15,46 @@ from summaryrule.api.unstructured import as_int, as_str, nested_dict
 
 
 def explain(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
-    """Print it; exit code 1 when something is held."""
+    """Print it; exit code 1 when something does not run that should."""
     rule, now = kubectl.rule(args.name), console.now()
     found = list(held(rule, now))
     if args.output in {"json", "yaml"}:
         console.say(dump({"name": args.name, "held": found}, args.output))
     else:
         console.say(lines(summarize(rule, now), found, plain=console.plain))
-    return 1 if found else 0
+    return 0 if all(is_intended(each["reason"]) for each in found) else 1
 
 
 def held(rule: Rule, now: Instant) -> Iterator[dict[str, str]]:
-    """Each reason with its message and what to do."""
+    """Each reason with its message and the advice what to do."""
     name = as_str(nested_dict(rule, "metadata").get("name"))
     for reason, message in dict(_reasons(rule, now)).items():
         yield {"reason": reason, "message": message, "advice": _remedy(reason, name)}
 
 
 def _reasons(rule: Rule, now: Instant) -> Iterator[tuple[str, str]]:
-    """The plan's, and those that only the worker can know; a failed backfill is in the plan's."""
-    for trouble in summarize(rule, now).problems:
-        if trouble.subject == "schedule":
-            yield trouble.reason, trouble.message
+    """Reasons of the local plan, and those that only the worker knows, from status."""
+    for problem in summarize(rule, now).problems:
+        if problem.subject == "schedule":
+            yield problem.reason, problem.message
     if not as_int(nested_dict(rule, "status").get("observedGeneration")):
-        yield "NotSeen", "no worker has looked at this rule yet"
+        yield BlockReason.NOT_SEEN.value, "no worker has reconciled this rule yet"
     for each in local_plan(rule, now)["held"]:
         yield each["reason"], each["message"]
 
 
 def _remedy(reason: str, name: str) -> str:
-    """What to do, as the enum has it; a reason that it does not have is described by kubectl."""
     if reason not in BlockReason.__members__.values():
         return f"kubectl describe summaryrule {name}"
     return BlockReason(reason).remedy(name)
 
 
-def lines(seen: RuleSummary, found: Sequence[dict[str, str]], *, plain: bool) -> Iterator[str]:
-    """Where it stands, then what is held."""
-    yield f"{seen.name}: every {seen.interval} into {seen.database}.{seen.table}"
-    yield f"  schedule  {_schedule(seen)}"
-    if seen.backfill is not None:
-        past = seen.backfill
+def lines(rule: RuleSummary, found: Sequence[dict[str, str]], *, plain: bool) -> Iterator[str]:
+    """The state of schedule and backfill, then each reason with what to do."""
+    yield f"{rule.name}: every {rule.interval} into {rule.database}.{rule.table}"
+    yield f"  schedule  {_schedule(rule)}"
+    if rule.backfill is not None:
+        past = rule.backfill
         yield f"  backfill  {past.phase}  {progress(past, plain=plain)}  [{past.start}, {past.end})"
     if not found:
         yield "Nothing holds it."
@@ -64,10 +63,10 @@ def lines(seen: RuleSummary, found: Sequence[dict[str, str]], *, plain: bool) ->
         yield f"  do: {each['advice']}"
 
 
-def _schedule(seen: RuleSummary) -> str:
-    if seen.last is None:
+def _schedule(rule: RuleSummary) -> str:
+    if rule.last is None:
         last = "no window has completed yet"
     else:
-        last = f"last window ended {seen.last}, {format_duration(seen.lag or 0)} ago"
-    parts = [last, f"{seen.in_flight} in flight", f"{plural(seen.failed, 'window')} failed"]
+        last = f"last window ended {rule.last}, {format_duration(rule.lag or 0)} ago"
+    parts = [last, f"{rule.in_flight} in flight", f"{plural(rule.failed, 'window')} failed"]
     return ", ".join(parts)

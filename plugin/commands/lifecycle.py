@@ -1,85 +1,87 @@
-"""`pause`, `resume`, `cancel`, `retry` and `skip`: acts on what runs or has failed.
+"""`pause`, `resume`, `cancel`, `retry` and `skip`: control what runs or has failed.
 
-Pause, resume and cancel are fields of spec; retry and skip are annotations that the worker takes
-away once it has acted (design, section 4).
+`pause`, `resume` and `cancel` patch spec. `retry` and `skip` set an annotation, which the worker
+removes once it has recorded the request in status.
 """
 
 import argparse
-import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from plugin.console import Console
-from plugin.formatting import plural, qualified_name
+from plugin.formatting import dump, plural, qualified_name
 from plugin.kubectl import Kubectl, RefusedError, Rule
+from summaryrule.api.constants import RETRY_ANNOTATION, SKIP_ANNOTATION
 from summaryrule.api.instant import Instant
 from summaryrule.api.summary import backfill_phase
 from summaryrule.api.unstructured import as_instant, nested_dict, nested_list
 
-# As in `summaryrule.api.v1`, which costs a second of a cold start to import.
-RETRY = "adx-mon.azure.com/backfill-retry"
-SKIP = "adx-mon.azure.com/backfill-skip"
-
-NAMED = 5
+MAX_NAMED: Final = 5
 """Failed windows that a refusal names."""
 
 
 def pause(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
-    """Let what is in flight end, and submit nothing more."""
+    """Let windows in flight finish, and submit no more."""
     return _suspend(kubectl, args, console, value=True)
 
 
 def resume(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
-    """Go on where it stands."""
+    """Continue what was paused."""
     return _suspend(kubectl, args, console, value=False)
 
 
 def _suspend(kubectl: Kubectl, args: argparse.Namespace, console: Console, *, value: bool) -> int:
-    word = "paused" if value else "resumed"
+    result = "paused" if value else "resumed"
     if args.schedule:
         body: dict[str, Any] = {"spec": {"suspend": value}}
-        return _act(kubectl, args, console, body, f"interval runs {word}")
-    _require_backfill(kubectl.rule(args.name), f"{args.command} --schedule is for interval runs")
+        return _patch(kubectl, args, console, body, f"interval runs {result}")
+    _require_backfill(
+        kubectl.rule(args.name), f"{args.command} --schedule {args.command}s its interval runs"
+    )
     body = {"spec": {"backfill": {"suspend": value}}}
-    return _act(kubectl, args, console, body, f"backfill {word}")
+    return _patch(kubectl, args, console, body, f"backfill {result}")
 
 
 def cancel(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
     """End a backfill; windows that are done stay done."""
     _require_backfill(kubectl.rule(args.name), "there is nothing to cancel")
-    return _act(kubectl, args, console, {"spec": {"backfill": None}}, "backfill canceled")
+    return _patch(kubectl, args, console, {"spec": {"backfill": None}}, "backfill canceled")
 
 
 def retry(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
-    """Run failed windows again: all of them, or those named by their starts."""
+    """Run failed windows again: all of them, or those with the given starts."""
     rule = kubectl.rule(args.name)
-    known = failed(rule)
-    if not known and backfill_phase(rule) != "Failed":
+    failed = failed_windows(rule)
+    if not failed and backfill_phase(rule) != "Failed":
         raise RefusedError(f"{args.name} has no failed windows")
-    unknown = [start for start in args.window or () if start not in known]
+    unknown = [start for start in args.window or () if start not in failed]
     if unknown:
-        raise RefusedError(f"{args.name}: {_names(unknown)} has not failed; {_which(known)}")
+        raise RefusedError(f"{args.name}: {_join(unknown)} has not failed; {_list_failed(failed)}")
     value = ",".join(map(str, args.window)) if args.window else "all"
-    count = len(args.window or known)
-    what = f"retries {plural(count, 'failed window')}" if count else "goes on with the new text"
-    return _act(kubectl, args, console, _annotated(RETRY, value), what)
+    count = len(args.window or failed)
+    result = f"retries {plural(count, 'failed window')}" if count else "continues with the new body"
+    return _patch(kubectl, args, console, _annotate(RETRY_ANNOTATION, value), result)
 
 
 def skip(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
-    """Leave windows out for good: failed ones, or ones that a backfill has still to run."""
+    """Leave windows out permanently: failed ones, or ones that a backfill has not run yet."""
     rule = kubectl.rule(args.name)
+    failed = failed_windows(rule)
     unknown = [
-        start for start in args.window if start not in failed(rule) and not _ahead(rule, start)
+        start for start in args.window if start not in failed and not _is_pending(rule, start)
     ]
     if unknown:
-        why = "has neither failed nor is it still to run in a backfill"
-        raise RefusedError(f"{args.name}: {_names(unknown)} {why}; {_which(failed(rule))}")
+        raise RefusedError(
+            f"{args.name}: {_join(unknown)} has neither failed nor is it still to run in a"
+            f" backfill; {_list_failed(failed)}"
+        )
     value = ",".join(map(str, args.window))
-    return _act(kubectl, args, console, _annotated(SKIP, value), f"skips {_names(args.window)}")
+    body = _annotate(SKIP_ANNOTATION, value)
+    return _patch(kubectl, args, console, body, f"skips {_join(args.window)}")
 
 
-def failed(rule: Rule) -> list[Instant]:
-    """Starts of windows that failed for good, the schedule's and the backfill's, oldest first."""
+def failed_windows(rule: Rule) -> list[Instant]:
+    """The starts of windows that failed for good, of schedule and backfill, oldest first."""
     status = nested_dict(rule, "status")
     windows = (
         each
@@ -90,45 +92,49 @@ def failed(rule: Rule) -> list[Instant]:
     return sorted({start for start in starts if start is not None})
 
 
-def _ahead(rule: Rule, start: Instant) -> bool:
-    running = nested_dict(nested_dict(rule, "status"), "backfill")
-    mark, end = as_instant(running.get("doneUntil")), as_instant(running.get("requestedEnd"))
-    return mark is not None and end is not None and mark <= start < end
+def _is_pending(rule: Rule, start: Instant) -> bool:
+    backfill = nested_dict(nested_dict(rule, "status"), "backfill")
+    done, end = as_instant(backfill.get("doneUntil")), as_instant(backfill.get("requestedEnd"))
+    return done is not None and end is not None and done <= start < end
 
 
-def _require_backfill(rule: Rule, otherwise: str) -> None:
+def _require_backfill(rule: Rule, instead: str) -> None:
     if not nested_dict(nested_dict(rule, "spec"), "backfill"):
         raise RefusedError(
-            f"{nested_dict(rule, 'metadata').get('name')} has no backfill; {otherwise}"
+            f"{nested_dict(rule, 'metadata').get('name')} has no backfill; {instead}"
         )
 
 
-def _annotated(name: str, value: str) -> dict[str, Any]:
+def _annotate(name: str, value: str) -> dict[str, Any]:
     return {"metadata": {"annotations": {name: value}}}
 
 
-def _act(
+def _patch(
     kubectl: Kubectl,
     args: argparse.Namespace,
     console: Console,
     body: Mapping[str, Any],
-    what: str,
+    result: str,
 ) -> int:
     if args.dry_run == "client":
-        console.say([json.dumps(body, indent=2)])
+        console.say(dump(body, args.output))
         return 0
     stored = kubectl.patch(args.name, body, dry_run=args.dry_run == "server")
     dry = " (server dry run)" if args.dry_run else ""
-    console.say([qualified_name(stored) + ("" if args.output == "name" else f" {what}{dry}")])
+    if args.output in {"json", "yaml"}:
+        console.say(dump(stored, args.output))
+    else:
+        text = "" if args.output == "name" else f" {result}{dry}"
+        console.say([f"{qualified_name(stored)}{text}"])
     return 0
 
 
-def _names(starts: Iterable[Instant]) -> str:
+def _join(starts: Iterable[Instant]) -> str:
     return ", ".join(map(str, starts))
 
 
-def _which(known: list[Instant]) -> str:
-    if not known:
+def _list_failed(failed: list[Instant]) -> str:
+    if not failed:
         return "no window has failed"
-    more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
-    return f"failed: {_names(known[:NAMED])}{more}"
+    more = f" and {len(failed) - MAX_NAMED} more" if len(failed) > MAX_NAMED else ""
+    return f"failed: {_join(failed[:MAX_NAMED])}{more}"

@@ -1,16 +1,17 @@
-"""`plan`: what the worker would submit now, planned here by the worker's own code.
+"""`plan`: what the worker would submit now, by the worker's own planner on this machine.
 
-Cluster labels are the worker's: whether criteria match is taken from its verdict in status, and
-the text of a command lacks the `let` lines of labels.
+Only the worker knows the cluster labels. Whether criteria match is read from the rule's status,
+and a command lacks the `let` lines of the labels.
 """
 
 import argparse
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from plugin.console import Console
 from plugin.formatting import dump, plural, table
 from plugin.kubectl import Kubectl, Rule
+from summaryrule.api.block_reason import BlockReason
 from summaryrule.api.constants import SCHEDULE_CONDITION
 from summaryrule.api.instant import Instant
 from summaryrule.api.schema_validation import MalformedError, parse_rule
@@ -19,12 +20,19 @@ from summaryrule.planner.explain import explain
 from summaryrule.planner.plan import decide
 from summaryrule.planner.types import Observations, PlannerSettings
 
-SHOWN = 10
+MAX_SHOWN: Final = 10
 """Windows of each kind in the table."""
+_WORKER_ONLY_REASONS: Final = frozenset(
+    {
+        BlockReason.CRITERIA_NOT_MET,
+        BlockReason.CRITERIA_EXPRESSION_ERROR,
+        BlockReason.NO_ENDPOINT,
+    }
+)
 
 
 def plan(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
-    """Print it."""
+    """Print it; exit code 0."""
     planned = local_plan(kubectl.rule(args.name), args.now or console.now())
     if args.output in {"json", "yaml"}:
         console.say(dump(planned, args.output))
@@ -34,21 +42,21 @@ def plan(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
 
 
 def lines(planned: Mapping[str, Any], *, wide: bool) -> Iterator[str]:
-    """The counts, what is held, and the windows; `wide` has each with its KQL."""
+    """The counts, the block reasons and the windows; `wide` prints each window with its KQL."""
     runs, past = len(planned["interval"]), len(planned["backfill"])
     more = f", and {planned['more']} more" if planned.get("more") else ""
     due = f"{plural(runs, 'interval window')} and {plural(past, 'backfill window')} due{more}"
     yield f"{planned['name']}: {due}"
     for held in planned["held"]:
         yield f"  held: {held['reason']}: {held['message']}"
-    yield from _with_text(planned) if wide else _listed(planned)
+    yield from _with_kql(planned) if wide else _as_table(planned)
 
 
-def _listed(planned: Mapping[str, Any]) -> Iterator[str]:
+def _as_table(planned: Mapping[str, Any]) -> Iterator[str]:
     rows = [
         (kind, window["start"], window["end"])
         for kind in ("interval", "backfill")
-        for window in planned[kind][:SHOWN]
+        for window in planned[kind][:MAX_SHOWN]
     ]
     if rows:
         yield from table(("KIND", "START", "END"), rows)
@@ -57,7 +65,7 @@ def _listed(planned: Mapping[str, Any]) -> Iterator[str]:
         yield f"and {left} more; -o wide shows the first thousand with their KQL"
 
 
-def _with_text(planned: Mapping[str, Any]) -> Iterator[str]:
+def _with_kql(planned: Mapping[str, Any]) -> Iterator[str]:
     for kind in ("interval", "backfill"):
         for window in planned[kind]:
             yield f"{kind} [{window['start']}, {window['end']})  token {window['token']}"
@@ -68,8 +76,8 @@ Held = Mapping[str, str]
 
 
 def local_plan(rule: Rule, now: Instant) -> dict[str, Any]:
-    """What `worker decide` prints for it, held back as the worker's verdict in status says."""
-    verdict = list(_worker_block_reasons(rule))
+    """The plan that `worker plan` prints, without windows where status has a worker's reason."""
+    reasons = list(_worker_block_reasons(rule))
     try:
         known = parse_rule(_without_criteria(rule))
     except MalformedError as error:
@@ -80,20 +88,17 @@ def local_plan(rule: Rule, now: Instant) -> dict[str, Any]:
     planned = explain(
         known, decide(known, Observations(), now, settings, _no_criteria), now, settings
     )
-    if verdict:
+    if reasons:
         planned = {"name": planned["name"], "held": planned["held"], "interval": [], "backfill": []}
-    return {**planned, "held": [*verdict, *planned["held"]]}
+    return {**planned, "held": [*reasons, *planned["held"]]}
 
 
 def _worker_block_reasons(rule: Rule) -> Iterator[Held]:
-    """Why the worker runs nothing of it here: what only the worker can know."""
+    """The block reasons in status that only the worker can find."""
     for condition in nested_list(nested_dict(rule, "status"), "conditions"):
         reason = condition.get("reason")
         if condition.get("type") == SCHEDULE_CONDITION and reason in _WORKER_ONLY_REASONS:
             yield {"reason": str(reason), "message": str(condition.get("message", ""))}
-
-
-_WORKER_ONLY_REASONS = frozenset({"CriteriaNotMet", "CriteriaExpressionError", "NoEndpoint"})
 
 
 def _without_criteria(rule: Rule) -> Rule:
@@ -106,4 +111,4 @@ def _without_criteria(rule: Rule) -> Rule:
 
 
 def _no_criteria(_expression: str, _labels: Mapping[str, str]) -> bool:
-    raise AssertionError("criteria were taken out")
+    raise AssertionError("the rule has no criteria")

@@ -1,11 +1,23 @@
-"""`status`: where every rule stands, one line each."""
+"""`status`: the state of each rule in one line."""
 
 import argparse
 from collections.abc import Iterator, Sequence
+from typing import Final
 
-from plugin.console import Console
-from plugin.formatting import NONE, dump, progress_bar, qualified_name, table, time_between
+from plugin.console import Color, Console
+from plugin.formatting import (
+    BAR_WIDTH,
+    GAP,
+    NONE,
+    column_widths,
+    dump,
+    progress_bar,
+    qualified_name,
+    table,
+    time_between,
+)
 from plugin.kubectl import Kubectl, UsageError
+from summaryrule.api.block_reason import BlockReason
 from summaryrule.api.instant import Instant
 from summaryrule.api.summary import (
     BackfillSummary,
@@ -15,85 +27,150 @@ from summaryrule.api.summary import (
     summarize,
 )
 
-HEAD = ("NAME", "LAST WINDOW", "LAG", "BACKFILL", "PROGRESS", "ETA", "PROBLEM")
-WIDE = ("TABLE", "INTERVAL", "IN FLIGHT", "FAILED", "REQUESTED BY")
+PROBLEM: Final = "PROBLEM"
+HEAD: Final = ("NAME", "LAST WINDOW", "LAG", "BACKFILL", "PROGRESS", "ETA")
+WIDE: Final = ("TABLE", "INTERVAL", "IN FLIGHT", "FAILED", "REQUESTED BY")
+LESS_NEEDED: Final = ("LAST WINDOW", "ETA", "PROGRESS")
+"""Columns that a narrow terminal does not get, in the order in which they are left out."""
+MIN_PROBLEM: Final = 12
+"""Columns that a problem gets at least, before others are left out for it."""
+WATCH_SECONDS: Final = 2.0
+
+INTENDED: Final = {
+    BlockReason.SUSPENDED: "suspended",
+    BlockReason.CRITERIA_NOT_MET: "not here",
+    BlockReason.NOT_OURS: "not here",
+}
+"""Reasons that somebody chose: not problems. LAG shows the text instead of a time."""
+COLORS: Final[dict[str, Color]] = {"Failed": "red", "Completed": "green", "Paused": "yellow"}
 
 
 def status(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
-    """Print it; exit code 0 whatever the rules' state."""
-    if args.name and args.all_namespaces:
+    """Print it; the exit code is 0 whatever the state of the rules."""
+    if args.names and args.all_namespaces:
         raise UsageError("a name and --all-namespaces do not go together: write -n NAMESPACE")
-    found = (
-        [kubectl.rule(args.name)] if args.name else kubectl.rules(everywhere=args.all_namespaces)
-    )
+    if not args.watch:
+        _print(kubectl, args, console)
+        return 0
+    while True:
+        console.clear()
+        _print(kubectl, args, console)
+        console.pause(WATCH_SECONDS)
+
+
+def _print(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> None:
+    found = kubectl.rules(args.names, everywhere=args.all_namespaces, selector=args.selector)
     if args.output == "name":
         console.say(qualified_name(rule) for rule in found)
-        return 0
+        return
     now = console.now()
-    seen = [summarize(rule, now) for rule in found]
+    summaries = [summarize(rule, now) for rule in found]
     if args.output in {"json", "yaml"}:
-        shown = [as_json(each) for each in seen]
-        console.say(dump(shown[0] if args.name else shown, args.output))
-    elif seen:
+        data = [as_json(each) for each in summaries]
+        console.say(dump(data[0] if len(args.names) == 1 else data, args.output))
+    elif summaries:
         wide, everywhere = args.output == "wide", args.all_namespaces
-        console.say(lines(seen, now, wide=wide, everywhere=everywhere, plain=console.plain))
+        console.say(lines(summaries, now, console, wide=wide, everywhere=everywhere))
     else:
-        where = "in any namespace" if args.all_namespaces else "here; -A looks in all namespaces"
-        print(f"No SummaryRules {where}.", file=console.err)
-    return 0
+        console.note(_nothing(args))
+
+
+def _nothing(args: argparse.Namespace) -> str:
+    which = f" with the labels {args.selector}" if args.selector else ""
+    where = "in any namespace" if args.all_namespaces else "in this namespace; -A shows all"
+    return f"No SummaryRules{which} {where}."
 
 
 def lines(
-    seen: Sequence[RuleSummary], now: Instant, *, wide: bool, everywhere: bool, plain: bool
+    summaries: Sequence[RuleSummary],
+    now: Instant,
+    console: Console,
+    *,
+    wide: bool,
+    everywhere: bool,
 ) -> Iterator[str]:
-    """The table."""
-    head = (*(["NAMESPACE"] if everywhere else []), *HEAD, *(WIDE if wide else []))
-    rows = [
-        (
-            *([each.namespace] if everywhere else []),
-            *_row(each, now, plain=plain),
-            *(_wide(each) if wide else []),
-        )
-        for each in seen
-    ]
-    return table(head, rows)
+    """The table. On a terminal it fits the width, unless it is `wide`; PROBLEM comes last."""
+    head = (*(["NAMESPACE"] if everywhere else []), *HEAD, *(WIDE if wide else []), PROBLEM)
+    cells = [dict(_cells(each, now, plain=console.plain)) for each in summaries]
+    width = None if wide else console.width
+    if width is not None:
+        head = _fit(head, cells, width)
+    rows = [[row[title] for title in head] for row in cells]
+
+    def paint(title: str, text: str) -> str:
+        return console.paint(text, _color(title, text.strip()))
+
+    return table(head, rows, width=width, paint=paint)
 
 
-def _row(each: RuleSummary, now: Instant, *, plain: bool) -> tuple[str, ...]:
-    past = each.backfill
-    return (
-        each.name,
-        NONE if each.last is None else str(each.last),
-        NONE if each.lag is None else format_duration(each.lag),
-        NONE if past is None else past.phase,
-        NONE if past is None else progress(past, plain=plain),
-        eta(past, now),
-        "; ".join(problems(each)) or NONE,
-    )
+def _fit(head: tuple[str, ...], cells: Sequence[dict[str, str]], width: int) -> tuple[str, ...]:
+    """The columns that fit. First the bar goes, then whole columns."""
+    if _needed(head, cells) > width:
+        for row in cells:
+            row["PROGRESS"] = row["PROGRESS"][BAR_WIDTH:].strip() or NONE
+    for title in LESS_NEEDED:
+        if _needed(head, cells) > width:
+            head = tuple(each for each in head if each != title)
+    return head
 
 
-def _wide(each: RuleSummary) -> tuple[str, ...]:
-    flying = each.in_flight + (each.backfill.in_flight if each.backfill else 0)
-    failed = each.failed + (each.backfill.failed if each.backfill else 0)
-    by = each.backfill.by if each.backfill else ""
-    return (f"{each.database}.{each.table}", each.interval, str(flying), str(failed), by or NONE)
+def _needed(head: Sequence[str], cells: Sequence[dict[str, str]]) -> int:
+    *widths, problem = column_widths([head, *([row[title] for title in head] for row in cells)])
+    return sum(widths) + len(GAP) * len(widths) + min(problem, MIN_PROBLEM)
 
 
-def progress(past: BackfillSummary, *, plain: bool) -> str:
+def _color(title: str, text: str) -> Color | None:
+    if title == PROBLEM:
+        return None if text == NONE else "red"
+    return COLORS.get(text) if title == "BACKFILL" else None
+
+
+def _cells(rule: RuleSummary, now: Instant, *, plain: bool) -> Iterator[tuple[str, str]]:
+    backfill = rule.backfill
+    yield "NAMESPACE", rule.namespace
+    yield "NAME", rule.name
+    yield "LAST WINDOW", NONE if rule.last is None else str(rule.last)
+    yield "LAG", _lag(rule)
+    yield "BACKFILL", NONE if backfill is None else backfill.phase
+    yield "PROGRESS", NONE if backfill is None else progress(backfill, plain=plain)
+    yield "ETA", eta(backfill, now)
+    yield "TABLE", f"{rule.database}.{rule.table}"
+    yield "INTERVAL", rule.interval
+    yield "IN FLIGHT", str(rule.in_flight + (backfill.in_flight if backfill else 0))
+    yield "FAILED", str(rule.failed + (backfill.failed if backfill else 0))
+    yield "REQUESTED BY", (backfill.by if backfill else "") or NONE
+    yield PROBLEM, "; ".join(problems(rule)) or NONE
+
+
+def _lag(rule: RuleSummary) -> str:
+    if rule.suspended:
+        return INTENDED[BlockReason.SUSPENDED]
+    for problem in rule.problems:
+        if problem.reason in INTENDED:
+            return INTENDED[BlockReason(problem.reason)]
+    return NONE if rule.lag is None else format_duration(rule.lag)
+
+
+def progress(backfill: BackfillSummary, *, plain: bool) -> str:
     """The bar, the percentage and the windows."""
-    return f"{progress_bar(past.percent, plain=plain)} {past.percent:3}% {past.done}/{past.total}"
+    bar = progress_bar(backfill.percent, plain=plain)
+    return f"{bar} {backfill.percent:3}% {backfill.done}/{backfill.total}"
 
 
-def eta(past: BackfillSummary | None, now: Instant) -> str:
-    """How long a running backfill should still take."""
-    if past is None or past.phase != "Running" or past.eta is None:
+def eta(backfill: BackfillSummary | None, now: Instant) -> str:
+    """The expected remaining time of a running backfill."""
+    if backfill is None or backfill.phase != "Running" or backfill.eta is None:
         return NONE
-    return time_between(now, past.eta) if past.eta > now else "soon"
+    return time_between(now, backfill.eta) if backfill.eta > now else "soon"
 
 
-def problems(each: RuleSummary) -> Iterator[str]:
-    """What does not go on, in words; a rule that is suspended on purpose is told too."""
-    if each.suspended:
-        yield "interval runs are suspended"
-    for trouble in each.problems:
-        yield trouble.message or trouble.reason
+def problems(rule: RuleSummary) -> Iterator[str]:
+    """What does not run and should: a suspended rule, or one of another cluster, is no problem."""
+    for problem in rule.problems:
+        if problem.reason not in INTENDED:
+            yield problem.message or problem.reason
+
+
+def is_intended(reason: str) -> bool:
+    """Whether somebody chose that the rule does not run here."""
+    return reason in INTENDED

@@ -1,9 +1,10 @@
-"""`wait`: until a backfill has ended, with its progress on a terminal meanwhile.
+"""`wait`: waits until a backfill has ended; a terminal shows its progress meanwhile.
 
-`kubectl wait --for=condition=Backfill` waits on where a backfill has failed; this one says so.
+`kubectl wait --for=condition=Backfill` does not return when a backfill has failed; this one does.
 """
 
 import argparse
+from typing import Final
 
 from plugin.commands.status import eta, progress
 from plugin.console import Console
@@ -12,11 +13,9 @@ from summaryrule.api.instant import TICKS_PER_SECOND
 from summaryrule.api.summary import summarize
 from summaryrule.api.unstructured import as_int, nested_dict
 
-POLL_SECONDS = 1.0
-"""Seconds between two looks."""
-
-GOOD = frozenset({"Completed"})
-TERMINAL_PHASES = frozenset({"Completed", "Canceled", "Superseded"})
+POLL_SECONDS: Final = 1.0
+SUCCEEDED: Final = frozenset({"Completed"})
+TERMINAL_PHASES: Final = frozenset({"Completed", "Canceled", "Superseded"})
 
 
 def wait(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
@@ -28,26 +27,33 @@ def follow(kubectl: Kubectl, name: str, console: Console, timeout: int) -> int:
     """Wait at most `timeout` ticks for the end of the rule's backfill.
 
     Raises:
-        RefusedError: there is none, it needs a person, or the time is over.
+        RefusedError: there is no backfill, it has failed, or the time is over.
+        KeyboardInterrupt: Ctrl-C; the backfill goes on, and the user is told how to wait again.
     """
-    last = console.monotonic() + timeout / TICKS_PER_SECOND
-    while True:
-        rule = kubectl.rule(name)
-        ended = final_phase(rule)
-        if ended is not None:
-            console.redraw("")
-            return _tell(rule, ended, console)
-        if console.monotonic() >= last:
-            console.redraw("")
-            raise RefusedError(
-                f"{name}: the time is over and the backfill goes on: {_line(rule, console)}"
-            )
-        console.redraw(_line(rule, console))
-        console.pause(POLL_SECONDS)
+    deadline = console.monotonic() + timeout / TICKS_PER_SECOND
+    try:
+        while True:
+            rule = kubectl.rule(name)
+            phase = final_phase(rule)
+            if phase is not None:
+                console.redraw("")
+                return _print_end(rule, phase, console)
+            if console.monotonic() >= deadline:
+                console.redraw("")
+                raise RefusedError(
+                    f"{name}: the time is over and the backfill goes on: {_line(rule, console)}"
+                )
+            console.redraw(_line(rule, console))
+            console.pause(POLL_SECONDS)
+    except KeyboardInterrupt:
+        console.redraw("")
+        again = " ".join(["kubectl summaryrule wait", name, *kubectl.flags])
+        console.note(f"{name}: the backfill goes on; to wait again: {again}")
+        raise
 
 
 def final_phase(rule: Rule) -> str | None:
-    """The phase it has ended in, `Failed` where only a person helps; None while it goes on.
+    """The phase in which it ended, `Failed` where it needs a person; None while it goes on.
 
     Raises:
         RefusedError: the rule has no backfill and never had one.
@@ -58,36 +64,32 @@ def final_phase(rule: Rule) -> str | None:
     if not wanted and not status:
         name = nested_dict(rule, "metadata").get("name")
         raise RefusedError(
-            f"{name} has no backfill to wait for: kubectl summaryrule backfill {name}"
+            f"{name} has no backfill to wait for: kubectl summaryrule backfill {name} --last 7d"
         )
     if not wanted:
         return phase if phase in TERMINAL_PHASES else None
-    return "Failed" if phase == "Failed" and _is_seen(rule) else None
+    return "Failed" if phase == "Failed" and _is_current(rule) else None
 
 
-def _is_seen(rule: Rule) -> bool:
-    """Whether status speaks of the spec as it is now."""
+def _is_current(rule: Rule) -> bool:
+    """Whether status describes the present spec."""
     generation = as_int(nested_dict(rule, "metadata").get("generation"))
     return as_int(nested_dict(rule, "status").get("observedGeneration")) >= generation
 
 
-def _tell(rule: Rule, ended: str, console: Console) -> int:
-    console.say(
-        [f"{nested_dict(rule, 'metadata').get('name')}: backfill {ended}, {_windows(rule)}"]
-    )
-    if ended == "Failed":
-        error = nested_dict(nested_dict(rule, "status"), "backfill").get("lastError")
-        raise RefusedError(f"{error}; see kubectl summaryrule explain")
-    return 0 if ended in GOOD else 1
-
-
-def _windows(rule: Rule) -> str:
-    return f"{nested_dict(nested_dict(rule, 'status'), 'backfill').get('progress') or '0'} windows"
+def _print_end(rule: Rule, phase: str, console: Console) -> int:
+    name = nested_dict(rule, "metadata").get("name")
+    backfill = nested_dict(nested_dict(rule, "status"), "backfill")
+    console.say([f"{name}: backfill {phase}, {backfill.get('progress') or '0'} windows"])
+    if phase == "Failed":
+        raise RefusedError(f"{backfill.get('lastError')}; see kubectl summaryrule explain {name}")
+    return 0 if phase in SUCCEEDED else 1
 
 
 def _line(rule: Rule, console: Console) -> str:
     now = console.now()
-    past = summarize(rule, now).backfill
-    if past is None:
+    backfill = summarize(rule, now).backfill
+    if backfill is None:
         return "the worker has not begun"
-    return f"{past.phase}  {progress(past, plain=console.plain)}  ETA {eta(past, now)}"
+    line = f"{backfill.phase}  {progress(backfill, plain=console.plain)}  ETA {eta(backfill, now)}"
+    return line if console.width is None else line[: console.width - 1]

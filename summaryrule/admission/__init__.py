@@ -1,1 +1,1 @@
-"""What admission makes of an object: defaults, violations and warnings. Pure functions."""
+"""Admission of an object: its defaults, its violations and its warnings. Pure functions."""

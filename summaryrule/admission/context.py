@@ -1,6 +1,7 @@
-"""One request as the checks of admission see it: raw values, read where they can be read.
+"""One admission request, as the defaulting steps and the checks read it.
 
-Made by ``validation.review`` for each request; every check and every caution takes one.
+Both stages get raw JSON that no schema has accepted yet. A value that cannot be read is None or
+empty here; the schema refuses it.
 """
 
 from collections.abc import Callable
@@ -25,111 +26,126 @@ from summaryrule.api.windows import ceil, floor
 
 Json = dict[str, Any]
 ParseCel = Callable[[str], str | None]
-"""Why a CEL expression does not parse, with its position; None where it does."""
+"""Why a CEL expression does not parse, with its position; None if it parses."""
 
-_NO_PAST: Final = StoredRequests()
-_MONTH: Final = LOOKBACK_DAYS * TICKS_PER_DAY
+_LOOKBACK: Final = LOOKBACK_DAYS * TICKS_PER_DAY
 
 
-class AdmissionContext:
-    """``new`` over ``old`` (empty on CREATE), sent by ``user`` at ``now``.
+class _RequestContext:
+    """The backfill of a request beside the requests that the stored status holds."""
 
-    ``body`` is the body where this request changed it, ``code`` is it from its first character of
-    code on.
-    """
-
-    def __init__(self, old: Json, new: Json, user: str, now: Instant, parse_cel: ParseCel) -> None:
-        self.old, self.new, self.user, self.now, self.parse_cel = old, new, user, now, parse_cel
-        self.spec, self.old_spec = (
-            unstructured.nested_dict(new, "spec"),
-            unstructured.nested_dict(old, "spec"),
-        )
-        self.backfill = unstructured.nested_dict(self.spec, "backfill")
+    def __init__(self, old: Json, spec: Json, backfill: Json) -> None:
+        self.old, self.spec, self.backfill = old, spec, backfill
+        self.old_spec = unstructured.nested_dict(old, "spec")
         self.old_backfill = unstructured.nested_dict(self.old_spec, "backfill")
-        self.interval = unstructured.interval_of(self.spec)
-        self.delay = unstructured.ingestion_delay_of(self.spec)
-        self.start = unstructured.as_instant(self.backfill.get("start"))
-        self.end = unstructured.as_instant(self.backfill.get("end"))
-        self._past = None if old.get("status") else _NO_PAST
-        self.body = self.changed_text("body")
-        self.code = kql.first_code(self.body) if self.body else None
+        self.interval = unstructured.interval_of(spec)
+        self._stored_requests: StoredRequests | None = None
 
     @property
     def stored_requests(self) -> StoredRequests:
-        """The requests that the stored status tells of."""
-        if self._past is None:
-            self._past = read_stored_requests(self.old)
-        return self._past
+        """The requests in the stored status, parsed at the first use."""
+        if self._stored_requests is None:
+            self._stored_requests = read_stored_requests(self.old)
+        return self._stored_requests
 
     @property
     def request(self) -> RequestIdentity | None:
-        """The request that the backfill stands for."""
+        """The identity of the backfill; None if its start or the interval cannot be read."""
         return request_of(self.backfill, self.interval)
 
+    @property
+    def record(self) -> BackfillRecord | None:
+        """The entry of this request in history."""
+        request = self.request if self.stored_requests.history else None
+        return find_in_history(self.stored_requests.history, request) if request else None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the backfill is the one in ``status.backfill``.
+
+        That one is active, or it has ended and the worker still has to remove it from spec.
+        """
+        current = self.stored_requests.current
+        request = self.request if current is not None else None
+        return request is not None and is_same_request(current, request)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the backfill is the one in ``status.backfill`` and that one has not ended."""
+        return is_active(self.stored_requests.current) and self.is_current
+
+    def has_changed(self, *names: str) -> bool:
+        """Whether any of these fields of the backfill differs from the stored one."""
+        return any(self.backfill.get(name) != self.old_backfill.get(name) for name in names)
+
+
+class AdmissionContext(_RequestContext):
+    """``new`` over ``old`` (empty on CREATE), sent by ``user`` at ``now``, for checks and warnings.
+
+    ``body`` is the body if this request changed it, else None. ``code`` is the body from its first
+    character of code on.
+    """
+
+    def __init__(self, old: Json, new: Json, user: str, now: Instant, parse_cel: ParseCel) -> None:
+        spec = unstructured.nested_dict(new, "spec")
+        super().__init__(old, spec, unstructured.nested_dict(spec, "backfill"))
+        self.new, self.user, self.now, self.parse_cel = new, user, now, parse_cel
+        self.delay = unstructured.ingestion_delay_of(spec)
+        self.start = unstructured.as_instant(self.backfill.get("start"))
+        self.end = unstructured.as_instant(self.backfill.get("end"))
+        self.body = self.changed_text("body")
+        self.code = kql.first_code(self.body) if self.body else None
+
     def changed_text(self, name: str) -> str | None:
-        """A string of spec that this request changed."""
+        """A string of spec, if this request changed it."""
         value = self.spec.get(name)
         changed = value != self.old_spec.get(name)
         return value if changed and isinstance(value, str) else None
 
-    def has_changed(self, *names: str) -> bool:
-        """Whether this request changed any of these fields of the backfill."""
-        return any(self.backfill.get(name) != self.old_backfill.get(name) for name in names)
-
     def is_too_old(self, at: Instant) -> bool:
-        """Whether a new request may not reach back to ``at``."""
-        return at.ticks < self.now.ticks - _MONTH and at < self.earliest
+        """Whether ``at`` is too far in the past for the start or the end of a new request."""
+        return at.ticks < self.now.ticks - _LOOKBACK and at < self.earliest
 
     def is_too_far(self, at: Instant) -> bool:
-        """Whether a new request may not reach ahead to ``at``."""
-        return at.ticks > self.now.ticks + _MONTH and at > self.latest
+        """Whether ``at`` is too far in the future for the end of a request."""
+        return at.ticks > self.now.ticks + _LOOKBACK and at > self.latest
 
     @property
     def earliest(self) -> Instant:
         """The earliest start allowed: the grid boundary at or before 30 days ago."""
-        ago = self.now.plus(-_MONTH)
+        ago = self.now.plus(-_LOOKBACK)
         return floor(ago, self.interval) if self.interval else ago
 
     @property
     def latest(self) -> Instant:
         """The latest end allowed: the grid boundary at or after 30 days from now."""
-        ahead = self.now.plus(_MONTH)
+        ahead = self.now.plus(_LOOKBACK)
         return ceil(ahead, self.interval) if self.interval else ahead
 
     @property
-    def is_running(self) -> bool:
-        """Whether the backfill means the one that status has under way."""
-        running = self.stored_requests.running
-        asked = self.request if running is not None else None
-        return asked is not None and is_same_request(running, asked)
-
-    @property
     def completed_record(self) -> BackfillRecord | None:
-        """The record of this very request, done as far as it asks."""
-        asked = self.request if self.stored_requests.history else None
-        if asked is None:
-            return None
-        record = find_in_history(self.stored_requests.history, asked)
+        """The entry of this request in history, if it is done up to the end that spec has."""
+        record = self.record
         return record if is_completed(record, self.end) else None
 
     @property
     def is_already_requested(self) -> bool:
-        """Whether the backfill asks for nothing new: it runs already, or history has it done."""
-        return self.is_running or self.completed_record is not None
+        """Whether the backfill is not a new request: it is in status, or done in history."""
+        return self.is_current or self.completed_record is not None
 
     @property
     def requester(self) -> str | None:
-        """Who asked, as this request writes it."""
+        """The requester annotation of the new object."""
         return unstructured.annotation_of(self.new, REQUESTED_BY_ANNOTATION)
 
     @property
     def requester_before(self) -> str | None:
-        """Who asked, as stored."""
+        """The requester annotation of the stored object."""
         return unstructured.annotation_of(self.old, REQUESTED_BY_ANNOTATION)
 
     @property
     def is_unchanged(self) -> bool:
-        """Whether spec and requester are what they were: nothing here is to be judged."""
+        """Whether spec and requester are as stored, so that there is nothing to check."""
         is_stored = bool(self.old)
         return (
             is_stored
@@ -138,49 +154,26 @@ class AdmissionContext:
         )
 
 
-_ABSENT: Json = {}
+class DefaultingContext(_RequestContext):
+    """A copy of ``new`` that the defaulting steps change, and their warnings.
 
-
-class DefaultingContext:
-    """``new`` as it arrived over ``old``, sent by ``user`` at ``now``; changed step by step."""
+    ``new`` is the object as it arrived over ``old``, sent by ``user`` at ``now``.
+    """
 
     def __init__(self, old: Json, new: Json, user: str, now: Instant) -> None:
-        self.old, self.user, self.now = old, user, now
-        self.spec = dict(new["spec"])
-        self.new = {**new, "spec": self.spec}
+        spec = dict(new["spec"])
+        self.has_backfill = isinstance(spec.get("backfill"), dict)
+        super().__init__(old, spec, dict(spec["backfill"]) if self.has_backfill else {})
+        self.new = {**new, "spec": spec}
+        self.user, self.now = user, now
         self.warnings: list[str] = []
         self.is_end_defaulted = False
-        self.old_backfill = unstructured.nested_dict(
-            unstructured.nested_dict(old, "spec"), "backfill"
-        )
-        self.has_backfill = isinstance(self.spec.get("backfill"), dict)
-        self.backfill = dict(self.spec["backfill"]) if self.has_backfill else _ABSENT
         if self.has_backfill:
-            self.spec["backfill"] = self.backfill
-        self.interval = unstructured.interval_of(self.spec)
-        self._past: StoredRequests | None = None
-
-    @property
-    def stored_requests(self) -> StoredRequests:
-        """The requests that the stored status tells of."""
-        if self._past is None:
-            self._past = read_stored_requests(self.old)
-        return self._past
-
-    @property
-    def request(self) -> RequestIdentity | None:
-        """The request that the backfill stands for."""
-        return request_of(self.backfill, self.interval)
-
-    @property
-    def record(self) -> BackfillRecord | None:
-        """What history has of this very request."""
-        asked = self.request if self.stored_requests.history else None
-        return find_in_history(self.stored_requests.history, asked) if asked is not None else None
+            spec["backfill"] = self.backfill
 
     @property
     def stored_start(self) -> Instant | None:
-        """Where the stored backfill's start stands."""
+        """The start of the stored ``spec.backfill``: the cursor while the backfill runs."""
         return unstructured.as_instant(self.old_backfill.get("start"))
 
     @property
@@ -191,30 +184,18 @@ class DefaultingContext:
         return start is not None and end is not None and start < end
 
     @property
-    def is_running(self) -> bool:
-        """Whether the backfill means the one that status has under way."""
-        running = self.stored_requests.running
-        asked = self.request if is_active(running) else None
-        return asked is not None and is_same_request(running, asked)
-
-    @property
     def is_new_request(self) -> bool:
-        """Whether the backfill asks for something that was not asked for before."""
+        """Whether the backfill is a request that was not made before."""
         if not self.has_backfill or self.is_running:
             return False
-        names = ("start", "requestId")
-        return any(self.backfill.get(name) != self.old_backfill.get(name) for name in names)
-
-    def has_changed(self, name: str) -> bool:
-        """Whether this field of the backfill is another than the stored one."""
-        return bool(self.backfill.get(name) != self.old_backfill.get(name))
+        return self.has_changed("start", "requestId")
 
     def warn(self, text: str) -> None:
-        """Tell the author of a value that was changed."""
+        """Add a warning for the author of the request."""
         self.warnings.append(text)
 
     def remove_backfill(self) -> None:
-        """Leave the stored backfill, or none, in the place of the one that arrived."""
+        """Replace the backfill that arrived with the stored one, or remove it if there is none."""
         self.has_backfill = bool(self.old_backfill)
         self.backfill = self.old_backfill
         self.is_end_defaulted = False
@@ -224,7 +205,7 @@ class DefaultingContext:
             del self.spec["backfill"]
 
     def annotate(self, name: str, value: str | None) -> None:
-        """Set an annotation, or remove it; an object whose metadata is not one stays as it is."""
+        """Set an annotation; None removes it. Metadata of another type than an object is kept."""
         metadata = self.new.get("metadata")
         before = metadata.get("annotations") if isinstance(metadata, dict) else 0
         if not isinstance(metadata, dict) or not isinstance(before, dict | None):

@@ -1,20 +1,19 @@
-"""Defaults: what admission makes of an object before the API server judges it.
+"""Defaulting: the object that is stored for the object that a user sent.
 
-A pure function of old, new, user and time (design, section 5). It sees raw input, since it runs
-before the schema: whatever it cannot read it passes through untouched, for the next stages to
-refuse. Applying it twice changes nothing.
+It runs before the schema and sees raw JSON. What it cannot read stays as it is, so that the schema
+refuses it. To apply it twice gives the same object as to apply it once. The steps, in order:
 
-1. ``ingestionDelay`` not given is ``0s``.
-2. ``backfill.operationId`` from anyone but the worker is put back to what it was.
-3. ``backfill.end`` not given is the one this request got before, else the end of the last
-   complete window.
-4. The manifest of a running backfill keeps the live cursor.
-5. A backfill that history has as done, judged as it is written, asks for nothing new and is taken
-   out, whatever the grid has become since.
-6. A start before its end is floored to the grid, its end ceiled, both written in UTC; the start of
-   a request that history has part of stays where that one began, and a bound that is as it was
-   stored stays as it is, whatever the interval has become: to move it would be to ask anew.
-7. Who asked is written to an annotation; nobody else can.
+1. ``ingestionDelay`` that is missing becomes ``0s``.
+2. ``backfill.operationId`` goes back to its stored value, unless the worker is the user.
+3. ``backfill.end`` that is missing becomes the end that the same request had before, else the end
+   of the last complete window.
+4. A backfill that is running keeps the cursor that is stored as its start.
+5. A backfill that history holds as done, up to the end as written, is removed: it is not a new
+   request, whatever the interval is now.
+6. A start before its end is floored to the interval's grid, its end is ceiled, and both are written
+   in UTC. The start of a request in history becomes the start that it had. A bound that is as
+   stored stays so, whatever the interval is now: another bound would make another request.
+7. The requester goes into an annotation that users cannot set.
 """
 
 from collections.abc import Mapping
@@ -23,7 +22,7 @@ from typing import Any, Final
 
 from summaryrule.admission.context import DefaultingContext
 from summaryrule.api import unstructured, validation_rules
-from summaryrule.api.backfill_request import is_completed, is_same_request
+from summaryrule.api.backfill_request import is_completed
 from summaryrule.api.constants import DEFAULTED_END_ANNOTATION, REQUESTED_BY_ANNOTATION
 from summaryrule.api.instant import Instant
 from summaryrule.api.v1 import BackfillRecord
@@ -34,7 +33,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class DefaultingResult:
-    """The object to store, and one warning for every value that was changed."""
+    """The object to store, and a warning for each value that was changed."""
 
     object: Json
     warnings: tuple[str, ...]
@@ -43,14 +42,14 @@ class DefaultingResult:
 def apply_defaults(
     old: Mapping[str, Any] | None, new: Mapping[str, Any], *, user: str, worker: str, now: Instant
 ) -> DefaultingResult:
-    """What is stored when ``user`` writes ``new`` over ``old`` (None on CREATE).
+    """The object to store when ``user`` writes ``new`` over ``old`` (None on CREATE).
 
     Args:
-        old: the stored object; its status says what a running backfill was asked for.
-        new: the object as it arrived, of any shape; not changed, but shared with the answer.
-        user: the requester's user name.
-        worker: the worker's user name, whose writes pass untouched.
-        now: the time that a missing end is counted from.
+        old: the stored object; its status holds the earlier requests.
+        new: the object as it arrived, of any shape. It is not changed; the result shares parts.
+        user: the name of the user.
+        worker: the worker's user name; its writes are not changed.
+        now: the time from which a missing end is counted.
     """
     arrived = dict(new)
     if (
@@ -59,17 +58,17 @@ def apply_defaults(
         or unstructured.is_being_deleted(arrived)
     ):
         return DefaultingResult(arrived, ())
-    draft = DefaultingContext(dict(old or {}), arrived, user, now)
-    _default_ingestion_delay(draft)
-    if draft.has_backfill:
+    context = DefaultingContext(dict(old or {}), arrived, user, now)
+    _default_ingestion_delay(context)
+    if context.has_backfill:
         for step in _BACKFILL_STEPS:
-            step(draft)
-    _set_requester(draft)
-    return DefaultingResult(draft.new, tuple(dict.fromkeys(draft.warnings)))
+            step(context)
+    _set_requester(context)
+    return DefaultingResult(context.new, tuple(dict.fromkeys(context.warnings)))
 
 
 def already_completed_warning(record: BackfillRecord) -> str:
-    """The warning for a backfill that history has as done: when it ran, how to run it again."""
+    """The warning for a backfill that is done: when it ran, and how to run it again."""
     when = f" at {record.finished_at}" if record.finished_at else ""
     return (
         f"spec.backfill: from {record.start} was done{when} up to {record.done_until} and is not"
@@ -77,141 +76,137 @@ def already_completed_warning(record: BackfillRecord) -> str:
     )
 
 
-def _default_ingestion_delay(draft: DefaultingContext) -> None:
-    if draft.spec.get("ingestionDelay") in (None, ""):
-        draft.spec["ingestionDelay"] = "0s"
+def _default_ingestion_delay(context: DefaultingContext) -> None:
+    if context.spec.get("ingestionDelay") in (None, ""):
+        context.spec["ingestionDelay"] = "0s"
 
 
-def _restore_operation_id(draft: DefaultingContext) -> None:
-    before = draft.old_backfill.get("operationId")
-    now = draft.backfill.get("operationId")
+def _restore_operation_id(context: DefaultingContext) -> None:
+    before = context.old_backfill.get("operationId")
+    now = context.backfill.get("operationId")
     if now != before and now is not None:
-        draft.warn("spec.backfill.operationId: is set by the worker only; put back")
+        context.warn("spec.backfill.operationId: is set by the worker only; put back")
     if before is not None:
-        draft.backfill["operationId"] = before
+        context.backfill["operationId"] = before
     else:
-        draft.backfill.pop("operationId", None)
+        context.backfill.pop("operationId", None)
 
 
-def _default_end(draft: DefaultingContext) -> None:
-    backfill, interval = draft.backfill, draft.interval
-    if backfill.get("end") is not None or interval is None or draft.request is None:
+def _default_end(context: DefaultingContext) -> None:
+    backfill, interval = context.backfill, context.interval
+    if backfill.get("end") is not None or interval is None or context.request is None:
         return
-    end = _earlier_end(draft)
+    end = _earlier_end(context)
     if end is None:
-        end = floor(draft.now.plus(-unstructured.ingestion_delay_of(draft.spec).ticks), interval)
-        draft.warn(
+        end = floor(
+            context.now.plus(-unstructured.ingestion_delay_of(context.spec).ticks), interval
+        )
+        context.warn(
             f"spec.backfill.end: not given; set to {end}, the end of the last complete window"
         )
     backfill["end"] = str(end)
-    draft.is_end_defaulted = True
+    context.is_end_defaulted = True
 
 
-def _earlier_end(draft: DefaultingContext) -> Instant | None:
-    running, asked = draft.stored_requests.running, draft.request
-    if running is not None and asked is not None and is_same_request(running, asked):
-        return running.requested_end
-    ended = draft.record
-    return ended.end if ended is not None else None
+def _earlier_end(context: DefaultingContext) -> Instant | None:
+    current = context.stored_requests.current
+    if current is not None and context.is_current:
+        return current.requested_end
+    record = context.record
+    return record.end if record is not None else None
 
 
-def _keep_cursor(draft: DefaultingContext) -> None:
-    """Put the live cursor in the place of a start that means the running request.
+def _keep_cursor(context: DefaultingContext) -> None:
+    """Replace a start inside the running backfill with the stored cursor.
 
-    An end at or before the cursor asks it to stop short: then the start stays as it is written,
-    since the cursor would make a range of nothing; the worker goes by its high-water mark.
+    If the end is at or before the cursor, the start stays as written: the range would be empty
+    otherwise. The worker continues from its high-water mark in both cases.
     """
-    backfill, running = draft.backfill, draft.stored_requests.running
-    if running is None:
+    backfill, current, request = context.backfill, context.stored_requests.current, context.request
+    cursor, end = context.stored_start, unstructured.as_instant(backfill.get("end"))
+    if current is None or cursor is None or request is None or not context.is_ordered:
         return
-    live, asked, end = (
-        draft.stored_start,
-        draft.request,
-        unstructured.as_instant(backfill.get("end")),
-    )
-    if live is None or asked is None or not draft.is_ordered:
+    if not context.is_running or not context.has_changed("start"):
         return
-    if not draft.is_running or backfill["start"] == draft.old_backfill["start"]:
-        return
-    if not asked.matches_start(running.requested_start):
-        draft.warn(
-            f"spec.backfill.start: {asked.written_start} lies inside the running backfill, which is"
-            f" done until {running.done_until}; nothing that has run runs again without a new"
+    if not request.matches_start(current.requested_start):
+        context.warn(
+            f"spec.backfill.start: {request.written_start} lies inside the running backfill, which"
+            f" is done until {current.done_until}; nothing that has run runs again without a new"
             " requestId"
         )
-    if end is not None and live < end:
-        backfill["start"] = draft.old_backfill["start"]
+    if end is not None and cursor < end:
+        backfill["start"] = context.old_backfill["start"]
 
 
-def _align_to_grid(draft: DefaultingContext) -> None:
-    if draft.backfill is draft.old_backfill:  # taken out: what is stored stays as it is
+def _align_to_grid(context: DefaultingContext) -> None:
+    if context.backfill is context.old_backfill:  # removed: the stored one stays as it is
         return
-    interval = draft.interval
+    interval = context.interval
     start, end = (
-        unstructured.as_instant(draft.backfill.get("start")),
-        unstructured.as_instant(draft.backfill.get("end")),
+        unstructured.as_instant(context.backfill.get("start")),
+        unstructured.as_instant(context.backfill.get("end")),
     )
     if start is None or end is None or interval is None or start >= end:
         return
-    if draft.has_changed("start"):
-        _replace_time(draft, "start", _earlier_start(draft) or floor(start, interval))
-    if draft.has_changed("end"):
-        _replace_time(draft, "end", ceil(end, interval))
+    if context.has_changed("start"):
+        _replace_time(context, "start", _earlier_start(context) or floor(start, interval))
+    if context.has_changed("end"):
+        _replace_time(context, "end", ceil(end, interval))
 
 
-def _earlier_start(draft: DefaultingContext) -> Instant | None:
-    """Where the same request began before, perhaps on the grid of another interval."""
-    ended = draft.record
-    return ended.start if ended is not None else None
+def _earlier_start(context: DefaultingContext) -> Instant | None:
+    """The start that the same request had before, perhaps on the grid of another interval."""
+    record = context.record
+    return record.start if record is not None else None
 
 
-def _replace_time(draft: DefaultingContext, name: str, to: Instant) -> None:
-    written = draft.backfill[name]
+def _replace_time(context: DefaultingContext, name: str, to: Instant) -> None:
+    written = context.backfill[name]
     if written == str(to):
         return
     why = (
         "written in UTC"
         if validation_rules.read_instant(written) == to
-        else f"aligned to whole windows of {draft.spec['interval']}"
+        else f"aligned to whole windows of {context.spec['interval']}"
     )
-    draft.warn(f"spec.backfill.{name}: {why}: from {written} to {to}")
-    draft.backfill[name] = str(to)
+    context.warn(f"spec.backfill.{name}: {why}: from {written} to {to}")
+    context.backfill[name] = str(to)
 
 
-def _remove_completed_backfill(draft: DefaultingContext) -> None:
-    found = draft.record
-    if found is None or draft.is_running or not draft.is_ordered:
+def _remove_completed_backfill(context: DefaultingContext) -> None:
+    record = context.record
+    if record is None or context.is_running or not context.is_ordered:
         return
-    if not is_completed(found, unstructured.as_instant(draft.backfill.get("end"))):
+    if not is_completed(record, unstructured.as_instant(context.backfill.get("end"))):
         return
-    draft.remove_backfill()
-    draft.warn(already_completed_warning(found))
+    context.remove_backfill()
+    context.warn(already_completed_warning(record))
 
 
-def _warn_upstream_fields(draft: DefaultingContext) -> None:
-    for theirs, ours in (("startTime", "start"), ("endTime", "end")):
-        if theirs in draft.backfill:
-            draft.warn(
-                f"spec.backfill.{theirs}: is upstream's field; write spec.backfill.{ours} instead"
+def _warn_upstream_fields(context: DefaultingContext) -> None:
+    for name, ours in (("startTime", "start"), ("endTime", "end")):
+        if name in context.backfill:
+            context.warn(
+                f"spec.backfill.{name}: is upstream's field; write spec.backfill.{ours} instead"
             )
 
 
-def _annotate_defaulted_end(draft: DefaultingContext) -> None:
-    if draft.is_end_defaulted:
-        draft.annotate(DEFAULTED_END_ANNOTATION, draft.backfill["end"])
+def _annotate_defaulted_end(context: DefaultingContext) -> None:
+    if context.is_end_defaulted:
+        context.annotate(DEFAULTED_END_ANNOTATION, context.backfill["end"])
 
 
-def _set_requester(draft: DefaultingContext) -> None:
-    before = unstructured.annotation_of(draft.old, REQUESTED_BY_ANNOTATION)
-    wanted = draft.user if draft.is_new_request else before
-    written = unstructured.annotations_of(draft.new)
-    if written.get(REQUESTED_BY_ANNOTATION) == wanted:
+def _set_requester(context: DefaultingContext) -> None:
+    before = unstructured.annotation_of(context.old, REQUESTED_BY_ANNOTATION)
+    requester = context.user if context.is_new_request else before
+    written = unstructured.annotations_of(context.new)
+    if written.get(REQUESTED_BY_ANNOTATION) == requester:
         return
     if REQUESTED_BY_ANNOTATION in written:
-        draft.warn(
+        context.warn(
             f"metadata.annotations[{REQUESTED_BY_ANNOTATION}]: is set by admission; put back"
         )
-    draft.annotate(REQUESTED_BY_ANNOTATION, wanted)
+    context.annotate(REQUESTED_BY_ANNOTATION, requester)
 
 
 _BACKFILL_STEPS: Final = (

@@ -1,29 +1,25 @@
-"""What admission refuses, on top of the schema (design, section 5).
+"""The checks of admission, in addition to those of the schema.
 
-A check is a function named after the violation that it finds, or not; all are run, and all that
-they find is reported. A check looks only at what this request changed, so that an unrelated edit
-of an old rule always passes. Called by the webhook for every review, and by ``webhook review``
-offline.
+Each check takes a request and returns a violation, or None. All checks run, and all violations are
+reported together. A check judges only what this request changed, so that an unrelated edit of an
+old rule always passes.
 """
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from summaryrule.admission.context import AdmissionContext, ParseCel
-from summaryrule.admission.warnings import CAUTIONS
-from summaryrule.api import schema_validation as schema_stage
+from summaryrule.admission.warnings import WARNINGS
 from summaryrule.api import unstructured
 from summaryrule.api.constants import LOOKBACK_DAYS, REQUESTED_BY_ANNOTATION
 from summaryrule.api.field_errors import FieldError, forbidden, invalid
 from summaryrule.api.instant import Instant
-from summaryrule.api.schema_fast_path import is_plain
+from summaryrule.api.schema_validation import validate_schema
 from summaryrule.api.windows import count_windows
-
-schema = schema_stage.validate_schema
 
 
 class Review(NamedTuple):
-    """The verdict: allowed where there is no violation. ``audit`` is for audit annotations."""
+    """The result: allowed if there is no violation. ``audit`` holds the audit annotations."""
 
     violations: tuple[FieldError, ...]
     warnings: tuple[str, ...]
@@ -39,109 +35,111 @@ def review(
     now: Instant,
     parse_cel: ParseCel,
 ) -> Review:
-    """Judge ``new`` over ``old`` (None on CREATE), as defaulted, for ``user`` at ``now``.
+    """Check ``new``, with its defaults, over ``old`` (None on CREATE), for ``user`` at ``now``.
 
-    The worker's own writes, and anything on an object that is being deleted, always pass.
+    The worker's own writes and all writes to an object that is being deleted are allowed.
     """
-    case = AdmissionContext(dict(old or {}), dict(new), user, now, parse_cel)
-    if user == worker or unstructured.is_being_deleted(case.new) or case.is_unchanged:
+    context = AdmissionContext(dict(old or {}), dict(new), user, now, parse_cel)
+    if user == worker or unstructured.is_being_deleted(context.new) or context.is_unchanged:
         return Review((), (), {"decision": "allowed"})
-    structural = () if is_plain(case) else schema(new, old)
-    violations = tuple(
-        filter(None, dict.fromkeys([*structural, *[check(case) for check in CHECKS]]))
-    )
-    warnings = () if violations else tuple(filter(None, [warn(case) for warn in CAUTIONS]))
-    return Review(violations, warnings, _audit_annotations(case, denied=bool(violations)))
+    found = [*validate_schema(new, old), *[check(context) for check in CHECKS]]
+    violations = tuple(filter(None, dict.fromkeys(found)))
+    warnings = () if violations else tuple(filter(None, [warn(context) for warn in WARNINGS]))
+    return Review(violations, warnings, _audit_annotations(context, denied=bool(violations)))
 
 
-def interval_not_whole_ticks(case: AdmissionContext) -> FieldError | None:
-    """Kusto cannot hold a window bound between two ticks of 100 ns."""
-    interval = case.interval
+def interval_not_whole_ticks(context: AdmissionContext) -> FieldError | None:
+    """Kusto cannot store a window bound between two ticks of 100 ns."""
+    interval = context.interval
     if interval is None or interval.is_whole_ticks:
         return None
-    text = case.changed_text("interval")
+    text = context.changed_text("interval")
     if text is not None:
         detail = "must be a whole number of 100 ns, Kusto's tick; drop the nanoseconds"
         return invalid("spec.interval", detail, text)
     return None
 
 
-def body_blank(case: AdmissionContext) -> FieldError | None:
+def body_blank(context: AdmissionContext) -> FieldError | None:
     """A body without a query would fail every window."""
-    if case.code == "":
+    if context.code == "":
         detail = "has no query, only white space or comments; write the KQL of one window"
-        return invalid("spec.body", detail, _shorten(case.spec["body"]))
+        return invalid("spec.body", detail, _shorten(context.spec["body"]))
     return None
 
 
-def body_is_management_command(case: AdmissionContext) -> FieldError | None:
-    """A rule appends a query's result; it runs no management command."""
-    code = case.code
+def body_is_management_command(context: AdmissionContext) -> FieldError | None:
+    """The body is a query: the worker appends its result, and runs no management command."""
+    code = context.code
     if code and code[0] == ".":
         detail = "is a management command; write a query, the worker wraps it in .set-or-append"
         return invalid("spec.body", detail, _shorten(code))
     return None
 
 
-def criteria_expression_does_not_parse(case: AdmissionContext) -> FieldError | None:
-    """A rule whose expression is no CEL would never run."""
-    expression = case.changed_text("criteriaExpression")
-    problem = case.parse_cel(expression) if expression else None
-    if problem is not None:
-        detail = f"is not a CEL expression: {problem}"
+def criteria_expression_does_not_parse(context: AdmissionContext) -> FieldError | None:
+    """A rule whose expression is not CEL would never run."""
+    expression = context.changed_text("criteriaExpression")
+    error = context.parse_cel(expression) if expression else None
+    if error is not None:
+        detail = f"is not a CEL expression: {error}"
         return invalid("spec.criteriaExpression", detail, _shorten(expression or ""))
     return None
 
 
-def start_before_lookback(case: AdmissionContext) -> FieldError | None:
-    """Thirty days is how far back a request may reach; running ones may age beyond it."""
-    if case.start is None or not case.is_too_old(case.start):
+def start_before_lookback(context: AdmissionContext) -> FieldError | None:
+    """A new request starts at most 30 days ago; a running one may get older than that."""
+    if context.start is None or not context.is_too_old(context.start):
         return None
-    if case.has_changed("start", "requestId") and not case.is_already_requested:
-        return _too_old(case, "start")
+    if context.has_changed("start", "requestId") and not context.is_already_requested:
+        return _too_old(context, "start")
     return None
 
 
-def end_before_lookback(case: AdmissionContext) -> FieldError | None:
-    """An end that is itself too old is named too, so that one edit mends both."""
-    if case.end is None or not case.is_too_old(case.end):
+def end_before_lookback(context: AdmissionContext) -> FieldError | None:
+    """An end that is too old is reported too, so that one edit corrects both."""
+    if context.end is None or not context.is_too_old(context.end):
         return None
-    if case.has_changed("end", "requestId") and not case.is_already_requested:
-        return _too_old(case, "end")
+    if context.has_changed("end", "requestId") and not context.is_already_requested:
+        return _too_old(context, "end")
     return None
 
 
-def start_in_future(case: AdmissionContext) -> FieldError | None:
-    """A backfill is about the past; what comes the schedule runs."""
-    start, now = case.start, case.now
-    if start is not None and start.ticks > now.ticks and case.has_changed("start"):
+def start_in_future(context: AdmissionContext) -> FieldError | None:
+    """A backfill starts in the past; later windows belong to the schedule."""
+    start, now = context.start, context.now
+    if start is not None and start.ticks > now.ticks and context.has_changed("start"):
         detail = f"is in the future; write a start before now ({now.to_seconds()})"
-        return invalid("spec.backfill.start", detail, case.backfill["start"])
+        return invalid("spec.backfill.start", detail, context.backfill["start"])
     return None
 
 
-def end_beyond_horizon(case: AdmissionContext) -> FieldError | None:
-    """An end may lie ahead, for as far as a start may lie back."""
-    if case.end is not None and case.is_too_far(case.end) and case.has_changed("end"):
-        detail = f"is more than {LOOKBACK_DAYS} days in the future; write {case.latest} or earlier"
-        return invalid("spec.backfill.end", detail, case.backfill["end"])
+def end_beyond_horizon(context: AdmissionContext) -> FieldError | None:
+    """An end is at most 30 days in the future."""
+    if context.end is not None and context.is_too_far(context.end) and context.has_changed("end"):
+        detail = (
+            f"is more than {LOOKBACK_DAYS} days in the future; write {context.latest} or earlier"
+        )
+        return invalid("spec.backfill.end", detail, context.backfill["end"])
     return None
 
 
-def operation_id_forged(case: AdmissionContext) -> FieldError | None:
-    """Only the worker knows its operations."""
-    written = case.backfill.get("operationId")
-    if written is not None and case.has_changed("operationId"):
+def operation_id_forged(context: AdmissionContext) -> FieldError | None:
+    """Only the worker sets the operation."""
+    written = context.backfill.get("operationId")
+    if written is not None and context.has_changed("operationId"):
         return forbidden("spec.backfill.operationId", "is set by the worker only; leave it out")
     return None
 
 
-def requester_forged(case: AdmissionContext) -> FieldError | None:
-    """Admission writes who asked; a user may name no other."""
-    requester = case.requester
-    if requester not in (None, case.user) and requester != case.requester_before:
+def requester_forged(context: AdmissionContext) -> FieldError | None:
+    """Admission sets the requester; a user may not name another one."""
+    requester = context.requester
+    if requester not in (None, context.user) and requester != context.requester_before:
         field = f"metadata.annotations[{REQUESTED_BY_ANNOTATION}]"
-        return forbidden(field, f"is set by admission to the requester, {case.user}; leave it out")
+        return forbidden(
+            field, f"is set by admission to the requester, {context.user}; leave it out"
+        )
     return None
 
 
@@ -159,18 +157,18 @@ CHECKS: Final = (
 )
 
 
-def _audit_annotations(case: AdmissionContext, *, denied: bool) -> dict[str, str]:
+def _audit_annotations(context: AdmissionContext, *, denied: bool) -> dict[str, str]:
     audit = {"decision": "denied" if denied else "allowed"}
-    start, end, interval = case.start, case.end, case.interval
+    start, end, interval = context.start, context.end, context.interval
     if start is not None and end is not None and interval is not None:
         audit["requested-range"] = f"[{start}, {end})"
         audit["windows"] = str(count_windows(start, end, interval))
     return audit
 
 
-def _too_old(case: AdmissionContext, name: str) -> FieldError:
-    detail = f"is more than {LOOKBACK_DAYS} days ago; write {case.earliest} or later"
-    return invalid(f"spec.backfill.{name}", detail, case.backfill[name])
+def _too_old(context: AdmissionContext, name: str) -> FieldError:
+    detail = f"is more than {LOOKBACK_DAYS} days ago; write {context.earliest} or later"
+    return invalid(f"spec.backfill.{name}", detail, context.backfill[name])
 
 
 def _shorten(text: str, limit: int = 60) -> str:

@@ -1,6 +1,7 @@
-"""What admission warns of: things that work, and that their author may not have meant.
+"""Warnings of admission: what is allowed, and what its author may not have meant.
 
-Each caution gives a line for kubectl to print, or none; none refuses anything (design, section 5).
+Each function takes a request and returns the line for kubectl to print, or None. No warning refuses
+a request.
 """
 
 from collections.abc import Callable
@@ -12,11 +13,12 @@ from summaryrule.api import validation_rules
 from summaryrule.api.instant import Instant
 from summaryrule.api.unstructured import nested_dict
 from summaryrule.api.windows import next_window
+from summaryrule.kql import reads_table
 
 
-def body_ignores_bounds(case: AdmissionContext) -> str | None:
-    """A body that does not read its window's bounds computes the same thing every time."""
-    body = case.body
+def body_ignores_bounds(context: AdmissionContext) -> str | None:
+    """A body that does not use its window's bounds computes the same result in each window."""
+    body = context.body
     if not body or ("_startTime" in body and "_endTime" in body):
         return None
     missing = [name for name in ("_startTime", "_endTime") if name not in body]
@@ -26,29 +28,40 @@ def body_ignores_bounds(case: AdmissionContext) -> str | None:
     )
 
 
-def end_in_future(case: AdmissionContext) -> str | None:
-    """Windows that have not ended yet wait until they have."""
-    end = case.end
-    if end is not None and end.ticks > case.now.ticks and case.has_changed("end"):
+def body_reads_its_own_table(context: AdmissionContext) -> str | None:
+    """A body that reads the table it writes to summarizes its own results."""
+    table = context.spec.get("table")
+    if isinstance(table, str) and table and context.body and reads_table(context.body, table):
+        return (
+            f"spec.table: {table} is read by spec.body too: each window appends its result to its"
+            " own source; write another table"
+        )
+    return None
+
+
+def end_in_future(context: AdmissionContext) -> str | None:
+    """Windows that end in the future wait until they are due."""
+    end = context.end
+    if end is not None and end.ticks > context.now.ticks and context.has_changed("end"):
         return (
             f"spec.backfill.end: {end} is in the future; its last windows wait until they are due"
         )
     return None
 
 
-def overlaps_schedule(case: AdmissionContext) -> str | None:
-    """A window that both the schedule and a backfill compute is in the table twice."""
-    start, end, interval = case.start, case.end, case.interval
-    if start is None or end is None or interval is None or case.spec.get("suspend") is True:
+def overlaps_schedule(context: AdmissionContext) -> str | None:
+    """If the schedule and a backfill both run a window, its data is in the table twice."""
+    start, end, interval = context.start, context.end, context.interval
+    if start is None or end is None or interval is None or context.spec.get("suspend") is True:
         return None
-    created = _created(case)
-    if end.ticks <= created.ticks - case.delay.ticks - 2 * interval.ticks:
-        return None  # whatever the grid: a boundary is less than an interval back
-    first = next_window(created, interval, case.delay, None).start
+    created = _created(context)
+    if end.ticks <= created.ticks - context.delay.ticks - 2 * interval.ticks:
+        return None  # on any grid: a boundary is less than one interval back
+    first = next_window(created, interval, context.delay, None).start
     if (
         end > first
-        and case.has_changed("start", "end", "requestId")
-        and not case.is_already_requested
+        and context.has_changed("start", "end", "requestId")
+        and not context.is_already_requested
     ):
         instead = f"; write {first} as end to avoid it" if start < first else ""
         return (
@@ -58,24 +71,26 @@ def overlaps_schedule(case: AdmissionContext) -> str | None:
     return None
 
 
-def has_run_before(case: AdmissionContext) -> str | None:
-    """A request that history has is not run again."""
-    record = case.completed_record
-    if record is None or not case.has_changed("start", "end", "requestId"):
+def has_run_before(context: AdmissionContext) -> str | None:
+    """A request that history holds as done does not run again."""
+    record = context.completed_record
+    if record is None or not context.has_changed("start", "end", "requestId"):
         return None
-    if not case.is_running:
+    if not context.is_current:
         return already_completed_warning(record)
     return None
 
 
-CAUTIONS: Final[tuple[Callable[[AdmissionContext], str | None], ...]] = (
+WARNINGS: Final[tuple[Callable[[AdmissionContext], str | None], ...]] = (
     body_ignores_bounds,
+    body_reads_its_own_table,
     end_in_future,
     overlaps_schedule,
     has_run_before,
 )
 
 
-def _created(case: AdmissionContext) -> Instant:
-    stamp = nested_dict(case.old, "metadata").get("creationTimestamp")
-    return (validation_rules.read_instant(stamp) if isinstance(stamp, str) else None) or case.now
+def _created(context: AdmissionContext) -> Instant:
+    """When the rule was created; now on CREATE."""
+    stamp = nested_dict(context.old, "metadata").get("creationTimestamp")
+    return (validation_rules.read_instant(stamp) if isinstance(stamp, str) else None) or context.now

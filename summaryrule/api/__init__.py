@@ -1,1 +1,1 @@
-"""The SummaryRule API: its models, its values (instants, durations, windows) and its rules."""
+"""The SummaryRule API: models, validation, and the values of it (instants, durations, windows)."""

@@ -1,7 +1,8 @@
-"""What a backfill request is, and whether one is new, running, or long done.
+"""The identity of a backfill request, and whether a request is new, running or done.
 
-A request is its start on the grid and its requestId (design, section 7). Admission and the
-worker ask the same questions here, so that they cannot disagree.
+The identity is the start on the grid and the requestId. Admission and the worker both use these
+functions, so that they agree. Keys, tokens and hashes are stored in clusters and in Kusto: their
+derivation never changes.
 """
 
 import hashlib
@@ -27,10 +28,10 @@ from summaryrule.api.windows import floor
 
 @dataclass(frozen=True, slots=True)
 class RequestIdentity:
-    """What a spec asks for: its start as written and on the grid of its interval, and its id.
+    """A request: its start as written, its start on the grid of the interval, and its requestId.
 
-    The written start counts as well, since a request keeps its identity when the interval, and
-    the grid with it, is edited while it runs or after it has run.
+    The written start counts too: a request keeps its identity when the interval, and so the grid,
+    is edited while it runs or after it has run.
     """
 
     written_start: Instant
@@ -38,38 +39,38 @@ class RequestIdentity:
     request_id: str | None
 
     def matches_start(self, start: Instant, grid: Duration | None = None) -> bool:
-        """Whether a request from ``start`` is this one; ``grid`` is the interval that it had."""
+        """Whether a request with this start is the same; ``grid`` is the interval that it had."""
         return start in self.candidate_starts(grid)
 
     def candidate_starts(self, grid: Duration | None) -> tuple[Instant, ...]:
-        """Where it may have begun: as written, on the grid of now, and on the grid of then."""
-        now = (self.start, self.written_start)
-        return now if grid is None else (*now, floor(self.written_start, grid))
+        """The start as written, on the current grid, and on the grid of an earlier interval."""
+        starts = (self.start, self.written_start)
+        return starts if grid is None else (*starts, floor(self.written_start, grid))
 
 
 def request_identity(start: Instant, interval: Duration, request_id: str | None) -> RequestIdentity:
-    """The request that a start, not yet aligned, and a requestId stand for."""
+    """The identity of a request with this start, aligned or not, and this requestId."""
     return RequestIdentity(start, floor(start, interval), request_id or None)
 
 
-def identity_of(wanted: BackfillSpec, interval: Duration) -> RequestIdentity:
-    """The request that ``spec.backfill`` stands for."""
-    return request_identity(wanted.start, interval, wanted.request_id)
+def identity_of(backfill: BackfillSpec, interval: Duration) -> RequestIdentity:
+    """The identity of ``spec.backfill``."""
+    return request_identity(backfill.start, interval, backfill.request_id)
 
 
 def request_of(backfill: Mapping[str, Any], grid: Duration | None) -> RequestIdentity | None:
-    """The request of a raw ``spec.backfill``; None where start or interval cannot be read."""
-    start, identity = as_instant(backfill.get("start")), backfill.get("requestId")
+    """The identity of a raw ``spec.backfill``; None if start or interval cannot be read."""
+    start, request_id = as_instant(backfill.get("start")), backfill.get("requestId")
     if start is None or grid is None:
         return None
-    return request_identity(start, grid, identity if isinstance(identity, str) else None)
+    return request_identity(start, grid, request_id if isinstance(request_id, str) else None)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRequests:
-    """The part of a stored status that says which requests there were."""
+    """The requests in a stored status: the one in ``status.backfill``, and those in history."""
 
-    running: BackfillStatus | None = None
+    current: BackfillStatus | None = None
     history: tuple[BackfillRecord, ...] = ()
 
 
@@ -86,19 +87,19 @@ _IDENTIFYING: Final = (
 
 
 def read_stored_requests(stored: Mapping[str, Any]) -> StoredRequests:
-    """The requests that a raw object's status tells of; what cannot be read is passed over."""
+    """The requests in the status of a raw object, without those that cannot be read."""
     status = stored.get("status")
     if not isinstance(status, Mapping):
         return StoredRequests()
     history = status.get("backfillHistory")
     records = history if isinstance(history, list) else []
-    read = (_record(each) for each in records)
+    read = (_read_record(each) for each in records)
     return StoredRequests(
-        _running(status.get("backfill")), tuple(each for each in read if each is not None)
+        _read_backfill(status.get("backfill")), tuple(each for each in read if each is not None)
     )
 
 
-def _running(raw: object) -> BackfillStatus | None:
+def _read_backfill(raw: object) -> BackfillStatus | None:
     if not isinstance(raw, Mapping):
         return None
     try:
@@ -107,7 +108,7 @@ def _running(raw: object) -> BackfillStatus | None:
         return None
 
 
-def _record(raw: object) -> BackfillRecord | None:
+def _read_record(raw: object) -> BackfillRecord | None:
     try:
         return BackfillRecord.model_validate(raw)
     except ValidationError:
@@ -115,47 +116,47 @@ def _record(raw: object) -> BackfillRecord | None:
 
 
 def is_active(status: BackfillStatus | None) -> bool:
-    """Whether a backfill is under way: running, paused, or failed and waiting for an act."""
+    """Whether a backfill has not ended: it is pending, running, paused or failed."""
     return status is not None and status.phase in ACTIVE_PHASES
 
 
-def is_same_request(status: BackfillStatus | None, asked: RequestIdentity) -> bool:
-    """Whether this spec speaks of the backfill that status has under way.
+def is_same_request(status: BackfillStatus | None, request: RequestIdentity) -> bool:
+    """Whether the request is the backfill in status, which is active or still in spec.
 
-    The worker advances ``spec.backfill.start``, and a re-apply or a stale copy sets it back; so
-    any start from the requested one to the high-water mark is the same request. Nothing that has
-    run runs again because a start went backwards.
+    The worker advances ``spec.backfill.start``; a re-apply or a stale copy moves it back. So each
+    start from the requested one to the high-water mark is the same request, and no window runs
+    again because the start moved back.
     """
     if status is None or not (status.phase in ACTIVE_PHASES or status.clearing):
         return False
     first, mark = status.requested_start, max(status.done_until, status.requested_start)
-    return (status.request_id or None) == asked.request_id and any(
-        first <= start <= mark for start in asked.candidate_starts(status.interval)
+    return (status.request_id or None) == request.request_id and any(
+        first <= start <= mark for start in request.candidate_starts(status.interval)
     )
 
 
 def find_in_history(
-    history: Iterable[BackfillRecord], asked: RequestIdentity
+    history: Iterable[BackfillRecord], request: RequestIdentity
 ) -> BackfillRecord | None:
-    """The newest ended backfill of exactly this start and requestId."""
+    """The newest record of this request: the same start and requestId."""
     for record in history:
-        is_start = asked.matches_start(record.start, record.interval)
-        if is_start and (record.id or None) == asked.request_id:
+        is_start = request.matches_start(record.start, record.interval)
+        if is_start and (record.id or None) == request.request_id:
             return record
     return None
 
 
 def is_completed(record: BackfillRecord | None, end: Instant | None) -> bool:
-    """Whether history has every window up to ``end`` as done (None: as far as it was asked).
+    """Whether the record has each window up to ``end`` as done (None: up to its own end).
 
-    ``end`` is the one that is written: on another grid, its ceiling would ask for more.
+    ``end`` is the end as written: its ceiling on another grid could be later.
     """
     if record is None or record.done_until is None:
         return False
     return record.done_until >= (record.end if end is None else end)
 
 
-_SCHEDULE: Final = "schedule"
+# Keys, tokens and hashes
 
 
 def _digest(*parts: str) -> str:
@@ -163,29 +164,29 @@ def _digest(*parts: str) -> str:
 
 
 def rule_identity(rule: SummaryRule) -> str:
-    """The rule's UID; its namespace and name where a file gives none."""
+    """The rule's UID; its namespace and name if it has none, as in a file."""
     return rule.metadata.uid or f"{rule.metadata.namespace}/{rule.metadata.name}"
 
 
 def request_key(rule: SummaryRule, start: Instant, request_id: str | None) -> str:
-    """A backfill request: its rule, its start on the grid, and its requestId. 16 hex digits."""
+    """The key of a request, from its rule, start on the grid and requestId: 16 hex digits."""
     return _digest(rule_identity(rule), str(start), request_id or "")[:16]
 
 
 def schedule_key(rule: SummaryRule) -> str:
-    """The key of interval runs, in the place of a request's.
+    """The key of interval runs, which takes the place of a request's key.
 
-    It names the interval: on a coarser grid a window begins where one of the old grid did, and is
-    another window all the same, whose data must not be dropped as a repeat.
+    It contains the interval: after a change of the interval, a window can have the start of a
+    window on the old grid, and Kusto must not drop its data as a repeat.
     """
-    return f"{_SCHEDULE}/{rule.spec.interval}"
+    return f"schedule/{rule.spec.interval}"
 
 
 def window_token(rule: SummaryRule, key: str, start: Instant) -> str:
-    """The ingest-by token of one window of a request (or of ``schedule_key``). 32 hex digits."""
+    """The ingest-by token of a window, from its rule, key and start: 32 hex digits."""
     return _digest(rule_identity(rule), key, str(start))[:32]
 
 
 def spec_hash(spec: SummaryRuleSpec) -> str:
-    """What decides a window's result: database, table, body and interval. 16 hex digits."""
+    """A hash of what decides a window's result: database, table, body, interval: 16 hex digits."""
     return _digest(spec.database, spec.table, spec.body.strip(), str(spec.interval))[:16]

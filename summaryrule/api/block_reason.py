@@ -1,15 +1,17 @@
-"""Why a rule, or a part of it, does not run: one reason each, with what to do about it.
+"""The reasons for which a rule, or a part of it, does not run, and the remedy for each.
 
-Standard library only, so that a command-line tool can import it at no cost.
+It imports the standard library only, so that a command-line tool starts fast.
 """
 
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
+from summaryrule.api.constants import OPERATOR_NAME, OWNER_ANNOTATION
+
 
 class BlockReason(StrEnum):
-    """A reason as conditions, Events, `worker plan` and `kubectl summaryrule explain` print it."""
+    """A reason, as in conditions, Events, ``worker plan`` and ``kubectl summaryrule explain``."""
 
     DELETING = "Deleting"
     NOT_OURS = "NotOurs"
@@ -30,7 +32,7 @@ class BlockReason(StrEnum):
     NOT_SEEN = "NotSeen"
 
     def remedy(self, name: str) -> str:
-        """What to do about the rule called ``name``: one line, often a command to copy."""
+        """What to do for the rule ``name``: one line, often a command to copy."""
         return _REMEDIES[self].format(name=name)
 
 
@@ -38,7 +40,7 @@ _RETRY: Final = "fix the cause, then kubectl summaryrule retry {name} --all"
 _REMEDIES: Final[Mapping[BlockReason, str]] = {
     BlockReason.DELETING: "nothing: running operations are cancelled first, within a minute",
     BlockReason.NOT_OURS: "another operator owns the rule; to run it here: kubectl annotate"
-    " --overwrite summaryrule {name} adx-mon.azure.com/owner=summaryrule-operator",
+    f" --overwrite summaryrule {{name}} {OWNER_ANNOTATION}={OPERATOR_NAME}",
     BlockReason.MALFORMED: "correct what the message names: kubectl edit summaryrule {name}",
     BlockReason.CRITERIA_NOT_MET: "compare spec.criteria with the worker's cluster labels",
     BlockReason.CRITERIA_EXPRESSION_ERROR: "correct spec.criteriaExpression: its variables are the"

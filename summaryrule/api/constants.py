@@ -1,6 +1,6 @@
-"""Names that are stored in clusters: the API group, annotations, conditions, field managers.
+"""Names that clusters store: the API group, annotations, condition types, the field manager.
 
-Standard library only. They never change: objects and scripts hold them.
+Objects and scripts depend on them, so they never change. It imports the standard library only.
 """
 
 from typing import Final
@@ -9,6 +9,8 @@ GROUP: Final = "adx-mon.azure.com"
 VERSION: Final = "v1"
 KIND: Final = "SummaryRule"
 PLURAL: Final = "summaryrules"
+RESOURCE: Final = f"{PLURAL}.{GROUP}"
+"""The name of the CRD, and the full name of the resource for kubectl."""
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 
 OWNER_ANNOTATION: Final = f"{GROUP}/owner"
@@ -24,14 +26,16 @@ LAST_EXECUTION_CONDITION: Final = f"{SCHEDULE_CONDITION}/LastSuccessfulExecution
 BACKFILL_CONDITION: Final = "Backfill"
 
 OPERATOR_NAME: Final = "summaryrule-operator"
-"""The value of the owner annotation for rules that this operator runs."""
+"""The value of the owner annotation on rules that this operator runs."""
 FIELD_MANAGER: Final = "summaryrule-operator-worker"
-"""The field manager of the worker's writes (Kubernetes docs, server-side apply)."""
+"""The field manager of the worker's writes (Kubernetes docs, "Server-Side Apply")."""
 
 ACTIVE_PHASES: Final = frozenset({"Pending", "Running", "Paused", "Failed"})
 """Phases of a backfill that has not ended."""
+RUNNABLE_PHASES: Final = frozenset({"Pending", "Running"})
+"""Phases in which a backfill may take new windows."""
 
 HISTORY_LIMIT: Final = 10
 SKIPPED_LIMIT: Final = 50
 LOOKBACK_DAYS: Final = 30
-"""How far back a backfill may begin, and how far ahead it may end."""
+"""How many days ago a backfill may start, and how many days from now it may end."""

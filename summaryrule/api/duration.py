@@ -1,20 +1,21 @@
-"""Go durations, the API's way to write a length of time (``1h30m``, ``90s``).
+"""Go durations, as the API writes a length of time (``1h30m``, ``90s``).
 
-The rules are those of Go's ``time.ParseDuration``, which upstream, the API server's CEL and
-every Kubernetes tool share.
+The rules are those of Go's ``time.ParseDuration``, which adx-mon, the CEL of the API server and the
+Kubernetes tools use.
 """
 
 import re
 from dataclasses import dataclass
 from typing import Final, Self
 
+NANOSECONDS_PER_SECOND: Final = 1_000_000_000
 _NANOSECONDS: Final = {
     "ns": 1,
     "us": 1_000,
     "µs": 1_000,  # U+00B5
     "μs": 1_000,  # U+03BC
     "ms": 1_000_000,
-    "s": 1_000_000_000,
+    "s": NANOSECONDS_PER_SECOND,
     "m": 60_000_000_000,
     "h": 3_600_000_000_000,
 }
@@ -28,22 +29,22 @@ _TOO_LONG: Final = "is longer than a Go duration can be (about 292 years)"
 
 
 class InvalidDurationError(ValueError):
-    """The text is no Go duration; the message says what to write."""
+    """The text is not a Go duration; the message says what to write."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
 class Duration:
-    """A length of time in nanoseconds, as Go keeps it; may be negative."""
+    """A length of time in nanoseconds, like Go's ``time.Duration``; may be negative."""
 
     nanoseconds: int
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a Go duration.
+        """Parse a Go duration.
 
         Raises:
-            InvalidDurationError: also for ``1d`` and ``1w``, with the hours to write instead,
-                and for more than about 292 years (Go's int64 of nanoseconds).
+            InvalidDurationError: if it is not one, or longer than about 292 years (Go's int64 of
+                nanoseconds). For ``1d`` and ``1w`` the message has the hours to write instead.
         """
         match = _WHOLE.fullmatch(text)
         if match is None:
@@ -61,7 +62,7 @@ class Duration:
 
     @property
     def ticks(self) -> int:
-        """Ticks of 100 ns, rounded up: what must have passed before this much time has."""
+        """Ticks of 100 ns, rounded up."""
         return -(-self.nanoseconds // 100)
 
     def __str__(self) -> str:
@@ -84,10 +85,10 @@ def _part_ns(number: str, unit: str) -> int:
 
 
 def _fraction_ns(digits: str, scale: int) -> int:
-    """Nanoseconds of a fraction of a unit, in floating point as Go has it.
+    """The nanoseconds in a fraction of a unit, computed in floating point like Go.
 
-    NB: Go 1.26 drops the digits beyond 64 bits and multiplies as float64, so that
-    ``0.3333333333333333333h`` is 20m and not one nanosecond less.
+    NB: Go 1.26 drops the digits beyond 64 bits and multiplies as float64. So
+    ``0.3333333333333333333h`` is exactly 20m.
     """
     value, divisor = 0, 1.0
     for digit in digits:

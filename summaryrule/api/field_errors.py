@@ -1,7 +1,7 @@
-"""One thing that is wrong with an object, in the API server's own words.
+"""Violations: what is wrong with a field of an object, in the API server's words.
 
-The reasons are metav1.CauseType's; the messages read as ``field.Error`` prints them, so that
-kubectl shows ours beside the server's and nobody sees a seam.
+The reasons are those of ``metav1.CauseType``. The messages have the format of ``field.Error``
+(k8s.io/apimachinery), so that kubectl shows them like those of the API server.
 """
 
 import json
@@ -25,7 +25,7 @@ _OMITTED: Final = object()
 class FieldError:
     """What is wrong, where, and what to write instead.
 
-    ``field`` is the path, as in ``spec.backfill.start``; ``message`` carries the value.
+    ``field`` is a path such as ``spec.backfill.start``. ``message`` includes the value.
     """
 
     field: str
@@ -37,13 +37,13 @@ class FieldError:
 
 
 def invalid(field: str, detail: str, value: Any = _OMITTED) -> FieldError:  # noqa: ANN401 - JSON
-    """A value that is refused; without ``value`` as the server writes rules on whole objects."""
+    """A value that is refused; leave out ``value`` for a rule about a whole object."""
     shown = "" if value is _OMITTED else f"{_quote(value)}: "
     return FieldError(field, "FieldValueInvalid", f"Invalid value: {shown}{detail}")
 
 
 def required(field: str) -> FieldError:
-    """A field that is missing."""
+    """A required field is missing."""
     return FieldError(field, "FieldValueRequired", "Required value")
 
 
@@ -53,14 +53,14 @@ def forbidden(field: str, detail: str) -> FieldError:
 
 
 def too_long(field: str, limit: int) -> FieldError:
-    """A string beyond its maxLength."""
+    """A string is longer than its maxLength."""
     return FieldError(field, "FieldValueTooLong", f"Too long: may not be more than {limit} bytes")
 
 
-def wrong_type(field: str, wanted: str, value: Any) -> FieldError:  # noqa: ANN401 - JSON
-    """A value of another JSON type than the schema's."""
+def wrong_type(field: str, expected: str, value: Any) -> FieldError:  # noqa: ANN401 - JSON
+    """A value of another JSON type than the schema has."""
     found = f'"{json_type(value)}"'
-    detail = f"Invalid value: {found}: {field} in body must be of type {wanted}: {found}"
+    detail = f"Invalid value: {found}: {field} in body must be of type {expected}: {found}"
     return FieldError(field, "FieldValueTypeInvalid", detail)
 
 

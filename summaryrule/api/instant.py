@@ -1,7 +1,6 @@
-"""Points in time on the 100 ns grid that Kusto uses, and their RFC 3339 text.
+"""Points in time in ticks of 100 ns, the resolution of Kusto, and their RFC 3339 text.
 
-Python's ``datetime`` stops at microseconds, one digit short of a Kusto tick, so time is an
-integer here. Every room that compares, aligns or prints a time goes through this module.
+Python's ``datetime`` has microseconds only, so time is an integer here.
 """
 
 import re
@@ -22,23 +21,24 @@ _EXAMPLE = "write it like 2026-01-31T13:00:00Z"
 
 
 class InvalidInstantError(ValueError):
-    """The text is no RFC 3339 time that the API takes; the message says what to write."""
+    """The text is not an RFC 3339 time that the API accepts; the message says what to write."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
 class Instant:
-    """A point in time: whole ticks of 100 ns since 0001-01-01T00:00:00Z (design, section 3)."""
+    """A point in time: whole ticks of 100 ns since 0001-01-01T00:00:00Z."""
 
     ticks: int
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read an RFC 3339 time of year 1 to 9999 with at most 7 fraction digits.
+        """Parse an RFC 3339 time of the years 1 to 9999 with at most 7 fraction digits.
+
+        Nothing is truncated or rounded.
 
         Raises:
-            InvalidInstantError: for anything else (a lower-case ``t`` or ``z``, a comma, an
-                eighth digit, a leap second, a missing offset, a day that does not exist).
-                Nothing is cut or rounded.
+            InvalidInstantError: for any other text, such as one with a lower-case ``t`` or ``z``, a
+                comma, an eighth digit, a leap second, no offset or a day that does not exist.
         """
         match = _RFC3339.fullmatch(text)
         if match is None:
@@ -56,23 +56,23 @@ class Instant:
 
     @classmethod
     def from_unix_ns(cls, nanoseconds: int) -> Self:
-        """The tick at or before a Unix time in nanoseconds, as ``time.time_ns()`` gives it."""
+        """The tick at or before a Unix time in nanoseconds, as ``time.time_ns()`` returns it."""
         return cls(UNIX_EPOCH_TICKS + nanoseconds // 100)
 
     def plus(self, ticks: int) -> "Instant":
-        """This instant moved by ``ticks``, held inside the years 1 to 9999."""
+        """This instant moved by ``ticks``, limited to the years 1 to 9999."""
         return Instant(min(max(self.ticks + ticks, 0), MAX.ticks))
 
     def to_seconds(self) -> str:
-        """RFC 3339 cut to whole seconds, as Kubernetes writes ``metav1.Time``."""
+        """RFC 3339 in whole seconds, rounded down, like Kubernetes' ``metav1.Time``."""
         return str(Instant(self.ticks - self.ticks % TICKS_PER_SECOND))
 
     def __str__(self) -> str:
-        return _written(self.ticks)
+        return _format(self.ticks)
 
 
 @lru_cache(maxsize=1024)
-def _written(ticks: int) -> str:
+def _format(ticks: int) -> str:
     days, rest = divmod(ticks, TICKS_PER_DAY)
     seconds, fraction = divmod(rest, TICKS_PER_SECOND)
     tail = f".{fraction:07d}".rstrip("0") if fraction else ""

@@ -41,7 +41,7 @@ def validate_name(rule: Mapping[str, Any]) -> Iterator[FieldError]:
 
 
 def display_name(rule: Mapping[str, Any]) -> str:
-    """The name, or the prefix that the API server makes a name from; empty if it has neither."""
+    """The name, else the prefix that the API server makes a name from, else an empty string."""
     metadata = rule.get("metadata")
     fields = metadata if isinstance(metadata, Mapping) else {}
     return str(fields.get("name") or fields.get("generateName") or "")

@@ -1,7 +1,8 @@
-"""The schema and CEL stage in Python: what the API server says before the webhook is asked.
+"""The schema and the CEL rules of the CRD, in Python, and the parser of stored objects.
 
-``webhook review`` uses it to judge a file without a cluster, and admission to stand in for a
-CRD that was bypassed. It reads the very models and rules that the CRD is generated from.
+The API server applies them before it calls the webhook. ``webhook review`` needs them without a
+cluster, and admission applies them again in case the CRD in the cluster is older. They come from
+the models and rules that the CRD is generated from.
 """
 
 import json
@@ -33,7 +34,7 @@ _BACKFILL: Final = ("spec", "backfill")
 
 
 def _defaults(model: type[BaseModel]) -> dict[str, Any]:
-    """The defaults of the CRD, as JSON, by the API's own names."""
+    """The defaults of the CRD, as JSON, by the names of the API."""
     return {
         str(field.alias): str(field.default) if name == "ingestion_delay" else field.default
         for name, field in model.model_fields.items()
@@ -48,11 +49,13 @@ _BACKFILL_DEFAULTS: Final = _defaults(BackfillSpec)
 def validate_schema(
     new: Mapping[str, Any], old: Mapping[str, Any] | None = None
 ) -> tuple[FieldError, ...]:
-    """What the schema and its CEL rules refuse in ``new``.
+    """The violations of the schema and its CEL rules in ``new``.
 
-    On UPDATE (``old`` given) a value that the request did not change is not held against it, as
-    the server's ratcheting does.
+    On UPDATE (``old`` given), a violation in a value that the request did not change is ignored,
+    like the ratcheting of the API server (Kubernetes docs, "Validation ratcheting").
     """
+    if _is_valid(new.get("spec")):
+        return ()
     after = _with_crd_defaults(new)
     found = [*_field_rules(after), *_cross_field_rules(after)]
     if not found or old is None:
@@ -65,6 +68,15 @@ def validate_schema(
     )
 
 
+def _is_valid(spec: object) -> bool:
+    """Whether the spec is valid as it is, like nearly every spec, so that no default matters."""
+    try:
+        SummaryRuleSpec.model_validate(spec)
+    except ValidationError:
+        return False
+    return next(_cross_field_rules({"spec": spec}), None) is None
+
+
 def _field_rules(new: Mapping[str, Any]) -> Iterator[tuple[Location, FieldError]]:
     if new.get("spec") is None:
         yield ("spec",), required("spec")
@@ -74,15 +86,15 @@ def _field_rules(new: Mapping[str, Any]) -> Iterator[tuple[Location, FieldError]
     except ValidationError as errors:
         for error in errors.errors(include_url=False):
             location = ("spec", *error["loc"])
-            # A field that is missing is held against the object that lacks it.
-            judged = location[:-1] if error["type"] == "missing" else location
-            yield judged, _to_field_error(_path(location), dict(error))
+            # A missing field is a violation in the object that lacks it.
+            place = location[:-1] if error["type"] == "missing" else location
+            yield place, _to_field_error(_path(location), dict(error))
 
 
 def _with_crd_defaults(rule: Mapping[str, Any]) -> dict[str, Any]:
-    """The spec as the server stores it: without nulls, with the CRD's defaults.
+    """The spec as the API server stores it: without nulls, with the defaults of the CRD.
 
-    NB: the server (1.37) takes a null for a field that is not there, since none is nullable.
+    NB: the API server (1.37) removes a null, because no field is nullable.
     """
     spec = _without_nulls(rule.get("spec"))
     if isinstance(spec, dict):
@@ -99,7 +111,7 @@ def _without_nulls(value: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 def _is_same(one: Any, other: Any) -> bool:  # noqa: ANN401 - JSON
-    """Whether two values are one JSON text: unlike in Python, ``0`` is not ``false``."""
+    """Whether two values are the same JSON: unlike in Python, ``0`` is not ``false``."""
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
@@ -153,25 +165,25 @@ def _at(value: Any, location: Sequence[int | str]) -> Any:  # noqa: ANN401 - JSO
 
 
 class MalformedError(ValueError):
-    """The object cannot be read as a SummaryRule; the message says which field and why."""
+    """The object is not a valid SummaryRule; the message says which field is wrong and why."""
 
 
 def parse_rule(raw: Mapping[str, Any]) -> SummaryRule:
-    """The rule in an object as the API server gives it.
+    """Parse an object of the API server.
 
     Raises:
-        MalformedError: for an object that bypassed the CRD or stems from another version.
+        MalformedError: for an object that the CRD did not check, or that another version wrote.
     """
     try:
         return SummaryRule.model_validate(raw)
     except ValidationError as error:
         found = [str(violation) for violation in validate_schema(raw)]
-        told = found or [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise MalformedError("; ".join(told)) from error
+        messages = found or [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise MalformedError("; ".join(messages)) from error
 
 
 def read_status(stored: Mapping[str, Any]) -> SummaryRuleStatus:
-    """The status of a stored object; an empty one where there is none or it cannot be read."""
+    """The status of a stored object; an empty one if there is none or it cannot be read."""
     try:
         return SummaryRuleStatus.model_validate(stored.get("status") or {})
     except ValidationError:

@@ -1,14 +1,14 @@
-"""A rule at a glance: where it stands, in the few facts that people ask for first.
+"""The summary of a rule for people: what it runs, how far it is, and its problems.
 
-Read from the raw object, so that one that cannot be read as a rule still shows, and that a
-thousand cost milliseconds; light to import, for a command that answers at once. Used by the
-kubectl plugin and by the worker's status page, so that both say the same.
+It is read from the raw object: that is fast for thousands of rules, and works for objects that are
+not valid rules. This module does not import the models, so that a command starts fast.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
+from summaryrule.api.block_reason import BlockReason
 from summaryrule.api.constants import ACTIVE_PHASES, BACKFILL_CONDITION, SCHEDULE_CONDITION
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
@@ -23,18 +23,18 @@ from summaryrule.api.unstructured import (
 from summaryrule.api.windows import floor
 
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
-_ENDPOINT_REASONS: Final = frozenset({"NoEndpoint", "EndpointUnavailable"})
+_ENDPOINT_REASONS: Final = frozenset({BlockReason.NO_ENDPOINT, BlockReason.ENDPOINT_UNAVAILABLE})
 OVERDUE_FROM: Final = 2
-"""One window that fell due a moment ago is no news."""
+"""The number of overdue windows from which they are a problem: one may have become due just now."""
 
 Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why something of the rule does not go on: a reason in one word, and a sentence.
+    """Why a part of the rule does not run: a reason in one word, and a message.
 
-    `about` is `schedule` (or the rule as a whole) or `backfill`.
+    ``subject`` is ``backfill``, or ``schedule`` for interval runs and for the rule as a whole.
     """
 
     subject: str
@@ -44,7 +44,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class BackfillSummary:
-    """The backfill that runs or ran last; the range is half-open."""
+    """The backfill that runs or ran last.
+
+    Its range is half-open; ``done`` includes skipped windows.
+    """
 
     phase: str
     start: Instant | None
@@ -62,7 +65,7 @@ class BackfillSummary:
 
     @property
     def is_active(self) -> bool:
-        """Whether it is under way, paused, or failed and waiting for an act."""
+        """Whether it has not ended: it is pending, running, paused or failed."""
         return self.phase in ACTIVE_PHASES
 
 
@@ -70,8 +73,12 @@ class BackfillSummary:
 class RuleSummary:
     """One rule.
 
-    `last` is the end of the last window done, `cursor` that of the last one submitted; `lag` is
-    seconds from `last` to now, `behind` the due windows not yet taken up.
+    Attributes:
+        last: the end of the last window that is done.
+        cursor: the end of the last window that was submitted.
+        lag: the seconds from ``last`` to now.
+        overdue_windows: windows that are due and were not taken yet.
+        in_flight: windows that Kusto has accepted.
     """
 
     namespace: str
@@ -91,11 +98,11 @@ class RuleSummary:
 
 
 def summarize(rule: Json, now: Instant) -> RuleSummary:
-    """Read what there is; a part of another type than it should be counts as missing."""
+    """Summarize a raw object. A part of a wrong type counts as missing."""
     spec, status = nested_dict(rule, "spec"), nested_dict(rule, "status")
     schedule = nested_dict(status, "schedule")
     last = as_instant(schedule.get("lastDone"))
-    behind = _count_overdue(spec, schedule, now)
+    overdue = _count_overdue(spec, schedule, now)
     return RuleSummary(
         namespace=as_str(nested_dict(rule, "metadata").get("namespace")),
         name=as_str(nested_dict(rule, "metadata").get("name")),
@@ -106,53 +113,54 @@ def summarize(rule: Json, now: Instant) -> RuleSummary:
         last=last,
         cursor=as_instant(schedule.get("cursor")),
         lag=None if last is None else (now.ticks - last.ticks) // TICKS_PER_SECOND,
-        overdue_windows=behind,
-        in_flight=_submitted(schedule),
+        overdue_windows=overdue,
+        in_flight=_count_submitted(schedule),
         failed=len(nested_list(schedule, "failed")),
         backfill=_summarize_backfill(nested_dict(status, "backfill")),
-        problems=(*_reported_problems(rule), *_overdue_problems(behind)),
+        problems=(*_reported_problems(rule), *_overdue_problems(overdue)),
     )
 
 
 def backfill_phase(rule: Json) -> str:
-    """The phase of its backfill, empty when there is none."""
+    """The phase of the backfill; empty if there is none."""
     return as_str(nested_dict(nested_dict(rule, "status"), "backfill").get("phase"))
 
 
 def has_problem(rule: Json) -> bool:
-    """Whether the worker has said that something of it does not go on."""
+    """Whether a condition says that a part of the rule does not run."""
     return next(_reported_problems(rule), None) is not None
 
 
 def _reported_problems(rule: Json) -> Iterator[Problem]:
-    """What the worker wrote into the conditions.
+    """The problems that the worker wrote into the conditions, each once.
 
-    An endpoint that is missing or silent is on both; on the backfill's alone where the interval
-    runs are another operator's (``--mode=backfill``).
+    A problem of the endpoint is in both conditions. It is in the backfill's alone if another
+    operator runs the interval runs (``--mode=backfill``).
     """
-    said = set[str]()
+    reported = set[str]()
     for condition in sorted(
         _false_conditions(rule), key=lambda each: each.get("type") != SCHEDULE_CONDITION
     ):
         reason, message = as_str(condition.get("reason")), as_str(condition.get("message"))
         if condition.get("type") == SCHEDULE_CONDITION:
-            said.add(reason)
+            reported.add(reason)
             yield Problem("schedule", reason, message)
-        elif backfill_phase(rule) == "Failed" or reason in _ENDPOINT_REASONS - said:
+        elif backfill_phase(rule) == "Failed" or reason in _ENDPOINT_REASONS - reported:
             yield Problem("backfill", reason, message)
 
 
 def _false_conditions(rule: Json) -> Iterator[Json]:
-    """The two conditions that tell of trouble, where they do."""
+    """The conditions of the schedule and of the backfill, if they are False."""
     for condition in nested_list(nested_dict(rule, "status"), "conditions"):
         is_ours = condition.get("type") in {SCHEDULE_CONDITION, BACKFILL_CONDITION}
         if is_ours and condition.get("status") == "False":
             yield condition
 
 
-def _overdue_problems(behind: int) -> Iterator[Problem]:
-    if behind >= OVERDUE_FROM:
-        yield Problem("schedule", "Behind", f"{behind} windows are due and have not begun")
+def _overdue_problems(overdue: int) -> Iterator[Problem]:
+    if overdue >= OVERDUE_FROM:
+        message = f"{overdue} windows are due and have not begun"
+        yield Problem("schedule", BlockReason.BEHIND.value, message)
 
 
 def _count_overdue(spec: Json, schedule: Json, now: Instant) -> int:
@@ -176,7 +184,7 @@ def _summarize_backfill(backfill: Json) -> BackfillSummary | None:
         done=as_int(backfill.get("windowsDone")) + as_int(backfill.get("windowsSkipped")),
         total=as_int(backfill.get("windowsTotal")),
         percent=min(100, as_int(backfill.get("percent"))),
-        in_flight=_submitted(backfill),
+        in_flight=_count_submitted(backfill),
         failed=len(nested_list(backfill, "failed")),
         by=as_str(backfill.get("requestedBy")),
         request_id=as_str(backfill.get("requestId")),
@@ -185,24 +193,24 @@ def _summarize_backfill(backfill: Json) -> BackfillSummary | None:
     )
 
 
-def _submitted(holder: Json) -> int:
-    """Windows that Kusto has taken; an intent without an operation may be recorded ahead."""
+def _count_submitted(holder: Json) -> int:
+    """The windows in flight that have an operation; the others are intents."""
     return sum(1 for window in nested_list(holder, "inFlight") if window.get("operationId"))
 
 
-def as_json(seen: RuleSummary) -> dict[str, Any]:
-    """A glance as JSON has it: camelCase, times in RFC 3339, `lag` in seconds."""
-    bare = asdict(replace(seen, backfill=None, problems=()))
+def as_json(summary: RuleSummary) -> dict[str, Any]:
+    """The summary as JSON: names in camelCase, times in RFC 3339."""
+    bare = asdict(replace(summary, backfill=None, problems=()))
     rest = {name: value for name, value in bare.items() if name not in {"backfill", "problems"}}
     return {
-        **_camel(rest),
-        "backfill": None if seen.backfill is None else _camel(asdict(seen.backfill)),
-        "problems": [asdict(trouble) for trouble in seen.problems],
+        **_to_camel(rest),
+        "backfill": None if summary.backfill is None else _to_camel(asdict(summary.backfill)),
+        "problems": [asdict(problem) for problem in summary.problems],
     }
 
 
-def _camel(fields: dict[str, Any]) -> dict[str, Any]:
-    """NB: `asdict` has made a dict of each Instant."""
+def _to_camel(fields: dict[str, Any]) -> dict[str, Any]:
+    """NB: ``asdict`` has made each ``Instant`` a dict."""
     return {
         name.partition("_")[0] + name.partition("_")[2].title().replace("_", ""): (
             str(Instant(value["ticks"])) if isinstance(value, dict) else value
@@ -214,7 +222,7 @@ def _camel(fields: dict[str, Any]) -> dict[str, Any]:
 def format_duration(seconds: int) -> str:
     """A length of time in its two largest units, as kubectl prints an age.
 
-    >>> length(59), length(3_720), length(180_000)
+    >>> format_duration(59), format_duration(3_720), format_duration(180_000)
     ('59s', '1h2m', '2d2h')
     """
     if seconds < 0:

@@ -1,8 +1,8 @@
 """``adx-mon.azure.com/v1``: the SummaryRule as Pydantic models, the source of the CRD.
 
-The models carry Kubernetes' own schema keywords as plain data; whoever generates the CRD reads
-them from the JSON schema. Reading an object through ``SummaryRule.model_validate`` gives typed
-instants and durations; ``dump`` gives back the JSON that the API server stores.
+The docstrings and descriptions of the models are those of the CRD, and Kubernetes' schema keywords
+are part of their JSON schema. ``SummaryRule.model_validate`` reads an object into instants and
+durations; ``dump`` gives the JSON that the API server stores.
 """
 
 from typing import Annotated, Any, Literal
@@ -37,56 +37,51 @@ from summaryrule.api.windows import Window
 Phase = Literal["Pending", "Running", "Paused", "Completed", "Failed", "Canceled", "Superseded"]
 
 
-def _schema(*judged_by: validation_rules.ValidationRule, max_length: int) -> WithJsonSchema:
-    validations = [rule.as_validation() for rule in judged_by]
+def _schema(*rules: validation_rules.ValidationRule, max_length: int) -> WithJsonSchema:
+    validations = [rule.as_validation() for rule in rules]
     return WithJsonSchema(
         {"type": "string", "maxLength": max_length, "x-kubernetes-validations": validations}
     )
 
 
-def _text(value: object, limit: int) -> str:
+def _read_text(value: object, limit: int) -> str:
     if not isinstance(value, str):
         raise ValueError(f"must be a string, not {type(value).__name__}")  # noqa: TRY004 - pydantic
     if len(value) > limit:
-        words = "may not be more than {max_length} bytes"
-        raise PydanticCustomError("string_too_long", words, {"max_length": limit})
+        message = "may not be more than {max_length} bytes"
+        raise PydanticCustomError("string_too_long", message, {"max_length": limit})
     return value
 
 
 def _read_instant(value: object) -> Instant:
     if isinstance(value, Instant):
         return value
-    instant = validation_rules.read_instant(_text(value, validation_rules.INSTANT_LIMIT))
+    instant = validation_rules.read_instant(_read_text(value, validation_rules.INSTANT_LIMIT))
     if instant is None:
         raise ValueError(validation_rules.VALID_TIME.message)
     return instant
 
 
 def _read_interval(value: object) -> Duration:
-    return (
-        value
-        if isinstance(value, Duration)
-        else _read_duration(value, validation_rules.VALID_INTERVAL)
-    )
+    if isinstance(value, Duration):
+        return value
+    interval = validation_rules.read_interval(_read_text(value, validation_rules.DURATION_LIMIT))
+    if interval is None:
+        raise ValueError(validation_rules.VALID_INTERVAL.message)
+    return interval
 
 
 def _read_delay(value: object) -> Duration:
-    return (
-        value
-        if isinstance(value, Duration)
-        else _read_duration(value, validation_rules.VALID_DELAY)
-    )
-
-
-def _read_duration(value: object, rule: validation_rules.ValidationRule) -> Duration:
-    text = _text(value, validation_rules.DURATION_LIMIT)
-    if not rule.check(text):
-        raise ValueError(rule.message)
-    return validation_rules.read_duration(text) or Duration(0)
+    if isinstance(value, Duration):
+        return value
+    delay = validation_rules.read_delay(_read_text(value, validation_rules.DURATION_LIMIT))
+    if delay is None:
+        raise ValueError(validation_rules.VALID_DELAY.message)
+    return delay
 
 
 def _read_name(value: object) -> str:
-    text = _text(value, validation_rules.NAME_LIMIT)
+    text = _read_text(value, validation_rules.NAME_LIMIT)
     for rule in (validation_rules.NO_BRACKETS, validation_rules.VALID_NAME):
         if not rule.check(text):
             raise ValueError(rule.message_for(text))
@@ -121,18 +116,12 @@ KustoName = Annotated[
         max_length=validation_rules.NAME_LIMIT,
     ),
 ]
-# The worker writes these; a rule on them would only get in its way.
+# Status has no validation rules: only the worker writes it.
 StatusTime = Annotated[
-    Instant,
-    PlainValidator(_read_instant),
-    _to_text,
-    WithJsonSchema({"type": "string"}),
+    Instant, PlainValidator(_read_instant), _to_text, WithJsonSchema({"type": "string"})
 ]
 StatusDuration = Annotated[
-    Duration,
-    PlainValidator(_read_delay),
-    _to_text,
-    WithJsonSchema({"type": "string"}),
+    Duration, PlainValidator(_read_delay), _to_text, WithJsonSchema({"type": "string"})
 ]
 RequestId = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 
@@ -243,12 +232,10 @@ class SummaryRuleSpec(_Model):
         " false again. Default false.",
     )
     backfill: BackfillSpec | None = Field(
-        default=None,
-        description="A past range to compute once, beside the schedule.",
+        default=None, description="A past range to compute once, beside the schedule."
     )
     name: str | None = Field(
-        default=None,
-        description="Deprecated and unused: metadata.name names the rule.",
+        default=None, description="Deprecated and unused: metadata.name names the rule."
     )
 
 
@@ -415,10 +402,7 @@ class SummaryRuleStatus(_Model):
     conditions: tuple[Condition, ...] = Field(
         default=(),
         description="Conditions, one of each type.",
-        json_schema_extra={
-            "x-kubernetes-list-type": "map",
-            "x-kubernetes-list-map-keys": ["type"],
-        },
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     schedule: ScheduleStatus | None = Field(default=None, description="Interval runs.")
     backfill: BackfillStatus | None = Field(
@@ -430,8 +414,8 @@ class SummaryRuleStatus(_Model):
 
     @field_validator("backfill", mode="before")
     @classmethod
-    def _ours_only(cls, value: object) -> object:
-        """Upstream's status of its own backfill has other fields: it is none of ours."""
+    def _ignore_upstream(cls, value: object) -> object:
+        """Ignore a ``status.backfill`` of adx-mon, which has other fields."""
         if isinstance(value, dict) and not {"requestedStart", "requested_start"} & value.keys():
             return None
         return value
@@ -482,11 +466,7 @@ class SummaryRule(_Model):
                         "description": "End of the last window that completed.",
                     },
                     {"name": "Backfill", "type": "string", "jsonPath": ".status.backfill.phase"},
-                    {
-                        "name": "Progress",
-                        "type": "string",
-                        "jsonPath": ".status.backfill.progress",
-                    },
+                    {"name": "Progress", "type": "string", "jsonPath": ".status.backfill.progress"},
                     {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
                 ],
             }
@@ -501,7 +481,7 @@ class SummaryRule(_Model):
 
 
 def dump(model: BaseModel) -> dict[str, Any]:
-    """The model as the API server stores it: camelCase, nothing that is unset or empty."""
+    """The model as the API server stores it: camelCase, without unset and empty values."""
     dumped = model.model_dump(by_alias=True, exclude_none=True, mode="json")
     return dict(_without_empty(dumped).items())
 

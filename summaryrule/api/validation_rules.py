@@ -1,8 +1,8 @@
-"""The sentences of the API that both CEL and Python can judge, each written once.
+"""The validation rules of the API, each as CEL and as Python.
 
-``v1`` puts them into the CRD as ``x-kubernetes-validations``, so that they hold when the webhook
-is down; the same objects judge in Python for the webhook and for ``webhook review``, in the same
-words (design, section 5). A test holds the two readings of each rule together.
+The CRD has them as ``x-kubernetes-validations``, so that the API server applies them while the
+webhook is down. The webhook and ``webhook review`` apply them in Python, with the same messages. A
+test checks that the CEL and the Python of each rule agree.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import Any, Final
 from summaryrule.api.duration import Duration, InvalidDurationError
 from summaryrule.api.instant import Instant, InvalidInstantError
 
-# What Go's strings.TrimSpace takes away.
+# The white space that Go's strings.TrimSpace removes.
 _GO_SPACE: Final = "\t\n\v\f\r \u0085\u00a0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
@@ -22,10 +22,15 @@ _GO_SPACE: Final = "\t\n\v\f\r \u0085\u00a0\u1680\u2028\u2029\u202f\u205f\u3000"
 
 @dataclass(frozen=True, slots=True)
 class ValidationRule:
-    """One rule: as CEL for the API server, as a predicate for Python, in one wording.
+    """One rule, with one message.
 
-    ``holds`` takes the JSON value that CEL calls ``self``. ``message_expression`` is CEL for a
-    wording that quotes the value; ``words`` is its Python reading.
+    Attributes:
+        cel: the rule for the API server; ``self`` is the value.
+        message: what is wrong and what to write.
+        check: the rule in Python; it takes the JSON value that CEL calls ``self``.
+        field: the field of the value that a violation names; empty for the value itself.
+        message_expression: CEL for a message that quotes the value.
+        format_message: ``message_expression`` in Python.
     """
 
     cel: str
@@ -36,11 +41,11 @@ class ValidationRule:
     format_message: Callable[[Any], str] | None = None
 
     def message_for(self, value: Any) -> str:  # noqa: ANN401 - JSON
-        """What is wrong with ``value`` and what to write instead, as the API server prints it."""
+        """The message for ``value``, as the API server prints it."""
         if self.format_message is None:
             return self.message
         text = self.format_message(value).strip(_GO_SPACE)
-        # NB: kube-apiserver (1.37) takes no messageExpression of several lines for an answer.
+        # NB: kube-apiserver (1.37) ignores a messageExpression that gives several lines.
         return text if text and "\n" not in text else self.message
 
     def as_validation(self) -> dict[str, Any]:
@@ -61,9 +66,9 @@ DURATION_LIMIT: Final = 64
 INSTANT_LIMIT: Final = 40
 NAME_LIMIT: Final = 1024
 
-# NB: beyond Go's int64 of nanoseconds (292 years) CEL's duration() fails with a conversion error
-# instead of our words (kube-apiserver 1.37.2). With so many digits for each unit, no sum that fits
-# into DURATION_LIMIT characters reaches it.
+# NB: for more than Go's int64 of nanoseconds (292 years), CEL's duration() fails with a conversion
+# error instead of the rule's message (kube-apiserver 1.37.2). With at most these digits in each
+# unit, a text of DURATION_LIMIT characters stays below that.
 _UNITS: Final = {5: "h", 7: "m", 9: "s", 12: "ms", 15: "(us|µs|μs)", 18: "ns"}
 GO_DURATION: Final = (
     "^[-+]?(0|(" + "|".join(_number(digits) + unit for digits, unit in _UNITS.items()) + ")+)$"
@@ -74,11 +79,11 @@ _MONTH_DAY = "((0[13578]|1[02])-31|(0[13-9]|1[0-2])-(29|30)|(0[1-9]|1[0-2])-(0[1
 _CLOCK = "T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,7})?"
 _ZONE = "(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 RFC3339: Final = f"^({_YEAR}-{_MONTH_DAY}|{_LEAP}-02-29){_CLOCK}{_ZONE}$"
-# The length is the schema's maxLength: RE2 repeats a class 1,000 times at most.
+# The schema's maxLength limits the length: RE2 allows at most 1,000 repetitions.
 _NAME: Final = "^[A-Za-z0-9_. -]+$"
 
-# NB: an offset could carry the first and the last day out of the years that CEL's timestamp()
-# and Kusto know, which would be a conversion error again; there a time is written with Z.
+# NB: an offset could move a time on the first or the last day out of the years that CEL's
+# timestamp() and Kusto accept, again a conversion error. On these days only Z is accepted.
 _EDGES: Final = ("0001-01-01", "9999-12-31")
 
 _go_duration = re.compile(GO_DURATION)
@@ -89,7 +94,7 @@ _ZERO: Final = Duration(0)
 
 
 def read_duration(text: str) -> Duration | None:
-    """The duration that the API takes ``text`` for, or None where it refuses it."""
+    """The text as a duration; None if the API refuses it."""
     return _read_duration(text) if len(text) <= DURATION_LIMIT else None
 
 
@@ -104,7 +109,7 @@ def _read_duration(text: str) -> Duration | None:
 
 
 def read_instant(text: str) -> Instant | None:
-    """The instant that the API takes ``text`` for, or None where it refuses it."""
+    """The text as an instant; None if the API refuses it."""
     return _read_instant(text) if len(text) <= INSTANT_LIMIT else None
 
 
@@ -127,7 +132,7 @@ def _read_interval(text: str) -> Duration | None:
 
 
 def read_interval(text: str) -> Duration | None:
-    """The interval that the API takes ``text`` for, at least a minute, or None."""
+    """The text as an interval of at least a minute; None if the API refuses it."""
     return _read_interval(text) if len(text) <= DURATION_LIMIT else None
 
 
@@ -138,12 +143,12 @@ def _read_delay(text: str) -> Duration | None:
 
 
 def read_delay(text: str) -> Duration | None:
-    """The delay that the API takes ``text`` for, zero for an empty one, or None."""
+    """The text as a delay, zero for an empty text; None if the API refuses it."""
     return _read_delay(text) if len(text) <= DURATION_LIMIT else None
 
 
 def _is_time(value: str) -> str:
-    """CEL that holds where ``value``, itself CEL, is a time that ``read_instant`` reads."""
+    """CEL that is true if ``value``, which is CEL too, is a time that ``read_instant`` reads."""
     edges = " || ".join(f"{value}.startsWith('{edge}')" for edge in _EDGES)
     return f"({value}.matches('{RFC3339}') && ({value}.endsWith('Z') || !({edges})))"
 
@@ -162,7 +167,7 @@ def _is_bare(text: str) -> bool:
     return not text.startswith("[")
 
 
-def _unbracketed(text: str) -> str:
+def _without_brackets(text: str) -> str:
     for mark in ("['", "']", '["', '"]'):
         text = text.replace(mark, "")
     return text
@@ -198,7 +203,8 @@ NO_BRACKETS: Final = ValidationRule(
     " + self.replace(\"['\", '').replace(\"']\", '').replace('[\"', '').replace('\"]', '')",
     check=_is_bare,
     format_message=lambda text: (
-        "must be the bare name, the worker adds brackets and quotes: write " + _unbracketed(text)
+        "must be the bare name, the worker adds brackets and quotes: write "
+        + _without_brackets(text)
     ),
 )
 VALID_NAME: Final = ValidationRule(
@@ -208,8 +214,8 @@ VALID_NAME: Final = ValidationRule(
     " begin or end with '__', which Kusto reserves",
     check=lambda text: text.startswith("[") or _is_name(text),
 )
-# NB: the server (1.37) lets an error of CEL stand where it would let the same value be: without
-# has(), a backfill that was stored before start was required would refuse every later write.
+# NB: the API server (1.37) ignores a violation in an unchanged value, but not a CEL error in it:
+# without has(), a backfill stored before start was required would make each later write fail.
 START_BEFORE_END: Final = ValidationRule(
     cel="!has(self.start) || !has(self.end)"
     f" || !{_is_time('self.start')} || !{_is_time('self.end')}"

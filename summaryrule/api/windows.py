@@ -1,8 +1,8 @@
-"""The interval grid: which windows there are, and when one is due.
+"""The grid of the interval: which windows there are, and when a window is due.
 
-Every window is half-open, ``[start, end)``, a whole interval long, and lies on the grid that
-counts from 0001-01-01T00:00:00Z, a Monday, as upstream's ``time.Truncate`` does (design,
-section 3). Interval runs and backfill tile time with the same functions.
+A window is half-open, ``[start, end)``, and one interval long. Windows lie on a grid that starts at
+0001-01-01T00:00:00Z, a Monday, like the grid of Go's ``time.Truncate``, which adx-mon uses.
+Interval runs and backfills use the same grid.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,10 +22,7 @@ class Window:
 
     @property
     def query_end(self) -> Instant:
-        """The last tick inside: what ``between (_startTime .. _endTime)`` includes.
-
-        The one place where the half-open end becomes Kusto's inclusive one.
-        """
+        """The last tick inside the window: the inclusive end of KQL's ``between``."""
         return self.end.plus(-1)
 
     def __str__(self) -> str:
@@ -38,15 +35,15 @@ def floor(at: Instant, interval: Duration) -> Instant:
 
 
 def ceil(at: Instant, interval: Duration) -> Instant:
-    """The grid boundary at or after ``at`` (the end of year 9999 where that lies beyond it)."""
+    """The grid boundary at or after ``at``, at most the end of the year 9999."""
     return Instant(min(at.ticks + -at.ticks % interval.ticks, MAX.ticks))
 
 
 @dataclass(frozen=True, slots=True)
 class WindowSequence(Sequence[Window]):
-    """The whole windows between two grid boundaries, oldest first, made as they are read.
+    """The whole windows between two grid boundaries, oldest first, each made when it is read.
 
-    Counting and indexing take constant time, so thirty days of minutes cost nothing to hold.
+    Its length and an item take constant time, however many windows there are.
     """
 
     start: Instant
@@ -74,12 +71,12 @@ class WindowSequence(Sequence[Window]):
 
 
 def windows_between(start: Instant, end: Instant, interval: Duration) -> WindowSequence:
-    """The windows that cover ``[start, end)``: start floored, end ceiled, each one whole."""
+    """The windows that cover ``[start, end)``: start is floored and end is ceiled."""
     return WindowSequence(floor(start, interval), ceil(end, interval), interval)
 
 
 def count_windows(start: Instant, end: Instant, interval: Duration) -> int:
-    """How many windows `tile` gives."""
+    """The number of windows that ``windows_between`` returns."""
     length = interval.ticks
     last = min(end.ticks + -end.ticks % length, MAX.ticks)
     return max(0, (last - start.ticks + start.ticks % length) // length)
@@ -88,10 +85,10 @@ def count_windows(start: Instant, end: Instant, interval: Duration) -> int:
 def next_window(
     now: Instant, interval: Duration, delay: Duration, cursor: Instant | None
 ) -> Window:
-    """The window that an interval run takes next (design, section 6).
+    """The next window of interval runs, which may not be due yet.
 
-    Without a cursor it is the last one complete at ``now - delay``; else the one that starts at
-    the cursor, floored. It may not be due yet: ask ``is_due``.
+    Without a cursor it is the last window that is complete at ``now - delay``, else the window that
+    starts at the cursor, floored. adx-mon's ``NextExecutionWindow`` gives the same.
     """
     if cursor is None:
         end = floor(now.plus(-delay.ticks), interval)
@@ -101,10 +98,10 @@ def next_window(
 
 
 def is_due(window: Window, now: Instant, delay: Duration) -> bool:
-    """Whether all data of the window has had ``delay`` to arrive."""
+    """Whether the window ended at least ``delay`` ago."""
     return due_at(window, delay) <= now
 
 
 def due_at(window: Window, delay: Duration) -> Instant:
-    """The moment from which the window may be submitted."""
+    """The time from which the window may be submitted: ``delay`` after its end."""
     return window.end.plus(delay.ticks)

@@ -1,1 +1,1 @@
-"""What the worker does about a rule, as plain data: `decide`, then `effects`. Pure functions."""
+"""What the worker does for a rule, as plain data: ``decide``, then ``effects``. Pure functions."""

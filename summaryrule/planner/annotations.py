@@ -1,8 +1,8 @@
-"""Acts on windows that failed: the retry and skip annotations, read and applied.
+"""The retry and skip annotations: what they ask for, and how they are applied.
 
-A person writes ``adx-mon.azure.com/backfill-retry: all`` (or window starts) or
-``…/backfill-skip: <starts>``; the worker applies it to failed windows, records that in status,
-and then takes the annotation away (design, section 4).
+The retry annotation is ``all`` or a list of window starts, the skip annotation a list of window
+starts, separated by commas or white space. The worker applies an annotation to failed windows,
+records the result in status, and then removes the annotation.
 """
 
 import re
@@ -19,12 +19,12 @@ _SEPARATOR = re.compile(r"[\s,]+")
 
 def is_retry_requested(rule: SummaryRule, window: WindowStatus) -> bool:
     """Whether the retry annotation names this window."""
-    return _matches(rule.metadata.annotations.get(RETRY_ANNOTATION), window, everything=True)
+    return _matches(rule.metadata.annotations.get(RETRY_ANNOTATION), window, allows_all=True)
 
 
 def is_skip_requested(rule: SummaryRule, window: WindowStatus) -> bool:
-    """Whether the skip annotation names this window; it has no ``all``."""
-    return _matches(rule.metadata.annotations.get(SKIP_ANNOTATION), window, everything=False)
+    """Whether the skip annotation names this window; ``all`` has no meaning there."""
+    return _matches(rule.metadata.annotations.get(SKIP_ANNOTATION), window, allows_all=False)
 
 
 def starts_to_skip(rule: SummaryRule) -> frozenset[Instant]:
@@ -34,7 +34,7 @@ def starts_to_skip(rule: SummaryRule) -> frozenset[Instant]:
 
 @dataclass(frozen=True, slots=True)
 class AddressableWindows:
-    """The windows that an annotation can name; ``waits`` tells one that is still to run."""
+    """The windows that an annotation can name; ``is_pending`` takes the start of a window."""
 
     failed: tuple[WindowStatus, ...]
     in_flight: tuple[WindowStatus, ...]
@@ -43,12 +43,12 @@ class AddressableWindows:
 
 
 def has_retry_request(rule: SummaryRule) -> bool:
-    """Whether a retry of any kind is asked for."""
+    """Whether the rule has the retry annotation."""
     return bool(rule.metadata.annotations.get(RETRY_ANNOTATION))
 
 
 def present(rule: SummaryRule) -> tuple[str, ...]:
-    """The act annotations on the rule, to be taken away once recorded."""
+    """The names of the retry and skip annotations that the rule has."""
     return tuple(
         name for name in (RETRY_ANNOTATION, SKIP_ANNOTATION) if name in rule.metadata.annotations
     )
@@ -56,7 +56,7 @@ def present(rule: SummaryRule) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class AnnotationResult:
-    """Failed windows by what the annotations ask for."""
+    """Failed windows, by what the annotations ask for."""
 
     kept: tuple[WindowStatus, ...]
     retried: tuple[WindowStatus, ...]
@@ -66,64 +66,63 @@ class AnnotationResult:
 def apply(
     rule: SummaryRule, failed: Iterable[WindowStatus], *, may_retry: bool
 ) -> AnnotationResult:
-    """Sort failed windows into those that stay, those to be retried, and those skipped.
+    """Divide failed windows into those that stay failed, those to retry, and those to skip.
 
-    Where a retry may not be yet, its annotation is kept (``phase.keeps_retry``).
+    Without ``may_retry`` the retry annotation is ignored for now.
     """
     windows = tuple(failed)
-    again = [window for window in windows if may_retry and is_retry_requested(rule, window)]
+    retried = [window for window in windows if may_retry and is_retry_requested(rule, window)]
     skipped = [
-        window for window in windows if window not in again and is_skip_requested(rule, window)
+        window for window in windows if window not in retried and is_skip_requested(rule, window)
     ]
-    stay = [window for window in windows if window not in again and window not in skipped]
-    return AnnotationResult(tuple(stay), tuple(again), tuple(skipped))
+    kept = [window for window in windows if window not in retried and window not in skipped]
+    return AnnotationResult(tuple(kept), tuple(retried), tuple(skipped))
 
 
 def unmatched(rule: SummaryRule, windows: AddressableWindows) -> Iterator[tuple[str, str]]:
-    """What the annotations name in vain: each annotation, and its words that name no window.
+    """The entries that match no window, as pairs of an annotation and its entries.
 
-    A window that is in flight counts as retried: so it is, if the worker died after it had
-    recorded the retry and before it took the annotation away.
+    A window in flight matches a retry: if the worker crashed between recording the retry and
+    removing the annotation, the window is in flight again.
     """
     annotations = rule.metadata.annotations
-    again = {window.start for window in (*windows.failed, *windows.in_flight)}
-    out = {window.start for window in (*windows.failed, *windows.skipped)}
-    if annotations.get(RETRY_ANNOTATION, "").strip() == "all":
-        if not again:
+    to_retry = {window.start for window in (*windows.failed, *windows.in_flight)}
+    to_skip = {window.start for window in (*windows.failed, *windows.skipped)}
+    retry, skip = annotations.get(RETRY_ANNOTATION), annotations.get(SKIP_ANNOTATION)
+    if (retry or "").strip() == "all":
+        if not to_retry:
             yield RETRY_ANNOTATION, "all"
-    elif words := _unknown_entries(annotations.get(RETRY_ANNOTATION), lambda start: start in again):
-        yield RETRY_ANNOTATION, words
-    if words := _unknown_entries(
-        annotations.get(SKIP_ANNOTATION), lambda at: at in out or windows.is_pending(at)
-    ):
-        yield SKIP_ANNOTATION, words
+    elif entries := _unknown_entries(retry, to_retry.__contains__):
+        yield RETRY_ANNOTATION, entries
+    if entries := _unknown_entries(skip, lambda at: at in to_skip or windows.is_pending(at)):
+        yield SKIP_ANNOTATION, entries
 
 
-def _unknown_entries(annotation: str | None, known: Callable[[Instant], bool]) -> str:
-    """The words of an annotation that are no window's start."""
+def _unknown_entries(annotation: str | None, is_known: Callable[[Instant], bool]) -> str:
+    """The entries of an annotation that are not the start of a known window."""
     if annotation is None:
         return ""
-    starts = {word: read_instant(word) for word in _SEPARATOR.split(annotation) if word}
-    strange = [word for word, start in starts.items() if start is None or not known(start)]
-    return ", ".join(strange) if starts else "nothing"
+    starts = {entry: read_instant(entry) for entry in _SEPARATOR.split(annotation) if entry}
+    unknown = [entry for entry, start in starts.items() if start is None or not is_known(start)]
+    return ", ".join(unknown) if starts else "nothing"
 
 
 def reset_attempts(window: WindowStatus) -> WindowStatus:
-    """The window's intent again, with its attempts counted from one.
+    """The window as an intent with its first attempt.
 
-    It keeps its token, so that data of an attempt that went through after all is not doubled.
+    It keeps its token: if an earlier attempt did append data, Kusto drops the repeat.
     """
     changes = {"attempt": 1, "operation_id": None, "submitted_at": None}
     return window.model_copy(update=changes)
 
 
-def _matches(annotation: str | None, window: WindowStatus, *, everything: bool) -> bool:
+def _matches(annotation: str | None, window: WindowStatus, *, allows_all: bool) -> bool:
     if annotation is None:
         return False
-    is_all = everything and annotation.strip() == "all"
+    is_all = allows_all and annotation.strip() == "all"
     return is_all or window.start in _parse_starts(annotation)
 
 
 def _parse_starts(annotation: str | None) -> frozenset[Instant]:
-    words = _SEPARATOR.split(annotation or "")
-    return frozenset(start for start in map(read_instant, words) if start is not None)
+    entries = _SEPARATOR.split(annotation or "")
+    return frozenset(start for start in map(read_instant, entries) if start is not None)

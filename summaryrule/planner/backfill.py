@@ -1,23 +1,21 @@
-"""The state machine of a backfill: its phases, what changes them, and the step that a plan takes.
+"""The state machine of a backfill: its phases, what changes them, and one step of it.
 
-Theory of operation:
+1. The start on the grid and the requestId identify a request. Its end may change.
+2. ``doneUntil`` is the high-water mark: each window before it is done. It never moves back, also if
+   ``spec.backfill.start`` does.
+3. A window is recorded as an intent (bounds, attempt, token, target) before it is submitted. It is
+   credited by this record.
+4. Windows that finish out of order are in ``doneAhead`` until the mark reaches them.
+5. After a window fails for good, no new window is taken: windows in flight finish, and the phase is
+   Failed until a retry, a skip or a new request.
+6. Database, table, body and interval belong to the request, as ``specHash``. If they change, the
+   windows in flight finish, and the phase is Failed, reason SpecChanged. A retry continues from the
+   mark with the new spec.
+7. A request that ends goes into history and does not run again. If it ended early and is made
+   again, it continues from what history has: its mark, the windows done after the mark, and the
+   windows whose outcome is unknown. The interval may be another one then.
 
-1. A request is its start on the grid and its requestId. Its end is a target that may move.
-2. ``doneUntil`` is the high-water mark: every window before it is done. It never goes back, and
-   it wins over a ``spec.backfill.start`` that did.
-3. Every window is recorded as an intent (bounds, attempt, token, endpoint) before it is submitted,
-   and credited by that record.
-4. Windows that finish out of order are kept in ``doneAhead`` until the mark reaches them.
-5. A window that fails for good stops new ones: phase Failed, until a retry, a skip or a new
-   request. Windows in flight finish first.
-6. Database, table, body and interval belong to the request, as ``specHash``. When they change
-   while it runs, windows in flight finish and the phase is Failed, reason SpecChanged; a retry
-   continues from the mark with the new text.
-7. A request that ends goes to history, and the same request never runs twice. What history holds of
-   a request that ended early (its mark, the windows done beyond it, the windows whose end is not
-   known) is where it continues when it is requested again, whatever the interval is then.
-
-``TRANSITIONS`` is the only table of phases, and ``_transition`` the only function that changes one.
+``TRANSITIONS`` is the only table of phases; only ``_transition`` changes a phase.
 """
 
 from collections.abc import Iterable, Mapping
@@ -39,6 +37,7 @@ from summaryrule.api.constants import (
     FINALIZER,
     HISTORY_LIMIT,
     REQUESTED_BY_ANNOTATION,
+    RUNNABLE_PHASES,
     SKIPPED_LIMIT,
 )
 from summaryrule.api.instant import Instant
@@ -70,7 +69,7 @@ from summaryrule.planner.types import (
 
 
 class BackfillEvent(Enum):
-    """What can happen to a backfill."""
+    """What changes the phase of a backfill."""
 
     STARTED = auto()
     PAUSED = auto()
@@ -122,14 +121,14 @@ SPEC_CHANGED: Final = str(BlockReason.SPEC_CHANGED)
 
 
 class IllegalTransitionError(RuntimeError):
-    """An event that the phase does not allow: a mistake in the caller, never in the input."""
+    """The phase does not allow the event: a bug, since no input leads to it."""
 
 
 def next_phase(phase: Phase, event: BackfillEvent) -> Phase:
     """The phase after an event.
 
     Raises:
-        IllegalTransitionError: where ``TRANSITIONS`` has no such step.
+        IllegalTransitionError: if ``TRANSITIONS`` has no such step.
     """
     try:
         return TRANSITIONS[phase][event]
@@ -149,10 +148,10 @@ class BackfillStep:
     """The backfill after one step.
 
     Attributes:
-        status: what to store.
-        history: what to store as history, newest first.
-        before_intents: the status before this step took windows; None where it may take none.
-        blocked: why windows that are left do not run now.
+        status: the status to store.
+        history: the history to store, newest first.
+        before_intents: the status before this step recorded intents; None if it may not record any.
+        blocked: why the windows that are left do not run now.
         events: Kubernetes Events to emit.
         cancels: operations to cancel.
     """
@@ -166,33 +165,36 @@ class BackfillStep:
 
 
 def step(context: PlanContext) -> BackfillStep:
-    """Apply what was observed to the windows in flight, then do what spec asks for."""
+    """Apply observations and annotations, then compare the backfill with ``spec.backfill``."""
     status, history = context.stored.backfill, context.stored.backfill_history
-    wanted = context.wanted
+    requested = context.requested
     is_active = status is not None and backfill_request.is_active(status)
     active = _apply_observations(context, status) if status is not None and is_active else None
-    if wanted is not None and wanted.start >= wanted.end:
-        text = f"spec.backfill: start {wanted.start} must be before end {wanted.end}"
+    if requested is not None and requested.start >= requested.end:
+        text = f"spec.backfill: start {requested.start} must be before end {requested.end}"
         return BackfillStep(
             active or status, history, blocked=(Blocked(BlockReason.MALFORMED, text),)
         )
     if active is not None:
-        return _step_active(context, active, wanted)
-    if wanted is None:
+        return _step_active(context, active, requested)
+    if requested is None:
         cleared = status and status.model_copy(update={"clearing": False})
         return BackfillStep(cleared, history)
-    return _step_ended(context, status, history, wanted)
+    return _step_ended(context, status, history, requested)
 
 
 def _step_active(
-    context: PlanContext, status: BackfillStatus, wanted: BackfillSpec | None
+    context: PlanContext, status: BackfillStatus, requested: BackfillSpec | None
 ) -> BackfillStep:
-    if wanted is None:
+    if requested is None:
         return _cancel(context, status)
     if _is_superseded(context.rule, status):
-        return _supersede(context, status, wanted)
+        return _supersede(context, status, requested)
     return _continue(
-        context, change_end(context.rule, status, wanted), context.stored.backfill_history, wanted
+        context,
+        change_end(context.rule, status, requested),
+        context.stored.backfill_history,
+        requested,
     )
 
 
@@ -200,18 +202,18 @@ def _step_ended(
     context: PlanContext,
     status: BackfillStatus | None,
     history: tuple[BackfillRecord, ...],
-    wanted: BackfillSpec,
+    requested: BackfillSpec,
 ) -> BackfillStep:
-    identity = identity_of(wanted, context.rule.spec.interval)
+    identity = identity_of(requested, context.rule.spec.interval)
     if status is not None and backfill_request.is_same_request(status, identity):
-        if wanted.end <= status.done_until:
+        if requested.end <= status.done_until:
             return BackfillStep(status, history)
-        return _extend(context, status, history, wanted)
-    opened = open_request(context.rule, wanted, history, context.now)
-    if backfill_request.is_completed(find_in_history(history, identity), wanted.end):
+        return _extend(context, status, history, requested)
+    opened = open_request(context.rule, requested, history, context.now)
+    if backfill_request.is_completed(find_in_history(history, identity), requested.end):
         done = completed_from_history(context.rule, opened)
         return BackfillStep(done, history, events=(events.already_ran(done),))
-    following = _continue(context, opened, history, wanted)
+    following = _continue(context, opened, history, requested)
     return replace(following, events=(events.started(opened), *following.events))
 
 
@@ -219,13 +221,13 @@ def _extend(
     context: PlanContext,
     status: BackfillStatus,
     history: tuple[BackfillRecord, ...],
-    wanted: BackfillSpec,
+    requested: BackfillSpec,
 ) -> BackfillStep:
-    record = find_in_history(history, identity_of(wanted, context.rule.spec.interval))
+    record = find_in_history(history, identity_of(requested, context.rule.spec.interval))
     left = record.unfinished if record is not None else ()
     extended = _transition(status, BackfillEvent.EXTENDED, clearing=False, in_flight=left)
     restarted = restart_rate_estimate(extended, context.now)
-    return _continue(context, change_end(context.rule, restarted, wanted), history, wanted)
+    return _continue(context, change_end(context.rule, restarted, requested), history, requested)
 
 
 def _cancel(context: PlanContext, status: BackfillStatus) -> BackfillStep:
@@ -240,13 +242,15 @@ def _cancel(context: PlanContext, status: BackfillStatus) -> BackfillStep:
     return BackfillStep(canceled, history, events=(events.canceled(canceled),), cancels=cancels)
 
 
-def _supersede(context: PlanContext, status: BackfillStatus, wanted: BackfillSpec) -> BackfillStep:
+def _supersede(
+    context: PlanContext, status: BackfillStatus, requested: BackfillSpec
+) -> BackfillStep:
     if status.in_flight:
         text = "windows of the request before are still in flight"
         blocked = (Blocked(BlockReason.SUPERSEDING, text),)
         return BackfillStep(status, context.stored.backfill_history, blocked=blocked)
     ended = _transition(status, BackfillEvent.REPLACED)
-    following = _step_ended(context, None, _append_history(context, ended), wanted)
+    following = _step_ended(context, None, _append_history(context, ended), requested)
     return replace(following, events=(events.superseded(ended), *following.events))
 
 
@@ -254,19 +258,19 @@ def _continue(
     context: PlanContext,
     status: BackfillStatus,
     history: tuple[BackfillRecord, ...],
-    wanted: BackfillSpec,
+    requested: BackfillSpec,
 ) -> BackfillStep:
     rule, now = context.rule, context.now
     if is_finished(status):
         return _finish(context, status, history)
     evaluated, emitted = _evaluate_failure(rule, status, now)
-    current = _apply_suspend(evaluated, wanted, now)
+    current = _apply_suspend(evaluated, requested, now)
     runs = (
         context.blocked is None
-        and current.phase in ("Pending", "Running")
+        and current.phase in RUNNABLE_PHASES
         and not has_spec_changed(rule, current)
     )
-    taken = record_intents(rule, current, wanted, now, context.settings) if runs else current
+    taken = record_intents(rule, current, requested, now, context.settings) if runs else current
     return BackfillStep(
         taken,
         history,
@@ -291,29 +295,29 @@ def _append_history(context: PlanContext, status: BackfillStatus) -> tuple[Backf
     return (record, *context.stored.backfill_history)[:HISTORY_LIMIT]
 
 
-# Questions about a running backfill
+# Predicates of an active backfill
 
 
 def may_submit(rule: SummaryRule, status: BackfillStatus) -> bool:
-    """Whether recorded intents of this backfill may still be submitted as they are."""
+    """Whether the recorded intents of this backfill may be submitted."""
     return status.phase != "Paused" and not has_spec_changed(rule, status)
 
 
 def has_spec_changed(rule: SummaryRule, status: BackfillStatus) -> bool:
-    """Whether the text or the grid of the windows differs from what this backfill began with."""
+    """Whether database, table, body or interval changed since this backfill started."""
     return status.spec_hash != spec_hash(rule.spec)
 
 
 def needs_retry(rule: SummaryRule, status: BackfillStatus) -> bool:
-    """Whether it continues with the new text only after a retry (rule 6)."""
+    """Whether it needs a retry to continue with a changed spec (rule 6)."""
     return has_spec_changed(rule, status) and not annotations.has_retry_request(rule)
 
 
 def is_retry_deferred(rule: SummaryRule, status: BackfillStatus | None) -> bool:
-    """Whether a retry annotation stays on the rule for now.
+    """Whether the retry annotation stays on the rule for now.
 
-    The retry continues with a changed spec, but windows in flight end first: then the phase is
-    Failed, and the retry is applied.
+    If the spec changed, the windows in flight end first; then the phase is Failed, and the retry is
+    applied.
     """
     if status is None or not backfill_request.is_active(status):
         return False
@@ -323,26 +327,29 @@ def is_retry_deferred(rule: SummaryRule, status: BackfillStatus | None) -> bool:
 
 
 def is_finished(status: BackfillStatus) -> bool:
-    """Whether every window is done or skipped and nothing is in flight."""
+    """Whether each window is done or skipped."""
     return not status.in_flight and not status.failed and status.done_until >= status.requested_end
 
 
 def has_orphaned_intents(rule: SummaryRule, status: BackfillStatus) -> bool:
-    """Whether intents without an answer can never be sent again: only the table's tags tell."""
+    """Whether intents that may have been submitted cannot be submitted again.
+
+    Only the tags of the table say whether their data is there.
+    """
     return not may_submit(rule, status) and (
         has_spec_changed(rule, status) or _is_superseded(rule, status)
     )
 
 
 def _is_superseded(rule: SummaryRule, status: BackfillStatus) -> bool:
-    wanted = rule.spec.backfill
-    return wanted is not None and not backfill_request.is_same_request(
-        status, identity_of(wanted, rule.spec.interval)
+    requested = rule.spec.backfill
+    return requested is not None and not backfill_request.is_same_request(
+        status, identity_of(requested, rule.spec.interval)
     )
 
 
 def _blocked_by(rule: SummaryRule, status: BackfillStatus, now: Instant) -> tuple[Blocked, ...]:
-    """Why windows that are left do not run now."""
+    """Why the windows that are left do not run now."""
     if status.phase == "Paused":
         return (Blocked(BlockReason.PAUSED, "spec.backfill.suspend is true"),)
     if status.phase == "Failed":
@@ -372,7 +379,7 @@ def _apply_observations(context: PlanContext, status: BackfillStatus) -> Backfil
 
 
 def _apply_operations(context: PlanContext, status: BackfillStatus) -> BackfillStatus:
-    """Credit, retry or fail windows in flight (rule 3); pre-recorded intents are dropped."""
+    """Credit, retry or fail windows in flight (rule 3); pre-recorded intents are removed."""
     now, observed = context.now, context.observed
     sent = [
         window for window in status.in_flight if not window_execution.is_prerecorded(window, now)
@@ -393,34 +400,30 @@ def _apply_operations(context: PlanContext, status: BackfillStatus) -> BackfillS
 
 
 def _resolve_unknown_submits(context: PlanContext, status: BackfillStatus) -> BackfillStatus:
-    """Orphaned intents whose submission is unknown: credited by tag, else failed.
+    """Credit orphaned intents whose tag is in the table; the others fail.
 
-    One that is not in the table may still be running, so it keeps its bounds: on another grid, a
-    window from the same start would have its token, and be dropped as a repeat or overlap it. A
-    retry sends it as it was recorded.
+    The operation of a failed one may still run, so the window keeps its bounds. A window on another
+    grid with the same start has the same token: Kusto could drop its data as a repeat.
     """
     found = context.observed.tag_found
     unknown = [w for w in status.in_flight if w.operation_id is None and w.token in found]
     if not unknown:
         return status
-    went_through = [window for window in unknown if found[window.token]]
+    done = [window for window in unknown if found[window.token]]
     error = {"error": window_execution.OUTCOME_UNKNOWN}
-    lost = [window.model_copy(update=error) for window in unknown if window not in went_through]
+    failed = [window.model_copy(update=error) for window in unknown if window not in done]
     changes = {
         "in_flight": tuple(window for window in status.in_flight if window not in unknown),
-        "failed": (*status.failed, *lost),
-        "windows_done": status.windows_done + len(went_through),
-        "last_error": window_execution.OUTCOME_UNKNOWN if lost else status.last_error,
+        "failed": (*status.failed, *failed),
+        "windows_done": status.windows_done + len(done),
+        "last_error": window_execution.OUTCOME_UNKNOWN if failed else status.last_error,
     }
-    credited = mark_done(status.model_copy(update=changes), went_through)
+    credited = mark_done(status.model_copy(update=changes), done)
     return with_counts(credited, context.rule.spec.interval)
 
 
 def _may_retry(rule: SummaryRule, status: BackfillStatus) -> bool:
-    """Whether a failed window that is retried now could be sent; else its retry has to wait.
-
-    After a change of spec the retry continues with the new text, once windows in flight have ended.
-    """
+    """Whether a retry may be applied now; after a change of spec, windows in flight end first."""
     if _is_superseded(rule, status):
         return False
     return not has_spec_changed(rule, status) or (status.phase == "Failed" and not status.in_flight)
@@ -429,7 +432,7 @@ def _may_retry(rule: SummaryRule, status: BackfillStatus) -> bool:
 def apply_annotations(
     rule: SummaryRule, status: BackfillStatus, now: Instant, *, may_retry: bool
 ) -> BackfillStatus:
-    """Apply the retry and skip annotations; retried windows use the current text (rule 6)."""
+    """Apply the retry and skip annotations; retried windows use the current spec (rule 6)."""
     result = annotations.apply(rule, status.failed, may_retry=may_retry)
     retried = map(annotations.reset_attempts, result.retried)
     changed = status.model_copy(
@@ -448,7 +451,7 @@ def apply_annotations(
 
 
 def _pending_to_skip(rule: SummaryRule, status: BackfillStatus) -> tuple[WindowStatus, ...]:
-    """Windows still to run that the skip annotation names."""
+    """Pending windows that the skip annotation names."""
     starts = annotations.starts_to_skip(rule)
     if not starts:
         return ()
@@ -462,7 +465,7 @@ def _pending_to_skip(rule: SummaryRule, status: BackfillStatus) -> tuple[WindowS
 def _with_done(
     rule: SummaryRule, status: BackfillStatus, windows: tuple[WindowStatus, ...], now: Instant
 ) -> BackfillStatus:
-    """With windows that are done or skipped counted in; unchanged where there are none."""
+    """With these windows done or skipped, and counts and estimate computed again."""
     if not windows:
         return status
     return with_eta(with_counts(mark_done(status, windows), rule.spec.interval), now)
@@ -483,7 +486,7 @@ def _with_skipped(status: BackfillStatus, skipped: tuple[WindowStatus, ...]) -> 
 def _evaluate_failure(
     rule: SummaryRule, status: BackfillStatus, now: Instant
 ) -> tuple[BackfillStatus, tuple[EmitEvent, ...]]:
-    """Into phase Failed and out of it (rules 5 and 6)."""
+    """Enter or leave phase Failed (rules 5 and 6)."""
     if status.phase == "Failed":
         return _leave_failed(rule, status, now), ()
     if status.failed and not _only_unknown_outcomes(rule, status):
@@ -496,9 +499,9 @@ def _evaluate_failure(
 
 
 def _only_unknown_outcomes(rule: SummaryRule, status: BackfillStatus) -> bool:
-    """Whether all failed windows are submits whose outcome the change of spec left unknown."""
-    unknown = all(window.error == window_execution.OUTCOME_UNKNOWN for window in status.failed)
-    return unknown and has_spec_changed(rule, status)
+    """Whether the spec changed and all failed windows are orphaned intents."""
+    are_unknown = all(window.error == window_execution.OUTCOME_UNKNOWN for window in status.failed)
+    return are_unknown and has_spec_changed(rule, status)
 
 
 def _fail(status: BackfillStatus, reason: str) -> BackfillStatus:
@@ -519,11 +522,11 @@ def _with_current_spec(rule: SummaryRule, status: BackfillStatus) -> BackfillSta
     return with_counts(changed, rule.spec.interval)
 
 
-def _apply_suspend(status: BackfillStatus, wanted: BackfillSpec, now: Instant) -> BackfillStatus:
-    """Into phase Paused and out of it, as ``spec.backfill.suspend`` asks."""
-    if wanted.suspend and status.phase in ("Pending", "Running"):
+def _apply_suspend(status: BackfillStatus, requested: BackfillSpec, now: Instant) -> BackfillStatus:
+    """Enter or leave phase Paused, as ``spec.backfill.suspend`` says."""
+    if requested.suspend and status.phase in RUNNABLE_PHASES:
         return _transition(status, BackfillEvent.PAUSED, estimated_completion=None)
-    if not wanted.suspend and status.phase == "Paused":
+    if not requested.suspend and status.phase == "Paused":
         return restart_rate_estimate(_transition(status, BackfillEvent.RESUMED), now)
     return status
 
@@ -532,21 +535,21 @@ def _apply_suspend(status: BackfillStatus, wanted: BackfillSpec, now: Instant) -
 
 
 def open_request(
-    rule: SummaryRule, wanted: BackfillSpec, history: Iterable[BackfillRecord], now: Instant
+    rule: SummaryRule, requested: BackfillSpec, history: Iterable[BackfillRecord], now: Instant
 ) -> BackfillStatus:
-    """The status of a new request; what history holds of it counts as done."""
+    """The status of a new request; what is done in history counts as done."""
     interval = rule.spec.interval
-    identity = identity_of(wanted, interval)
+    identity = identity_of(requested, interval)
     ended = find_in_history(history, identity)
     start = ended.start if ended is not None else identity.start
     reached = ended.done_until if ended is not None and ended.done_until is not None else start
     carried = _carried_over(ended) if ended is not None else {"interval": interval}
     status = BackfillStatus(
-        request_key=request_key(rule, start, wanted.request_id),
-        request_id=wanted.request_id,
+        request_key=request_key(rule, start, requested.request_id),
+        request_id=requested.request_id,
         requested_start=start,
-        requested_end=ceil(wanted.end, interval),
-        end_defaulted=_is_end_defaulted(rule, wanted),
+        requested_end=ceil(requested.end, interval),
+        end_defaulted=_is_end_defaulted(rule, requested),
         requested_by=rule.metadata.annotations.get(REQUESTED_BY_ANNOTATION),
         requested_at=now,
         done_until=max(start, reached),
@@ -556,7 +559,7 @@ def open_request(
 
 
 def _carried_over(ended: BackfillRecord) -> dict[str, object]:
-    """What a request that is made again keeps of its earlier run."""
+    """The fields that a request keeps from its record in history."""
     return {
         "interval": ended.interval,
         "windows_done": ended.windows,
@@ -567,7 +570,7 @@ def _carried_over(ended: BackfillRecord) -> dict[str, object]:
 
 
 def completed_from_history(rule: SummaryRule, opened: BackfillStatus) -> BackfillStatus:
-    """A request that history holds as done: complete up to there, and no window of it runs."""
+    """The status of a request that is done in history: it is completed, and no window runs."""
     end = min(opened.requested_end, opened.done_until)
     done = _transition(
         opened, BackfillEvent.FINISHED, clearing=True, in_flight=(), requested_end=end
@@ -575,29 +578,31 @@ def completed_from_history(rule: SummaryRule, opened: BackfillStatus) -> Backfil
     return with_counts(done, rule.spec.interval)
 
 
-def change_end(rule: SummaryRule, status: BackfillStatus, wanted: BackfillSpec) -> BackfillStatus:
-    """The same request with the end that spec asks for: later extends, earlier shortens.
+def change_end(
+    rule: SummaryRule, status: BackfillStatus, requested: BackfillSpec
+) -> BackfillStatus:
+    """The same request with the end in spec, which may be later or earlier.
 
-    A failed window outside the new range no longer needs a retry or a skip.
+    Failed windows after the new end are removed: they need no retry or skip.
     """
-    end = ceil(wanted.end, rule.spec.interval)
+    end = ceil(requested.end, rule.spec.interval)
     if end == status.requested_end:
         return status
     changes = {
         "requested_end": end,
-        "end_defaulted": _is_end_defaulted(rule, wanted),
+        "end_defaulted": _is_end_defaulted(rule, requested),
         "failed": tuple(window for window in status.failed if window.start < end),
     }
     return with_counts(status.model_copy(update=changes), rule.spec.interval)
 
 
-def _is_end_defaulted(rule: SummaryRule, wanted: BackfillSpec) -> bool:
-    """Whether admission chose the end: its annotation has the very end that spec has."""
-    return rule.metadata.annotations.get(DEFAULTED_END_ANNOTATION) == str(wanted.end)
+def _is_end_defaulted(rule: SummaryRule, requested: BackfillSpec) -> bool:
+    """Whether admission chose the end: its annotation has the same end as spec."""
+    return rule.metadata.annotations.get(DEFAULTED_END_ANNOTATION) == str(requested.end)
 
 
 def to_history(status: BackfillStatus, now: Instant) -> BackfillRecord:
-    """What history keeps of a request that ended (rule 7)."""
+    """The record of a request that ended (rule 7)."""
     return BackfillRecord(
         key=status.request_key,
         id=status.request_id,
@@ -617,7 +622,7 @@ def to_history(status: BackfillStatus, now: Instant) -> BackfillRecord:
 
 
 def _as_new_intent(window: WindowStatus) -> WindowStatus:
-    """The bounds and the token alone, so that the window starts again from its first attempt."""
+    """The window with its bounds and token only, so that it starts with its first attempt."""
     return WindowStatus(start=window.start, end=window.end, token=window.token)
 
 
@@ -627,17 +632,17 @@ def _as_new_intent(window: WindowStatus) -> WindowStatus:
 def record_intents(
     rule: SummaryRule,
     status: BackfillStatus,
-    wanted: BackfillSpec,
+    requested: BackfillSpec,
     now: Instant,
     settings: PlannerSettings,
 ) -> BackfillStatus:
-    """Take the next due windows, up to ``maxInFlight`` (rule 3).
+    """Record intents for the next due windows, up to ``maxInFlight`` (rule 3).
 
-    When nothing is in flight and the next window is due within ``prerecord_horizon``, its intent is
-    recorded early, in the same write: it is submitted when it is due, and the finalizer stays.
+    If nothing is in flight and the next window is due within ``prerecord_horizon``, its intent is
+    recorded early: that saves a write when it is due, and the finalizer stays.
     """
     known = window_execution.with_current_target(status.in_flight, rule, settings)
-    capacity = wanted.max_in_flight - len(known)
+    capacity = requested.max_in_flight - len(known)
     intents: list[WindowStatus] = []
     for window in pending_windows(status, rule.spec.interval):
         if len(intents) >= capacity or not is_due(window, now, rule.spec.ingestion_delay):
@@ -659,17 +664,17 @@ def record_intents(
 def _next_due_soon(
     rule: SummaryRule, status: BackfillStatus, now: Instant, settings: PlannerSettings
 ) -> Window | None:
-    """The next window, if it is due within ``prerecord_horizon`` and another ran before it."""
+    """The next window, if it is due within ``prerecord_horizon`` and the finalizer is there."""
     if status.phase != "Running" or FINALIZER not in rule.metadata.finalizers:
         return None
     soon = now.plus(settings.prerecord_horizon.ticks)
-    following = next(pending_windows(status, rule.spec.interval), None)
-    is_soon = following is not None and is_due(following, soon, rule.spec.ingestion_delay)
-    return following if is_soon else None
+    window = next(pending_windows(status, rule.spec.interval), None)
+    is_soon = window is not None and is_due(window, soon, rule.spec.ingestion_delay)
+    return window if is_soon else None
 
 
 def restart_rate_estimate(status: BackfillStatus, now: Instant) -> BackfillStatus:
-    """Measure the rate from here: what was done or waited for earlier does not predict it."""
+    """Measure the rate from now: earlier windows and pauses do not count."""
     return status.model_copy(
         update={
             "paced_from": now,

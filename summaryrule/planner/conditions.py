@@ -1,8 +1,8 @@
 """Status conditions, and the reasons for which a rule does not run.
 
-The first three condition types and their message formats are adx-mon's. They are read once, for
-the cursor, when a rule has no ``status.schedule``, and written for tools that read them.
-``Backfill`` is True when no backfill is outstanding.
+Three condition types and their message formats are adx-mon's. They are read once, when a rule has
+no ``status.schedule`` yet, and are written for the tools that read them. The fourth, ``Backfill``,
+is True while no backfill is outstanding.
 """
 
 import json
@@ -10,12 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from summaryrule.api.backfill_request import is_active
 from summaryrule.api.block_reason import BlockReason
 from summaryrule.api.constants import (
     BACKFILL_CONDITION,
     LAST_EXECUTION_CONDITION,
     OPERATIONS_CONDITION,
     OWNER_ANNOTATION,
+    RUNNABLE_PHASES,
     SCHEDULE_CONDITION,
 )
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant, InvalidInstantError
@@ -38,12 +40,12 @@ _CRITERIA_REASONS: Final = {
 
 
 class UpstreamStatusError(ValueError):
-    """A condition that upstream wrote cannot be read; the message says which and what to do."""
+    """A condition of adx-mon cannot be read; the message says which one and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class DesiredCondition:
-    """A condition as it should read, before its transition time is known."""
+    """A condition as it should be, without its transition time."""
 
     type: str
     status: bool
@@ -53,14 +55,17 @@ class DesiredCondition:
 
 def merge_conditions(
     before: Iterable[Condition],
-    wanted: Iterable[DesiredCondition],
+    desired: Iterable[DesiredCondition],
     *,
     generation: int,
     now: Instant,
 ) -> tuple[Condition, ...]:
-    """Conditions after ``wanted``: others stay, a transition time moves only with its status."""
+    """The conditions with ``desired`` applied.
+
+    Others stay as they are. A transition time changes only when the status of its condition does.
+    """
     kept = {condition.type: condition for condition in before}
-    for each in wanted:
+    for each in desired:
         old = kept.get(each.type)
         status = "True" if each.status else "False"
         since = old.last_transition_time if old is not None and old.status == status else None
@@ -85,42 +90,42 @@ def not_running(condition_type: str, blocked: Blocked) -> DesiredCondition:
 def desired_conditions(
     status: SummaryRuleStatus, blocked: Blocked | None, *, runs_schedule: bool
 ) -> list[DesiredCondition]:
-    """The conditions that this status calls for.
+    """The conditions for this status.
 
     Args:
-        status: as it is about to be stored.
-        blocked: why nothing runs, if so.
-        runs_schedule: whether interval runs are this worker's. Where they are another operator's,
-            upstream's conditions are its state and stay untouched.
+        status: the status to store.
+        blocked: why no window is submitted; None if windows are.
+        runs_schedule: whether this worker runs the interval runs. If another operator does,
+            adx-mon's conditions are the state of that operator and stay as they are.
     """
-    wanted = (
+    desired = (
         _schedule_conditions(status.schedule or ScheduleStatus(), blocked) if runs_schedule else []
     )
     backfill = _backfill_condition(status, blocked)
-    return wanted if backfill is None else [*wanted, backfill]
+    return desired if backfill is None else [*desired, backfill]
 
 
 def _schedule_conditions(
     schedule: ScheduleStatus, blocked: Blocked | None
 ) -> list[DesiredCondition]:
-    wanted = [_schedule_condition(schedule, blocked), _operations_condition(schedule)]
+    desired = [_schedule_condition(schedule, blocked), _operations_condition(schedule)]
     if schedule.cursor is None:
-        return wanted
+        return desired
     executed = DesiredCondition(
         LAST_EXECUTION_CONDITION,
         status=True,
         reason="ExecutionSuccessful",
         message=str(schedule.cursor),
     )
-    return [*wanted, executed]
+    return [*desired, executed]
 
 
 def import_upstream_status(rule: SummaryRule) -> ScheduleStatus:
-    """The schedule of a rule that another operator ran, from upstream's conditions.
+    """The schedule of a rule that adx-mon ran, from its conditions.
 
     Raises:
-        UpstreamStatusError: where a condition is there but cannot be read; guessing a cursor could
-            lose or double windows.
+        UpstreamStatusError: if a condition cannot be read. A guessed cursor could lose or double
+            windows.
     """
     conditions = {c.type: c for c in (rule.status.conditions if rule.status else ())}
     cursor = _read_cursor(conditions.get(LAST_EXECUTION_CONDITION))
@@ -160,18 +165,20 @@ def _backfill_condition(
     backfill = status.backfill
     if backfill is None:
         return None
-    has_ended = backfill.phase in ("Completed", "Canceled", "Superseded")
-    settled = has_ended and not backfill.clearing  # once spec.backfill is gone, so that it is final
+    # True only after spec.backfill is removed, so that it does not change again.
+    is_final = not is_active(backfill) and not backfill.clearing
     message = f"{backfill.progress} windows, done until {backfill.done_until}"
     if backfill.phase == "Failed" and backfill.failed:
         first = backfill.failed[0]
         message = f"window {first.window} failed: {first.error}; retry or skip it by annotation"
     elif backfill.phase == "Failed":
         message += "; the spec changed: retry by annotation, or set a new requestId"
-    elif blocked is not None and backfill.phase in ("Pending", "Running"):
+    elif blocked is not None and backfill.phase in RUNNABLE_PHASES:
         text = f"{message}; {blocked.message}"
         return not_running(BACKFILL_CONDITION, Blocked(blocked.reason, text))
-    return DesiredCondition(BACKFILL_CONDITION, settled, backfill.reason or backfill.phase, message)
+    return DesiredCondition(
+        BACKFILL_CONDITION, is_final, backfill.reason or backfill.phase, message
+    )
 
 
 def _read_cursor(condition: Condition | None) -> Instant | None:
@@ -200,7 +207,7 @@ def _read_operations(condition: Condition | None) -> tuple[WindowStatus, ...]:
 
 def _read_operation(entry: dict[str, Any]) -> WindowStatus:
     start, last = Instant.parse(entry["startTime"]), Instant.parse(entry["endTime"])
-    # Upstream writes the inclusive end, one tick short of the boundary.
+    # adx-mon writes the inclusive end, one tick before the boundary.
     end = last.plus(1) if last.ticks % TICKS_PER_SECOND else last
     if start >= end:
         raise ValueError(f"{start} is not before {end}")
@@ -215,18 +222,18 @@ def _whole_second(now: Instant) -> Instant:
 
 
 def owned_by_other(rule: SummaryRule, settings: PlannerSettings) -> Blocked | None:
-    """That the rule belongs to another operator, if so; this worker then never writes to it."""
+    """The block if the rule belongs to another operator: this worker does not write to it."""
     owner = rule.metadata.annotations.get(OWNER_ANNOTATION, "")
     if owner == settings.owner or (not owner and settings.adopt_unowned):
         return None
-    whose = f"belongs to {owner!r}" if owner else "has no owner and unowned rules are not adopted"
-    return Blocked(BlockReason.NOT_OURS, f"the rule {whose} (annotation {OWNER_ANNOTATION})")
+    why = f"belongs to {owner!r}" if owner else "has no owner and unowned rules are not adopted"
+    return Blocked(BlockReason.NOT_OURS, f"the rule {why} (annotation {OWNER_ANNOTATION})")
 
 
 def blocked_by(
     rule: SummaryRule, settings: PlannerSettings, evaluate: criteria.Evaluate
 ) -> Blocked | None:
-    """Why nothing of the rule may be submitted: its criteria, or no endpoint for its database."""
+    """Why no window of the rule may be submitted: its criteria, or no endpoint for its database."""
     result = criteria.evaluate_criteria(rule.spec, settings.labels, evaluate)
     if not result.proceed:
         return Blocked(_CRITERIA_REASONS[result.reason], result.message)
@@ -239,19 +246,19 @@ def blocked_by(
 
 
 def condition_for(context: PlanContext) -> Blocked | None:
-    """Why the rule does not run, as its condition says it: also when its endpoint is silent."""
+    """Why the rule does not run, for its condition: also if its endpoint does not answer."""
     if context.blocked is not None or not context.observed.endpoint_error:
         return context.blocked
     return Blocked(BlockReason.ENDPOINT_UNAVAILABLE, context.observed.endpoint_error)
 
 
 def event_for(context: PlanContext, backfill: BackfillStatus | None) -> tuple[EmitEvent, ...]:
-    """An Event, when the condition begins to say why the rule does not run.
+    """An Event when a new reason for which the rule does not run goes into its condition.
 
-    Criteria that do not match cause none: rules are often meant for other clusters.
+    Criteria that do not match cause no Event: many rules are for other clusters.
     """
     blocked = condition_for(context)
-    is_running = backfill is not None and backfill.phase in ("Pending", "Running")
+    is_running = backfill is not None and backfill.phase in RUNNABLE_PHASES
     if blocked is None or not (context.runs_schedule or is_running):
         return ()
     if blocked.reason is BlockReason.CRITERIA_NOT_MET:
@@ -264,14 +271,14 @@ def event_for(context: PlanContext, backfill: BackfillStatus | None) -> tuple[Em
 
 
 def has_too_many_failed(context: PlanContext, schedule: ScheduleStatus | None) -> bool:
-    """Whether so many interval windows failed that no new one is taken."""
+    """Whether ``failed_limit`` interval windows failed, so that no new ones are taken."""
     return schedule is not None and len(schedule.failed) >= context.settings.failed_limit
 
 
 def all_blocked(
     context: PlanContext, schedule: ScheduleStatus | None, of_backfill: tuple[Blocked, ...]
 ) -> tuple[Blocked, ...]:
-    """Every reason for which something of the rule does not run, the rule's own first."""
+    """All reasons for which the rule or a part of it does not run, those of the rule first."""
     found = [] if context.blocked is None else [context.blocked]
     if context.rule.spec.suspend:
         text = "spec.suspend is true: interval runs stop"

@@ -1,6 +1,6 @@
-"""Where a rule runs: its criteria against the worker's cluster labels (design, section 9).
+"""Whether a rule runs in this cluster: its criteria and the cluster labels, as in adx-mon.
 
-The CEL evaluator is handed in, so that this room stays free of libraries.
+The CEL evaluator is an argument, so that this package needs no CEL library.
 """
 
 import re
@@ -18,12 +18,12 @@ _BOUNDS: Final = frozenset({"startTime", "endTime"})
 
 
 class ExpressionError(ValueError):
-    """The expression does not compile, names an unknown label, or yields no bool."""
+    """The expression does not compile, uses an unknown label, or its result is not a bool."""
 
 
 @dataclass(frozen=True, slots=True)
 class CriteriaResult:
-    """Whether the rule runs here, and why, in upstream's reasons."""
+    """Whether the rule runs here, and why; the reasons are adx-mon's."""
 
     proceed: bool
     reason: str
@@ -33,7 +33,7 @@ class CriteriaResult:
 def evaluate_criteria(
     spec: SummaryRuleSpec, labels: Mapping[str, str], evaluate: Evaluate
 ) -> CriteriaResult:
-    """Whether a worker with these labels runs the rule: the map AND the expression."""
+    """Whether a worker with these labels runs the rule: criteria and expression must both match."""
     if not spec.criteria and not spec.criteria_expression:
         return CriteriaResult(True, "CriteriaMatched", "no criteria specified (default allow)")  # noqa: FBT003
     if spec.criteria and not any_key_matches(spec.criteria, labels):
@@ -41,17 +41,17 @@ def evaluate_criteria(
     if not spec.criteria_expression:
         return CriteriaResult(True, "CriteriaMatched", "criteria matched the cluster labels")  # noqa: FBT003
     try:
-        holds = evaluate(spec.criteria_expression, labels)
+        is_met = evaluate(spec.criteria_expression, labels)
     except ExpressionError as error:
         message = f"criteria expression error: {error}"
         return CriteriaResult(False, "CriteriaExpressionError", message)  # noqa: FBT003
-    outcome = "true" if holds else "false"
-    reason = "CriteriaMatched" if holds else "CriteriaNotMatched"
-    return CriteriaResult(holds, reason, f"criteria expression evaluated to {outcome}")
+    outcome = "true" if is_met else "false"
+    reason = "CriteriaMatched" if is_met else "CriteriaNotMatched"
+    return CriteriaResult(is_met, reason, f"criteria expression evaluated to {outcome}")
 
 
 def any_key_matches(criteria: Mapping[str, Iterable[str]], labels: Mapping[str, str]) -> bool:
-    """Whether any key's list holds the label of that name, in any case."""
+    """Whether the list of any key contains the label of that name, in upper or lower case."""
     lowered = {key.lower(): value.lower() for key, value in labels.items()}
     return any(
         lowered.get(key.lower()) in {value.lower() for value in values}
@@ -60,7 +60,7 @@ def any_key_matches(criteria: Mapping[str, Iterable[str]], labels: Mapping[str, 
 
 
 def label_error(labels: Mapping[str, str]) -> str | None:
-    """Why these cluster labels cannot be bound in KQL, or None; checked before anything runs."""
+    """Why these cluster labels cannot be KQL variables; None if they can."""
     seen: dict[str, str] = {}
     for key in labels:
         bare = key.removeprefix("_")

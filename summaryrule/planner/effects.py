@@ -1,6 +1,6 @@
 """The side effects that follow from a stored status: submits, tag checks, the cursor in spec.
 
-``effects`` decides nothing: what it lists follows from the rule as stored.
+All of them follow from the rule as stored, so after a crash the same call returns them again.
 """
 
 from collections.abc import Iterator
@@ -28,31 +28,34 @@ from summaryrule.planner.types import (
 
 
 def effects(context: PlanContext) -> tuple[Effect, ...]:
-    """What to do for ``context.rule`` as it is stored, in order.
+    """The side effects for ``context.rule`` as it is stored, in order.
 
-    Kusto comes first. The cursor in spec is updated, and what has ended is cleaned up, only when
-    there is nothing to ask of Kusto.
+    Requests to Kusto come first. The cursor in spec and the cleanup wait until there are none.
     """
     to_kusto: tuple[Effect, ...] = (*_tag_checks(context), *_submits(context))
     return to_kusto or (*_sync_spec_cursor(context), *_cleanup(context))
 
 
 def _submits(context: PlanContext) -> Iterator[Submit]:
-    """Recorded intents that may go now; the schedule's first, so that a backfill yields to it."""
+    """The intents to submit now; the schedule's come first, before a backfill's."""
     if context.blocked is not None:
         return
     rule, settings = context.rule, context.settings
-    schedule, running, wanted = context.stored.schedule, context.stored.backfill, context.wanted
+    schedule, status, requested = (
+        context.stored.schedule,
+        context.stored.backfill,
+        context.requested,
+    )
     if schedule is not None and not rule.spec.suspend and context.runs_schedule:
         yield from _ready_intents(context, schedule.in_flight, settings.interval_in_flight)
-    if running is not None and wanted is not None and backfill.may_submit(rule, running):
-        yield from _ready_intents(context, running.in_flight, wanted.max_in_flight)
+    if status is not None and requested is not None and backfill.may_submit(rule, status):
+        yield from _ready_intents(context, status.in_flight, requested.max_in_flight)
 
 
 def _ready_intents(
     context: PlanContext, windows: tuple[WindowStatus, ...], limit: int
 ) -> Iterator[Submit]:
-    """The oldest intents that are ready, as far as ``limit`` operations at once allow."""
+    """The oldest intents that are ready, so that at most ``limit`` operations are in flight."""
     spec = context.rule.spec
     capacity = limit - sum(1 for window in windows if window.operation_id is not None)
     ready = (
@@ -67,36 +70,36 @@ def _ready_intents(
 
 
 def submit_at(context: PlanContext, window: WindowStatus) -> Instant:
-    """The earliest time to submit a recorded intent: its back-off has ended, and it is due.
+    """The earliest time to submit a recorded intent: after its back-off, and when it is due.
 
-    Whether it is due is checked here again: a worker whose clock runs fast may have recorded it, or
-    ``ingestionDelay`` may have been shorter then.
+    A recorded intent may not be due: its worker's clock was ahead, or ``ingestionDelay`` was
+    shorter.
     """
     backed_off = window_execution.backoff_ends_at(window, context.settings)
     return max(backed_off, due_at(window.window, context.rule.spec.ingestion_delay))
 
 
 def _tag_checks(context: PlanContext) -> Iterator[CheckIngestTag]:
-    """Questions for windows whose fate only the table's extent tags tell."""
+    """The checks for windows whose outcome only the tags of the table say."""
     rule, settings = context.rule, context.settings
     for window in (*_orphaned_intents(context), *_operations_without_record(context)):
         yield window_execution.ingest_tag_check(window, rule, settings)
 
 
 def _orphaned_intents(context: PlanContext) -> Iterator[WindowStatus]:
-    """Intents without an answer that can never be sent again."""
-    running, wanted = context.stored.backfill, context.wanted
-    if running is None or wanted is None or wanted.start >= wanted.end:
+    """Intents that may have been submitted, and that are not submitted again."""
+    status, requested = context.stored.backfill, context.requested
+    if status is None or requested is None or requested.start >= requested.end:
         return
-    is_active = backfill_request.is_active(running)
-    if is_active and backfill.has_orphaned_intents(context.rule, running):
-        for window in running.in_flight:
+    is_active = backfill_request.is_active(status)
+    if is_active and backfill.has_orphaned_intents(context.rule, status):
+        for window in status.in_flight:
             if window.operation_id is None and window.token not in context.observed.tag_found:
                 yield window
 
 
 def _operations_without_record(context: PlanContext) -> Iterator[WindowStatus]:
-    """Windows whose operation Kusto no longer has a record of."""
+    """Windows whose operation is no longer in ``.show operations``."""
     for window in context.in_flight_windows(context.stored):
         if window_execution.needs_tag_check(
             window, context.observed, context.now, context.settings
@@ -105,56 +108,58 @@ def _operations_without_record(context: PlanContext) -> Iterator[WindowStatus]:
 
 
 def _sync_spec_cursor(context: PlanContext) -> Iterator[Effect]:
-    """Write the cursor and the oldest operation to ``spec.backfill``, where people read them."""
-    wanted, running = context.wanted, context.stored.backfill
-    if wanted is None or running is None or not backfill_request.is_active(running):
+    """Write the cursor and the oldest operation to ``spec.backfill``, for people to read."""
+    requested, status = context.requested, context.stored.backfill
+    if requested is None or status is None or not backfill_request.is_active(status):
         return
-    identity = backfill_request.identity_of(wanted, context.rule.spec.interval)
-    is_same = backfill_request.is_same_request(running, identity)
-    if running.done_until >= wanted.end or not is_same:
+    identity = backfill_request.identity_of(requested, context.rule.spec.interval)
+    is_same = backfill_request.is_same_request(status, identity)
+    if status.done_until >= requested.end or not is_same:
         return
-    oldest = next((w.operation_id for w in running.in_flight if w.operation_id), None)
-    if (wanted.start, wanted.operation_id) == (running.done_until, oldest):
+    oldest = next((w.operation_id for w in status.in_flight if w.operation_id), None)
+    if (requested.start, requested.operation_id) == (status.done_until, oldest):
         return
-    is_due = cursor_sync_due_at(context, running) <= context.now
-    is_behind = _is_cursor_behind(context, wanted, running)
+    is_due = cursor_sync_due_at(context, status) <= context.now
+    is_behind = _is_cursor_behind(context, requested, status)
     if is_due or (is_behind and _next_cursor_sync(context) <= context.now):
-        yield UpdateSpecCursor(running.done_until, oldest, context.now)
+        yield UpdateSpecCursor(status.done_until, oldest, context.now)
         yield ReleaseFieldOwnership()
 
 
-def cursor_sync_due_at(context: PlanContext, running: BackfillStatus) -> Instant:
-    """When to show the oldest operation in spec: it has run for ``cursor_sync_after``.
+def cursor_sync_due_at(context: PlanContext, status: BackfillStatus) -> Instant:
+    """When to write the oldest operation to spec: it has run for ``cursor_sync_after``.
 
-    Not sooner than ``cursor_sync_interval`` after the last update. Where no operation runs, it is
-    due at once.
+    It is at least ``cursor_sync_interval`` after the last update. Without an operation it is due at
+    once.
     """
-    since = next((w.submitted_at for w in running.in_flight if w.operation_id), None)
+    since = next((w.submitted_at for w in status.in_flight if w.operation_id), None)
     ready = Instant(0) if since is None else since.plus(context.settings.cursor_sync_after.ticks)
     return max(ready, _next_cursor_sync(context))
 
 
 def _next_cursor_sync(context: PlanContext) -> Instant:
-    """At once where this worker has not updated it yet, or its clock was set back since."""
+    """The earliest next update; at once after a restart, or if the clock was set back."""
     last = context.observed.cursor_synced_at
     if last is None or last > context.now:
         return Instant(0)
     return last.plus(context.settings.cursor_sync_interval.ticks)
 
 
-def _is_cursor_behind(context: PlanContext, wanted: BackfillSpec, running: BackfillStatus) -> bool:
-    behind = running.done_until.ticks - wanted.start.ticks
+def _is_cursor_behind(
+    context: PlanContext, requested: BackfillSpec, status: BackfillStatus
+) -> bool:
+    behind = status.done_until.ticks - requested.start.ticks
     return behind >= context.settings.cursor_sync_lag * context.rule.spec.interval.ticks
 
 
 def _cleanup(context: PlanContext) -> Iterator[Effect]:
-    """Remove ``spec.backfill`` after the end; else the finalizer and ownership that are left."""
+    """Remove ``spec.backfill`` after its end, else a finalizer and ownership that are left."""
     metadata, status = context.rule.metadata, context.stored
     ended = status.backfill
-    if ended is not None and ended.clearing and context.wanted is not None:
+    if ended is not None and ended.clearing and context.requested is not None:
         yield RemoveBackfill()
         return
     if FINALIZER in metadata.finalizers and not has_backfill_in_flight(status):
         yield SetFinalizer(present=False)
-    if context.wanted is not None and should_release(metadata.managed_fields):
+    if context.requested is not None and should_release(metadata.managed_fields):
         yield ReleaseFieldOwnership()

@@ -1,4 +1,4 @@
-"""The Events that a plan emits: one clear sentence each, never one for every window."""
+"""The Kubernetes Events of a plan: one sentence each; one Event for all windows together."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -18,32 +18,32 @@ SPEC_CHANGED: Final = EmitEvent(
 
 
 def started(status: BackfillStatus) -> EmitEvent:
-    """A backfill began."""
+    """A backfill started."""
     text = f"{status.windows_total} windows from {status.requested_start} to {status.requested_end}"
     return EmitEvent("Normal", "BackfillStarted", text)
 
 
 def completed(status: BackfillStatus) -> EmitEvent:
-    """A backfill has every window done or skipped."""
+    """All windows of a backfill are done or skipped."""
     text = f"{status.progress} windows from {status.requested_start} to {status.requested_end}"
     skipped = f", {status.windows_skipped} of them skipped" if status.windows_skipped else ""
     return EmitEvent("Normal", "BackfillCompleted", text + skipped)
 
 
 def canceled(status: BackfillStatus) -> EmitEvent:
-    """A person removed ``spec.backfill``."""
+    """A user removed ``spec.backfill``."""
     text = f"spec.backfill was removed after {status.progress} windows"
     return EmitEvent("Normal", "BackfillCanceled", text)
 
 
 def superseded(status: BackfillStatus) -> EmitEvent:
-    """Another request took its place."""
+    """Another request replaced the backfill."""
     text = f"another request took its place after {status.progress} windows"
     return EmitEvent("Normal", "BackfillSuperseded", text)
 
 
 def already_ran(status: BackfillStatus) -> EmitEvent:
-    """A request that history has asks for nothing new."""
+    """History holds the request as done, so it does not run again."""
     text = (
         f"the backfill from {status.requested_start} ran before and is not run again; to run it"
         " again set spec.backfill.requestId to a new value"
@@ -51,9 +51,9 @@ def already_ran(status: BackfillStatus) -> EmitEvent:
     return EmitEvent("Normal", "BackfillAlreadyRan", text)
 
 
-def annotation_ignored(annotation: str, words: str) -> EmitEvent:
-    """An act annotation that was taken away without effect: it names no window."""
-    short = words if len(words) <= _MAX_LENGTH else f"{words[:_MAX_LENGTH]}…"
+def annotation_ignored(annotation: str, entries: str) -> EmitEvent:
+    """A retry or skip annotation was removed, and these entries matched no window."""
+    short = entries if len(entries) <= _MAX_LENGTH else f"{entries[:_MAX_LENGTH]}…"
     which = "that failed or waits" if annotation == SKIP_ANNOTATION else "that failed"
     what = (
         "starts as status has them"
@@ -61,11 +61,11 @@ def annotation_ignored(annotation: str, words: str) -> EmitEvent:
         else "all, or starts as status has them"
     )
     text = f"{annotation} names {short}, and there is no such window {which}; write {what}"
-    return EmitEvent("Warning", "ActIgnored", text)
+    return EmitEvent("Warning", "AnnotationIgnored", text)
 
 
 def window_failed(failed: Sequence[WindowStatus], kind: str = "backfill") -> EmitEvent:
-    """Windows failed for good; the first is named."""
+    """Windows failed for good; the message names the first."""
     first = failed[0]
     more = f" ({len(failed) - 1} more failed)" if len(failed) > 1 else ""
     text = f"{kind} window {first.window} failed: {first.error}{more}"

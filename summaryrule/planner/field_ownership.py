@@ -1,11 +1,10 @@
-"""Who the API server credits with the range of a running backfill: nobody (design, section 7).
+"""The field managers of a running backfill's range (``metadata.managedFields``).
 
-``spec.backfill.start`` and ``end`` are written by three hands: the person, admission (which
-aligns them) and the worker (which advances start). Under server-side apply the manager that is
-credited with a value other than the manifest's makes the next apply fail with a conflict. So while
-a backfill runs the worker keeps both fields free of any manager that only updates: itself,
-``kubectl-client-side-apply``, helm 3. Managers that apply keep theirs, since their own re-apply
-never conflicts with itself.
+``spec.backfill.start`` and ``end`` have three writers: the user, admission, which aligns them, and
+the worker, which advances start. A server-side apply conflicts if another manager owns a field and
+its value differs from the manifest's. So while a backfill runs, the worker removes both fields from
+each manager that updates: itself, ``kubectl-client-side-apply``, Helm 3. Managers that apply keep
+them, because an apply does not conflict with its own manager.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,17 +18,17 @@ Entry = dict[str, Any]
 
 
 def without_range_ownership(entries: Iterable[Mapping[str, Any]]) -> list[Entry]:
-    """``metadata.managedFields`` without the worker, and without updaters of the range.
+    """``metadata.managedFields`` without the worker, and without the range of those that update.
 
-    NB: an empty list would leave managedFields as they are; a list of one empty entry clears them
-    (Kubernetes docs, server-side apply, "Clearing managedFields").
+    NB: an empty list would change nothing; a list with one empty entry clears managedFields
+    (Kubernetes docs, "Server-Side Apply", "Clearing managedFields").
     """
     kept = [_without_range(entry) for entry in entries if not _is_worker(entry)]
     return kept or [{}]
 
 
 def should_release(entries: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether somebody who only updates is credited with the range, or the worker with spec."""
+    """Whether a manager that updates owns a part of the range, or the worker owns spec."""
     return any(
         "f:spec" in entry.get("fieldsV1", {})
         if _is_worker(entry)
@@ -47,6 +46,6 @@ def _without_range(entry: Mapping[str, Any]) -> Entry:
     backfill = fields.get("f:spec", {}).get("f:backfill")
     if entry.get("operation") == "Apply" or not backfill:
         return dict(entry)
-    free = {name: value for name, value in backfill.items() if name not in _RANGE}
-    spec = {**fields["f:spec"], "f:backfill": free}
+    kept = {name: value for name, value in backfill.items() if name not in _RANGE}
+    spec = {**fields["f:spec"], "f:backfill": kept}
     return {**entry, "fieldsV1": {**fields, "f:spec": spec}}

@@ -1,16 +1,22 @@
-"""Decides what to do about one rule: the status to record, and why something does not run.
+"""Decides what to do for one rule: the status to record, and why windows do not run.
 
-``decide`` is pure. It returns a ``Plan``: the writes that record the decision, and the inputs of
-``effects``, which lists the side effects that follow from the status once it is stored. Each call
-decides from what is stored and what was observed, so that after a crash, a conflict or a lost
-reply the same call continues.
+``decide`` returns a ``Plan``: the writes that record the decision, and the inputs of ``effects``,
+which gives the side effects after the writes. It decides from what is stored and what was observed,
+so that the same call continues after a crash, a conflict or a lost reply.
 
-The order of a decision:
+A window is submitted if none of these applies; they are checked in this order:
 
-1. A rule that is being deleted: cancel its operations, then remove the finalizer.
-2. A rule of another operator, or one that cannot be read: nothing, or a condition that says so.
-3. Apply what was observed to the windows in flight; record the next intents: one status write.
-4. Remove annotations that status has recorded; emit Events.
+1. The rule is being deleted (Deleting).
+2. The rule belongs to another operator (NotOurs).
+3. The rule, a condition of adx-mon or the range of the backfill cannot be read (Malformed).
+4. Its criteria do not match the cluster (CriteriaNotMet, CriteriaExpressionError).
+5. There is no endpoint for its database (NoEndpoint).
+6. A backfill waits for windows of the request before it (Superseding), failed (BackfillFailed), is
+   paused (Paused), or waits for windows of the earlier spec (SpecChanged). Interval runs are
+   suspended (Suspended), or too many of their windows failed (TooManyFailed).
+7. The window is not due (WaitingUntilDue), or its back-off has not ended.
+8. As many windows of the rule are in flight as it allows. The worker then waits for a slot of the
+   endpoint and checks its Lease; an endpoint that does not answer is EndpointUnavailable.
 """
 
 from collections.abc import Iterator, Mapping
@@ -62,12 +68,12 @@ def decide(
     settings: PlannerSettings,
     evaluate: criteria.Evaluate,
 ) -> Plan:
-    """Decide about ``rule`` at ``now``; ``evaluate`` evaluates its CEL criteria."""
+    """Decide what to do for ``rule`` at ``now``; ``evaluate`` evaluates its CEL criteria."""
     if rule.metadata.deletion_timestamp is not None:
         return plan_deletion(PlanContext(rule, observed, now, settings))
-    owned = conditions.owned_by_other(rule, settings)
-    if owned is not None:
-        return Plan(blocked=(owned,))
+    not_ours = conditions.owned_by_other(rule, settings)
+    if not_ours is not None:
+        return Plan(blocked=(not_ours,))
     try:
         before = _stored_schedule(rule, settings)
     except conditions.UpstreamStatusError as error:
@@ -92,15 +98,12 @@ def plan_deletion(context: PlanContext) -> Plan:
     )
     blocked = Blocked(BlockReason.DELETING, "operations are being cancelled")
     return Plan(
-        writes=cancels,
-        blocked=(blocked,),
-        running_operations=tuple(running),
-        requeue_at=deadline,
+        writes=cancels, blocked=(blocked,), running_operations=tuple(running), requeue_at=deadline
     )
 
 
 def _operations_to_cancel(context: PlanContext) -> Iterator[RunningOperation]:
-    """Operations in status, and those whose answer came too late to be recorded."""
+    """The operations in status, and those whose submit was answered but not recorded."""
     for window in context.in_flight_windows(context.stored):
         operation_id = window.operation_id or context.observed.submitted.get(window.token)
         if operation_id is not None:
@@ -114,7 +117,7 @@ def _is_running(context: PlanContext, each: RunningOperation) -> bool:
 
 
 def _report(rule: SummaryRule, blocked: Blocked, now: Instant) -> Plan:
-    """Nothing runs; the rule's condition says why."""
+    """Run nothing, and record the reason in the rule's condition."""
     stored = rule.status or SummaryRuleStatus()
     desired = conditions.not_running(SCHEDULE_CONDITION, blocked)
     merged = conditions.merge_conditions(
@@ -126,15 +129,15 @@ def _report(rule: SummaryRule, blocked: Blocked, now: Instant) -> Plan:
 
 
 def plan_unreadable(raw: Mapping[str, Any], message: str, now: Instant, *, is_new: bool) -> Plan:
-    """The plan for an object that cannot be read as a rule: say so on the object, once.
+    """The plan for an object that is not a valid rule: report it on the object, once.
 
-    The Event comes first: a field of the wrong type makes the API server (1.37) refuse every write
-    of the object, a condition included. A status that cannot be read is not overwritten. An object
-    that is being deleted loses its finalizer: nothing that can be read says what to wait for.
+    The Event comes first: if a field has a wrong type, the API server (1.37) refuses each write to
+    the object, also of a condition. A status that cannot be read is not overwritten. The finalizer
+    of a deleted object is removed, since its operations cannot be read.
 
     Args:
-        raw: the object as the API server has it.
-        message: what cannot be read.
+        raw: the object from the API server.
+        message: what is wrong with it.
         now: the time for the condition.
         is_new: whether the message differs from the last one about this object.
     """
@@ -235,10 +238,10 @@ def _status(
 
 
 def _must_record(context: PlanContext, status: SummaryRuleStatus) -> bool:
-    """Whether status changed.
+    """Whether the status must be written.
 
-    A new generation alone can wait for the next write about a window: that comes soon while an
-    operation runs. It also waits if this worker's own update of the cursor made the generation.
+    If only the generation changed while a backfill's windows are in flight, it waits for the next
+    write when an operation is running, or when this worker's own update of the cursor changed it.
     """
     if context.stored == status:
         return False
@@ -251,32 +254,32 @@ def _must_record(context: PlanContext, status: SummaryRuleStatus) -> bool:
 
 
 def _without_generations(status: SummaryRuleStatus) -> SummaryRuleStatus:
-    """As stored, where empty and absent are the same, without the generations."""
+    """The status without generations, and without an empty schedule, which is not stored."""
     bare = tuple(c.model_copy(update={"observed_generation": None}) for c in status.conditions)
-    stored_schedule = None if status.schedule == ScheduleStatus() else status.schedule
-    changes = {"observed_generation": None, "conditions": bare, "schedule": stored_schedule}
+    kept_schedule = None if status.schedule == ScheduleStatus() else status.schedule
+    changes = {"observed_generation": None, "conditions": bare, "schedule": kept_schedule}
     return status.model_copy(update=changes)
 
 
 def _annotation_writes(
     context: PlanContext, status: SummaryRuleStatus
 ) -> Iterator[RemoveAnnotations | EmitEvent]:
-    """Annotations already recorded in status are removed; unmatched entries are reported.
+    """Remove annotations already recorded in status; report entries that match no window.
 
-    They are removed at once, or a window that fails again would be retried without end. But a
-    retry that continues with a changed spec stays until windows in flight have ended.
+    They are removed at once: otherwise a window that fails again would be retried without end. Only
+    a retry with a changed spec stays until the windows in flight have ended.
     """
     names = annotations.present(context.rule)
     if not names or backfill.is_retry_deferred(context.rule, status.backfill):
         return
     yield RemoveAnnotations(names)
-    for annotation, words in annotations.unmatched(context.rule, _addressable_windows(context)):
+    for annotation, entries in annotations.unmatched(context.rule, _addressable_windows(context)):
         if annotation == SKIP_ANNOTATION or not _resumes_with_new_spec(context, status):
-            yield events.annotation_ignored(annotation, words)
+            yield events.annotation_ignored(annotation, entries)
 
 
 def _resumes_with_new_spec(context: PlanContext, status: SummaryRuleStatus) -> bool:
-    """Whether the retry, whatever it names, makes the backfill continue with a changed spec."""
+    """Whether the retry makes the backfill continue with a changed spec, with any entries."""
     before, after = context.stored.backfill, status.backfill
     if before is None or not backfill_request.is_active(before):
         return False
@@ -292,18 +295,18 @@ def _addressable_windows(context: PlanContext) -> annotations.AddressableWindows
         for window in context.in_flight_windows(stored)
         if not window_execution.is_prerecorded(window, now)
     )
-    running = stored.backfill
-    if running is None:
+    status = stored.backfill
+    if status is None:
         return annotations.AddressableWindows(failed, in_flight, (), frozenset().__contains__)
-    sent = tuple(w for w in running.in_flight if not window_execution.is_prerecorded(w, now))
-    running = running.model_copy(update={"in_flight": sent})
+    sent = tuple(w for w in status.in_flight if not window_execution.is_prerecorded(w, now))
+    status = status.model_copy(update={"in_flight": sent})
     pending = (
-        {window.start for window in progress.pending_windows(running, context.rule.spec.interval)}
+        {window.start for window in progress.pending_windows(status, context.rule.spec.interval)}
         if SKIP_ANNOTATION in annotations.present(context.rule)
         else set[Instant]()
     )
     return annotations.AddressableWindows(
-        (*failed, *running.failed), in_flight, running.skipped, pending.__contains__
+        (*failed, *status.failed), in_flight, status.skipped, pending.__contains__
     )
 
 

@@ -1,7 +1,7 @@
-"""What a backfill has done and what is left of it: the mark, the gaps beyond it, the counts.
+"""The progress of a backfill: its high-water mark, the gaps after it, counts and the estimate.
 
-Pure arithmetic on ``status.backfill`` for ``backfill`` and ``explain``. Its cost grows with the
-ranges that status holds (some dozens), never with the windows of the range (up to 43,200).
+The cost grows with the ranges in status (some dozens), not with the windows of the backfill (up to
+43,200).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,9 +14,12 @@ from summaryrule.api.v1 import BackfillStatus, Range, WindowStatus
 from summaryrule.api.windows import Window, WindowSequence, ceil, floor
 from summaryrule.planner.types import Observations
 
+_WEIGHT: Final = 8
+_MILLISECOND: Final = 1_000_000
+
 
 def mark_done(status: BackfillStatus, windows: Iterable[WindowStatus]) -> BackfillStatus:
-    """Move the high-water mark over windows that need no more work (rules 2 and 4)."""
+    """With these windows done: the high-water mark moves over done windows without a gap."""
     ahead = [*status.done_ahead, *(Range(start=w.start, end=w.end) for w in windows)]
     mark, rest = status.done_until, list[Range]()
     for done in sorted(ahead, key=lambda each: each.start):
@@ -30,12 +33,12 @@ def mark_done(status: BackfillStatus, windows: Iterable[WindowStatus]) -> Backfi
 
 
 def pending_windows(status: BackfillStatus, interval: Duration) -> Iterator[Window]:
-    """Windows neither done nor in flight nor failed, oldest first."""
+    """The windows that are not done, in flight or failed, oldest first."""
     return chain.from_iterable(_split_gaps(_gaps(status, _covered(status)), interval))
 
 
 def count_pending(status: BackfillStatus, interval: Duration) -> int:
-    """How many windows are outstanding; in constant time a gap."""
+    """The number of ``pending_windows``, in constant time per gap."""
     return sum(len(windows) for windows in _split_gaps(_gaps(status, _covered(status)), interval))
 
 
@@ -44,34 +47,34 @@ def _covered(status: BackfillStatus) -> list[Range | WindowStatus]:
 
 
 def with_counts(status: BackfillStatus, interval: Duration) -> BackfillStatus:
-    """With its totals, percent and ``312/720`` made to agree."""
+    """With its total, percent and progress (``312/720``) computed again."""
     gaps = _gaps(status, status.done_ahead)
     left = sum(len(windows) for windows in _split_gaps(gaps, interval))
-    passed = status.windows_done + status.windows_skipped
-    total = passed + left
+    finished = status.windows_done + status.windows_skipped
+    total = finished + left
     return status.model_copy(
         update={
             "windows_total": total,
-            "percent": 100 * passed // total if total else 100,
-            "progress": f"{passed}/{total}",
+            "percent": 100 * finished // total if total else 100,
+            "progress": f"{finished}/{total}",
         }
     )
 
 
 def with_eta(status: BackfillStatus, now: Instant) -> BackfillStatus:
-    """With the time at which it should be done, at the pace since it last began to run."""
+    """With the estimated time of completion, at the rate since it started or resumed."""
     left = status.windows_total - status.windows_done - status.windows_skipped
     done = status.windows_done - status.paced_windows
     if status.paced_from is None or done <= 0:
         return status
-    pace = (now.ticks - status.paced_from.ticks) // done
-    end = now.plus(pace * left)
+    ticks_per_window = (now.ticks - status.paced_from.ticks) // done
+    end = now.plus(ticks_per_window * left)
     second = Instant(end.ticks - end.ticks % TICKS_PER_SECOND)
     return status.model_copy(update={"estimated_completion": second if left else None})
 
 
 def _gaps(status: BackfillStatus, taken: Sequence[Range | WindowStatus]) -> Iterator[Window]:
-    """The ranges from the mark to the end that nothing in ``taken`` covers."""
+    """The ranges between the mark and the end that are not in ``taken``."""
     mark, end = status.done_until, status.requested_end
     for each in sorted(taken, key=lambda each: each.start):
         if mark < min(each.start, end):
@@ -82,10 +85,10 @@ def _gaps(status: BackfillStatus, taken: Sequence[Range | WindowStatus]) -> Iter
 
 
 def _split_gaps(gaps: Iterable[Window], interval: Duration) -> Iterator[Sequence[Window]]:
-    """The windows that cover the gaps, each at most a whole interval.
+    """The windows that cover the gaps, each at most one interval long.
 
-    A gap's bounds lie off the grid only after a change of interval; then its first or last window
-    is the part up to the next boundary, so that nothing is computed twice.
+    After a change of the interval, the bounds of a gap can be off the grid. Then its first or last
+    window is shorter, so that nothing is computed twice.
     """
     for gap in gaps:
         first = min(ceil(gap.start, interval), gap.end)
@@ -97,26 +100,22 @@ def _split_gaps(gaps: Iterable[Window], interval: Duration) -> Iterator[Sequence
             yield (Window(last, gap.end),)
 
 
-_WEIGHT: Final = 8
-_MILLISECOND: Final = 1_000_000
-
-
 def update_average(
     before: Duration | None, done: Iterable[WindowStatus], observed: Observations
 ) -> Duration | None:
-    """The average after these windows were done, in whole milliseconds; None: none is known yet.
+    """The moving average of durations after these windows, in milliseconds; None if unknown.
 
-    Each operation moves it by an eighth of the way, so that an edit of the body shows within a
-    dozen windows and one slow operation hardly does.
+    Each operation moves it by an eighth of the difference: it follows an edit of the body within a
+    dozen windows, and one slow operation changes it little.
     """
     average = before
     for window in done:
         operation = observed.operations.get(window.operation_id or "")
-        took = operation.duration if operation is not None else None
-        if took is not None:
-            average = took if average is None else _moved_towards(average, took)
+        duration = operation.duration if operation is not None else None
+        if duration is not None:
+            average = duration if average is None else _move_towards(average, duration)
     return average and Duration(average.nanoseconds // _MILLISECOND * _MILLISECOND)
 
 
-def _moved_towards(average: Duration, took: Duration) -> Duration:
-    return Duration(average.nanoseconds + (took.nanoseconds - average.nanoseconds) // _WEIGHT)
+def _move_towards(average: Duration, duration: Duration) -> Duration:
+    return Duration(average.nanoseconds + (duration.nanoseconds - average.nanoseconds) // _WEIGHT)

@@ -1,11 +1,11 @@
-"""Interval runs: which windows the schedule owes, and where its cursor stands.
+"""Interval runs: which windows are due, and how the cursor moves.
 
-1. Without a cursor the first window is the last complete one. From then on every window runs,
-   oldest first, and none is dropped.
-2. The cursor moves when a window's submission is recorded, never when a window fails.
-3. A window is never submitted before its end is ``ingestionDelay`` ago.
-4. A window that fails for good is kept, and retried or skipped by annotation. While
-   ``failed_limit`` of them are kept, no new window is taken.
+1. Without a cursor, the first window is the last complete one. Each later window runs, oldest
+   first.
+2. The cursor moves when the operation of a window is recorded, also if the window fails later.
+3. A window is submitted at the earliest when its end is ``ingestionDelay`` ago.
+4. A window that fails for good stays in status until a retry or skip annotation. While
+   ``failed_limit`` windows are there, no new window is taken.
 """
 
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ class ScheduleStep:
     """The schedule after one step.
 
     Attributes:
-        status: what to store; None where this worker runs no interval windows.
-        due: windows that were due and not taken before this step's intents.
+        status: the status to store; None if it has none and this worker runs no interval windows.
+        due: windows that were due and had no intent before this step.
         events: Kubernetes Events to emit.
     """
 
@@ -36,10 +36,10 @@ class ScheduleStep:
 
 
 def step(context: PlanContext, before: ScheduleStatus, *, may_retry: bool) -> ScheduleStep:
-    """Apply what was observed and what annotations ask for, then record the next intents.
+    """Apply observations and annotations, then record the next intents.
 
-    ``may_retry`` is false while a backfill defers a retry annotation: it waits here as well, or a
-    window that Kusto rejects would be sent again and again.
+    ``may_retry`` is False while a backfill defers the retry annotation. It waits here too:
+    otherwise a window that Kusto rejects would be submitted again without end.
     """
     rule, settings = context.rule, context.settings
     outcomes = window_execution.apply_observations(
@@ -75,7 +75,7 @@ def _apply_outcomes(
 def due_windows(
     spec: SummaryRuleSpec, status: ScheduleStatus, now: Instant, settings: PlannerSettings
 ) -> WindowSequence:
-    """Every window that is due and has no intent yet, oldest first."""
+    """The windows that are due and have no intent yet, oldest first."""
     ends = [window.end for window in (*status.in_flight, *status.failed)]
     taken = max([*ends, *_maybe(status.cursor)], default=None)
     first = next_window(now, spec.interval, spec.ingestion_delay, taken)
@@ -87,7 +87,7 @@ def due_windows(
 def record_intents(
     rule: SummaryRule, status: ScheduleStatus, windows: WindowSequence, settings: PlannerSettings
 ) -> ScheduleStatus:
-    """Take the next windows, as far as ``interval_in_flight`` and ``failed_limit`` allow."""
+    """Record intents for the first windows, up to ``interval_in_flight`` windows in flight."""
     known = window_execution.with_current_target(status.in_flight, rule, settings)
     capacity = settings.interval_in_flight - len(known)
     if len(status.failed) >= settings.failed_limit:
@@ -105,7 +105,7 @@ def record_intents(
 
 
 def _with_tokens(rule: SummaryRule, windows: tuple[WindowStatus, ...]) -> tuple[WindowStatus, ...]:
-    """Oldest first, each with a token: windows imported from upstream have none."""
+    """The windows, oldest first, each with a token: those imported from adx-mon have none."""
     return _sorted_by_start(
         tuple(
             window

@@ -1,4 +1,4 @@
-"""The values that go into a plan and come out of it. Plain data: no I/O, no clock."""
+"""The inputs and the results of planning, as plain data."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from summaryrule.api.block_reason import BlockReason
 from summaryrule.api.constants import OPERATOR_NAME
-from summaryrule.api.duration import Duration
+from summaryrule.api.duration import NANOSECONDS_PER_SECOND, Duration
 from summaryrule.api.instant import Instant
 from summaryrule.api.v1 import (
     BackfillSpec,
@@ -18,30 +18,29 @@ from summaryrule.api.v1 import (
 )
 from summaryrule.api.windows import WindowSequence
 
-_SECOND: Final = 1_000_000_000
-
 
 @dataclass(frozen=True, slots=True)
 class PlannerSettings:
-    """The worker's configuration, as far as decisions depend on it.
+    """The part of the worker's configuration on which decisions depend.
 
     Attributes:
         endpoints: the Kusto endpoint of each database.
-        labels: the cluster labels, which criteria and KQL bodies read.
+        labels: the cluster labels, for criteria and KQL bodies.
         owner: the value of the owner annotation that this worker accepts.
-        adopt_unowned: whether rules without an owner annotation are this worker's.
-        mode: ``all``, or ``backfill`` to leave interval runs to another operator.
-        interval_in_flight: interval windows of one rule in flight at once.
-        failed_limit: failed interval windows of one rule at which no new one is taken.
-        max_attempts: attempts per window before it counts as failed.
-        retry_base, retry_cap: the first and the longest delay before a window's next attempt.
-        operation_log_delay: how far Kusto's operation log may lag behind.
+        adopt_unowned: whether this worker takes rules without an owner annotation.
+        mode: ``all``; or ``backfill`` if another operator runs the interval runs.
+        interval_in_flight: the maximum of interval windows of one rule in flight.
+        failed_limit: the number of failed interval windows of one rule that stops new ones.
+        max_attempts: the attempts after which a window fails for good.
+        retry_base, retry_cap: the first and the longest delay before the next attempt.
+        operation_log_delay: how long Kusto may take to list an operation in ``.show operations``.
         cancel_timeout: how long a deleted rule waits for its operations to end.
-        prerecord_horizon: a window due within this time may have its intent recorded early.
-        cursor_sync_after: an operation that runs this long is shown in ``spec.backfill``.
-        cursor_sync_lag: windows after which the cursor in spec is updated in any case.
-        cursor_sync_interval: shortest time between two updates of one rule's cursor. Each update
-            leaves a moment in which a server-side apply conflicts.
+        prerecord_horizon: an intent may be recorded this long before its window is due.
+        cursor_sync_after: an operation that has run this long is written to ``spec.backfill``.
+        cursor_sync_lag: the number of windows after which the cursor is written to
+            ``spec.backfill`` even if no operation has run so long.
+        cursor_sync_interval: the shortest time between two such writes to one rule. For a moment
+            after each write, a server-side apply conflicts.
     """
 
     endpoints: Mapping[str, str] = field(default_factory=dict)
@@ -52,18 +51,18 @@ class PlannerSettings:
     interval_in_flight: int = 4
     failed_limit: int = 48
     max_attempts: int = 5
-    retry_base: Duration = Duration(5 * _SECOND)
-    retry_cap: Duration = Duration(300 * _SECOND)
-    operation_log_delay: Duration = Duration(120 * _SECOND)
-    cancel_timeout: Duration = Duration(60 * _SECOND)
-    prerecord_horizon: Duration = Duration(900 * _SECOND)
-    cursor_sync_after: Duration = Duration(2 * _SECOND)
+    retry_base: Duration = Duration(5 * NANOSECONDS_PER_SECOND)
+    retry_cap: Duration = Duration(300 * NANOSECONDS_PER_SECOND)
+    operation_log_delay: Duration = Duration(120 * NANOSECONDS_PER_SECOND)
+    cancel_timeout: Duration = Duration(60 * NANOSECONDS_PER_SECOND)
+    prerecord_horizon: Duration = Duration(900 * NANOSECONDS_PER_SECOND)
+    cursor_sync_after: Duration = Duration(2 * NANOSECONDS_PER_SECOND)
     cursor_sync_lag: int = 8
-    cursor_sync_interval: Duration = Duration(5 * _SECOND)
+    cursor_sync_interval: Duration = Duration(5 * NANOSECONDS_PER_SECOND)
 
 
 class Outcome(Enum):
-    """What an operation's state means for its window."""
+    """The meaning of an operation's state for its window."""
 
     RUNNING = auto()
     DONE = auto()
@@ -76,10 +75,10 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """The newest record of an operation in ``.show operations`` (Kusto docs).
+    """The newest record of an operation in ``.show operations``.
 
-    ``state`` is ``NotFound`` for an id without a record. ``status`` is one sentence; ``duration``
-    runs from start to the last update.
+    ``state`` is ``NotFound`` if there is no record. ``status`` is one sentence. ``duration`` is the
+    time from the start to the last update.
     """
 
     id: str
@@ -92,7 +91,7 @@ class Operation:
 
     @property
     def outcome(self) -> Outcome:
-        """What the state means; the states are those of Kusto's page on operations."""
+        """The meaning of the state (Kusto docs, ".show operations")."""
         if self.state in _OUTCOME_BY_STATE:
             return _OUTCOME_BY_STATE[self.state]
         return Outcome.RETRYABLE if self.should_retry else Outcome.FAILED
@@ -110,24 +109,24 @@ _OUTCOME_BY_STATE: Final = {
     "Throttled": Outcome.THROTTLED,
     "BadInput": Outcome.FAILED,
     "NotFound": Outcome.NOT_FOUND,
-    # A delayed repeat of a token may end like this too: the table's tags tell which it was.
+    # A repeat of a token ends like this too: the tags of the table say whether its data is there.
     "Skipped": Outcome.SKIPPED,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """Answers of Kusto and of the API server that status does not hold yet.
+    """Answers of Kusto and of the API server that are not in status yet.
 
     Attributes:
         operations: by operation id, as last polled.
-        submitted: by token, the operation id that Kusto answered a submit with.
+        submitted: by token, the operation id that a submit returned.
         rejected: by token, why Kusto rejected a submit for good.
         tag_found: by token, whether the table has an extent with that ingest-by tag.
         canceled: operation ids whose cancellation was requested.
-        endpoint_error: why several submits in a row got no usable answer; empty when the last did.
+        endpoint_error: why the last submits got no usable answer; empty after a usable one.
         cursor_synced_at: when this worker last updated the rule's cursor in spec.
-        cursor_sync_generation: the generation of the rule that this update made.
+        cursor_sync_generation: the generation that this update gave the rule.
     """
 
     operations: Mapping[str, Operation] = field(default_factory=dict)
@@ -142,14 +141,14 @@ class Observations:
 
 @dataclass(frozen=True, slots=True)
 class RecordStatus:
-    """Write this status, under the object's resourceVersion."""
+    """Write this status, if the object's resourceVersion is unchanged."""
 
     status: SummaryRuleStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """Send the append of a window whose intent is recorded; Kusto answers with an operation id."""
+    """Send the append of a window whose intent is recorded; Kusto returns an operation id."""
 
     window: WindowStatus
     database: str
@@ -167,7 +166,7 @@ class CheckIngestTag:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Cancel an operation; Kusto may finish it all the same."""
+    """Cancel an operation; it may still complete."""
 
     database: str
     operation_id: str
@@ -175,7 +174,7 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class UpdateSpecCursor:
-    """Write ``spec.backfill.start`` and the oldest running operation (None: none), at ``at``."""
+    """Write ``spec.backfill.start`` and ``operationId`` (None: remove it), decided at ``at``."""
 
     start: Instant
     operation_id: str | None
@@ -184,12 +183,12 @@ class UpdateSpecCursor:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseFieldOwnership:
-    """Remove the managers of the backfill's range, so that a server-side apply passes."""
+    """Remove field managers from the backfill's range, so that a server-side apply succeeds."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoveBackfill:
-    """Remove ``spec.backfill``, and the finalizer in the same patch: the backfill is done."""
+    """Remove ``spec.backfill`` and the finalizer in one patch, because the backfill has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +231,7 @@ Effect = (
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Why something of the rule does not run now."""
+    """Why the rule, or a part of it, does not run now."""
 
     reason: BlockReason
     message: str
@@ -240,7 +239,7 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class RunningOperation:
-    """An operation to poll, and how long the rule's operations take on average, if known."""
+    """An operation to poll; ``average_duration`` is that of the rule's operations, if known."""
 
     database: str
     operation_id: str
@@ -254,10 +253,10 @@ class PlanContext:
 
     Attributes:
         rule: the rule as stored.
-        observed: what status does not hold yet.
+        observed: what is not in status yet.
         now: the time of this plan.
         settings: the worker's configuration.
-        blocked: why nothing of the rule may be submitted, if so.
+        blocked: why no window of the rule may be submitted; None if windows may be.
     """
 
     rule: SummaryRule
@@ -268,17 +267,17 @@ class PlanContext:
 
     @property
     def stored(self) -> SummaryRuleStatus:
-        """The rule's status; an empty one where it has none."""
+        """The rule's status; an empty one if it has none."""
         return self.rule.status or SummaryRuleStatus()
 
     @property
-    def wanted(self) -> BackfillSpec | None:
-        """The backfill that spec asks for."""
+    def requested(self) -> BackfillSpec | None:
+        """``spec.backfill``."""
         return self.rule.spec.backfill
 
     @property
     def runs_schedule(self) -> bool:
-        """Whether this worker runs interval windows at all."""
+        """Whether this worker runs interval windows."""
         return self.settings.mode == "all"
 
     def in_flight_windows(self, status: SummaryRuleStatus) -> tuple[WindowStatus, ...]:
@@ -291,7 +290,7 @@ class PlanContext:
         )
 
     def running_operations(self, status: SummaryRuleStatus) -> tuple[RunningOperation, ...]:
-        """The operations to poll, the schedule's first."""
+        """The operations in flight, the schedule's first."""
         schedule = status.schedule if self.runs_schedule else None
         backfill = status.backfill
         return (
@@ -310,18 +309,18 @@ class PlanContext:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do about one rule now, and when to plan again.
+    """What to do for one rule now, and when to plan again.
 
     Attributes:
-        writes: side effects that record the decision, in order: the finalizer, cancels, the
-            status, annotations to remove, Events. Empty where status already says it all.
-        context: the inputs of ``effects`` once the writes are stored; None where the rule has none
-            (it is being deleted, belongs to another operator, or cannot be read).
-        blocked: why something does not run; the rest goes on.
-        running_operations: operations whose end the rule waits for.
-        requeue_at: the earliest time at which the plan changes although nothing was observed.
-        due_windows: interval windows that are due and were not taken before this plan.
-        backfill: the backfill before this plan took windows, if it may run.
+        writes: the writes that record the decision, in order: the finalizer, cancels, the status,
+            annotations to remove, Events. Empty if everything is recorded.
+        context: the inputs of ``effects`` after the writes; None if the rule has no effects (it is
+            being deleted, belongs to another operator, or cannot be read).
+        blocked: why the rule, or parts of it, do not run.
+        running_operations: the operations to poll.
+        requeue_at: the earliest time at which the plan changes without a new observation.
+        due_windows: the interval windows that are due and had no intent before this plan.
+        backfill: the backfill before this plan recorded intents; None if it may not run.
     """
 
     writes: tuple[Effect, ...] = ()
@@ -334,18 +333,18 @@ class Plan:
 
 
 def polling_database(window: WindowStatus, rule: SummaryRule, settings: PlannerSettings) -> str:
-    """The database through which to ask about the window's operation.
+    """The database through which to poll the window's operation.
 
-    It is the database that the window was sent to, at the endpoint that it was sent to. If the
-    worker no longer serves that pair, it is another database at the same endpoint, else the rule's.
+    It is the database that the window was sent to. If the worker has another endpoint for that
+    database now, it is another database at the old endpoint, else the rule's database.
     """
-    own, recorded = window.database or rule.spec.database, window.endpoint
-    if recorded is None or settings.endpoints.get(own) == recorded:
-        return own
-    same = (name for name, at in settings.endpoints.items() if at == recorded)
+    database, recorded = window.database or rule.spec.database, window.endpoint
+    if recorded is None or settings.endpoints.get(database) == recorded:
+        return database
+    same = (name for name, endpoint in settings.endpoints.items() if endpoint == recorded)
     return next(same, rule.spec.database)
 
 
 def has_backfill_in_flight(status: SummaryRuleStatus) -> bool:
-    """Whether a backfill has windows in flight: while it does, the rule has the finalizer."""
+    """Whether a backfill has windows in flight; while it has, the rule has the finalizer."""
     return status.backfill is not None and bool(status.backfill.in_flight)

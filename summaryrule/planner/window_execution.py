@@ -1,8 +1,7 @@
-"""Windows in flight: what becomes of each, from its recorded intent to its end.
+"""The execution of a window: from its recorded intent to its end.
 
-Interval runs and backfill share this: a window is credited, retried or failed by what its own
-record says (bounds, attempt, token, operation), never by what the spec says now (design,
-sections 7 and 8).
+Interval runs and backfills share it. A window is credited, retried or failed by its own record
+(bounds, attempt, token, operation), not by the spec, which may have changed since.
 """
 
 from collections.abc import Iterable
@@ -25,7 +24,11 @@ OUTCOME_UNKNOWN = "the rule changed before it was known whether the window was s
 
 @dataclass(frozen=True, slots=True)
 class WindowOutcomes:
-    """The windows that are still in flight, and those that left it."""
+    """The windows that are still in flight, and those that are done or failed for good.
+
+    ``accepted`` are the windows in flight whose operation is new; ``retried`` is the number of new
+    attempts.
+    """
 
     in_flight: tuple[WindowStatus, ...] = ()
     done: tuple[WindowStatus, ...] = ()
@@ -44,19 +47,19 @@ def apply_observations(
     now: Instant,
     settings: PlannerSettings,
 ) -> WindowOutcomes:
-    """Apply what was observed to each window's record."""
-    settled = WindowOutcomes()
+    """Apply what was observed to each window."""
+    outcomes = WindowOutcomes()
     for window in in_flight:
-        settled = (
-            _apply_to_intent(settled, window, observed, now)
+        outcomes = (
+            _apply_to_intent(outcomes, window, observed, now)
             if window.operation_id is None
-            else _apply_to_operation(settled, window, observed, now, settings)
+            else _apply_to_operation(outcomes, window, observed, now, settings)
         )
-    return settled
+    return outcomes
 
 
 def backoff_ends_at(window: WindowStatus, settings: PlannerSettings) -> Instant:
-    """When its back-off ends: doubling from ``retry_base`` to ``retry_cap``, spread by token."""
+    """When the back-off ends: it doubles from ``retry_base`` to ``retry_cap``, with jitter."""
     if window.submitted_at is None:
         return Instant(0)
     doubled = settings.retry_base.ticks << min(max(window.attempt - 2, 0), 20)
@@ -65,15 +68,15 @@ def backoff_ends_at(window: WindowStatus, settings: PlannerSettings) -> Instant:
 
 
 def is_prerecorded(window: WindowStatus, now: Instant) -> bool:
-    """Whether it is an intent that was recorded before its time, and so has not been sent.
+    """Whether the window is an intent recorded early, which cannot have been submitted.
 
-    Its end decides, not ``ingestionDelay``: that may have been shorter when it was sent.
+    Its end decides, without ``ingestionDelay``, which may have been shorter at the submit.
     """
     return window.operation_id is None and window.submitted_at is None and window.end > now
 
 
 def target_of(rule: SummaryRule, settings: PlannerSettings) -> dict[str, Any]:
-    """Where a window goes that is submitted now, as its record says it."""
+    """The fields of a window's record that say where it goes, from the current spec."""
     spec = rule.spec
     endpoint = settings.endpoints.get(spec.database)
     return {"endpoint": endpoint, "database": spec.database, "table": spec.table}
@@ -82,31 +85,40 @@ def target_of(rule: SummaryRule, settings: PlannerSettings) -> dict[str, Any]:
 def with_current_target(
     windows: Iterable[WindowStatus], rule: SummaryRule, settings: PlannerSettings
 ) -> tuple[WindowStatus, ...]:
-    """The windows, with intents that have no operation yet on their way to the spec of now."""
-    to = target_of(rule, settings)
-    return tuple(each if each.operation_id else _with_changes(each, **to) for each in windows)
+    """The windows; those without an operation get the target of the current spec."""
+    target = target_of(rule, settings)
+    return tuple(each if each.operation_id else _with_changes(each, **target) for each in windows)
 
 
 def ingest_tag_check(
     window: WindowStatus, rule: SummaryRule, settings: PlannerSettings
 ) -> CheckIngestTag:
-    """The question for the window's tag, to the table it was sent to, whatever spec says now."""
-    where = polling_database(window, rule, settings)
-    return CheckIngestTag(where, window.table or rule.spec.table, window.token)
+    """The check for the window's tag in the table that it was sent to."""
+    database = polling_database(window, rule, settings)
+    return CheckIngestTag(database, window.table or rule.spec.table, window.token)
 
 
 def needs_tag_check(
     window: WindowStatus, observed: Observations, now: Instant, settings: PlannerSettings
 ) -> bool:
-    """Whether only the table's extent tags can tell what became of its operation."""
+    """Whether only the tags of the table can say how the operation ended."""
     operation = observed.operations.get(window.operation_id or "")
     if operation is None or window.token in observed.tag_found:
         return False
-    is_lost = operation.outcome is Outcome.NOT_FOUND and not _is_recent(window, now, settings)
-    return is_lost or operation.outcome is Outcome.SKIPPED
+    has_no_record = operation.outcome is Outcome.NOT_FOUND and not _is_recent(window, now, settings)
+    return has_no_record or operation.outcome is Outcome.SKIPPED
+
+
+def truncate_error(text: str) -> str:
+    """An error for status: one line of at most 256 bytes, like adx-mon's."""
+    line = " ".join(text.split())
+    if len(line.encode()) <= ERROR_LIMIT:
+        return line
+    return line.encode()[: ERROR_LIMIT - 3].decode(errors="ignore") + "…"
 
 
 def _jitter(window: WindowStatus) -> int:
+    """0 to 255, the same on each call."""
     return int(window.token[:2] or "0", 16)
 
 
@@ -116,22 +128,22 @@ def _is_recent(window: WindowStatus, now: Instant, settings: PlannerSettings) ->
 
 
 def _apply_to_intent(
-    settled: WindowOutcomes, window: WindowStatus, observed: Observations, now: Instant
+    outcomes: WindowOutcomes, window: WindowStatus, observed: Observations, now: Instant
 ) -> WindowOutcomes:
     if window.token in observed.submitted:
         operation_id = observed.submitted[window.token]
         accepted = _with_changes(window, operation_id=operation_id, submitted_at=now)
-        return replace(settled.with_window(accepted), accepted=(*settled.accepted, accepted))
+        return replace(outcomes.with_window(accepted), accepted=(*outcomes.accepted, accepted))
     if window.token in observed.rejected:
         failed = _with_changes(
             window, error=truncate_error(observed.rejected[window.token]), submitted_at=now
         )
-        return replace(settled, failed=(*settled.failed, failed))
-    return settled.with_window(window)
+        return replace(outcomes, failed=(*outcomes.failed, failed))
+    return outcomes.with_window(window)
 
 
 def _apply_to_operation(
-    settled: WindowOutcomes,
+    outcomes: WindowOutcomes,
     window: WindowStatus,
     observed: Observations,
     now: Instant,
@@ -140,46 +152,38 @@ def _apply_to_operation(
     operation = observed.operations.get(window.operation_id or "")
     outcome = operation.outcome if operation is not None else Outcome.RUNNING
     if outcome is Outcome.NOT_FOUND:
-        return _apply_to_missing(settled, window, observed, now, settings)
-    asks = outcome is Outcome.SKIPPED and window.token not in observed.tag_found
-    if operation is None or outcome is Outcome.RUNNING or asks:
-        return settled.with_window(window)
+        return _apply_to_missing(outcomes, window, observed, now, settings)
+    is_unchecked = outcome is Outcome.SKIPPED and window.token not in observed.tag_found
+    if operation is None or outcome is Outcome.RUNNING or is_unchecked:
+        return outcomes.with_window(window)
     if outcome is Outcome.DONE or (outcome is Outcome.SKIPPED and observed.tag_found[window.token]):
-        return replace(settled, done=(*settled.done, window))
+        return replace(outcomes, done=(*outcomes.done, window))
     may_retry = outcome is Outcome.THROTTLED or (
         outcome is Outcome.RETRYABLE and window.attempt < settings.max_attempts
     )
     ended = _with_changes(window, error=truncate_error(operation.failure_message), submitted_at=now)
     if not may_retry:
-        return replace(settled, failed=(*settled.failed, ended))
-    # A throttled operation never ran: it costs the window no attempt, only its back-off.
+        return replace(outcomes, failed=(*outcomes.failed, ended))
+    # A throttled operation did not run: it counts as no attempt, but starts the back-off.
     attempt = window.attempt + (outcome is Outcome.RETRYABLE)
-    return settled.with_window(_with_changes(ended, attempt=attempt, operation_id=None), retried=1)
+    return outcomes.with_window(_with_changes(ended, attempt=attempt, operation_id=None), retried=1)
 
 
 def _apply_to_missing(
-    settled: WindowOutcomes,
+    outcomes: WindowOutcomes,
     window: WindowStatus,
     observed: Observations,
     now: Instant,
     settings: PlannerSettings,
 ) -> WindowOutcomes:
     if _is_recent(window, now, settings) or window.token not in observed.tag_found:
-        return settled.with_window(window)
+        return outcomes.with_window(window)
     if observed.tag_found[window.token]:
-        return replace(settled, done=(*settled.done, window))
-    return settled.with_window(
+        return replace(outcomes, done=(*outcomes.done, window))
+    return outcomes.with_window(
         _with_changes(window, operation_id=None, submitted_at=None), retried=1
     )
 
 
 def _with_changes(window: WindowStatus, **changes: object) -> WindowStatus:
     return window.model_copy(update=changes)
-
-
-def truncate_error(text: str) -> str:
-    """An error as status holds it: one line of at most 256 bytes, as upstream cuts it."""
-    line = " ".join(text.split())
-    if len(line.encode()) <= ERROR_LIMIT:
-        return line
-    return line.encode()[: ERROR_LIMIT - 3].decode(errors="ignore") + "…"

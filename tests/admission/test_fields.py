@@ -1,4 +1,4 @@
-"""The other fields of spec: what is refused and in which words."""
+"""The other fields of spec: what is refused, with which message."""
 
 import pytest
 
@@ -10,22 +10,22 @@ from tests.manifests import admit, rule
 
 @pytest.mark.parametrize("text", ["1m", "15m", "1h30m", "24h", "720h", "60s", "60000ms", "0.5h"])
 def test_a_go_duration_of_a_minute_or_more_is_an_interval(text: str) -> None:
-    verdict = admit(rule(interval=text))
-    assert verdict.violations == ()
-    assert verdict.object["spec"]["interval"] == text
+    result = admit(rule(interval=text))
+    assert result.violations == ()
+    assert result.object["spec"]["interval"] == text
 
 
 @pytest.mark.parametrize(
     "text", ["59s", "0s", "-1h", "1d", "1w", "3 days", "P1M", "PT1H", "1H", "", "60", "1h "]
 )
 def test_no_other_text_is_an_interval(text: str) -> None:
-    verdict = admit(rule(interval=text))
-    assert verdict.fields == ["spec.interval"]
-    assert "must be a Go duration of at least 1m, such as 15m, 1h or 1h30m" in verdict.said[0]
+    result = admit(rule(interval=text))
+    assert result.fields == ["spec.interval"]
+    assert "must be a Go duration of at least 1m, such as 15m, 1h or 1h30m" in result.messages[0]
 
 
 def test_a_number_as_interval_is_refused_as_the_server_would() -> None:
-    assert admit(rule(interval=3600)).said == [
+    assert admit(rule(interval=3600)).messages == [
         (
             'spec.interval: Invalid value: "integer": spec.interval in body must be of type string:'
             ' "integer"'
@@ -34,15 +34,15 @@ def test_a_number_as_interval_is_refused_as_the_server_would() -> None:
 
 
 def test_an_interval_between_ticks_is_refused() -> None:
-    verdict = admit(rule(interval="1m50ns"))
-    assert verdict.fields == ["spec.interval"]
-    assert "whole number of 100 ns" in verdict.said[0]
+    result = admit(rule(interval="1m50ns"))
+    assert result.fields == ["spec.interval"]
+    assert "whole number of 100 ns" in result.messages[0]
 
 
 def test_a_null_stands_for_a_field_that_is_not_there_as_on_the_server() -> None:
     backfill = {"start": "2026-11-20T00:00:00Z", "end": "2026-11-21T00:00:00Z", "maxInFlight": None}
-    verdict = admit(rule(backfill, suspend=None, criteria=None, table=None))
-    assert verdict.said == ["spec.table: Required value"]
+    result = admit(rule(backfill, suspend=None, criteria=None, table=None))
+    assert result.messages == ["spec.table: Required value"]
 
 
 def test_what_the_server_fills_in_or_leaves_out_is_no_change() -> None:
@@ -58,14 +58,14 @@ def test_a_number_over_a_boolean_is_a_change() -> None:
 
 
 def test_a_value_is_quoted_as_the_server_quotes_it() -> None:
-    verdict = admit(rule(table='a"b\x13\u0085é\n'))
-    assert verdict.said[0].startswith(
+    result = admit(rule(table='a"b\x13\u0085é\n'))
+    assert result.messages[0].startswith(
         'spec.table: Invalid value: "a\\"b\\x13\\u0085é\\n": must be 1 to 1024 ASCII letters'
     )
 
 
 def test_a_bracketed_name_of_two_lines_is_refused_without_repeating_it() -> None:
-    assert admit(rule(table="[a\nb")).said == [
+    assert admit(rule(table="[a\nb")).messages == [
         (
             'spec.table: Invalid value: "[a\\nb": must be the bare name, without brackets and'
             " quotes: the worker adds them"
@@ -74,8 +74,8 @@ def test_a_bracketed_name_of_two_lines_is_refused_without_repeating_it() -> None
 
 
 def test_a_text_too_long_is_refused_without_quoting_it() -> None:
-    verdict = admit(rule(interval="1" * 100_000 + "h", table="t" * 100_000))
-    assert verdict.said == [
+    result = admit(rule(interval="1" * 100_000 + "h", table="t" * 100_000))
+    assert result.messages == [
         "spec.table: Too long: may not be more than 1024 bytes",
         "spec.interval: Too long: may not be more than 64 bytes",
     ]
@@ -88,9 +88,9 @@ def test_no_ingestion_delay_is_0s(value: object) -> None:
 
 @pytest.mark.parametrize("text", ["-1s", "1d", "soon", " "])
 def test_a_bad_ingestion_delay_is_refused(text: str) -> None:
-    verdict = admit(rule(ingestionDelay=text))
-    assert verdict.fields == ["spec.ingestionDelay"]
-    assert "must be a Go duration of 0s or more" in verdict.said[0]
+    result = admit(rule(ingestionDelay=text))
+    assert result.fields == ["spec.ingestionDelay"]
+    assert "must be a Go duration of 0s or more" in result.messages[0]
 
 
 @pytest.mark.parametrize(
@@ -102,15 +102,15 @@ def test_a_plain_name_is_taken(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "  ", "__x", "x__", "a'b", "a]b", "é", "a\n", "a;b", "a/b"])
 def test_any_other_name_is_refused(name: str) -> None:
-    verdict = admit(rule(table=name, database=name))
-    assert verdict.fields == ["spec.database", "spec.table"]
-    assert "ASCII letters, digits, spaces" in verdict.said[0]
+    result = admit(rule(table=name, database=name))
+    assert result.fields == ["spec.database", "spec.table"]
+    assert "ASCII letters, digits, spaces" in result.messages[0]
 
 
 @pytest.mark.parametrize("name", ["['My Table']", '["My Table"]'])
 def test_a_bracketed_name_is_refused_with_its_bare_form(name: str) -> None:
-    verdict = admit(rule(table=name))
-    assert verdict.said[0].endswith("write My Table")
+    result = admit(rule(table=name))
+    assert result.messages[0].endswith("write My Table")
 
 
 TRICKS = {
@@ -134,10 +134,10 @@ TRICKS = {
 
 @pytest.mark.parametrize("body", TRICKS.values(), ids=TRICKS)
 def test_a_body_without_a_query_is_refused_whatever_hides_it(body: str) -> None:
-    verdict = admit(rule(body=body))
-    assert verdict.fields == ["spec.body"]
-    assert "write" in verdict.said[0]
-    assert "\n" not in verdict.said[0]
+    result = admit(rule(body=body))
+    assert result.fields == ["spec.body"]
+    assert "write" in result.messages[0]
+    assert "\n" not in result.messages[0]
 
 
 @pytest.mark.parametrize("body", ["T // .drop", "let x = 1;\nT", "// why\nT", "print '.x'"])
@@ -160,13 +160,13 @@ def test_a_body_that_ignores_its_bounds_is_warned_of() -> None:
 
 
 def test_an_expression_that_does_not_parse_is_refused_with_its_position() -> None:
-    verdict = admit(rule(criteriaExpression="region in (("))
-    assert verdict.fields == ["spec.criteriaExpression"]
-    assert "line 1, column 3" in verdict.said[0]
+    result = admit(rule(criteriaExpression="region in (("))
+    assert result.fields == ["spec.criteriaExpression"]
+    assert "line 1, column 3" in result.messages[0]
 
 
 def test_every_violation_is_reported_with_its_field() -> None:
-    verdict = admit(
+    result = admit(
         rule(
             {"start": "2026-09-01T00:00:00Z", "end": "2026-11-21T00:00:00Z"},
             body=".drop table T",
@@ -175,7 +175,7 @@ def test_every_violation_is_reported_with_its_field() -> None:
             table="__x",
         )
     )
-    assert verdict.fields == [
+    assert result.fields == [
         "spec.table",
         "spec.interval",
         "spec.body",
@@ -186,14 +186,14 @@ def test_every_violation_is_reported_with_its_field() -> None:
 
 @pytest.mark.parametrize("spec", [None, 5, [], "x"])
 def test_a_spec_that_is_no_object_is_refused_and_passed_through(spec: object) -> None:
-    verdict = admit({**rule(), "spec": spec})
-    assert verdict.fields == ["spec"]
-    assert verdict.object["spec"] == spec
+    result = admit({**rule(), "spec": spec})
+    assert result.fields == ["spec"]
+    assert result.object["spec"] == spec
 
 
 def test_missing_fields_are_required() -> None:
-    verdict = admit({**rule(), "spec": {}})
-    assert verdict.said == [
+    result = admit({**rule(), "spec": {}})
+    assert result.messages == [
         f"spec.{name}: Required value" for name in ("database", "table", "body", "interval")
     ]
 
@@ -207,10 +207,10 @@ def test_an_unchanged_bad_value_is_not_held_against_another_edit() -> None:
 
 def test_a_field_taken_out_is_required_on_update_too() -> None:
     old = rule()
-    assert admit(rule(table=...), old).said == ["spec.table: Required value"]
+    assert admit(rule(table=...), old).messages == ["spec.table: Required value"]
 
 
 def test_every_warning_is_one_line_and_said_once() -> None:
-    verdict = admit(rule({"start": "2026-11-20T05:30:00+01:00"}, body="T | count"))
-    assert len(set(verdict.warnings)) == len(verdict.warnings) == 4
-    assert all("\n" not in text and len(text) <= 256 for text in verdict.warnings)
+    result = admit(rule({"start": "2026-11-20T05:30:00+01:00"}, body="T | count"))
+    assert len(set(result.warnings)) == len(result.warnings) == 4
+    assert all("\n" not in text and len(text) <= 256 for text in result.warnings)

@@ -1,4 +1,4 @@
-"""Objects that no CRD would let through, read all the same: each says what is wrong with it."""
+"""Objects that the CRD would refuse: the error names the field that is wrong."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What holds for adx-mon's users holds here (design, section 9)."""
+"""What works in adx-mon works here: windows, criteria, KQL and the documented rules."""
 
 import json
 from pathlib import Path
@@ -76,12 +76,12 @@ def test_criteria_and_expression_decide_as_upstreams_do(
             "criteriaExpression": inputs.get("criteriaExpression"),
         }
     )
-    verdict = evaluate_criteria(spec, inputs["labels"], evaluate)
+    result = evaluate_criteria(spec, inputs["labels"], evaluate)
     if isinstance(expected, bool):
-        assert verdict.proceed is expected
+        assert result.proceed is expected
         return
-    assert (verdict.proceed, verdict.reason) == (expected["proceed"], expected["reason"])
-    assert verdict.message.startswith(expected["message"].removesuffix("..."))
+    assert (result.proceed, result.reason) == (expected["proceed"], expected["reason"])
+    assert result.message.startswith(expected["message"].removesuffix("..."))
 
 
 @pytest.mark.parametrize(("inputs", "expected"), _of("ApplySubstitutions"))
@@ -104,9 +104,9 @@ def test_bounds_and_labels_are_bound_in_upstreams_lines(
     ids=lambda rule: rule["metadata"]["name"],
 )
 def test_every_documented_rule_of_upstream_is_admitted_unchanged(rule: dict[str, Any]) -> None:
-    verdict = admit(rule)
-    assert verdict.violations == ()
-    assert verdict.object == {**rule, "spec": {"ingestionDelay": "0s", **rule["spec"]}}
+    result = admit(rule)
+    assert result.violations == ()
+    assert result.object == {**rule, "spec": {"ingestionDelay": "0s", **rule["spec"]}}
 
 
 def _named(name: str) -> dict[str, Any]:
@@ -114,20 +114,20 @@ def _named(name: str) -> dict[str, Any]:
 
 
 def test_an_interval_of_1d_is_refused_with_24h_to_write() -> None:
-    verdict = admit(_named("importfn"))
-    assert verdict.fields == ["spec.interval"]
-    assert "write 24h for one day" in verdict.said[0]
+    result = admit(_named("importfn"))
+    assert result.fields == ["spec.interval"]
+    assert "write 24h for one day" in result.messages[0]
 
 
 def test_upstreams_backfill_fields_are_refused_with_ours_to_write() -> None:
-    verdict = admit(_named("hourly-avg"))
-    assert verdict.fields == ["spec.backfill.start", "spec.backfill.end", "spec.backfill"]
-    assert "write start and end instead" in verdict.said[2]
-    assert any("write spec.backfill.start instead" in warning for warning in verdict.warnings)
+    result = admit(_named("hourly-avg"))
+    assert result.fields == ["spec.backfill.start", "spec.backfill.end", "spec.backfill"]
+    assert "write start and end instead" in result.messages[2]
+    assert any("write spec.backfill.start instead" in warning for warning in result.warnings)
 
 
 def test_a_bracketed_table_is_refused_with_its_bare_name_to_write() -> None:
     rule = _named("samplefn")
-    verdict = admit({**rule, "spec": {**rule["spec"], "table": "['My Table']"}})
-    assert verdict.fields == ["spec.table"]
-    assert verdict.said[0].endswith("write My Table")
+    result = admit({**rule, "spec": {**rule["spec"], "table": "['My Table']"}})
+    assert result.fields == ["spec.table"]
+    assert result.messages[0].endswith("write My Table")

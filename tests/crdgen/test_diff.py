@@ -241,9 +241,12 @@ def test_markdown_is_a_table(files: tuple[Path, Path], capsys: pytest.CaptureFix
     assert "| breaking | `v1.spec.a` | type string → integer |" in capsys.readouterr().out
 
 
-def test_only_strict_makes_a_ratcheted_change_exit_1(tmp_path: Path) -> None:
+def test_a_change_that_refuses_what_was_taken_is_exit_1_and_says_whom_it_spares(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
     old.write_text(to_yaml(field_with({"type": "string"})), encoding="utf-8")
     new.write_text(to_yaml(field_with({"type": "string", "maxLength": 3})), encoding="utf-8")
-    assert main(["diff", str(old), str(new)]) == 0
+    assert main(["diff", str(old), str(new)]) == 1
+    assert "whoever creates or changes such an object; ratcheting spares" in capsys.readouterr().out
     assert main(["diff", str(old), str(new), "--strict"]) == 1

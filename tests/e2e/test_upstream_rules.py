@@ -1,4 +1,4 @@
-"""adx-mon's documented rules, unchanged, through this CRD and this webhook (design, section 9)."""
+"""adx-mon's documented rules, unchanged, through this CRD and this webhook."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import yaml
 from tests.api.test_upstream import UNLIKE_OURS
 from tests.e2e.fixtures import Sandbox
 
-FILE = Path(__file__).parents[1] / "domain" / "upstream_rules.yaml"
+FILE = Path(__file__).parents[1] / "api" / "upstream_rules.yaml"
 NAMES = [rule["metadata"]["name"] for rule in yaml.safe_load_all(FILE.read_text())]
 
 

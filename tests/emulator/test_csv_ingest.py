@@ -21,7 +21,7 @@ def test_csv_with_quotes_and_json_arrives_typed(kusto: Kusto) -> None:
     )
     table = kusto.client.execute_query(kusto.database, "Metrics").primary_results[0]
     assert table.raw_rows == [
-        ["2026-11-01T00:00:00.1234560Z", 7, {"a": "b,c"}, 1.5],
+        ["2026-11-01T00:00:00.1234567Z", 7, {"a": "b,c"}, 1.5],
         ["2026-11-01T00:00:00.0000000Z", -1, [1], -2000.0],
     ]
 

@@ -96,7 +96,8 @@ def test_what_is_no_request_is_a_clear_400(endpoint: str, path: str, body: Any, 
 
 def test_other_paths_methods_and_sizes_are_refused(endpoint: str) -> None:
     assert httpx.get(f"{endpoint}/v2/rest/nothing").status_code == 404
-    assert "There is no / here" in httpx.get(f"{endpoint}/").json()["error"]["@message"]
+    missing = httpx.get(f"{endpoint}/nope").json()["error"]["@message"]
+    assert "There is no /nope here" in missing
     refused = httpx.get(f"{endpoint}/v2/rest/query")
     assert refused.status_code == 405
     assert "takes POST, not GET" in refused.json()["error"]["@message"]
@@ -106,3 +107,11 @@ def test_other_paths_methods_and_sizes_are_refused(endpoint: str) -> None:
 
 def test_sign_in_metadata_is_there_for_clients_that_ask(endpoint: str) -> None:
     assert "LoginEndpoint" in httpx.get(f"{endpoint}/v1/rest/auth/metadata").json()["AzureAD"]
+
+
+def test_a_page_of_another_site_may_not_ask(endpoint: str) -> None:
+    body = '{"csl": "print 1"}'
+    stranger = {"origin": "http://example.com"}
+    url = f"{endpoint}/v2/rest/query"
+    assert httpx.post(url, content=body, headers=stranger).status_code == 403
+    assert httpx.post(url, content=body, headers={"origin": endpoint}).status_code == 200

@@ -27,7 +27,7 @@ from summaryrule.api.backfill_request import (
 from summaryrule.api.instant import Instant
 from summaryrule.api.schema_validation import parse_rule
 from tests.manifests import rule, span, stored
-from tests.planner.fake_environment import World, backfilling
+from tests.planner.fake_environment import FakeEnvironment, backfilling
 from webhook.cli import parser as webhook_parser
 from webhook.metrics import Metrics as WebhookMetrics
 from worker.cli import parser as worker_parser
@@ -130,123 +130,125 @@ def _reviews() -> Iterable[dict[str, Any]]:
         yield {"file": path.name, "exit": code, "said": json.loads(out.getvalue() or "null")}
 
 
-def _serial() -> World:
-    world = World(stored(rule(span("2026-11-20T00:00:00Z", "2026-11-20T06:00:00Z"))))
-    world.run()
-    return world
+def _serial() -> FakeEnvironment:
+    env = FakeEnvironment(stored(rule(span("2026-11-20T00:00:00Z", "2026-11-20T06:00:00Z"))))
+    env.run()
+    return env
 
 
-def _parallel() -> World:
-    world = World(stored(rule(span("2026-11-20T00:00:00Z", "2026-11-20T06:00:00Z", maxInFlight=4))))
-    world.run()
-    return world
+def _parallel() -> FakeEnvironment:
+    env = FakeEnvironment(
+        stored(rule(span("2026-11-20T00:00:00Z", "2026-11-20T06:00:00Z", maxInFlight=4)))
+    )
+    env.run()
+    return env
 
 
-def _failing() -> World:
-    world = backfilling(3)
-    world.kusto.fate = lambda start, _attempt: "Failed" if "T01" in start else "Completed"
-    world.run()
-    world.annotate(backfill_retry="all")
-    world.kusto.fate = lambda _start, _attempt: "Completed"
-    world.run()
-    return world
+def _failing() -> FakeEnvironment:
+    env = backfilling(3)
+    env.kusto.state_of = lambda start, _attempt: "Failed" if "T01" in start else "Completed"
+    env.run()
+    env.annotate(backfill_retry="all")
+    env.kusto.state_of = lambda _start, _attempt: "Completed"
+    env.run()
+    return env
 
 
-def _retryable() -> World:
-    world = backfilling(2)
-    world.kusto.fate = lambda _start, attempt: "Failed?" if attempt < 2 else "Completed"
-    world.run()
-    return world
+def _retryable() -> FakeEnvironment:
+    env = backfilling(2)
+    env.kusto.state_of = lambda _start, attempt: "Failed?" if attempt < 2 else "Completed"
+    env.run()
+    return env
 
 
-def _removed() -> World:
-    world = backfilling(3)
-    world.kusto.is_slow = True
-    world.settle()
-    world.edit(backfill=...)
-    world.settle()
-    return world
+def _removed() -> FakeEnvironment:
+    env = backfilling(3)
+    env.kusto.is_slow = True
+    env.settle()
+    env.edit(backfill=...)
+    env.settle()
+    return env
 
 
-def _replaced() -> World:
-    world = backfilling(3)
-    world.settle()
-    world.edit(backfill=span("2026-11-21T00:00:00Z", "2026-11-21T02:00:00Z", requestId="again"))
-    world.run()
-    return world
+def _replaced() -> FakeEnvironment:
+    env = backfilling(3)
+    env.settle()
+    env.edit(backfill=span("2026-11-21T00:00:00Z", "2026-11-21T02:00:00Z", requestId="again"))
+    env.run()
+    return env
 
 
-def _changed() -> World:
-    world = backfilling(3)
-    world.kusto.is_slow = True
-    world.settle()
-    world.edit(body="Metrics | take 1")
-    world.kusto.is_slow = False
-    world.run()
-    world.annotate(backfill_retry="all")
-    world.run()
-    return world
+def _changed() -> FakeEnvironment:
+    env = backfilling(3)
+    env.kusto.is_slow = True
+    env.settle()
+    env.edit(body="Metrics | take 1")
+    env.kusto.is_slow = False
+    env.run()
+    env.annotate(backfill_retry="all")
+    env.run()
+    return env
 
 
-def _deleted() -> World:
-    world = backfilling(3)
-    world.kusto.is_slow = True
-    world.settle()
-    world.delete()
-    world.settle()
-    return world
+def _deleted() -> FakeEnvironment:
+    env = backfilling(3)
+    env.kusto.is_slow = True
+    env.settle()
+    env.delete()
+    env.settle()
+    return env
 
 
-def _scheduled() -> World:
-    world = World(stored(rule(), status={"schedule": {"cursor": "2026-11-24T02:00:00Z"}}))
-    world.run()
-    return world
+def _scheduled() -> FakeEnvironment:
+    env = FakeEnvironment(stored(rule(), status={"schedule": {"cursor": "2026-11-24T02:00:00Z"}}))
+    env.run()
+    return env
 
 
-def _of_upstream() -> World:
+def _of_upstream() -> FakeEnvironment:
     condition = {
         "type": "summaryrule.adx-mon.azure.com/LastSuccessfulExecution",
         "status": "True",
         "reason": "ExecutionSuccessful",
         "message": "2026-11-24T03:00:00Z",
     }
-    world = World(stored(rule(), status={"conditions": [condition]}))
-    world.run()
-    return world
+    env = FakeEnvironment(stored(rule(), status={"conditions": [condition]}))
+    env.run()
+    return env
 
 
-def _unreadable_upstream() -> World:
+def _unreadable_upstream() -> FakeEnvironment:
     condition = {
         "type": "summaryrule.adx-mon.azure.com/LastSuccessfulExecution",
         "status": "True",
         "reason": "ExecutionSuccessful",
         "message": "yesterday",
     }
-    world = World(stored(rule(), status={"conditions": [condition]}))
-    world.run()
-    return world
+    env = FakeEnvironment(stored(rule(), status={"conditions": [condition]}))
+    env.run()
+    return env
 
 
-def _elsewhere() -> World:
-    world = World(stored(rule(criteria={"region": ["eastus"]})))
-    world.run()
-    return world
+def _elsewhere() -> FakeEnvironment:
+    env = FakeEnvironment(stored(rule(criteria={"region": ["eastus"]})))
+    env.run()
+    return env
 
 
-def _no_endpoint() -> World:
-    world = World(stored(rule(database="Elsewhere")))
-    world.run()
-    return world
+def _no_endpoint() -> FakeEnvironment:
+    env = FakeEnvironment(stored(rule(database="Elsewhere")))
+    env.run()
+    return env
 
 
-def _paused() -> World:
-    world = backfilling(3, suspend=True)
-    world.edit(backfill=span("2026-11-20T00:00:00Z", "2026-11-20T03:00:00Z", suspend=True))
-    world.run()
-    return world
+def _paused() -> FakeEnvironment:
+    env = backfilling(3, suspend=True)
+    env.edit(backfill=span("2026-11-20T00:00:00Z", "2026-11-20T03:00:00Z", suspend=True))
+    env.run()
+    return env
 
 
-SCENARIOS: dict[str, Callable[[], World]] = {
+SCENARIOS: dict[str, Callable[[], FakeEnvironment]] = {
     "a backfill, one window at a time": _serial,
     "a backfill, four windows at once": _parallel,
     "a window that fails for good, then a retry": _failing,
@@ -264,16 +266,16 @@ SCENARIOS: dict[str, Callable[[], World]] = {
 }
 
 
-def _run(world: World) -> list[Any]:
+def _run(env: FakeEnvironment) -> list[Any]:
     """Each write, Event and command in order, and the object at the end."""
     done: list[Any] = []
-    for each in world.log:
+    for each in env.log:
         match type(each).__name__:
             case "RecordStatus":
                 done.append(_plain(each.status))  # type: ignore[union-attr]
             case _:
                 done.append(_effect(each))
-    return [*done, world.raw]
+    return [*done, env.raw]
 
 
 def _effect(effect: Any) -> Any:

@@ -54,7 +54,7 @@ def test_every_command_of_the_build_stage_was_run_as_it_is_written(image: Image)
         "devstack",
         "tests",
         "duckdb",
-        "duckdb_kql",
+        "numpy",
         "pytest",
         "mypy",
         "pip",

@@ -86,6 +86,9 @@ def test_nothing_of_the_laptop_is_let_into_the_build(tmp_path: Path) -> None:
         "LICENSE",
         "hack",
         "crdgen",
+        "emulator",
         *PACKAGES,
     }
+    for member in ("crdgen", "emulator"):  # the lock names them
+        assert [path.name for path in (context / member).iterdir()] == ["pyproject.toml"]
     assert [path.name for path in (context / "crdgen").iterdir()] == ["pyproject.toml"]

@@ -1,4 +1,4 @@
-"""What a computation costs, in Python calls: the same on every machine, unlike time."""
+"""The cost of a computation in Python calls, which is the same on every machine."""
 
 import sys
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from types import FrameType
 
 
 def calls(work: Callable[[], object]) -> int:
-    """How many Python functions ``work`` calls."""
+    """The number of Python functions that ``work`` calls."""
     count = 0
 
     def counting(_frame: FrameType, event: str, _argument: object) -> None:

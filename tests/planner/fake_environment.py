@@ -1,7 +1,7 @@
-"""A world for one rule: an API server of a dict, a toy Kusto, virtual time, a worker's memory.
+"""A fake environment for one rule: an API server, Kusto, virtual time and a worker's memory.
 
-``World.run`` does what the worker does: decide, execute in order, decide again; poll operations
-in flight; sleep until the plan's requeue time. Dropping the memory is a crash.
+``FakeEnvironment.run`` does what the worker does: decide, execute in order, decide again; poll the
+operations in flight; sleep until the plan's requeue time. A crash loses the memory.
 """
 
 import copy
@@ -49,7 +49,7 @@ class CrashError(Exception):
 
 @dataclass(slots=True)
 class Memory:
-    """What a worker knows and status does not."""
+    """What the worker has observed and status does not have."""
 
     operations: dict[str, Operation] = field(default_factory=dict)
     submitted: dict[str, str] = field(default_factory=dict)
@@ -73,8 +73,8 @@ class Memory:
         )
 
 
-class World:
-    """One rule and everything around it."""
+class FakeEnvironment:
+    """One rule, the API server, Kusto and the worker."""
 
     def __init__(
         self, raw: Json, *, now: Instant = NOW, settings: PlannerSettings = SETTINGS
@@ -90,22 +90,22 @@ class World:
         self.criteria_hold = True
         self.most_in_flight = 0
 
-    # What people do.
+    # What users do.
 
     def apply(self, manifest: Json, *, mutate: bool = True, user: str = "alice") -> None:
         """kubectl apply: admission, then the generation moves if spec did."""
-        verdict = admit(manifest, self.raw, user=user, now=self.now, mutate=mutate)
-        assert verdict.violations == (), verdict.said
-        merged = self.raw["metadata"].get("annotations", {}) | verdict.object["metadata"].get(
+        result = admit(manifest, self.raw, user=user, now=self.now, mutate=mutate)
+        assert result.violations == (), result.messages
+        merged = self.raw["metadata"].get("annotations", {}) | result.object["metadata"].get(
             "annotations", {}
         )
         self.raw["metadata"]["annotations"] = merged
-        self._write_spec(verdict.object["spec"])
+        self._write_spec(result.object["spec"])
 
     def edit(self, **spec: Any) -> None:
         """kubectl edit of parts of spec, past admission."""
-        wanted = {**self.raw["spec"], **spec}
-        self._write_spec({name: value for name, value in wanted.items() if value is not ...})
+        edited = {**self.raw["spec"], **spec}
+        self._write_spec({name: value for name, value in edited.items() if value is not ...})
 
     def annotate(self, **annotations: str) -> None:
         """kubectl annotate, with names such as ``backfill_retry``."""
@@ -150,20 +150,20 @@ class World:
         self._execute(self.next_effects())
 
     def run(self, rounds: int = 3_000) -> Plan:
-        """Until nothing is left to do or to wait for but the calendar."""
+        """Run passes until there is nothing left to do before the next window is due."""
         for _ in range(rounds):
             plan = self.decide()
             if not self._pass(plan) and not self._poll(plan) and not self._sleep(plan):
                 return plan
-        raise AssertionError(f"no rest: {self.told[-10:]}")
+        raise AssertionError(f"no end: {self.performed[-10:]}")
 
     def settle(self, rounds: int = 200) -> Plan:
-        """Until there is nothing to do at this very time."""
+        """Run passes until there is nothing left to do at this time."""
         for _ in range(rounds):
             plan = self.decide()
             if not self._pass(plan) and not self._poll(plan):
                 return plan
-        raise AssertionError(f"no rest: {self.told[-10:]}")
+        raise AssertionError(f"no end: {self.performed[-10:]}")
 
     def _pass(self, plan: Plan) -> bool:
         """One pass of the worker; whether it did anything."""
@@ -181,11 +181,10 @@ class World:
         """Time passes."""
         self.now = self.now.plus(int(hours * HOUR))
 
-    def _execute(self, listed: tuple[Effect, ...]) -> bool:
-        """Perform them in order; False where the worker crashed on the way."""
-        seen = replace(self.memory)
-        told = seen.observed()
-        for action in listed:
+    def _execute(self, effects: tuple[Effect, ...]) -> bool:
+        """Perform the effects in order; False if the worker crashed before the last one."""
+        observed = replace(self.memory).observed()
+        for action in effects:
             if self.lives is not None:
                 if self.lives == 0:
                     self.lives = None
@@ -193,10 +192,10 @@ class World:
                     return False
                 self.lives -= 1
             self.log.append(action)
-            self._perform(action, told)
+            self._perform(action, observed)
         return True
 
-    def _perform(self, action: Effect, told: Observations) -> None:
+    def _perform(self, action: Effect, observed: Observations) -> None:
         match action:
             case Submit():
                 self._submit(action)
@@ -207,7 +206,7 @@ class World:
                 self.memory.canceled.add(action.operation_id)
             case RecordStatus():
                 self.raw["status"] = dump(action.status)
-                self._recorded(told)
+                self._forget_recorded(observed)
             case UpdateSpecCursor() | RemoveBackfill():
                 self._write_backfill(action)
             case _:
@@ -219,11 +218,11 @@ class World:
             self._write_spec({n: value for n, value in spec.items() if n != "backfill"})
             metadata["finalizers"] = []
             return
-        wanted = {**spec["backfill"], "start": str(action.start)}
-        wanted.pop("operationId", None)
+        backfill = {**spec["backfill"], "start": str(action.start)}
+        backfill.pop("operationId", None)
         if action.operation_id:
-            wanted["operationId"] = action.operation_id
-        self._write_spec({**spec, "backfill": wanted})
+            backfill["operationId"] = action.operation_id
+        self._write_spec({**spec, "backfill": backfill})
         self.memory.cursor_sync_generation = metadata["generation"]
         entry = {"manager": FIELD_MANAGER, "fieldsV1": {"f:spec": {"f:backfill": {}}}}
         metadata["managedFields"] = [entry]
@@ -259,36 +258,36 @@ class World:
         else:
             self.memory.submitted[action.window.token] = operation_id
 
-    def _recorded(self, told: Observations) -> None:
+    def _forget_recorded(self, observed: Observations) -> None:
         for name in ("operations", "submitted", "rejected", "tag_found"):
             known = getattr(self.memory, name)
-            for key, value in getattr(told, name).items():
+            for key, value in getattr(observed, name).items():
                 if known.get(key) == value:
                     del known[key]
 
-    def _poll(self, planned: Plan) -> bool:
+    def _poll(self, plan: Plan) -> bool:
         news = False
-        for each in planned.running_operations:
+        for each in plan.running_operations:
             found = self.kusto.show(each.operation_id)
             before = self.memory.operations.get(each.operation_id)
             news |= found.state != "InProgress" and (before is None or before != found)
             self.memory.operations[each.operation_id] = found
         return news
 
-    def _sleep(self, planned: Plan) -> bool:
-        """Sleep while something is under way; the calendar alone is the test's to turn."""
+    def _sleep(self, plan: Plan) -> bool:
+        """Sleep while a window runs; the test itself moves time to the next window."""
         status = self.status
-        past = status.backfill
-        waits = bool(past and (past.in_flight or past.phase == "Running")) or bool(
+        backfill = status.backfill
+        waits = bool(backfill and (backfill.in_flight or backfill.phase == "Running")) or bool(
             status.schedule and status.schedule.in_flight
         )
-        soon = planned.requeue_at is not None and planned.requeue_at <= self.now.plus(HOUR // 2)
-        if not waits or not soon or planned.requeue_at is None:
+        soon = plan.requeue_at is not None and plan.requeue_at <= self.now.plus(HOUR // 2)
+        if not waits or not soon or plan.requeue_at is None:
             return False
-        self.now = planned.requeue_at
+        self.now = plan.requeue_at
         return True
 
-    # What one sees.
+    # What a test reads.
 
     @property
     def status(self) -> SummaryRuleStatus:
@@ -303,8 +302,8 @@ class World:
         return self.status.schedule
 
     @property
-    def told(self) -> list[str]:
-        """What was done, by name; Events by their reason."""
+    def performed(self) -> list[str]:
+        """The names of the effects that were performed; Events by their reason."""
         return [
             action.reason if isinstance(action, EmitEvent) else type(action).__name__
             for action in self.log
@@ -314,14 +313,14 @@ class World:
     def events(self) -> list[str]:
         return [each.reason for each in self.log if isinstance(each, EmitEvent)]
 
-    def said(self, reason: str) -> list[str]:
+    def event_messages(self, reason: str) -> list[str]:
         """The messages of Events of this reason."""
         events = (each for each in self.log if isinstance(each, EmitEvent))
         return [each.message for each in events if each.reason == reason]
 
     @property
     def writes(self) -> int:
-        """Writes to the API server; Events apart."""
+        """The number of writes to the API server, without Events."""
         kinds = (
             RecordStatus,
             UpdateSpecCursor,
@@ -332,21 +331,21 @@ class World:
         )
         return sum(isinstance(action, kinds) for action in self.log)
 
-    def held(self) -> list[str]:
-        return [held.reason for held in self.decide().blocked]
+    def block_reasons(self) -> list[str]:
+        return [each.reason for each in self.decide().blocked]
 
     def condition(self, kind: str) -> Any:
         return next(each for each in self.status.conditions if each.type == kind)
 
 
-def backfilling(hours: int = 6, *, suspend: bool = True, **more: Any) -> World:
-    """A world with a backfill of some hours; interval runs are suspended unless asked for."""
+def backfilling(hours: int = 6, *, suspend: bool = True, **more: Any) -> FakeEnvironment:
+    """A env with a backfill of some hours; interval runs are suspended unless asked for."""
     end = Instant.parse(FIRST).plus(hours * HOUR)
     spec = {"suspend": True} if suspend else {}
-    return World(stored(rule(span(FIRST, str(end), **more), **spec)))
+    return FakeEnvironment(stored(rule(span(FIRST, str(end), **more), **spec)))
 
 
 def hours(count: int, first: str = FIRST) -> list[str]:
-    """The starts of so many hourly windows."""
+    """The starts of ``count`` hourly windows."""
     start = Instant.parse(first)
     return [str(start.plus(hour * HOUR)) for hour in range(count)]

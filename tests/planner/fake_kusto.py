@@ -1,7 +1,6 @@
-"""A toy Kusto: appends with ingest-by tags, operations with fates, nothing else.
+"""A fake Kusto: appends with ingest-by tags, and operations with states that a test chooses.
 
-It reads the command text that the plan makes, so that the bounds and the token are those a real
-service would get.
+It reads the command of the plan, so that bounds and token are those that Kusto would get.
 """
 
 import re
@@ -14,7 +13,7 @@ from summaryrule.planner.types import Operation
 _TOKEN = re.compile(r"ingestIfNotExists='\[\"([0-9a-f]+)\"\]'")
 _BOUNDS = re.compile(r"let _startTime=datetime\((.*?)\);\nlet _endTime=datetime\((.*?)\);")
 _TABLE = re.compile(r"[.]set-or-append async (\S+|\['.*?'\]) with")
-_ENDED_WELL = "Completed"
+_COMPLETED = "Completed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +29,9 @@ class Append:
 
 @dataclass(slots=True)
 class Kusto:
-    """``fate`` gives the states that a submit's operation takes, by how often it was submitted."""
+    """``state_of`` gives the state of an operation, from the window's start and the attempt."""
 
-    fate: Callable[[str, int], str] = lambda _start, _attempt: _ENDED_WELL
+    state_of: Callable[[str, int], str] = lambda _start, _attempt: _COMPLETED
     is_slow: bool = False
     ignores_cancel: bool = False
     seconds: int = 1
@@ -51,18 +50,18 @@ class Kusto:
         self._appends[operation_id] = append
         self._states[operation_id] = "InProgress"
         if not self.is_slow:
-            self.end(operation_id, self.fate(append.start, attempt))
+            self.end(operation_id, self.state_of(append.start, attempt))
         return operation_id
 
-    def end(self, operation_id: str, state: str = _ENDED_WELL) -> None:
+    def end(self, operation_id: str, state: str = _COMPLETED) -> None:
         """The operation ends; one that completes appends, unless its token is in the table."""
         self._states[operation_id] = state.removesuffix("!")
         append = self._appends[operation_id]
         known = {(each.table, each.token) for each in self.data}
-        if state == _ENDED_WELL and (append.table, append.token) not in known:
+        if state == _COMPLETED and (append.table, append.token) not in known:
             self.data.append(append)
 
-    def end_all(self, state: str = _ENDED_WELL) -> None:
+    def end_all(self, state: str = _COMPLETED) -> None:
         """Whatever is in progress ends."""
         for operation_id in self.in_progress:
             self.end(operation_id, state)
@@ -77,7 +76,7 @@ class Kusto:
         return [each for each, state in self._states.items() if state == "InProgress"]
 
     def show(self, operation_id: str) -> Operation:
-        """Its state; a trailing ``?`` in a fate stands for ShouldRetry."""
+        """Its state; a ``?`` at the end means ShouldRetry."""
         state = self._states.get(operation_id, "NotFound")
         return Operation(
             operation_id,

@@ -33,10 +33,32 @@ def test_then_names_of_rules_in_the_namespace_chosen(kubectl: Path) -> None:
     assert kubectl.read_text().split()[-1] == "--context=two"
 
 
-def test_nothing_is_offered_for_flags_and_beyond_the_name(kubectl: Path) -> None:
-    assert list(candidates(["status", "-"])) == []
-    assert list(candidates(["wait", "cpu", ""])) == []
+def test_a_name_that_is_given_is_not_offered_again(kubectl: Path) -> None:
+    assert list(candidates(["wait", "cpu", ""])) == ["memory"]
+    assert kubectl.exists()
+
+
+def test_flags_are_offered_with_what_they_do(kubectl: Path) -> None:
+    offered = dict(line.split("\t") for line in candidates(["backfill", "cpu", "--re"]))
+    assert list(offered) == ["--request-id", "--replace", "--request-timeout"]
+    assert offered["--replace"] == "end the backfill that is running and start this one"
+    assert [line.split("\t")[0] for line in candidates(["--na"])] == ["--namespace"]
     assert not kubectl.exists()
+
+
+def test_values_are_offered_where_a_flag_has_a_choice(kubectl: Path) -> None:
+    assert list(candidates(["status", "-o", ""])) == ["json", "yaml", "wide", "name"]
+    assert list(candidates(["status", "--output=js"])) == ["--output=json"]
+    assert list(candidates(["windows", "cpu", "--state", "f"])) == ["failed"]
+    assert list(candidates(["backfill", "cpu", "--last", ""])) == []
+    assert list(candidates(["-n", "prod", "sta"])) == [
+        "status\tshow the state of rules: lag, backfill, problems"
+    ]
+    assert not kubectl.exists()
+    assert list(candidates(["status", "-n", "c"])) == ["cpu"]
+    assert kubectl.read_text().split() == ["get", "namespaces", "-o", "name"]
+    assert list(candidates(["-n", "prod", "status", ""])) == ["cpu", "memory"]
+    assert kubectl.read_text().split()[-1] == "--namespace=prod"
 
 
 def test_a_cluster_that_cannot_be_asked_offers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

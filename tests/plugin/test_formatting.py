@@ -2,7 +2,7 @@
 
 import pytest
 
-from plugin.formatting import parse_duration, parse_time, progress_bar
+from plugin.formatting import dump, parse_duration, parse_time, progress_bar
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.api.summary import format_duration
 
@@ -53,3 +53,8 @@ def test_a_bar_has_one_width_and_is_full_at_a_hundred_only(percent: int) -> None
     drawn = progress_bar(percent, plain=True)
     assert len(drawn) == 20
     assert (drawn == "#" * 20) == (percent >= 100)
+
+
+def test_yaml_has_texts_of_several_lines_as_blocks() -> None:
+    (text,) = dump({"body": "T\n| count\n", "table": "A"}, "yaml")
+    assert text == "body: |\n  T\n  | count\ntable: A"

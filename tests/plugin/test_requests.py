@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from plugin.cli import kubectl_flags, parser
+from plugin.cli import kubectl_flags, parse
 from plugin.commands import lifecycle
 from plugin.commands.backfill import before_schedule, is_running_request, last, request
 from plugin.commands.explain import held
@@ -45,7 +45,8 @@ class Recorder(Kubectl):
 
 def act(held: dict[str, Any], *words: str) -> Any:
     """Run one act; the body that it sent."""
-    cluster, args = Recorder(held), parser().parse_args(words)
+    cluster, args = Recorder(held), parse(words)
+    (args.name,) = args.names
     run = getattr(lifecycle, args.command)
     assert run(cluster, args, Console(io.StringIO(), io.StringIO())) == 0
     (body,) = cluster.bodies
@@ -53,7 +54,7 @@ def act(held: dict[str, Any], *words: str) -> Any:
 
 
 def test_a_new_request_leaves_nothing_of_an_older_one() -> None:
-    args = parser().parse_args(["backfill", "cpu", "--start", "2026-11-01"])
+    args = parse(["backfill", "cpu", "--start", "2026-11-01"])
     assert request(args, START, extends=False)["spec"]["backfill"] == {
         "start": "2026-11-01T00:00:00Z",
         "end": None,
@@ -79,7 +80,7 @@ def test_without_an_end_a_range_ends_where_the_schedule_began() -> None:
 
 
 def test_another_end_for_what_runs_changes_nothing_else() -> None:
-    args = parser().parse_args(["backfill", "cpu", "--start", "2026-11-01", "--end", "2026-11-25"])
+    args = parse(["backfill", "cpu", "--start", "2026-11-01", "--end", "2026-11-25"])
     assert request(args, START, extends=True)["spec"]["backfill"] == {
         "start": "2026-11-01T00:00:00Z",
         "end": "2026-11-25T00:00:00Z",
@@ -175,15 +176,15 @@ def test_each_reason_comes_with_what_to_do() -> None:
 
 
 def test_flags_that_choose_the_cluster_go_to_kubectl_as_they_are() -> None:
-    args = parser().parse_args(["status", "-n", "x", "--context=c", "--as", "ada"])
+    args = parse(["status", "-n", "x", "--context=c", "--as", "ada"])
     assert kubectl_flags(args) == ["--namespace=x", "--context=c", "--as=ada"]
 
 
 @pytest.mark.parametrize(
     "words",
     [
-        [],
         ["backfill", "cpu"],
+        ["backfill", "--last", "7d"],
         ["backfill", "cpu", "--start", "2026-11-01", "--last", "7d"],
         ["backfill", "cpu", "--last", "7d", "--max-in-flight", "21"],
         ["retry", "cpu"],
@@ -195,7 +196,7 @@ def test_bad_usage_is_two_and_one_line(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stopped:
-        parser().parse_args(words)
+        parse(words)
     assert stopped.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith("--help")

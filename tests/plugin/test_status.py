@@ -1,10 +1,12 @@
 """What `kubectl summaryrule status` prints."""
 
+import io
 from typing import Any
 
 import pytest
 
 from plugin.commands.status import lines
+from plugin.console import Console
 from summaryrule.api.summary import as_json, summarize
 from tests.plugin.rules import NOW, condition, rule, running
 
@@ -12,9 +14,13 @@ OWNER = "summaryrule.adx-mon.azure.com"
 SCHEDULE = {"lastDone": "2026-11-24T10:00:00Z", "cursor": "2026-11-24T10:00:00Z"}
 
 
+PIPE = Console(io.TextIOWrapper(io.BytesIO(), "ascii"), io.StringIO())
+"""Neither a terminal nor UTF-8: whole lines in ASCII."""
+
+
 def shown(*rules: dict[str, Any], wide: bool = False, everywhere: bool = False) -> list[str]:
     seen = [summarize(each, NOW) for each in rules]
-    return list(lines(seen, NOW, wide=wide, everywhere=everywhere, plain=True))
+    return list(lines(seen, NOW, PIPE, wide=wide, everywhere=everywhere))
 
 
 def test_a_rule_has_one_line_with_its_lag_and_the_progress_of_its_backfill() -> None:
@@ -64,12 +70,66 @@ def test_a_suspended_rule_is_not_behind() -> None:
     late = rule(schedule={"cursor": "2026-11-01T00:00:00Z", "lastDone": "2026-11-01T00:00:00Z"})
     late["spec"]["suspend"] = True
     (_, row) = shown(late)
-    assert row.endswith("interval runs are suspended")
+    assert row.split() == ["cpu", "2026-11-01T00:00:00Z", "suspended", "-", "-", "-", "-"]
+
+
+@pytest.mark.parametrize("reason", ["CriteriaNotMet", "NotOurs"])
+def test_a_rule_of_another_cluster_or_operator_has_no_problem(reason: str) -> None:
+    (_, row) = shown(rule(conditions=[condition(OWNER, reason, "no criteria matched")]))
+    assert row.split()[-1] == "-"
+    assert "not here" in row
+
+
+class Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+def on_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> list[str]:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    failed = condition("Backfill", "WindowFailed", "window [a, b) failed: " + "no such table " * 20)
+    stuck = rule("telemetry-requests-hourly", conditions=[failed], backfill=running(phase="Failed"))
+    seen = [summarize(each, NOW) for each in (stuck, rule("b", backfill=running()))]
+    screen = Console(Terminal(), io.StringIO())
+    return list(lines(seen, NOW, screen, wide=False, everywhere=False))
+
+
+@pytest.mark.parametrize(
+    ("columns", "head"),
+    [
+        (60, "NAME LAG BACKFILL PROBLEM"),
+        (80, "NAME LAG BACKFILL PROGRESS ETA PROBLEM"),
+        (120, "NAME LAST WINDOW LAG BACKFILL PROGRESS ETA PROBLEM"),
+        (160, "NAME LAST WINDOW LAG BACKFILL PROGRESS ETA PROBLEM"),
+    ],
+)
+def test_a_table_fits_the_terminal_and_cuts_the_problem_last(
+    columns: int, head: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    first, stuck, _ = on_terminal(monkeypatch, columns)
+    assert " ".join(first.split()) == head
+    assert len(stuck) <= columns
+    assert stuck.endswith("…")
+    assert "window [a" in stuck
+
+
+def test_colors_are_for_terminals_and_none_with_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    assert "\x1b[31mFailed  \x1b[0m" in on_terminal(monkeypatch, 160)[1]
+    monkeypatch.setenv("TERM", "dumb")
+    assert "\x1b" not in on_terminal(monkeypatch, 160)[1]
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in on_terminal(monkeypatch, 160)[1]
 
 
 def test_wide_names_the_table_and_who_asked() -> None:
     (_, row) = shown(rule(backfill=running()), wide=True)
-    assert row.split()[-5:] == ["Telemetry.CPUHourly", "1h", "0", "0", "ada"]
+    assert row.split()[-6:] == ["Telemetry.CPUHourly", "1h", "0", "0", "ada", "-"]
 
 
 @pytest.mark.parametrize(

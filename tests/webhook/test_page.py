@@ -10,7 +10,7 @@ from runtime.cel import parse_error
 from summaryrule.admission.context import AdmissionContext
 from summaryrule.admission.defaulting import apply_defaults
 from summaryrule.admission.validation import CHECKS
-from summaryrule.admission.warnings import CAUTIONS
+from summaryrule.admission.warnings import WARNINGS
 from summaryrule.api import validation_rules
 from summaryrule.api.instant import Instant
 from summaryrule.api.validation_rules import ValidationRule
@@ -43,8 +43,8 @@ def test_the_page_shows_what_is_said(number: int, at: str) -> None:
     assert example.said == example.shown
 
 
-@pytest.mark.parametrize("functions", [CHECKS, CAUTIONS], ids=["checks", "cautions"])
-def test_every_check_and_caution_has_an_example(
+@pytest.mark.parametrize("functions", [CHECKS, WARNINGS], ids=["checks", "warnings"])
+def test_every_check_and_warning_has_an_example(
     functions: Sequence[Callable[[AdmissionContext], Any]],
 ) -> None:
     cases = [_case(example) for example in EXAMPLES]

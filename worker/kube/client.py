@@ -1,18 +1,20 @@
-"""One request to the API server, or one stream from it. Everything in ``worker.kube`` calls it.
+"""Requests to the API server, and the paths of its resources.
 
-Keeps the client library's authentication and TLS, and replaces its typed layer: bodies are
-decoded by msgspec, and every failure leaves here as one of ``worker.errors``.
+Uses the authentication and TLS of the client library, and replaces its typed layer: msgspec decodes
+bodies, and every failure becomes one of ``worker.errors``.
 """
 
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
 import msgspec
 from kubernetes.aio.client.api_client import ApiClient
 
+from summaryrule.api.constants import GROUP, KIND, PLURAL, VERSION
 from worker.errors import Ambiguous, Temporary, Unreachable, WorkerError
 from worker.kube.errors import error_for_status
 
@@ -20,11 +22,11 @@ MERGE_PATCH: Final = "application/merge-patch+json"
 JSON: Final = "application/json"
 Query = Mapping[str, str]
 Observe = Callable[[str, str, float], None]
-"""Told of each call: verb, result (``ok`` or the error's name), seconds."""
+"""Gets each call: verb, result (``ok`` or the name of the error), seconds."""
 
 
 def _ignore(_verb: str, _result: str, _seconds: float) -> None:
-    """Nobody counts."""
+    """Count nothing."""
 
 
 class KubeClient:
@@ -47,7 +49,7 @@ class KubeClient:
         """Send it and return the decoded reply.
 
         Raises:
-            WorkerError: see ``worker.kube.failures``; ``Ambiguous`` for a write whose connection
+            WorkerError: see ``worker.kube.errors``; ``Ambiguous`` for a write whose connection
                 was lost, or that took longer than ``timeout`` seconds.
         """
         limits = aiohttp.ClientTimeout(total=timeout)
@@ -135,7 +137,7 @@ def _decode(what: str, data: bytes) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _mapped_errors(what: str) -> Iterator[None]:
-    """Turn failures of the connection into the worker's own."""
+    """Map errors of the connection to ``worker.errors``."""
     try:
         yield
     except aiohttp.ClientConnectorError as error:
@@ -149,3 +151,33 @@ def _mapped_errors(what: str) -> Iterator[None]:
 def _no_reply(what: str, why: str) -> Temporary:
     kind = Unreachable if what.startswith("GET") else Ambiguous
     return kind(f"{what} to the API server: {why}")
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A namespaced resource of an API group; the core group is ``""``."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+
+    @property
+    def api_version(self) -> str:
+        """As in an object's ``apiVersion``."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def collection(self, namespace: str | None = None) -> str:
+        """Path of all objects, or those of one namespace."""
+        root = f"/apis/{self.api_version}" if self.group else f"/api/{self.version}"
+        inner = f"/namespaces/{namespace}" if namespace else ""
+        return f"{root}{inner}/{self.plural}"
+
+    def item(self, namespace: str, name: str) -> str:
+        """Path of one object."""
+        return f"{self.collection(namespace)}/{name}"
+
+
+SUMMARY_RULES: Final = Resource(GROUP, VERSION, PLURAL, KIND)
+EVENTS: Final = Resource("", "v1", "events", "Event")
+LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")

@@ -1,4 +1,4 @@
-"""A configured API client, from the pod's ServiceAccount or a kubeconfig. Wired in ``__main__``."""
+"""A configured API client, from the pod's ServiceAccount or a kubeconfig."""
 
 import os
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""From an HTTP status of the API server to the worker's errors. Called by ``worker.kube.api``."""
+"""Maps an HTTP status of the API server to an error of the worker."""
 
 import contextlib
 from collections.abc import Mapping

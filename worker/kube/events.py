@@ -1,8 +1,8 @@
-"""Events about rules, aggregated (``worker.ports.Events``).
+"""Records Events about rules, aggregated.
 
-One Event object stands for one thing said about one rule: saying it again raises ``count`` and
-``lastTimestamp``, so a backfill of 43,200 windows leaves a handful of Events, and a worker that
-restarts goes on with the same ones (their names are derived, not drawn).
+One Event object stands for one message about one rule: the same message again raises ``count`` and
+``lastTimestamp``. So a backfill of 43,200 windows leaves a few Events, and a worker that restarts
+continues with the same ones (their names are derived, not random).
 """
 
 import contextlib
@@ -14,8 +14,7 @@ from typing import Any, Final
 from summaryrule.api.constants import FIELD_MANAGER
 from summaryrule.api.instant import Instant
 from worker.errors import Conflict, NotFound, WorkerError
-from worker.kube.client import MERGE_PATCH, KubeClient
-from worker.kube.resources import EVENTS
+from worker.kube.client import EVENTS, MERGE_PATCH, KubeClient
 from worker.ports import Clock, EventType, RawRule
 
 log = logging.getLogger(__name__)
@@ -36,7 +35,7 @@ class KubeEventRecorder:
         self._counts: OrderedDict[tuple[str, str], int] = OrderedDict()
 
     async def emit(self, rule: RawRule, kind: EventType, reason: str, message: str) -> None:
-        """Say ``message`` about ``rule``, or raise the count of the Event that says so."""
+        """Emit an Event about ``rule``, or raise the count of the one that exists."""
         text = _shorten(message)
         event = self._event(rule, kind, reason, text)
         try:
@@ -47,7 +46,7 @@ class KubeEventRecorder:
         self._remember(_key(event), count)
 
     async def _store(self, event: dict[str, Any]) -> int:
-        """Write it; how often it has been said now."""
+        """Write it; return its count."""
         remembered = self._counts.get(_key(event))
         if remembered is not None:
             # NotFound: the server drops an Event after an hour, then a new one begins.
@@ -55,7 +54,7 @@ class KubeEventRecorder:
                 return await self._raise_count(event, remembered + 1)
         try:
             await self._create(event)
-        except Conflict:  # an earlier worker said it too
+        except Conflict:  # an earlier worker emitted it
             return await self._raise_count(event, await self._stored_count(event) + 1)
         return 1
 

@@ -1,10 +1,9 @@
-"""Leases on a real API server (``worker.lease.Leases``)."""
+"""Reads and writes Leases on the API server."""
 
 from typing import Any
 
 from worker.errors import NotFound
-from worker.kube.client import KubeClient
-from worker.kube.resources import LEASES
+from worker.kube.client import LEASES, KubeClient
 
 
 class LeaseClient:

@@ -1,29 +1,31 @@
-"""Mirrors a resource of the API server into a store, for ever.
+"""A reflector: keeps a store equal to a resource of the API server, by list and watch.
 
-The worker runs one for SummaryRules. The rules it keeps:
+Its rules:
 
 1.  A list comes first: streamed as watch events where the server can (one pass, little memory on
     either side), in pages otherwise. The store is replaced only by a whole list.
-2.  Then a watch from the list's resourceVersion; bookmarks and events move it on. A watch that
-    ends is opened again from there, so that nothing is missed and nothing listed twice.
+2.  Then a watch from the list's resourceVersion; bookmarks and events advance it. A watch that
+    ends is opened again from there, so that nothing is missed and nothing is listed twice.
 3.  410, in either of its forms, or any error event: list again.
-4.  A connection that stays silent is not believed to be quiet. If it had brought anything before,
-    the watch is opened again; if nothing at all, the resourceVersion may be one that the server
-    has never had (a restored etcd: it waits without a word), so list again.
+4.  A connection that stays silent may hang. If it brought anything before, the watch is opened
+    again. If it brought nothing, the resourceVersion may be one that the server never had (a
+    restored etcd: the server waits silently), so list again.
 5.  Failures wait with a growing, jittered delay, which only progress resets.
 """
 
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from runtime.backoff import Backoff
 from worker.errors import Gone, Refused, Temporary, Unreachable, WorkerError
 from worker.kube.client import KubeClient
 from worker.kube.store import Key, Store, key_of
-from worker.kube.watch import WatchEvent, parse_events
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +36,74 @@ _STREAMING_LIST: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    """``kind`` is ADDED, MODIFIED, DELETED or BOOKMARK; of a bookmark only metadata is there."""
+
+    kind: str
+    object: dict[str, Any]
+
+    @property
+    def version(self) -> str:
+        """The resourceVersion from which a later watch continues after this event."""
+        return str(self.object["metadata"]["resourceVersion"])
+
+    @property
+    def ends_initial_events(self) -> bool:
+        """Whether it closes the list part of a streaming list."""
+        annotations = self.object["metadata"].get("annotations") or {}
+        return self.kind == "BOOKMARK" and annotations.get(_INITIAL_EVENTS_END) == "true"
+
+
+async def parse_events(chunks: AsyncIterator[bytes]) -> AsyncIterator[WatchEvent]:
+    """The events of a watch's body, until it ends.
+
+    Raises:
+        Gone: the server no longer has the resourceVersion that was asked for.
+        Temporary: it sent another error, or something that is no watch event (a proxy's HTML
+            page comes with status 200, too).
+    """
+    async for line in _lines(chunks):
+        yield _parse_event(line)
+
+
+async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    rest = b""
+    async for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            if line:
+                yield line
+        if len(rest) > _LONGEST_LINE:
+            raise Temporary(f"the watch sent a line of more than {_LONGEST_LINE} bytes")
+    if rest.strip():
+        raise Temporary("the watch broke off in the middle of an event")
+
+
+def _parse_event(line: bytes) -> WatchEvent:
+    try:
+        raw = msgspec.json.decode(line)
+        kind, body = raw["type"], raw["object"]
+        if kind == "ERROR":
+            raise _parse_error(body)
+        event = WatchEvent(kind, body)
+        event.version  # noqa: B018 - its absence is an error here, not later
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        beginning = line[:80].decode("utf-8", "replace")
+        raise Temporary(f"the watch sent something that is no event: {beginning!r}") from error
+    return event
+
+
+def _parse_error(status: dict[str, Any]) -> Gone | Temporary:
+    message = f"the watch ended with an error: {status.get('message', status)}"
+    # NB: HTTP says 200 here; the 410 is inside the event (Kubernetes 1.37).
+    if status.get("code") == 410 or status.get("reason") in {"Expired", "Gone"}:  # noqa: PLR2004
+        return Gone(message)
+    return Temporary(message, float((status.get("details") or {}).get("retryAfterSeconds") or 0))
+
+
 class Reflector:
-    """Runs as one task; ``store`` may be read at any time, and is complete once ``synced``."""
+    """One task; ``store`` may be read at any time, and is complete once ``synced`` is set."""
 
     def __init__(
         self,
@@ -47,7 +115,7 @@ class Reflector:
         backoff: Backoff | None = None,
         draw: Callable[[], float] = random.random,
     ) -> None:
-        """Mirror the collection at ``path``.
+        """Cache the collection at ``path``.
 
         ``silence`` is how many seconds a watch may bring nothing; servers send a bookmark about
         once a minute.
@@ -63,7 +131,7 @@ class Reflector:
         self._can_stream_lists = True
 
     async def run(self) -> None:
-        """Mirror until cancelled."""
+        """List and watch until cancelled."""
         while True:
             try:
                 await self._step()
@@ -163,9 +231,9 @@ async def paged_list(api: KubeClient, path: str) -> tuple[dict[Key, dict[str, An
 
     Raises:
         Gone: the pages outlived the server's snapshot. The caller lists again from the start:
-            going on with the fresh ``continue`` that comes with a list's 410 would mix two
-            states, and a watch from either would miss changes.
-        WorkerError: as ``Api.request``.
+            continuing with the fresh ``continue`` token of a list's 410 would mix two states, and a
+            watch from either would miss changes.
+        WorkerError: as ``KubeClient.request``.
     """
     items: dict[Key, dict[str, Any]] = {}
     query = {"limit": _PAGE}
@@ -176,3 +244,8 @@ async def paged_list(api: KubeClient, path: str) -> tuple[dict[Key, dict[str, An
         if not metadata.get("continue"):
             return items, str(metadata["resourceVersion"])
         query = {"limit": _PAGE, "continue": metadata["continue"]}
+
+
+_INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
+# A Kubernetes object is at most 1.5 MiB in etcd; as JSON with its managedFields it stays far below.
+_LONGEST_LINE: Final = 16 * 2**20

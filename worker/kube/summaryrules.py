@@ -1,20 +1,18 @@
-"""Reads and writes of SummaryRules on a real API server (``worker.ports.Rules``)."""
+"""Reads and writes SummaryRules on the API server, by JSON merge patches (RFC 7386)."""
 
 from typing import Any, Final
 
 from summaryrule.api.constants import FIELD_MANAGER
-from worker.kube.client import MERGE_PATCH, KubeClient
-from worker.kube.merge_patch import create_merge_patch
-from worker.kube.resources import SUMMARY_RULES, Resource
+from worker.kube.client import MERGE_PATCH, SUMMARY_RULES, KubeClient, Resource
 from worker.ports import RawRule
 
-# Strict: a field that the installed CRD does not know must fail the write. It would be dropped in
-# silence otherwise, and an intent that was dropped cannot protect its window.
+# Strict: a field that the installed CRD does not know must fail the write. The server would drop it
+# silently otherwise, and an intent that was dropped cannot protect its window.
 _QUERY: Final = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
 
 
 class SummaryRuleClient:
-    """Merge patches with the resourceVersion inside, which gives the 409 of a lost race."""
+    """Patches carry the resourceVersion, so that a lost race is a 409."""
 
     def __init__(self, api: KubeClient, resource: Resource = SUMMARY_RULES) -> None:
         self._api = api
@@ -25,7 +23,7 @@ class SummaryRuleClient:
         return await self._api.request("GET", self._resource.item(namespace, name))
 
     async def patch_status(self, rule: RawRule, status: dict[str, Any]) -> RawRule:
-        """Make the status read ``status``; no call when it does already."""
+        """Replace the status by ``status``; no call if it is the same."""
         change = create_merge_patch(rule.get("status") or {}, status)
         if not change:
             return rule
@@ -45,3 +43,38 @@ class SummaryRuleClient:
             body={**body, "metadata": {**body.get("metadata", {}), **version}},
             content_type=MERGE_PATCH,
         )
+
+
+def create_merge_patch(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """The smallest patch that turns ``old`` into ``new``; empty if they are equal.
+
+    A None in ``new`` means absent, as a patch cannot store a null in an object. Lists are
+    replaced whole.
+    """
+    patch: dict[str, Any] = {
+        key: None for key, value in old.items() if value is not None and new.get(key) is None
+    }
+    for key, value in new.items():
+        if value is None or (key in old and old[key] == value):
+            continue
+        patch[key] = _change(old.get(key), value)
+    return patch
+
+
+def _change(old: Any, new: Any) -> Any:  # noqa: ANN401 - any JSON
+    if not isinstance(new, dict):
+        return new
+    return create_merge_patch(old if isinstance(old, dict) else {}, new)
+
+
+def apply_merge_patch(target: Any, patch: Any) -> Any:  # noqa: ANN401 - any JSON
+    """``target`` with ``patch`` applied; neither is changed (RFC 7386, section 2)."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = apply_merge_patch(result.get(key), value)
+    return result

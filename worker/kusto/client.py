@@ -1,4 +1,4 @@
-"""One Kusto endpoint behind the official client. ``worker.kusto.commands`` holds one per URL."""
+"""The client of one Kusto endpoint, on the official client library, with a circuit breaker."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ from worker.ports import Clock
 
 Row = dict[str, Any]
 Observe = Callable[[str, str, float], None]
-"""Told of each call: its name, result (``ok`` or the error's name), seconds."""
+"""Gets each call: its name, result (``ok`` or the name of the error), seconds."""
 
 # NB: an async command runs under the limit of the request that started it: 10 minutes unless told
 # otherwise, one hour at most (Kusto docs, "Set timeout limits").
@@ -79,7 +79,7 @@ class EndpointClient:
         concurrency slot and the access token are there; if it raises, nothing is sent.
 
         Raises:
-            WorkerError: see ``worker.kusto.failures``; or what ``before_send`` raised.
+            WorkerError: see ``worker.kusto.errors``; or what ``before_send`` raised.
         """
         began, result, submits = time.perf_counter(), "ok", before_send is not None
         try:
@@ -189,17 +189,17 @@ class CircuitBreaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether calls are being kept away."""
+        """Whether calls fail at once."""
         return self._failures >= self._threshold
 
     @property
     def open_reason(self) -> str | None:
-        """Why calls are being kept away; None while they pass."""
+        """Why calls fail at once; None while they pass."""
         return self._why if self.is_open else None
 
     @contextlib.contextmanager
     def protect(self) -> Iterator[None]:
-        """Around one call: refuse it while open, and learn from how it ends.
+        """Around one call: refuse it while open, and count how it ends.
 
         Raises:
             Unreachable: the circuit is open; ``delay`` is the seconds until its next probe.
@@ -210,10 +210,10 @@ class CircuitBreaker:
         except (Unreachable, Ambiguous) as error:
             self._failed(str(error))
             raise
-        except (Conflict, LeaseLost):  # raised by the fence: not sent, so nothing is learnt
+        except (Conflict, LeaseLost):  # raised by the fence: nothing was sent
             raise
         except WorkerError:
-            self._succeeded()  # no is an answer, too
+            self._succeeded()  # a refusal is an answer too
             raise
         else:
             self._succeeded()

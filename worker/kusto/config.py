@@ -1,4 +1,4 @@
-"""How the worker proves who it is to Azure. Wired in ``worker.__main__``."""
+"""The Kusto endpoints of the command line, and the worker's login to Azure."""
 
 import ipaddress
 from collections.abc import Iterable, Mapping
@@ -14,10 +14,10 @@ _MANAGED: Final = ("IDENTITY_ENDPOINT", "MSI_ENDPOINT", "AZURE_CLIENT_ID")
 
 
 def choose_kind(kind: str, environ: Mapping[str, str]) -> str:
-    """What ``auto`` comes to: the first of the list that the environment speaks of.
+    """The kind of credential that ``auto`` means: the first one that the environment has.
 
     azure-identity's DefaultAzureCredential is not used: it tries one source after another at run
-    time, so what a pod runs as would depend on which of them is down.
+    time, so the identity of a pod would depend on which of them is down.
     """
     if kind != "auto":
         return kind
@@ -56,7 +56,7 @@ def create_credential(kind: str, environ: Mapping[str, str]) -> Any:  # noqa: AN
 
 
 def require_trusted(url: str, environ: Mapping[str, str]) -> None:
-    """Refuse to send a token to a host that is no Kusto of the cloud it comes from.
+    """Refuse to send a token to a host that is not a Kusto endpoint of the token's cloud.
 
     The client checks this only with its own credential providers, which are not used here.
 
@@ -92,7 +92,7 @@ def parse_endpoints(options: Iterable[str], *, allow_plain_http: bool = False) -
     """URL by database, trailing slash removed.
 
     Plain http carries the queries and the token in the clear, so it is for loopback only, unless
-    ``allow_plain_http`` says that something else protects the way (a mesh, a test network).
+    ``allow_plain_http`` says that something else protects the connection (a mesh, a test network).
 
     Raises:
         InvalidEndpointError: no ``DB=URL``, a database twice, or a URL that is no endpoint.
@@ -140,7 +140,7 @@ def _checked(option: str, url: str, *, allow_plain_http: bool) -> str:
 
 
 def _refuse_extras(parts: SplitResult) -> None:
-    """Without quoting the option: what stands here may be a password."""
+    """Raise without quoting the option: it may contain a password."""
     if parts.username or parts.password:
         raise InvalidEndpointError(
             "--kusto-endpoint must not carry a user or password; credentials come from the "

@@ -1,6 +1,6 @@
-"""From what ``azure-kusto-data`` raises to the worker's errors. Called by ``worker.kusto.service``.
+"""Maps the exceptions of ``azure-kusto-data`` to errors of the worker, and formats their texts.
 
-Seen in 6.0.4, and the reason why this is a module:
+Facts about version 6.0.4:
 
 - ``KustoThrottlingError`` (429) is not a ``KustoServiceError``, and keeps the response, with its
   ``Retry-After``, in ``args`` only.
@@ -31,15 +31,15 @@ from worker.errors import Ambiguous, Refused, Temporary, Throttled, Unreachable,
 
 _THROTTLED_FOR = 10.0
 _RIGHTS_RETRY = 60.0
-"""Missing rights, a wrong URL and a missing login are put right by people, not by hammering."""
+"""Missing rights, a wrong URL and a missing login: people correct them, so waits are long."""
 NoReplyError = type[Ambiguous] | type[Unreachable]
-"""What a missing answer means for the call at hand."""
+"""The error for a missing answer: it depends on whether the call changes something."""
 _CLIENT_BUGS = (KeyError, TypeError, ValueError, AttributeError, IndexError, LookupError)
 
 
 @contextlib.contextmanager
 def mapped_errors(endpoint: str, *, submits: bool) -> Iterator[None]:
-    """Let one call's failures leave as the worker's own.
+    """Map the exceptions of one call to errors of the worker.
 
     ``submits`` says that the call changes something, so that a missing reply is ``Ambiguous``.
     """

@@ -1,4 +1,4 @@
-"""Laws of the defaults, for objects from plausible to absurd."""
+"""Properties of defaulting, for objects from plausible to absurd."""
 
 import copy
 from typing import Any

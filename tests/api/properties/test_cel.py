@@ -1,8 +1,8 @@
-"""The rules that both CEL and Python judge are one rule.
+"""The CEL and the Python of each validation rule agree.
 
-Google's CEL in C++ stands for the API server's in Go. It has no ``replace``, so the wording of
-``IS_BARE`` is left to the tests against a real server; its ``duration()`` knows no µ, takes long
-fractions for infinite, and keeps quarters of a nanosecond.
+The test uses Google's CEL in C++; the API server has CEL in Go. The one in C++ has no ``replace``,
+so the message of ``NO_BRACKETS`` is tested on a real API server. Its ``duration()`` does not accept
+µ, takes long fractions as infinite, and keeps quarters of a nanosecond.
 """
 
 import re

@@ -5,8 +5,16 @@ from hypothesis import strategies as st
 
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
-from summaryrule.api.windows import ceil, due_at, floor, is_due, next_window, windows_between
-from tests.api.properties.strategies import intervals, recent
+from summaryrule.api.windows import (
+    ceil,
+    count_windows,
+    due_at,
+    floor,
+    is_due,
+    next_window,
+    windows_between,
+)
+from tests.api.properties.strategies import instants, intervals, recent
 
 _spans = st.integers(0, 40 * 10_000_000 * 3600)
 _delays = st.integers(0, 7200).map(lambda seconds: Duration(seconds * 1_000_000_000))
@@ -68,3 +76,10 @@ def test_the_first_window_is_the_last_one_that_is_due(
 def test_weekly_windows_start_on_monday() -> None:
     week = Duration.parse("168h")
     assert str(floor(Instant.parse("2026-11-25T12:00:00Z"), week)) == "2026-11-23T00:00:00Z"
+
+
+@given(instants, instants, intervals)
+def test_windows_are_counted_without_making_them(
+    start: Instant, end: Instant, interval: Duration
+) -> None:
+    assert count_windows(start, end, interval) == len(windows_between(start, end, interval))

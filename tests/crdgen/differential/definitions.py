@@ -66,6 +66,22 @@ KEYED: Schema = {
         "type": "object", "required": ["name"], "properties": {"name": STRING, "port": INTEGER},
     },
 }  # fmt: skip
+BAD_METADATA: dict[str, Any] = {
+    "a bad label": {"labels": {"a b": "c"}},
+    "a bad label value": {"labels": {"a": "c d"}},
+    "a bad finalizer": {"finalizers": ["x y/z"]},
+    "an empty finalizer": {"finalizers": [""]},
+    "two ways to delete": {"finalizers": ["orphan", "foregroundDeletion"]},
+    "an owner without uid": {"ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": "a"}]},
+    "an Event as owner": {
+        "ownerReferences": [{"apiVersion": "v1", "kind": "Event", "name": "a", "uid": "u"}]
+    },
+    "a bad namespace": {"namespace": "Bad"},
+    "a negative generation": {"generation": -1},
+    "a field of another type": {"labels": {"a": 1}},
+    "a bad time": {"creationTimestamp": "x"},
+    "good parts": {"labels": {"a": "b"}, "finalizers": ["a.b/c"]},
+}
 EMBEDDED: Schema = {
     "type": "object",
     "x-kubernetes-embedded-resource": True,
@@ -228,6 +244,8 @@ def _extensions() -> Iterator[tuple[str, Schema]]:
     yield "preserve int-or-string", EITHER | preserve
     yield "preserve on a string", STRING | preserve
     yield "embedded", EMBEDDED
+    pairs = PAIR | {"x-kubernetes-map-type": "atomic", "properties": {"n": NUMBER}}
+    yield "set of pairs", {"type": "array", "x-kubernetes-list-type": "set", "items": pairs}
     yield "embedded alone", {"type": "object", "x-kubernetes-embedded-resource": True}
     yield "embedded with properties", PAIR | {"x-kubernetes-embedded-resource": True}
     yield "embedded on a string", STRING | {"x-kubernetes-embedded-resource": True}
@@ -268,6 +286,9 @@ def _defaults() -> Iterator[tuple[str, Schema]]:
     }  # fmt: skip
     yield "default embedded", EMBEDDED | {"default": {"apiVersion": "v1", "kind": "Pod"}}
     yield "default embedded without kind", EMBEDDED | {"default": {"apiVersion": "v1"}}
+    for name, metadata in BAD_METADATA.items():
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata}
+        yield f"default embedded with {name}", EMBEDDED | {"default": pod}
     yield "default bad date", {"type": "string", "format": "date-time", "default": "yesterday"}
     yield (
         "default in embedded metadata",

@@ -40,7 +40,7 @@ FIELDS: Schema = {
         "any": {"x-kubernetes-preserve-unknown-fields": True},
         "nest": {"type": "array", "maxItems": 3, "items": SHORTS},
         "null": STRING | {"nullable": True},
-        "a-b": SHORT, "in": SHORT, "9x": SHORT, "a.b": SHORT, "__u": SHORT,
+        "a-b": SHORT, "in": SHORT, "namespace": SHORT, "if": SHORT, "9x": SHORT, "a.b": SHORT, "__u": SHORT,
     },
 }  # fmt: skip
 
@@ -137,6 +137,9 @@ self.l.slice(0, 1) == self.l
 lists.range(3) == [0, 1, 2]
 self.k.sortBy(x, x.name).size() == 1
 self.emb.metadata.name == 'x' && self.emb.kind == 'y' && self.emb.apiVersion == 'z'
+self.namespace == self.__namespace__ && has(self.namespace)
+self.if == '' || self.__if__ == 'a'
+has(self.if) && has(self.__namespace__)
 self.a__dash__b == '' && self.__in__ == '' && self.a__dot__b == '' && self.__underscores__u == ''
 self.null == null || self.null == 'x'
 self.o != null

@@ -44,6 +44,10 @@ class Server:
         """Would it take this definition? Nothing is stored."""
         return self._post(CRDS, crd, dry=True)
 
+    def try_creation(self, crd: dict[str, Any]) -> Answer:
+        """Would it store this definition, which it must refuse?"""
+        return self._post(CRDS, crd, dry=False)
+
     def try_object(self, path: str, body: dict[str, Any]) -> Answer:
         """Would it admit this object? Nothing is stored."""
         return self._post(path, body, dry=True)
@@ -103,6 +107,10 @@ class Server:
         while self.try_object(path, refused).accepted:
             assert time.monotonic() < deadline, f"{path} does not change"
             time.sleep(0.05)
+
+    def discard(self, crd: dict[str, Any]) -> None:
+        """Have a definition and all its objects deleted, some time."""
+        self._client.delete(f"{CRDS}/{crd['metadata']['name']}")
 
     def remove(self, crd: dict[str, Any]) -> None:
         """Delete a definition and all its objects."""

@@ -7,13 +7,17 @@ from hypothesis import strategies as st
 
 from tests.crdgen.differential.definitions import Schema
 
-NAMES = ("a", "b", "c", "name", "in", "a-b")
+NAMES = ("a", "b", "c", "name", "in", "a-b", "namespace")
 TEXTS = (
     "", "a", "aa", "b", "abc", "A", "1", "1.5", "1Gi", "10.0.0.1", "10.0.0.0/8", "1h", "1d",
     "2026-01-31T13:00:00Z", "2026-01-31t13:00:00z", "2026-01-31", "é", "a,b", "http://x/y?z=1",
-    "1.2.3", "x" * 12,
+    "1.2.3", "x" * 12, "http://a b", "http://[::1]:80", "http://[::1", "//a", "a:b", "http://a:x", "/a%zz",
+    "http://u:p@h/%20", "http://a:80:80", "a b@c", "A <a@b>", "a@b..c", '"a b"@c', "01.2.3.4", "fe80::1%eth0",
+    "::ffff:1.2.3.4",
 )  # fmt: skip
-FORMATS = ("date-time", "date", "duration", "byte", "uuid", "ipv4", "cidr", "email", "uri", "odd")
+FORMATS = (
+    "date-time", "date", "duration", "byte", "uuid", "ipv4", "ipv6", "cidr", "email", "uri", "uri", "odd",
+)  # fmt: skip
 PATTERNS = ("^a+$", "a", "^.{1,3}$", r"\d", "(", "(?i)A")
 _RULES = {
     "string": (
@@ -41,7 +45,8 @@ _RULES = {
     "object": (
         "has(self.a)", "has(self.a) && has(self.b)", "self == oldSelf", "self.a == self.b",
         "!has(self.a) || self.a == 'a'", "self.size() > 1", "self.all(k, k != 'a')",
-        "self.?a.orValue('') != 'x'", "self.__in__ == 'a'", "self.a__dash__b == self.a__dash__b",
+        "self.?a.orValue('') != 'x'", "self.__in__ == 'a'", "self.namespace == 'a'",
+        "!has(self.__namespace__) || self.__namespace__ != self.namespace", "self.a__dash__b == self.a__dash__b",
         "'a' in self", "self['a'] == 'a'", "self.exists(k, v, k == v)",
     ),
     "int-or-string": (
@@ -234,6 +239,42 @@ _ANY = st.recursive(
     ),
     max_leaves=4,
 )  # fmt: skip
+
+
+_NAMED = st.sampled_from(
+    ["a", "a.b/c", "x y/z", "", "A/b", "orphan", "foregroundDeletion", "/a", "a" * 64]
+)
+
+
+def _some(keywords: dict[str, list[Any]], number: int) -> st.SearchStrategy[list[Any]]:
+    each = _optional({name: st.sampled_from(found) for name, found in keywords.items()})
+    return st.lists(each, max_size=number)
+
+
+def metadata() -> st.SearchStrategy[dict[str, Any]]:
+    """Object metadata, valid in most of its parts."""
+    owners: dict[str, list[Any]] = {
+        "apiVersion": ["v1", "a/v1", "a/b/c", ""], "kind": ["Pod", "Event"], "name": ["a", ""],
+        "uid": ["u"], "controller": [False, True], "blockOwnerDeletion": [True],
+    }  # fmt: skip
+    managers: dict[str, list[Any]] = {
+        "operation": ["Apply", "Update", "Foo"],
+        "manager": ["x", "x" * 129],
+    }
+    return _optional(
+        {
+            "labels": st.dictionaries(
+                _NAMED, st.sampled_from(["", "a", "c d", "x" * 64]), max_size=2
+            ),
+            "annotations": st.dictionaries(_NAMED, st.sampled_from(["", "a b"]), max_size=2),
+            "finalizers": st.lists(_NAMED, max_size=2),
+            "ownerReferences": _some(owners, 2),
+            "managedFields": _some(managers, 1),
+            "generation": st.integers(-1, 2),
+            "generateName": st.sampled_from(["a-", "A-"]),
+            "creationTimestamp": st.sampled_from(["2026-01-31T13:00:00Z", "yesterday", None]),
+        }
+    )
 
 
 @st.composite

@@ -5,9 +5,8 @@ from typing import Any
 
 from runtime.clock import SystemClock
 from tests.worker.contract.rules_world import NAMESPACE, World, rule
-from worker.kube.client import KubeClient
+from worker.kube.client import EVENTS, KubeClient
 from worker.kube.events import KubeEventRecorder
-from worker.kube.resources import EVENTS
 from worker.ports import RawRule
 
 

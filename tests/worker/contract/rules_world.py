@@ -8,8 +8,7 @@ import copy
 from typing import Any, Protocol
 
 from tests.worker.simulation.cluster import Cluster
-from worker.kube.client import MERGE_PATCH, KubeClient
-from worker.kube.resources import Resource
+from worker.kube.client import MERGE_PATCH, KubeClient, Resource
 from worker.ports import RawRule, RuleClient
 
 CONTRACT_RULES = Resource("contract.test", "v1", "rules", "Rule")

@@ -4,8 +4,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from summaryrule.api.instant import Instant
+from worker.kube.store import ModelCache
 from worker.metrics import Metrics, StatusMetrics
-from worker.model_cache import ModelCache
 
 
 def series(metrics: Metrics) -> dict[str, float]:

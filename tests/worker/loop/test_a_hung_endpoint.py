@@ -14,9 +14,8 @@ from worker.controller import run_workers
 from worker.endpoint_limiter import EndpointLimiter, slots_per_endpoint
 from worker.errors import Ambiguous
 from worker.executor import Executor
-from worker.kube.store import Key, Store
+from worker.kube.store import Key, ModelCache, Store
 from worker.metrics import Metrics, StatusMetrics
-from worker.model_cache import ModelCache
 from worker.observations import ObservationStore
 from worker.operation_poller import OperationPoller
 from worker.reconciler import Reconciler

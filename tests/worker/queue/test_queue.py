@@ -47,6 +47,17 @@ def test_a_key_that_waits_is_there_once_and_at_its_earliest_time() -> None:
     story(test)
 
 
+def test_a_key_has_the_reason_of_its_earliest_time() -> None:
+    async def test(queue: WorkQueue[str]) -> None:
+        queue.add("rule", 30, reason="due")
+        queue.add("rule", 10, reason="operation")
+        queue.add("rule", 20)
+        assert await queue.get() == "rule"
+        assert [queue.take_reason("rule"), queue.take_reason("rule")] == ["operation", ""]
+
+    story(test)
+
+
 def test_a_key_in_work_is_not_given_to_another_and_comes_back_once() -> None:
     async def test(queue: WorkQueue[str]) -> None:
         queue.add("rule")

@@ -15,8 +15,8 @@ import msgspec
 
 from tests.worker.simulation.ownership import Owners, Path, owned
 from worker.errors import Conflict, NotFound
-from worker.kube.merge_patch import apply_merge_patch
 from worker.kube.store import Key, key_of
+from worker.kube.summaryrules import apply_merge_patch
 
 Item = dict[str, Any]
 Leaves = dict[Path, Any]

@@ -22,10 +22,9 @@ from worker.controller import run_workers
 from worker.endpoint_limiter import EndpointLimiter, slots_per_endpoint
 from worker.errors import LeaseLost
 from worker.executor import Executor
-from worker.kube.store import Key, Store, key_of
+from worker.kube.store import Key, ModelCache, Store, key_of
 from worker.leader_election import LeaderElector, Leadership, Timing
 from worker.metrics import Metrics, StatusMetrics
-from worker.model_cache import ModelCache
 from worker.observations import ObservationStore
 from worker.operation_poller import OperationPoller
 from worker.ports import Clock, EventRecorder, Fence, KustoClient, RawRule, RuleClient

@@ -11,8 +11,8 @@ from summaryrule.api.constants import FIELD_MANAGER
 from tests.worker.simulation.cluster import Cluster, Item
 from tests.worker.simulation.fates import Fates
 from worker.errors import Ambiguous, Conflict
-from worker.kube.merge_patch import create_merge_patch
 from worker.kube.store import Store, key_of
+from worker.kube.summaryrules import create_merge_patch
 from worker.ports import EventType, RawRule
 
 

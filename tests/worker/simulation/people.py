@@ -18,7 +18,7 @@ from summaryrule.api.schema_validation import validate_schema
 from tests.worker.simulation.cluster import Cluster, Item
 from tests.worker.simulation.witness import ticks
 from worker.errors import Conflict, NotFound, Refused
-from worker.kube.merge_patch import apply_merge_patch
+from worker.kube.summaryrules import apply_merge_patch
 from worker.ports import Clock
 
 NAMESPACE: Final = "telemetry"

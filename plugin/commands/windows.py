@@ -1,0 +1,74 @@
+"""`windows`: the windows of a rule that status names, with their state and error.
+
+Status has each window that failed, that is running or that is about to be submitted, and ranges of
+windows that are done.
+"""
+
+import argparse
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from plugin.console import Color, Console
+from plugin.formatting import NONE, dump, table
+from plugin.kubectl import Kubectl, Rule
+from summaryrule.api.unstructured import as_int, as_str, nested_dict, nested_list
+
+HEAD: Final = ("KIND", "STATE", "START", "END", "ATTEMPT", "ERROR")
+NARROW: Final = 110
+"""A terminal of fewer columns gets no ATTEMPT, so that more of the error fits."""
+COLORS: Final[dict[str, Color]] = {"failed": "red", "running": "yellow", "done": "green"}
+
+
+def windows(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
+    """Print them; exit code 0."""
+    rule = kubectl.rule(args.name)
+    found = [each for each in list_windows(rule) if args.state in (None, each["state"])]
+    if args.output in {"json", "yaml"}:
+        console.say(dump(found, args.output))
+    elif found:
+        is_narrow = console.width is not None and console.width < NARROW
+        head = [title for title in HEAD if not (is_narrow and title == "ATTEMPT")]
+        rows = [[each[title.lower()] or NONE for title in head] for each in found]
+
+        def paint(title: str, text: str) -> str:
+            return console.paint(text, COLORS.get(text.strip()) if title == "STATE" else None)
+
+        console.say(table(head, rows, width=console.width, paint=paint))
+    else:
+        which = f"{args.state} " if args.state else ""
+        console.note(f"{args.name} has no {which}windows in its status.")
+    return 0
+
+
+def list_windows(rule: Rule) -> Iterator[dict[str, str]]:
+    """Each window or range of windows: `kind`, `state`, `start`, `end`, `attempt` and `error`."""
+    status = nested_dict(rule, "status")
+    schedule, backfill = nested_dict(status, "schedule"), nested_dict(status, "backfill")
+    if schedule.get("lastDone"):
+        yield _row("schedule", "done", {"end": schedule["lastDone"]})
+    yield from _unfinished("schedule", schedule)
+    done_until = backfill.get("doneUntil")
+    if done_until and done_until != backfill.get("requestedStart"):
+        yield _row("backfill", "done", {"start": backfill.get("requestedStart"), "end": done_until})
+    for done in nested_list(backfill, "doneAhead"):
+        yield _row("backfill", "done", done)
+    yield from _unfinished("backfill", backfill)
+
+
+def _unfinished(kind: str, status: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    for window in nested_list(status, "failed"):
+        yield _row(kind, "failed", window)
+    for window in nested_list(status, "inFlight"):
+        yield _row(kind, "running" if window.get("operationId") else "pending", window)
+
+
+def _row(kind: str, state: str, window: Mapping[str, Any]) -> dict[str, str]:
+    attempt = as_int(window.get("attempt"))
+    return {
+        "kind": kind,
+        "state": state,
+        "start": as_str(window.get("start")),
+        "end": as_str(window.get("end")),
+        "attempt": str(attempt) if attempt else "",
+        "error": as_str(window.get("error")),
+    }
