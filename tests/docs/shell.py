@@ -7,7 +7,7 @@ Used by the tests of docs/ and of examples/. The shell is the reader's: bash, wi
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,26 +63,31 @@ def _marked(commands: Sequence[str]) -> Iterator[str]:
         yield f"printf '{_END}%s{_END}' $?"
 
 
-def offline(folder: Path) -> Shell:
+def offline(folder: Path, environ: Mapping[str, str] = os.environ) -> Shell:
     """Give a shell that knows no cluster."""
     for name in ("charts", "examples", "docs"):
         (folder / name).symlink_to(ROOT / name)
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    path = os.pathsep.join([str(Path(sys.executable).parent), environ.get("PATH", os.defpath)])
     # NB: bash warns of a locale that is not installed, and speaks the language of one that is.
-    return Shell(folder, {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "LC_ALL": "C"})
+    return Shell(folder, {**environ, "PATH": path, "PYTHONPATH": str(ROOT), "LC_ALL": "C"})
 
 
-def on_the_stack(stack: Stack, folder: Path, namespace: str) -> Shell:
-    """Give a shell whose kubectl speaks to `namespace` of the stack, which is made."""
-    shell = offline(folder)
+def on_the_stack(
+    stack: Stack, folder: Path, namespace: str, environ: Mapping[str, str] | None = None
+) -> Shell:
+    """Give a shell whose kubectl speaks to `namespace` of the stack, which is made.
+
+    `environ` is what `stack.env()` gives. A thread hands it in: pytest changes this process's
+    environment while tests run.
+    """
+    shell = offline(folder, environ or stack.env())
     config = yaml.safe_load(stack.kubeconfig.read_text())
     for context in config["contexts"]:
         context["context"]["namespace"] = namespace
     kubeconfig = folder / ".kubeconfig"
     kubeconfig.write_text(yaml.safe_dump(config))
-    path = os.pathsep.join([str(Path(sys.executable).parent), stack.env()["PATH"]])
     places = {f"HELM_{kind}_HOME": str(folder / ".helm") for kind in ("CACHE", "CONFIG", "DATA")}
-    env = {**shell.env, **stack.env(), "PATH": path, "KUBECONFIG": str(kubeconfig), **places}
+    env = {**shell.env, "KUBECONFIG": str(kubeconfig), **places}
     made = Shell(folder, env).run([f"kubectl create namespace {namespace}"])
     assert made[0].code == 0, made
     return Shell(folder, env)

@@ -34,14 +34,15 @@ Readings = dict[str, Future[list[Complaint]]]
 
 @pytest.fixture(scope="module")
 def readings(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Readings]:
-    builder = KustoConnectionStringBuilder.with_no_authentication(stack.env()["KUSTO_ENDPOINT"])
+    environ = stack.env()
+    builder = KustoConnectionStringBuilder.with_no_authentication(environ["KUSTO_ENDPOINT"])
     with KustoClient(builder) as kusto:
         sample.load(kusto)
     move = moved(Instant.from_unix_ns(time.time_ns()))
 
     def work(page: str) -> list[Complaint]:
         stem = Path(page).stem.lower()
-        shell = on_the_stack(stack, tmp_path_factory.mktemp(stem), f"docs-{stem}")
+        shell = on_the_stack(stack, tmp_path_factory.mktemp(stem), f"docs-{stem}", environ)
         complaints = read(blocks(page), shell, move)
         shell.run([NO_RULES, f"kubectl delete namespace docs-{stem} --wait=false"])
         return complaints
