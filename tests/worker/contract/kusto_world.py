@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import httpx
 
 from summaryrule.kql import quote_name
-from tests.worker.simulation.fates import Fates
+from tests.worker.simulation.faults import Faults
 from tests.worker.simulation.kusto import MemoryKusto, Outcome, World
 from tests.worker.simulation.virtual import VirtualClock
 from worker.kusto.client import EndpointClient
@@ -37,9 +37,9 @@ class MemoryWorld:
     """Runs on the loop's own time, like the process that it stands for."""
 
     def __init__(self) -> None:
-        self._fates = Fates()
+        self._faults = Faults()
         self._world = World(VirtualClock(), outcome=lambda _: Outcome(0.05), rows=_rows)
-        self.kusto: KustoClient = MemoryKusto(self._world, self._fates)
+        self.kusto: KustoClient = MemoryKusto(self._world, self._faults)
 
     async def rows(self, table: str) -> int:
         self._world.settle()
@@ -47,15 +47,15 @@ class MemoryWorld:
 
     @asynccontextmanager
     async def fault(self, kind: str, **details: Any) -> AsyncIterator[None]:
-        fates, world = self._fates, self._world
-        before = (fates.throttled, fates.lost_reply, fates.refused_before, world.outcome)
+        faults, world = self._faults, self._world
+        before = (faults.throttled, faults.lost_reply, faults.refused_before, world.outcome)
         match kind:
             case "throttle":
-                fates.throttled = 1.0
+                faults.throttled = 1.0
             case "lose-reply":
-                fates.lost_reply = 1.0
+                faults.lost_reply = 1.0
             case "lose-request":
-                fates.refused_before = 1.0
+                faults.refused_before = 1.0
             case "operation-stuck":
                 world.outcome = lambda _: Outcome(1e9)
             case "operation-end":
@@ -68,7 +68,7 @@ class MemoryWorld:
         try:
             yield
         finally:
-            fates.throttled, fates.lost_reply, fates.refused_before, world.outcome = before
+            faults.throttled, faults.lost_reply, faults.refused_before, world.outcome = before
             world.log_lag = 0.0
 
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator, Sequence
 
 from tests.worker.simulation.mutations import MUTATIONS
+from tests.worker.simulation.scenario import Report
 from tests.worker.simulation.schedules import one, simulate
-from tests.worker.simulation.story import Report
 
 _EPILOG = """examples:
   python -m tests.worker.simulation --schedules 10000

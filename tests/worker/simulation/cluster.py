@@ -4,7 +4,7 @@ It keeps what the worker relies on, and the contract tests hold it and the real 
 same sentences. Everything is synchronous; latency and faults belong to the adapters on top.
 
 What is stored is handed out as it is and shares what did not change with what was stored before,
-so nobody may write into it; the witness of a replay holds everybody to that.
+so nobody may write into it; the invariants of a replay holds everybody to that.
 """
 
 import itertools

@@ -9,7 +9,7 @@ from typing import Any
 
 from summaryrule.api.constants import FIELD_MANAGER
 from tests.worker.simulation.cluster import Cluster, Item
-from tests.worker.simulation.fates import Fates
+from tests.worker.simulation.faults import Faults
 from worker.errors import Ambiguous, Conflict
 from worker.kube.store import Store, key_of
 from worker.kube.summaryrules import create_merge_patch
@@ -19,12 +19,12 @@ from worker.ports import EventType, RawRule
 class MemoryRules:
     """Keeps `worker.ports.Rules`."""
 
-    def __init__(self, cluster: Cluster, fates: Fates | None = None) -> None:
+    def __init__(self, cluster: Cluster, faults: Faults | None = None) -> None:
         self._cluster = cluster
-        self._fates = fates or Fates()
+        self._faults = faults or Faults()
 
     async def get(self, namespace: str, name: str) -> RawRule:
-        return await self._fates.meet(lambda: self._cluster.get(namespace, name), writes=False)
+        return await self._faults.meet(lambda: self._cluster.get(namespace, name), writes=False)
 
     async def patch_status(self, rule: RawRule, status: dict[str, Any]) -> RawRule:
         change = create_merge_patch(rule.get("status") or {}, status)
@@ -38,7 +38,7 @@ class MemoryRules:
     async def _patch(self, rule: RawRule, body: dict[str, Any], *, status: bool) -> RawRule:
         version = {"resourceVersion": rule["metadata"]["resourceVersion"]}
         versioned = {**body, "metadata": {**body.get("metadata", {}), **version}}
-        return await self._fates.meet(
+        return await self._faults.meet(
             lambda: self._cluster.patch(
                 key_of(rule), versioned, manager=FIELD_MANAGER, status=status
             ),
@@ -88,22 +88,22 @@ class MemoryWatch:
 class MemoryLeases:
     """Keeps `worker.lease.Leases`."""
 
-    def __init__(self, fates: Fates | None = None) -> None:
-        self._fates = fates or Fates()
+    def __init__(self, faults: Faults | None = None) -> None:
+        self._faults = faults or Faults()
         self._leases: dict[str, Item] = {}
         self._versions = itertools.count(1)
 
     async def read(self, name: str, *, within: float) -> Item | None:
         async with _deadline(within):
-            return await self._fates.meet(lambda: self._leases.get(name), writes=False)
+            return await self._faults.meet(lambda: self._leases.get(name), writes=False)
 
     async def create(self, name: str, spec: dict[str, Any], *, within: float) -> Item:
         async with _deadline(within):
-            return await self._fates.meet(lambda: self._create(name, spec), writes=True)
+            return await self._faults.meet(lambda: self._create(name, spec), writes=True)
 
     async def replace(self, lease: Item, spec: dict[str, Any], *, within: float) -> Item:
         async with _deadline(within):
-            return await self._fates.meet(lambda: self._replace(lease, spec), writes=True)
+            return await self._faults.meet(lambda: self._replace(lease, spec), writes=True)
 
     def holder(self, name: str) -> str | None:
         """Who holds it, as it is stored now."""

@@ -16,7 +16,7 @@ from random import Random
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.planner.types import Operation
-from tests.worker.simulation.fates import Fates
+from tests.worker.simulation.faults import Faults
 from worker.errors import Refused
 from worker.ports import Clock
 
@@ -176,9 +176,9 @@ class World:
 class MemoryKusto:
     """Keeps `worker.ports.Kusto` on a world."""
 
-    def __init__(self, world: World, fates: Fates | None = None) -> None:
+    def __init__(self, world: World, faults: Faults | None = None) -> None:
         self._world = world
-        self._fates = fates or Fates()
+        self._faults = faults or Faults()
 
     def endpoint(self, database: str) -> str | None:
         return "http://127.0.0.1:8080" if database in self._world.databases else None
@@ -186,7 +186,7 @@ class MemoryKusto:
     async def submit(self, database: str, command: str, *, before_send: Callable[[], None]) -> str:
         self._require(database)
         before_send()
-        return await self._fates.meet(lambda: self._world.start(database, command), writes=True)
+        return await self._faults.meet(lambda: self._world.start(database, command), writes=True)
 
     async def operations(self, database: str, ids: Iterable[str]) -> dict[str, Operation]:
         recent = [one for one in ids if one not in self._world.expired]
@@ -198,13 +198,13 @@ class MemoryKusto:
 
     async def has_tag(self, database: str, table: str, tag: str) -> bool:
         self._require(database)
-        return await self._fates.meet(
+        return await self._faults.meet(
             lambda: self._world.has_tag(database, table, tag), writes=False
         )
 
     async def cancel(self, database: str, operation: str) -> bool:
         self._require(database)
-        return await self._fates.meet(lambda: self._world.cancel(operation), writes=False)
+        return await self._faults.meet(lambda: self._world.cancel(operation), writes=False)
 
     async def _known(
         self, database: str, ids: list[str], *, younger: int, lag: int = 0
@@ -213,7 +213,7 @@ class MemoryKusto:
         if not ids:
             await asyncio.sleep(0)
             return {}
-        return await self._fates.meet(
+        return await self._faults.meet(
             lambda: self._world.known(ids, younger=younger, lag=lag), writes=False
         )
 

@@ -14,7 +14,7 @@ from summaryrule.api.backfill_request import spec_hash
 from summaryrule.api.schema_validation import MalformedError, parse_rule
 from summaryrule.api.v1 import SummaryRuleStatus, WindowStatus
 from summaryrule.planner.types import Effect, Observations, Operation, RecordStatus, Submit
-from tests.worker.simulation.fleet import Parts
+from tests.worker.simulation.workers import Parts
 from worker.executor import Executor
 from worker.ports import Fence, KustoClient, RawRule
 

@@ -5,7 +5,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 from tests.worker.simulation.mutations import MUTATIONS
-from tests.worker.simulation.story import Report, run
+from tests.worker.simulation.scenario import Report, run
 
 
 def simulate(

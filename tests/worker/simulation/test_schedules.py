@@ -3,8 +3,8 @@
 import pytest
 
 from tests.worker.simulation.mutations import MUTATIONS
+from tests.worker.simulation.scenario import run
 from tests.worker.simulation.schedules import one
-from tests.worker.simulation.story import run
 
 _TOGETHER = 50
 

@@ -1,4 +1,4 @@
-"""What the in-memory adapters add to the contract: late watches, and fates that strike."""
+"""What the in-memory adapters add to the contract: late watches, and faults that strike."""
 
 import asyncio
 from random import Random
@@ -10,7 +10,7 @@ from tests.worker.contract.kusto_world import DATABASE, append
 from tests.worker.contract.rules_world import NAMESPACE, rule
 from tests.worker.fences import allow
 from tests.worker.simulation.cluster import Cluster
-from tests.worker.simulation.fates import Fates
+from tests.worker.simulation.faults import Faults
 from tests.worker.simulation.kube import MemoryRules, MemoryWatch
 from tests.worker.simulation.kusto import MemoryKusto, Outcome, World
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
@@ -41,7 +41,7 @@ def test_a_write_whose_reply_was_lost_is_stored() -> None:
     async def story() -> None:
         cluster = Cluster()
         item = cluster.create(rule("a"))
-        rules = MemoryRules(cluster, Fates(lost_reply=1.0))
+        rules = MemoryRules(cluster, Faults(lost_reply=1.0))
         with pytest.raises(Ambiguous):
             await rules.patch_status(item, {"phase": "Running"})
         assert cluster.get(NAMESPACE, "a")["status"] == {"phase": "Running"}
@@ -51,7 +51,7 @@ def test_a_write_whose_reply_was_lost_is_stored() -> None:
 
 def test_faults_end_when_they_are_told_to() -> None:
     async def story() -> None:
-        rules = MemoryRules(Cluster(), Fates(refused_before=1.0, until=100.0))
+        rules = MemoryRules(Cluster(), Faults(refused_before=1.0, until=100.0))
         with pytest.raises(WorkerError, match="503"):
             await rules.get(NAMESPACE, "a")
         await asyncio.sleep(100)
@@ -64,7 +64,7 @@ def test_faults_end_when_they_are_told_to() -> None:
 def test_the_same_seed_gives_the_same_story() -> None:
     async def story() -> list[tuple[str, float]]:
         world = World(VirtualClock(), dice=Random(3), outcome=lambda _: Outcome(2.0))
-        kusto = MemoryKusto(world, Fates(Random(7), lost_reply=0.3, throttled=0.3, slowest=5))
+        kusto = MemoryKusto(world, Faults(Random(7), lost_reply=0.3, throttled=0.3, slowest=5))
         told = []
         for number in range(50):
             try:

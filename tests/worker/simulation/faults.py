@@ -1,4 +1,4 @@
-"""What happens to each call of an in-memory adapter: latency, and one of three fates."""
+"""What happens to each call of an in-memory adapter: latency, and one of three faults."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class Fates:
+class Faults:
     """Chances in [0, 1] a call; all 0 is a faultless world. `until` ends the faults, in seconds
     of loop time, so that a simulation can ask whether things converge afterwards.
     """

@@ -13,11 +13,11 @@ from runtime.backoff import Backoff
 from runtime.cel import evaluate
 from summaryrule.planner.types import PlannerSettings
 from tests.worker.simulation.cluster import Cluster
+from tests.worker.simulation.invariants import InvariantChecker, WorkerView
 from tests.worker.simulation.kube import MemoryLeases, MemoryWatch
+from tests.worker.simulation.network import Wire, WiredEvents, WiredKusto, WiredLeases, WiredRules
 from tests.worker.simulation.processes import Process
 from tests.worker.simulation.virtual import VirtualClock
-from tests.worker.simulation.wire import Wire, WiredEvents, WiredKusto, WiredLeases, WiredRules
-from tests.worker.simulation.witness import Witness, WorkerView
 from worker.controller import run_workers
 from worker.endpoint_limiter import EndpointLimiter, slots_per_endpoint
 from worker.errors import LeaseLost
@@ -39,7 +39,7 @@ _AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Town:
+class Environment:
     """All that outlives a worker."""
 
     cluster: Cluster
@@ -47,7 +47,7 @@ class Town:
     rules: RuleClient
     kusto: KustoClient
     settings: PlannerSettings
-    witness: Witness
+    invariants: InvariantChecker
     metrics: Metrics
     lag: Callable[[], float]
     events: EventRecorder
@@ -69,12 +69,12 @@ class Parts:
 class CountingStatusMetrics(StatusMetrics):
     """Counts looks as well."""
 
-    def __init__(self, metrics: Metrics, reader: ModelCache, witness: Witness) -> None:
+    def __init__(self, metrics: Metrics, reader: ModelCache, invariants: InvariantChecker) -> None:
         super().__init__(metrics, reader)
-        self._witness = witness
+        self._invariants = invariants
 
     def observe_rule(self, rule: RawRule, now: Any) -> None:
-        self._witness.counts["looks"] += 1
+        self._invariants.counts["looks"] += 1
         super().observe_rule(rule, now)
 
 
@@ -82,22 +82,31 @@ class Worker:
     """One process; `crash` is the chance that a call is its last."""
 
     def __init__(
-        self, name: str, town: Town, parts: Parts, dice: Random, *, crash: float, skew: float
+        self,
+        name: str,
+        environment: Environment,
+        parts: Parts,
+        dice: Random,
+        *,
+        crash: float,
+        skew: float,
     ) -> None:
         self.name = name
         self.process = Process(dice)
         self.wire = Wire(self.process, dice, crash)
-        self._town, self._parts, self._dice = town, parts, dice
+        self._environment, self._parts, self._dice = environment, parts, dice
         self._clock: Clock = VirtualClock(skew=skew)
         self._queue: WorkQueue[Key] | None = None
         self._store = _Shown(self._enqueue, parts.shown)
-        self._watch = MemoryWatch(town.cluster, self._store, town.lag)
+        self._watch = MemoryWatch(environment.cluster, self._store, environment.lag)
         self._is_told = True
         self._reader = ModelCache()
-        self._status_metrics = CountingStatusMetrics(town.metrics, self._reader, town.witness)
+        self._status_metrics = CountingStatusMetrics(
+            environment.metrics, self._reader, environment.invariants
+        )
         self._view = WorkerView(name, self._store, self._clock, self._holds_lease)
         self._elector = LeaderElector(
-            WiredLeases(town.leases, self.wire),
+            WiredLeases(environment.leases, self.wire),
             LEASE,
             name,
             self._clock,
@@ -106,7 +115,7 @@ class Worker:
         )
 
     def start(self) -> None:
-        self._town.witness.tell(f"{self.name} starts")
+        self._environment.invariants.tell(f"{self.name} starts")
         self.task = self.process.start(self._campaign())
 
     async def end(self) -> None:
@@ -127,29 +136,36 @@ class Worker:
         await self.wire.close()
 
     def _holds_lease(self) -> bool:
-        return self._town.leases.holder(LEASE) == self.name
+        return self._environment.leases.holder(LEASE) == self.name
 
     async def _campaign(self) -> None:
         while True:
             try:
                 await self._elector.run(self._work)
             except LeaseLost as error:
-                self._town.witness.tell(f"{self.name}: {error}")
+                self._environment.invariants.tell(f"{self.name}: {error}")
 
     def _enqueue(self, key: Key) -> None:
         if self._queue is not None:
             self._queue.add(key)
 
     async def _work(self, leadership: Leadership) -> None:
-        town, parts, observations, view = self._town, self._parts, ObservationStore(), self._view
-        town.witness.tell(f"{self.name} leads")
-        town.witness.counts["leads"] += 1
+        environment, parts, observations, view = (
+            self._environment,
+            self._parts,
+            ObservationStore(),
+            self._view,
+        )
+        environment.invariants.tell(f"{self.name} leads")
+        environment.invariants.counts["leads"] += 1
         queue: WorkQueue[Key] = WorkQueue(
             self._clock, lambda: Backoff(1.0, 300.0, self._dice.random)
         )
-        rules = parts.rules(WiredRules(town.rules, self.wire, town.witness, view))
-        kusto: KustoClient = WiredKusto(parts.kusto(town.kusto), self.wire, town.witness, view)
-        events = WiredEvents(town.events, self.wire)
+        rules = parts.rules(WiredRules(environment.rules, self.wire, environment.invariants, view))
+        kusto: KustoClient = WiredKusto(
+            parts.kusto(environment.kusto), self.wire, environment.invariants, view
+        )
+        events = WiredEvents(environment.events, self.wire)
         poller = OperationPoller(kusto, observations, self._clock, queue.add)
         fence = parts.fence(leadership)
         executor = parts.executor(rules, self._store, kusto, events, observations, fence)
@@ -160,11 +176,13 @@ class Worker:
             poller,
             executor,
             self._clock,
-            town.settings,
+            environment.settings,
             evaluate,
             self._status_metrics,
             self._reader,
-            EndpointLimiter(slots_per_endpoint(_AT_ONCE, town.settings.endpoints), queue.add),
+            EndpointLimiter(
+                slots_per_endpoint(_AT_ONCE, environment.settings.endpoints), queue.add
+            ),
         )
         self._queue = queue
         for rule in self._store:
@@ -172,7 +190,7 @@ class Worker:
         async with asyncio.TaskGroup() as tasks:
             polling = tasks.create_task(poller.run())
             try:
-                await run_workers(queue, reconciler, town.metrics, _AT_ONCE)
+                await run_workers(queue, reconciler, environment.metrics, _AT_ONCE)
             finally:
                 self._queue = None
                 polling.cancel()

@@ -1,8 +1,8 @@
-"""Sees everything that a story's workers do, and says at once what they must not have done.
+"""Checks all that the workers of a scenario do, and reports at once what they must not do.
 
-It reads the cluster's writes as they are stored and each submit as it leaves a worker; `verdict`
-asks it at the end which windows there should be. It never looks into a worker's mind, only at
-what the worker was shown: its own store.
+It reads the cluster's writes as they are stored, and each submit as it leaves a worker. At the end
+`final_checks` asks it which windows there should be. It does not read a worker's memory, only what
+the worker was shown: its own store.
 """
 
 import re
@@ -84,7 +84,7 @@ class Runs:
     excused: set[Span] = field(default_factory=set)
 
 
-class Witness:
+class InvariantChecker:
     """One a story."""
 
     def __init__(self, clock: Clock, settings: PlannerSettings) -> None:

@@ -7,7 +7,7 @@ from worker.errors import Unreachable
 from worker.leader_election import Leases
 
 
-class Cut:
+class Disconnect:
     """Leases behind a line that can be cut: calls then hang to their deadline, or time out."""
 
     def __init__(self, leases: Leases) -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.worker.lease.cut import Cut
-from tests.worker.simulation.fates import Fates
+from tests.worker.leader_election.disconnect import Disconnect
+from tests.worker.simulation.faults import Faults
 from tests.worker.simulation.kube import MemoryLeases
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
 from worker.errors import LeaseLost
@@ -135,7 +135,7 @@ def test_a_leader_whose_renewals_hang_stops_before_another_starts(
 ) -> None:
     async def story() -> None:
         leases = MemoryLeases()
-        line = Cut(leases)
+        line = Disconnect(leases)
         line.hangs_past_deadline = hangs_past_deadline
         ended, began = [], []
         loop = asyncio.get_running_loop()
@@ -166,7 +166,7 @@ def test_a_leader_whose_renewals_hang_stops_before_another_starts(
 
 def test_a_short_cut_costs_no_leadership() -> None:
     async def story() -> None:
-        line = Cut(MemoryLeases())
+        line = Disconnect(MemoryLeases())
         first = elector(line, "first")
         async with running(first.run(forever)):
             await asyncio.sleep(5)
@@ -181,8 +181,8 @@ def test_a_short_cut_costs_no_leadership() -> None:
 
 def test_a_renewal_whose_reply_was_lost_costs_no_leadership() -> None:
     async def story() -> None:
-        fates = Fates(lost_reply=0.15, dice=Random(7))
-        leader = elector(MemoryLeases(fates), "first")
+        faults = Faults(lost_reply=0.15, dice=Random(7))
+        leader = elector(MemoryLeases(faults), "first")
         async with running(leader.run(forever)):
             await asyncio.sleep(30)
             assert leader.is_leader
@@ -268,10 +268,10 @@ def test_a_wrong_wall_clock_changes_nothing() -> None:
 def test_two_leaders_never_act_at_once_whatever_the_faults(seed: int) -> None:
     async def story() -> None:
         dice = Random(seed)
-        fates = Fates(
+        faults = Faults(
             dice=dice, refused_before=0.2, lost_reply=0.2, hang=0.05, slowest=dice.uniform(0, 6)
         )
-        leases, acting = MemoryLeases(fates), set[str]()
+        leases, acting = MemoryLeases(faults), set[str]()
 
         def work(name: str) -> Callable[[Leadership], Awaitable[None]]:
             async def act(leadership: Leadership) -> None:

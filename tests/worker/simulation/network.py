@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from summaryrule.planner.types import Operation
 from tests.worker.fences import allow
+from tests.worker.simulation.invariants import InvariantChecker, WorkerView
 from tests.worker.simulation.processes import Process, outside
-from tests.worker.simulation.witness import Witness, WorkerView
 from worker.errors import Unreachable
 from worker.leader_election import Leases
 from worker.ports import EventRecorder, EventType, KustoClient, RawRule, RuleClient
@@ -78,9 +78,11 @@ class Wire:
 class WiredRules:
     """Keeps `worker.ports.Rules`."""
 
-    def __init__(self, rules: RuleClient, wire: Wire, witness: Witness, worker: WorkerView) -> None:
+    def __init__(
+        self, rules: RuleClient, wire: Wire, invariants: InvariantChecker, worker: WorkerView
+    ) -> None:
         self._rules, self._wire = rules, wire
-        self._witness, self._worker = witness, worker
+        self._invariants, self._worker = invariants, worker
 
     async def get(self, namespace: str, name: str) -> RawRule:
         return await self._wire.call(self._rules.get(namespace, name))
@@ -95,12 +97,12 @@ class WiredRules:
 
     async def _begin(self, rule: RawRule) -> None:
         self._wire.require_life()
-        if not self._witness.writing(self._worker, rule["metadata"]["uid"]):
+        if not self._invariants.writing(self._worker, rule["metadata"]["uid"]):
             await asyncio.sleep(1.0)  # or the story would stand still, and never be told
 
     async def _patch(self, rule: RawRule, body: dict[str, Any]) -> RawRule:
         stored = await self._rules.patch(rule, body)
-        self._witness.showed(stored, body)
+        self._invariants.showed(stored, body)
         return stored
 
 
@@ -108,10 +110,10 @@ class WiredKusto:
     """Keeps `worker.ports.Kusto`."""
 
     def __init__(
-        self, kusto: KustoClient, wire: Wire, witness: Witness, worker: WorkerView
+        self, kusto: KustoClient, wire: Wire, invariants: InvariantChecker, worker: WorkerView
     ) -> None:
         self._kusto, self._wire = kusto, wire
-        self._witness, self._worker = witness, worker
+        self._invariants, self._worker = invariants, worker
 
     def endpoint(self, database: str) -> str | None:
         return self._kusto.endpoint(database)
@@ -119,7 +121,7 @@ class WiredKusto:
     async def submit(self, database: str, command: str, *, before_send: Callable[[], None]) -> str:
         self._wire.require_life()
         before_send()
-        marked = self._witness.submitting(self._worker, command)
+        marked = self._invariants.submitting(self._worker, command)
         # What has been sent may be carried out whatever becomes of the Lease.
         return await self._wire.call(self._kusto.submit(database, marked, before_send=allow))
 

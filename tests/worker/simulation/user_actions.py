@@ -16,7 +16,7 @@ from summaryrule.api.field_errors import FieldError
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.api.schema_validation import validate_schema
 from tests.worker.simulation.cluster import Cluster, Item
-from tests.worker.simulation.witness import ticks
+from tests.worker.simulation.invariants import ticks
 from worker.errors import Conflict, NotFound, Refused
 from worker.kube.summaryrules import apply_merge_patch
 from worker.ports import Clock
@@ -48,8 +48,8 @@ class Admission:
             new.clear()
             new.update(defaulted)
         _require(validate_schema(new, old))
-        verdict = review(old, new, user=self.user, worker=WORKER, now=now, parse_cel=lambda _: None)
-        _require(verdict.violations)
+        result = review(old, new, user=self.user, worker=WORKER, now=now, parse_cel=lambda _: None)
+        _require(result.violations)
 
 
 def _require(violations: Iterable[FieldError]) -> None:
@@ -66,7 +66,7 @@ def _require_order(new: Item) -> None:
         raise AssertionError(f"the worker wrote start {asked['start']} and end {asked['end']}")
 
 
-class Person:
+class User:
     """The owner of one rule, with its manifest in a file."""
 
     def __init__(
@@ -256,26 +256,26 @@ def _moved(text: str, by: int) -> str:
     return str(Instant(ticks(text) + by))
 
 
-_ACTS: Final[dict[str, Callable[[Person], str]]] = {
-    "apply": Person.apply,
-    "apply on server": Person.apply_on_server,
+_ACTS: Final[dict[str, Callable[[User], str]]] = {
+    "apply": User.apply,
+    "apply on server": User.apply_on_server,
     "apply by force": lambda person: person.apply_on_server(force=True),
-    "new backfill in file": Person.put_in_file,
-    "no backfill in file": Person.take_out_of_file,
-    "move end": Person.move_end,
-    "move start": Person.move_start,
-    "new requestId": Person.ask_again,
-    "maxInFlight": Person.change_bound,
-    "pause": Person.pause,
-    "suspend": Person.suspend,
-    "body": Person.change_body,
-    "interval": Person.change_interval,
-    "remove backfill": Person.remove_backfill,
-    "delay": Person.change_delay,
-    "retry": Person.retry,
-    "retry one": Person.retry_one,
-    "skip": Person.skip,
-    "delete": Person.delete,
+    "new backfill in file": User.put_in_file,
+    "no backfill in file": User.take_out_of_file,
+    "move end": User.move_end,
+    "move start": User.move_start,
+    "new requestId": User.ask_again,
+    "maxInFlight": User.change_bound,
+    "pause": User.pause,
+    "suspend": User.suspend,
+    "body": User.change_body,
+    "interval": User.change_interval,
+    "remove backfill": User.remove_backfill,
+    "delay": User.change_delay,
+    "retry": User.retry,
+    "retry one": User.retry_one,
+    "skip": User.skip,
+    "delete": User.delete,
 }
 
 LIKELY: Final[dict[str, int]] = {

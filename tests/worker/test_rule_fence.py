@@ -8,11 +8,11 @@ import pytest
 from summaryrule.api.v1 import WindowStatus
 from summaryrule.planner.types import Observations, Submit
 from tests.manifests import NOW
-from tests.worker.loop.test_a_hung_endpoint import Yes, rule
 from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.kube import MemoryEvents, MemoryRules
 from tests.worker.simulation.kusto import MemoryKusto, World
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
+from tests.worker.test_a_hung_endpoint import Yes, rule
 from worker.errors import Conflict
 from worker.executor import Executor, RuleFence
 from worker.kube.store import Store, key_of

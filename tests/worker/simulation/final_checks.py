@@ -8,40 +8,42 @@ from typing import Any
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import TICKS_PER_SECOND
 from summaryrule.planner.types import PlannerSettings
+from tests.worker.simulation.invariants import SCHEDULE, InvariantChecker, Span, marker, ticks
 from tests.worker.simulation.kusto import World
-from tests.worker.simulation.witness import SCHEDULE, Span, Witness, marker, ticks
 
 _ENDED = frozenset({"Completed", "Canceled", "Superseded"})
 
 
-def judge(witness: Witness, world: World) -> Iterator[str]:
+def judge(invariants: InvariantChecker, world: World) -> Iterator[str]:
     """Every sentence is a violation."""
     world.settle()
-    present = _present(witness, world)
-    yield from _doubled(witness, world)
+    present = _present(invariants, world)
+    yield from _doubled(invariants, world)
     for (uid, key), spans in present.items():
         for one, other in pairwise(spans):
             if other[0] < one[1]:
-                yield f"{witness.names[uid]}: windows of {key} overlap"
-    for (uid, key), request in witness.requests.items():
-        yield from _missing_of_backfill(witness, uid, key, present[uid, key])
+                yield f"{invariants.names[uid]}: windows of {key} overlap"
+    for (uid, key), request in invariants.requests.items():
+        yield from _missing_of_backfill(invariants, uid, key, present[uid, key])
         if request.phase == "Completed" and (request.mark < request.end or request.failed):
-            yield f"{witness.names[uid]}: {key} is Completed with windows left"
-    for uid in witness.runs:
-        yield from _missing_of_schedule(witness, uid, present)
+            yield f"{invariants.names[uid]}: {key} is Completed with windows left"
+    for uid in invariants.runs:
+        yield from _missing_of_schedule(invariants, uid, present)
 
 
-def _present(witness: Witness, world: World) -> defaultdict[tuple[str, str], list[Span]]:
+def _present(
+    invariants: InvariantChecker, world: World
+) -> defaultdict[tuple[str, str], list[Span]]:
     found: defaultdict[tuple[str, str], list[Span]] = defaultdict(list)
     for append in world.appended:
         mark = marker(append.command)
-        intent = witness.intents.get(mark[0]) if mark else None
+        intent = invariants.intents.get(mark[0]) if mark else None
         if intent is not None:
             found[intent.uid, intent.key].append(intent.span)
     return defaultdict(list, {key: sorted(set(spans)) for key, spans in found.items()})
 
 
-def _doubled(witness: Witness, world: World) -> Iterator[str]:
+def _doubled(invariants: InvariantChecker, world: World) -> Iterator[str]:
     counted = Counter(marker(append.command) for append in world.appended if append.rows)
     for mark, count in counted.items():
         if count > 1 and mark is not None:
@@ -49,19 +51,19 @@ def _doubled(witness: Witness, world: World) -> Iterator[str]:
 
 
 def _missing_of_backfill(
-    witness: Witness, uid: str, key: str, present: list[Span]
+    invariants: InvariantChecker, uid: str, key: str, present: list[Span]
 ) -> Iterator[str]:
-    request = witness.requests[uid, key]
-    covered = [*present, *request.skipped, *witness.skipped(uid)]
+    request = invariants.requests[uid, key]
+    covered = [*present, *request.skipped, *invariants.skipped(uid)]
     for promised in ((request.first, request.mark), *request.ahead):
         for gap in _gaps(promised, covered):
-            yield f"{witness.names[uid]}: {key} counts {gap} as done, and it is not there"
+            yield f"{invariants.names[uid]}: {key} counts {gap} as done, and it is not there"
 
 
 def _missing_of_schedule(
-    witness: Witness, uid: str, present: dict[tuple[str, str], list[Span]]
+    invariants: InvariantChecker, uid: str, present: dict[tuple[str, str], list[Span]]
 ) -> Iterator[str]:
-    runs = witness.runs[uid]
+    runs = invariants.runs[uid]
     if runs.first is None:
         return
     ours = [
@@ -70,8 +72,8 @@ def _missing_of_schedule(
         if owner == uid and key.startswith(SCHEDULE)
         for span in spans
     ]
-    for gap in _gaps((runs.first, runs.cursor), [*ours, *witness.excused(uid)]):
-        yield f"{witness.names[uid]}: the schedule has passed {gap}, and it is not there"
+    for gap in _gaps((runs.first, runs.cursor), [*ours, *invariants.excused(uid)]):
+        yield f"{invariants.names[uid]}: the schedule has passed {gap}, and it is not there"
 
 
 def _gaps(promised: Span, covered: Iterable[Span]) -> Iterator[Span]:
@@ -85,10 +87,10 @@ def _gaps(promised: Span, covered: Iterable[Span]) -> Iterator[Span]:
 
 
 def unsettled(
-    witness: Witness, settings: PlannerSettings, now: int, patience: float
+    invariants: InvariantChecker, settings: PlannerSettings, now: int, patience: float
 ) -> Iterator[str]:
     """What has still to happen to a rule; nothing, once the world has settled."""
-    for item in witness.latest.values():
+    for item in invariants.latest.values():
         name, status = item["metadata"]["name"], item.get("status") or {}
         if "deletionTimestamp" in item["metadata"]:
             yield f"{name} is being deleted"

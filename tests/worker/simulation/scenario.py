@@ -1,7 +1,7 @@
 """One schedule, drawn from one seed and run to its end: rules, people, faults, crashes, calm.
 
 For the length of the storm everything may fail at any call. Then faults stop, and within bounded
-virtual time every rule must have come to rest, with the data that `verdict` asks for.
+virtual time every rule must have come to rest, with the data that `final_checks` asks for.
 """
 
 import asyncio
@@ -13,16 +13,16 @@ from typing import Final
 from summaryrule.api.instant import Instant
 from summaryrule.planner.types import PlannerSettings
 from tests.worker.simulation.cluster import Cluster
-from tests.worker.simulation.fates import Fates
-from tests.worker.simulation.fleet import Parts, Town, Worker
+from tests.worker.simulation.faults import Faults
+from tests.worker.simulation.final_checks import judge, unsettled
+from tests.worker.simulation.invariants import InvariantChecker, marker
 from tests.worker.simulation.journal import listening
 from tests.worker.simulation.kube import MemoryEvents, MemoryLeases, MemoryRules
 from tests.worker.simulation.kusto import MemoryKusto, Outcome, World
-from tests.worker.simulation.people import DATABASE, Admission, Person
 from tests.worker.simulation.processes import ProcessLoop
-from tests.worker.simulation.verdict import judge, unsettled
+from tests.worker.simulation.user_actions import DATABASE, Admission, User
 from tests.worker.simulation.virtual import VirtualClock
-from tests.worker.simulation.witness import Witness, marker
+from tests.worker.simulation.workers import Environment, Parts, Worker
 from worker.metrics import Metrics
 
 _SETTLING: Final = 3 * 3600.0
@@ -43,23 +43,23 @@ class Report:
 
 def run(seed: int, parts: Parts | None = None, *, tell: bool = False) -> Report:
     """Run the schedule of `seed`; the same seed gives the same report."""
-    story = _Story(seed, parts or Parts(), tell=tell)
+    story = _Scenario(seed, parts or Parts(), tell=tell)
     with asyncio.Runner(loop_factory=ProcessLoop) as runner, listening(story.defect):
         return runner.run(story.play())
 
 
-class _Story:
+class _Scenario:
     def __init__(self, seed: int, parts: Parts, *, tell: bool) -> None:
         self._seed, self._parts = seed, parts
         self._dice = Random(f"story {seed}")
         self._clock = VirtualClock()
-        self._witness = Witness(self._clock, _SETTINGS)
-        self._witness.told = [] if tell else None
+        self._invariants = InvariantChecker(self._clock, _SETTINGS)
+        self._invariants.told = [] if tell else None
         self._storm = self._dice.uniform(200, 900)
         self._weather = self._dice.choice([0.0, 0.3, 1.0, 1.0, 2.0])
         self._admission = Admission(self._clock)
         self._cluster = Cluster(self._admission, lambda: Instant(self._clock.now()).to_seconds())
-        self._cluster.watch(self._witness.observe)
+        self._cluster.watch(self._invariants.observe)
         self._world = World(
             self._clock,
             outcome=self._outcome,
@@ -75,15 +75,15 @@ class _Story:
 
     def defect(self, line: str) -> None:
         """A worker logged an error, which it does for its own mistakes only."""
-        self._witness.accuse(f"a worker's defect: {line}")
+        self._invariants.accuse(f"a worker's defect: {line}")
 
     async def play(self) -> Report:
-        town = self._town()
+        environment = self._environment()
         people = self._people()
         for person in people:
             self._tell_act(person.act("apply", webhook_is_down=self._chance(0.05)))
         slots = [
-            asyncio.create_task(self._keep(town, slot))
+            asyncio.create_task(self._keep(environment, slot))
             for slot in range(self._dice.choice([1, 2, 2]))
         ]
         tasks = [*slots, asyncio.create_task(self._live(people)), asyncio.create_task(self._age())]
@@ -95,35 +95,35 @@ class _Story:
         await asyncio.gather(*tasks, return_exceptions=True)
         for worker in self._workers:
             await worker.close()
-        self._witness.violations += judge(self._witness, self._world)
-        self._witness.violations += self._witness.written_into()
+        self._invariants.violations += judge(self._invariants, self._world)
+        self._invariants.violations += self._invariants.written_into()
         return Report(
             self._seed,
-            self._witness.violations,
-            dict(self._witness.counts),
-            self._witness.told or [],
+            self._invariants.violations,
+            dict(self._invariants.counts),
+            self._invariants.told or [],
         )
 
     # The world
 
-    def _town(self) -> Town:
+    def _environment(self) -> Environment:
         slow = self._dice.choice([0.0, 0.5, 3.0])
         lag = self._dice.choice([0.0, 1.0, 20.0])
-        return Town(
+        return Environment(
             self._cluster,
-            MemoryLeases(self._fates("leases", slow)),
-            MemoryRules(self._cluster, self._fates("rules", slow)),
-            MemoryKusto(self._world, self._fates("kusto", slow)),
+            MemoryLeases(self._faults("leases", slow)),
+            MemoryRules(self._cluster, self._faults("rules", slow)),
+            MemoryKusto(self._world, self._faults("kusto", slow)),
             _SETTINGS,
-            self._witness,
+            self._invariants,
             Metrics(),
             lambda: self._dice.uniform(0, lag),
             MemoryEvents(),
         )
 
-    def _fates(self, of: str, slow: float) -> Fates:
+    def _faults(self, of: str, slow: float) -> Faults:
         weather = self._weather
-        return Fates(
+        return Faults(
             Random(f"{of} {self._seed}"),
             refused_before=0.03 * weather,
             lost_reply=0.05 * weather,
@@ -166,13 +166,13 @@ class _Story:
 
     # The people
 
-    def _people(self) -> list[Person]:
+    def _people(self) -> list[User]:
         return [
-            Person(number, self._cluster, self._admission, self._clock, self._dice)
+            User(number, self._cluster, self._admission, self._clock, self._dice)
             for number in range(self._dice.choice([1, 1, 2, 3]))
         ]
 
-    async def _live(self, people: list[Person]) -> None:
+    async def _live(self, people: list[User]) -> None:
         busy = self._dice.choice([15.0, 40.0, 120.0])
         while not self._calm:
             await asyncio.sleep(self._dice.expovariate(1 / busy))
@@ -182,27 +182,27 @@ class _Story:
                 self._tell_act(person.act(person.draw(), webhook_is_down=down))
 
     def _tell_act(self, line: str) -> None:
-        self._witness.tell(line)
+        self._invariants.tell(line)
 
     def _chance(self, of: float) -> bool:
         return self._dice.random() < of
 
     # The workers
 
-    async def _keep(self, town: Town, slot: int) -> None:
+    async def _keep(self, environment: Environment, slot: int) -> None:
         """A Deployment's Pod: a worker, and another whenever it is gone."""
         while True:
-            worker = self._hire(town, slot)
+            worker = self._hire(environment, slot)
             await self._employ(worker)
             await worker.close()
             self._workers.remove(worker)
             await asyncio.sleep(self._dice.uniform(0, 30))
 
-    def _hire(self, town: Town, slot: int) -> Worker:
+    def _hire(self, environment: Environment, slot: int) -> Worker:
         self._born += 1
         worker = Worker(
             f"worker-{slot}-{self._born}",
-            town,
+            environment,
             self._parts,
             Random(f"worker {self._seed} {self._born}"),
             crash=0.004 * self._weather * (not self._calm),
@@ -227,58 +227,58 @@ class _Story:
     def _judge_end(self, worker: Worker) -> None:
         """A worker ends by a signal only."""
         if not worker.task.cancelled() and worker.task.exception() is not None:
-            self._witness.accuse(f"{worker.name} ended with {_root(worker.task.exception())!r}")
+            self._invariants.accuse(f"{worker.name} ended with {_root(worker.task.exception())!r}")
 
     async def _trouble(self, worker: Worker) -> None:
         draw = self._dice.random() / max(self._weather, 0.01)
         if draw < 0.02:
-            self._witness.tell(f"{worker.name} is killed")
+            self._invariants.tell(f"{worker.name} is killed")
             worker.process.kill()
         elif draw < 0.04:
-            self._witness.tell(f"{worker.name} gets SIGTERM")
+            self._invariants.tell(f"{worker.name} gets SIGTERM")
             await worker.end()
         elif draw < 0.14:
-            self._witness.tell(f"{worker.name} is stopped")
+            self._invariants.tell(f"{worker.name} is stopped")
             worker.process.stop()
             await asyncio.sleep(self._dice.choice([10, 70, 130, 130, 250]))
-            self._witness.tell(f"{worker.name} goes on")
+            self._invariants.tell(f"{worker.name} goes on")
             worker.process.proceed()
 
     # The calm
 
     def _calm_down(self) -> None:
         self._calm = True
-        self._witness.tell("the storm is over")
+        self._invariants.tell("the storm is over")
         for worker in self._workers:
             worker.wire.crash = 0.0
 
-    async def _settle(self, people: list[Person]) -> None:
+    async def _settle(self, people: list[User]) -> None:
         await asyncio.sleep(60)
         for person in people:
             if self._chance(0.5):
                 self._tell_act(person.act("retry", webhook_is_down=False))
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _SETTLING
-        while not self._witness.violations and (left := list(self._left())):
+        while not self._invariants.violations and (left := list(self._left())):
             if loop.time() > deadline:
-                self._witness.violations += [f"does not settle: {what}" for what in left]
+                self._invariants.violations += [f"does not settle: {what}" for what in left]
                 return
             await asyncio.sleep(60)
         await self._stay_quiet()
 
     def _left(self) -> Iterator[str]:
-        return unsettled(self._witness, _SETTINGS, self._clock.now(), _PATIENCE)
+        return unsettled(self._invariants, _SETTINGS, self._clock.now(), _PATIENCE)
 
     async def _stay_quiet(self) -> None:
         """Settled means that only new windows cause work, and news of what is gone: a few looks."""
-        before = dict(self._witness.counts)
+        before = dict(self._invariants.counts)
         await asyncio.sleep(_QUIET)
-        done = {name: n - before.get(name, 0) for name, n in self._witness.counts.items()}
-        windows = done.get("submits", 0) + 4 * len(self._witness.names)
+        done = {name: n - before.get(name, 0) for name, n in self._invariants.counts.items()}
+        windows = done.get("submits", 0) + 4 * len(self._invariants.names)
         if done.get("writes", 0) > 5 * windows:
-            self._witness.accuse(f"{done['writes']} writes for {done.get('submits', 0)} windows")
+            self._invariants.accuse(f"{done['writes']} writes for {done.get('submits', 0)} windows")
         if done.get("looks", 0) > 60 * windows:
-            self._witness.accuse(f"{done['looks']} looks for {done.get('submits', 0)} windows")
+            self._invariants.accuse(f"{done['looks']} looks for {done.get('submits', 0)} windows")
 
 
 def _root(error: BaseException | None) -> BaseException | None:
