@@ -1,8 +1,8 @@
 """The ASGI application: ``/mutate`` and ``/validate``; every other path goes to FastAPI.
 
-A request is checked by its head, read within a size and a time limit, decided and answered.
-uvicorn does the rest: 100 Continue, flow control in both directions, pipelining, keep-alive
-(https://uvicorn.dev/server-behavior/).
+The application checks the head of a request, reads the body within a size limit and a time limit,
+decides, and answers. uvicorn does the rest: 100 Continue, flow control in both directions,
+pipelining, keep-alive (https://uvicorn.dev/server-behavior/).
 """
 
 import asyncio
@@ -27,7 +27,7 @@ Handler = Callable[[AdmissionRequest, AdmissionConfig, Instant], Result]
 MAX_BODY_BYTES: Final = 3 * 1024 * 1024
 """The API server's own limit for a request body (apiserver v0.37, MaxRequestBodyBytes)."""
 BODY_TIMEOUT: Final = 10.0
-"""Seconds in which the whole body must arrive; the API server's own timeout is at most 30."""
+"""Seconds within which the whole body must arrive. The API server itself waits at most 30."""
 CLIENT_NAME: Final = "client_name"
 """Key in the ASGI ``state``: the common name in the client's verified certificate, or None."""
 
@@ -35,14 +35,14 @@ _CONTENT_TYPE: Final = (b"content-type", b"application/json")
 _CLOSE: Final = (b"connection", b"close")
 _ALLOW: Final = (b"allow", b"POST")
 _CLOSING: Final = frozenset({408, 413, 500})
-"""Statuses after which the rest of the request is not worth reading."""
+"""Statuses after which the connection closes, because reading the rest of the request is no use."""
 _SERVER_ERROR: Final = "an error of the webhook; see its log"
 
 log = logging.getLogger(__name__)
 
 
 class AdmissionRoute:
-    """One path: reviews decided by ``handler``, counted and logged."""
+    """One admission path: ``handler`` decides the reviews; the route counts and logs them."""
 
     __slots__ = ("config", "handler", "metrics", "now", "path")
 
@@ -105,8 +105,8 @@ class Application:
     """Answers admission paths itself and passes every other request to ``probes``.
 
     ``client_names`` is None without mutual TLS. Otherwise an admission request needs a verified
-    client certificate, with one of these common names if there are any. Every response says
-    ``Connection: close`` while ``is_draining``.
+    client certificate. If there are names, the certificate must have one of them as common name.
+    Every response says ``Connection: close`` while ``is_draining``.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class Application:
     ) -> None:
         route.metrics.count_refusal(route.path, error.status)
         headers = [_ALLOW] if error.status == 405 else []  # noqa: PLR2004 - RFC 9110, section 15.5.6
-        # A client that waits for 100 Continue may send the body or not: nothing tells which.
+        # A client that waits for 100 Continue may or may not send the body: nothing tells which.
         if error.status in _CLOSING or any(name == b"expect" for name, _ in scope["headers"]):
             headers.append(_CLOSE)
         await self._respond(send, error.status, error_body(error), headers)
@@ -180,7 +180,7 @@ def check_request(scope: Scope, client_names: Collection[str] | None) -> None:
     """Check the head of an admission request.
 
     Raises:
-        RefusedRequestError: 405, 413, 415 or 403, in this order.
+        RefusedRequestError: 405, 413, 415 or 403, checked in this order.
     """
     if scope["method"] != "POST":
         raise RefusedRequestError(405, f"{scope['method']} is not POST")
@@ -197,7 +197,7 @@ def check_request(scope: Scope, client_names: Collection[str] | None) -> None:
 
 
 def client_is_allowed(scope: Scope, names: Collection[str]) -> bool:
-    """Return whether the client has a verified certificate: one of ``names``, or any if empty."""
+    """Return whether the client has a verified certificate with one of ``names`` (empty: any)."""
     name = scope["state"].get(CLIENT_NAME)
     return name is not None and (not names or name in names)
 
@@ -207,13 +207,13 @@ async def read_body(receive: Receive, timeout: float) -> bytes:  # noqa: ASYNC10
 
     Raises:
         RefusedRequestError: 413 beyond `MAX_BODY_BYTES`, 408 after ``timeout``, 400 when the
-            client closes the connection (ASGI ignores what is sent after that).
+            client closes the connection (ASGI ignores a response after that).
     """
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(None) as deadline:
-            # Most bodies are there at once. A timer that starts only when this task first waits
-            # saves them its cost, a tenth of a request.
+            # Most bodies are there at once and need no timer. A timer costs a tenth of a request,
+            # so it starts only when this task first waits.
             start = loop.call_soon(deadline.reschedule, loop.time() + timeout)
             try:
                 return await _join_pieces(receive)

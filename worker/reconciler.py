@@ -1,7 +1,7 @@
-"""Brings one rule to what its spec asks for: observe, decide, write, act; until nothing is left.
+"""Reconciles one rule with its spec: observe, decide, write and act, until nothing is left to do.
 
-Level-triggered: what is stored and what was observed decide, never which event caused the
-reconcile.
+The reconciler is level-triggered. It decides from the stored rule and the observations, never from
+the event that caused the reconcile.
 """
 
 import logging
@@ -34,12 +34,12 @@ from worker.ports import Clock, RawRule, RuleClient
 log = logging.getLogger(__name__)
 
 _MAX_PASSES: Final = 64
-"""Passes in one reconcile; a rule with more to do is requeued, so that others have their turn."""
+"""Limit of passes in one reconcile; a rule with more to do is requeued after other rules."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """When to reconcile the rule again by itself: after some seconds, or None: on a change."""
+    """When to requeue the rule: after so many seconds, or, if None, only on the next change."""
 
     requeue_after: float | None = None
 
@@ -61,7 +61,7 @@ class Reconciler:
     limiter: EndpointLimiter
 
     async def reconcile(self, key: Key) -> Result:
-        """Do all that can be done for the rule now.
+        """Run passes until nothing more can be done for the rule now.
 
         Raises:
             WorkerError: a side effect failed; reconcile again after a delay.
@@ -77,7 +77,7 @@ class Reconciler:
         return Result(0.0)
 
     async def _run_pass(self, key: Key, rule: RawRule) -> Result | None:
-        """Decide, store the decision, then do what follows from it; None: another pass."""
+        """Decide, store the decision and execute its effects; None if another pass is needed."""
         seen, now = self.observations.observations(key), Instant(self.clock.now())
         plan = self._decide(rule, seen, now)
         self.poller.track(key, plan.running_operations)
@@ -108,7 +108,7 @@ class Reconciler:
             return plan_unreadable(rule, str(error), now, is_new=is_new)
 
     def _with_stored(self, key: Key, stored: RawRule, plan: Plan) -> Plan:
-        """The plan with the rule as just stored, as input of its effects."""
+        """The plan with the stored rule; the effects are computed from it."""
         if plan.context is None:
             return plan
         context = replace(
@@ -127,10 +127,10 @@ class Reconciler:
     async def _execute(
         self, key: Key, rule: RawRule, listed: tuple[Effect, ...], plan: Plan, seen: Observations
     ) -> RawRule | None:
-        """The rule as stored after the effects; None where it changed meanwhile: decide again.
+        """The stored rule after the effects; None if it changed meanwhile and needs a new decision.
 
         Raises:
-            WorkerError: an effect failed; one that is temporary has the plan's own deadline.
+            WorkerError: an effect failed. `Temporary` has the requeue time of the plan.
         """
         try:
             return await self._execute_or_reread(key, rule, listed, seen)
@@ -153,7 +153,7 @@ class Reconciler:
         return self._take(key, rule, stored)
 
     def _take(self, key: Key, before: RawRule, stored: RawRule) -> RawRule | None:
-        """Put the object into the cache; None where the cache already holds a newer one."""
+        """Put the object into the cache; None if the cache already holds a newer one."""
         self.status_metrics.observe_write(before, stored)
         self.store.put(stored)
         current = self.store.get(key)

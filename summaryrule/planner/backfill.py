@@ -1,19 +1,19 @@
 """The state machine of a backfill: its phases, what changes them, and one step of it.
 
 1. The start on the grid and the requestId identify a request. Its end may change.
-2. ``doneUntil`` is the high-water mark: each window before it is done. It never moves back, also if
-   ``spec.backfill.start`` does.
-3. A window is recorded as an intent (bounds, attempt, token, target) before it is submitted. It is
-   credited by this record.
+2. ``doneUntil`` is the high-water mark: each window before it is done. It never moves back, even if
+   ``spec.backfill.start`` moves back.
+3. A window is recorded as an intent (bounds, attempt, token, target) before it is submitted. Later
+   steps credit the window from this record, not from the spec.
 4. Windows that finish out of order are in ``doneAhead`` until the mark reaches them.
-5. After a window fails for good, no new window is taken: windows in flight finish, and the phase is
+5. After a window fails permanently, no new window starts. Windows in flight finish. The phase is
    Failed until a retry, a skip or a new request.
-6. Database, table, body and interval belong to the request, as ``specHash``. If they change, the
-   windows in flight finish, and the phase is Failed, reason SpecChanged. A retry continues from the
-   mark with the new spec.
-7. A request that ends goes into history and does not run again. If it ended early and is made
-   again, it continues from what history has: its mark, the windows done after the mark, and the
-   windows whose outcome is unknown. The interval may be another one then.
+6. ``specHash`` is the hash of the request's database, table, body and interval. If one of them
+   changes, the windows in flight finish, and the phase is Failed with reason SpecChanged. A retry
+   continues from the mark with the new spec.
+7. A request that ends goes into history and does not run again. If it ended early and the
+   rule requests it again, it continues from its record in history: the mark, the windows done after
+   the mark, and the windows whose outcome is unknown. The interval may be different by then.
 
 ``TRANSITIONS`` is the only table of phases; only ``_transition`` changes a phase.
 """
@@ -121,7 +121,7 @@ SPEC_CHANGED: Final = str(BlockReason.SPEC_CHANGED)
 
 
 class IllegalTransitionError(RuntimeError):
-    """The phase does not allow the event: a bug, since no input leads to it."""
+    """The phase does not allow the event. This is a bug: no input leads to it."""
 
 
 def next_phase(phase: Phase, event: BackfillEvent) -> Phase:
@@ -150,8 +150,8 @@ class BackfillStep:
     Attributes:
         status: the status to store.
         history: the history to store, newest first.
-        before_intents: the status before this step recorded intents; None if it may not record any.
-        blocked: why the windows that are left do not run now.
+        before_intents: the status before this step recorded intents; None if it must not do so.
+        blocked: why the remaining windows do not run now.
         events: Kubernetes Events to emit.
         cancels: operations to cancel.
     """
@@ -309,15 +309,15 @@ def has_spec_changed(rule: SummaryRule, status: BackfillStatus) -> bool:
 
 
 def needs_retry(rule: SummaryRule, status: BackfillStatus) -> bool:
-    """Whether it needs a retry to continue with a changed spec (rule 6)."""
+    """Whether the spec changed and no retry is requested yet (rule 6)."""
     return has_spec_changed(rule, status) and not annotations.has_retry_request(rule)
 
 
 def is_retry_deferred(rule: SummaryRule, status: BackfillStatus | None) -> bool:
     """Whether the retry annotation stays on the rule for now.
 
-    If the spec changed, the windows in flight end first; then the phase is Failed, and the retry is
-    applied.
+    If the spec changed, the retry waits until the windows in flight have ended and the phase is
+    Failed.
     """
     if status is None or not backfill_request.is_active(status):
         return False
@@ -332,9 +332,9 @@ def is_finished(status: BackfillStatus) -> bool:
 
 
 def has_orphaned_intents(rule: SummaryRule, status: BackfillStatus) -> bool:
-    """Whether intents that may have been submitted cannot be submitted again.
+    """Whether the recorded intents can no longer be submitted.
 
-    Only the tags of the table say whether their data is there.
+    Some may have been submitted before. Only the tags of the table say whether their data is there.
     """
     return not may_submit(rule, status) and (
         has_spec_changed(rule, status) or _is_superseded(rule, status)
@@ -349,7 +349,7 @@ def _is_superseded(rule: SummaryRule, status: BackfillStatus) -> bool:
 
 
 def _blocked_by(rule: SummaryRule, status: BackfillStatus, now: Instant) -> tuple[Blocked, ...]:
-    """Why the windows that are left do not run now."""
+    """Why the remaining windows do not run now."""
     if status.phase == "Paused":
         return (Blocked(BlockReason.PAUSED, "spec.backfill.suspend is true"),)
     if status.phase == "Failed":
@@ -379,7 +379,7 @@ def _apply_observations(context: PlanContext, status: BackfillStatus) -> Backfil
 
 
 def _apply_operations(context: PlanContext, status: BackfillStatus) -> BackfillStatus:
-    """Credit, retry or fail windows in flight (rule 3); pre-recorded intents are removed."""
+    """Credit, retry or fail windows in flight (rule 3); remove pre-recorded intents."""
     now, observed = context.now, context.observed
     sent = [
         window for window in status.in_flight if not window_execution.is_prerecorded(window, now)
@@ -402,8 +402,8 @@ def _apply_operations(context: PlanContext, status: BackfillStatus) -> BackfillS
 def _resolve_unknown_submits(context: PlanContext, status: BackfillStatus) -> BackfillStatus:
     """Credit orphaned intents whose tag is in the table; the others fail.
 
-    The operation of a failed one may still run, so the window keeps its bounds. A window on another
-    grid with the same start has the same token: Kusto could drop its data as a repeat.
+    The operation of a failed window may still run, so the window keeps its bounds. On another grid,
+    a window with the same start has the same token, and Kusto could ignore its data as a repeat.
     """
     found = context.observed.tag_found
     unknown = [w for w in status.in_flight if w.operation_id is None and w.token in found]
@@ -423,7 +423,7 @@ def _resolve_unknown_submits(context: PlanContext, status: BackfillStatus) -> Ba
 
 
 def _may_retry(rule: SummaryRule, status: BackfillStatus) -> bool:
-    """Whether a retry may be applied now; after a change of spec, windows in flight end first."""
+    """Whether a retry may be applied now; if the spec changed, windows in flight must end first."""
     if _is_superseded(rule, status):
         return False
     return not has_spec_changed(rule, status) or (status.phase == "Failed" and not status.in_flight)
@@ -465,7 +465,7 @@ def _pending_to_skip(rule: SummaryRule, status: BackfillStatus) -> tuple[WindowS
 def _with_done(
     rule: SummaryRule, status: BackfillStatus, windows: tuple[WindowStatus, ...], now: Instant
 ) -> BackfillStatus:
-    """With these windows done or skipped, and counts and estimate computed again."""
+    """The status with these windows done or skipped, and with new counts and a new estimate."""
     if not windows:
         return status
     return with_eta(with_counts(mark_done(status, windows), rule.spec.interval), now)
@@ -537,7 +537,7 @@ def _apply_suspend(status: BackfillStatus, requested: BackfillSpec, now: Instant
 def open_request(
     rule: SummaryRule, requested: BackfillSpec, history: Iterable[BackfillRecord], now: Instant
 ) -> BackfillStatus:
-    """The status of a new request; what is done in history counts as done."""
+    """The status of a new request; windows that are done in history count as done."""
     interval = rule.spec.interval
     identity = identity_of(requested, interval)
     ended = find_in_history(history, identity)
@@ -570,7 +570,7 @@ def _carried_over(ended: BackfillRecord) -> dict[str, object]:
 
 
 def completed_from_history(rule: SummaryRule, opened: BackfillStatus) -> BackfillStatus:
-    """The status of a request that is done in history: it is completed, and no window runs."""
+    """The status of a request that history shows as completed; no window runs."""
     end = min(opened.requested_end, opened.done_until)
     done = _transition(
         opened, BackfillEvent.FINISHED, clearing=True, in_flight=(), requested_end=end
@@ -581,7 +581,7 @@ def completed_from_history(rule: SummaryRule, opened: BackfillStatus) -> Backfil
 def change_end(
     rule: SummaryRule, status: BackfillStatus, requested: BackfillSpec
 ) -> BackfillStatus:
-    """The same request with the end in spec, which may be later or earlier.
+    """The same request with the end from spec, which may be later or earlier than before.
 
     Failed windows after the new end are removed: they need no retry or skip.
     """
@@ -639,7 +639,7 @@ def record_intents(
     """Record intents for the next due windows, up to ``maxInFlight`` (rule 3).
 
     If nothing is in flight and the next window is due within ``prerecord_horizon``, its intent is
-    recorded early: that saves a write when it is due, and the finalizer stays.
+    recorded early. This saves a write when the window is due, and the rule keeps its finalizer.
     """
     known = window_execution.with_current_target(status.in_flight, rule, settings)
     capacity = requested.max_in_flight - len(known)
@@ -664,7 +664,7 @@ def record_intents(
 def _next_due_soon(
     rule: SummaryRule, status: BackfillStatus, now: Instant, settings: PlannerSettings
 ) -> Window | None:
-    """The next window, if it is due within ``prerecord_horizon`` and the finalizer is there."""
+    """The next window, if it is due within ``prerecord_horizon`` and the rule has the finalizer."""
     if status.phase != "Running" or FINALIZER not in rule.metadata.finalizers:
         return None
     soon = now.plus(settings.prerecord_horizon.ticks)

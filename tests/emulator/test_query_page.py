@@ -30,7 +30,10 @@ class Browser:
         self.process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        until(port_file.exists, "the browser did not start")
+        until(
+            lambda: port_file.exists() and bool(port_file.read_text()),
+            "the browser did not start",
+        )
         port = port_file.read_text().split()[0]
         pages = [
             one

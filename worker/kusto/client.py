@@ -20,6 +20,7 @@ from worker.errors import (
     Unreachable,
     WorkerError,
 )
+from worker.kusto.config import proxy_for
 from worker.kusto.errors import mapped_errors, no_token
 from worker.ports import Clock
 
@@ -131,6 +132,9 @@ class EndpointClient:
         """The client, built on first use: its session belongs to the running loop."""
         if self._client is None:
             self._client = KustoClient(self._connection())
+            proxy = proxy_for(self.url)
+            if proxy is not None:
+                self._client.set_proxy(proxy)
         return self._client
 
     def _connection(self) -> KustoConnectionStringBuilder:

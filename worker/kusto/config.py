@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from worker.errors import Refused
 
@@ -120,6 +121,17 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy for an endpoint: ``HTTPS_PROXY`` or ``HTTP_PROXY``, unless ``NO_PROXY`` names it.
+
+    The names and their forms are those of ``urllib.request``. A loopback endpoint has no proxy.
+    """
+    parts = urlsplit(url)
+    if is_loopback(url) or proxy_bypass(parts.hostname or ""):
+        return None
+    return getproxies().get(parts.scheme)
 
 
 def _checked(option: str, url: str, *, allow_plain_http: bool) -> str:
