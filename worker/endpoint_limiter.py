@@ -42,8 +42,8 @@ class EndpointLimiter:
     def slot(self, endpoint: str | None, key: Key) -> Iterator[bool]:
         """Take a slot for the time of the block; yields whether there was one.
 
-        ``endpoint`` None needs no slot. A rule without one waits in line, once however often it
-        asks.
+        ``endpoint`` None needs no slot. A rule that gets no slot waits in line, at most
+        once.
         """
         if endpoint is None:
             yield True

@@ -110,7 +110,7 @@ class Metrics:
         self._in_flight.labels(kind).set(windows)
 
     def reconciled(self, result: str) -> None:
-        """One look at a rule ended: ``ok`` or the name of an error of ``worker.errors``."""
+        """Count one reconcile: ``ok`` or the name of an error of ``worker.errors``."""
         self._events.labels(result).inc()
 
     def api_request(self, verb: str, result: str, seconds: float) -> None:

@@ -76,31 +76,31 @@ class ObservationStore:
         self._of_rule(key).canceled.add(operation_id)
 
     def add_operation(self, key: Key, operation: Operation) -> bool:
-        """An operation's state as just polled; whether that is news."""
+        """Store an operation as just polled; return whether it is new or its state changed."""
         before = self._of_rule(key).operations.get(operation.id)
         self._of_rule(key).operations[operation.id] = operation
         return before is None or before.state != operation.state
 
     def discard_recorded(self, key: Key, seen: Observations) -> None:
-        """Status now holds what ``seen`` said: those answers are done with."""
+        """Discard the answers of ``seen``, which status now holds; newer answers stay."""
         page = self._of_rule(key)
         for name in ("submitted", "rejected", "tag_found", "operations"):
-            answers, told = getattr(page, name), getattr(seen, name)
-            for each, answer in told.items():
-                if answers.get(each) == answer:
-                    del answers[each]
+            current, recorded = getattr(page, name), getattr(seen, name)
+            for each, answer in recorded.items():
+                if current.get(each) == answer:
+                    del current[each]
 
     def add_cursor_sync(self, key: Key, at: Instant, generation: int) -> None:
-        """The rule's cursor was shown in spec, which made this generation of it."""
+        """Store when the cursor was written to the rule's spec, and the generation it produced."""
         self._of_rule(key).cursor_sync = at, generation
 
-    def is_new_message(self, key: Key, complaint: str) -> bool:
-        """Whether it was not what was last complained of about the rule; it is from now on."""
-        before, self._of_rule(key).last_message = self._of_rule(key).last_message, complaint
-        return before != complaint
+    def is_new_message(self, key: Key, message: str) -> bool:
+        """Store the message; return whether it differs from the rule's last one."""
+        before, self._of_rule(key).last_message = self._of_rule(key).last_message, message
+        return before != message
 
     def forget(self, key: Key) -> None:
-        """The rule is gone."""
+        """Remove all that is stored about a rule that no longer exists."""
         self._by_rule.pop(key, None)
 
     def _of_rule(self, key: Key) -> _RuleObservations:

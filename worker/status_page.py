@@ -181,8 +181,8 @@ def routes(page: StatusPage) -> Mapping[str, Handler]:
         return HTTPStatus.OK, _HTML, "".join(render_page(_page_data(page, query))).encode()
 
     def data(query: str) -> Reply:
-        told = json.dumps(_page_data(page, query).as_json(), ensure_ascii=False)
-        return HTTPStatus.OK, _JSON, told.encode()
+        body = json.dumps(_page_data(page, query).as_json(), ensure_ascii=False)
+        return HTTPStatus.OK, _JSON, body.encode()
 
     return {"/": html, "/status.json": data}
 
@@ -224,8 +224,8 @@ def _render_endpoints(endpoints: Mapping[str, str | None]) -> Iterator[str]:
         if trouble is None:
             yield f'<p><span class="good">●</span> {escape(url)} answers</p>'
         else:
-            told = trouble if trouble.startswith(url) else f"{url}: {trouble}"
-            yield f'<p><span class="bad">▲ {_shorten(told)}</span></p>'
+            text = trouble if trouble.startswith(url) else f"{url}: {trouble}"
+            yield f'<p><span class="bad">▲ {_shorten(text)}</span></p>'
 
 
 def _render_search(query: PageQuery) -> str:
@@ -290,11 +290,11 @@ def _render_backfill(past: BackfillSummary | None, now: Instant) -> str:
 
 
 def _render_problems(row: RuleSummary) -> str:
-    held = ["<small>interval runs are suspended</small>"] if row.suspended else []
-    told = (
+    suspended = ["<small>interval runs are suspended</small>"] if row.suspended else []
+    problems = (
         f'<span class="bad">{_shorten(each.message or each.reason)}</span>' for each in row.problems
     )
-    return "<br>".join([*told, *held])
+    return "<br>".join([*problems, *suspended])
 
 
 def _render_pagination(data: PageData) -> str:

@@ -70,7 +70,7 @@ class WorkQueue(Generic[K]):
                 continue
 
     def take_reason(self, key: K) -> str:
-        """Why the key was queued; empty if it was asked for already."""
+        """Remove and return the reason for which the key was queued; empty if it has none."""
         return self._reasons.pop(key, "")
 
     def done(self, key: K) -> None:

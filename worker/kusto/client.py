@@ -28,8 +28,8 @@ Row = dict[str, Any]
 Observe = Callable[[str, str, float], None]
 """Gets each call: its name, result (``ok`` or the name of the error), seconds."""
 
-# NB: an async command runs under the limit of the request that started it: 10 minutes unless told
-# otherwise, one hour at most (Kusto docs, "Set timeout limits").
+# NB: an async command runs under the limit of the request that started it: 10 minutes by
+# default, one hour at most (Kusto docs, "Set timeout limits").
 _LONGEST_OPERATION: Final = timedelta(hours=1)
 _PAUSING_THROTTLES: Final = 3
 
