@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reliability.md"
 CASES = 15
-"""Rows of section 8 of the design."""
+"""Rows of the failure table."""
 
 Row = tuple[str, str, str]
 
