@@ -37,11 +37,6 @@ def pending_windows(status: BackfillStatus, interval: Duration) -> Iterator[Wind
     return chain.from_iterable(_split_gaps(_gaps(status, _covered(status)), interval))
 
 
-def count_pending(status: BackfillStatus, interval: Duration) -> int:
-    """The number of ``pending_windows``, in constant time per gap."""
-    return sum(len(windows) for windows in _split_gaps(_gaps(status, _covered(status)), interval))
-
-
 def _covered(status: BackfillStatus) -> list[Range | WindowStatus]:
     return [*status.done_ahead, *status.in_flight, *status.failed]
 

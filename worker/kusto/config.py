@@ -8,7 +8,6 @@ from urllib.request import getproxies, proxy_bypass
 
 from worker.errors import Refused
 
-KINDS: Final = ("auto", "workload-identity", "managed-identity", "client-secret", "az-login")
 _SECRET: Final = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
 _WORKLOAD: Final = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE")
 _MANAGED: Final = ("IDENTITY_ENDPOINT", "MSI_ENDPOINT", "AZURE_CLIENT_ID")
