@@ -1,15 +1,7 @@
-"""The KQL of a window: the rule's body with its bounds and labels, as an idempotent append.
-
-The text is that of adx-mon, with ingest-by tags added. Kusto drops an append whose tag is in the
-table already (Kusto docs, "Ingestion properties", ``ingestIfNotExists``).
-"""
+"""KQL as text: quotes names and strings, finds the first code and the tables of a body."""
 
 import re
-from collections.abc import Mapping
 from typing import Final
-
-from summaryrule.api.v1 import SummaryRuleSpec
-from summaryrule.api.windows import Window
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED: Final = frozenset(  # keywords of KQL, which must be in brackets
@@ -30,39 +22,6 @@ _INVISIBLE: Final = (
 _BEFORE_CODE: Final = re.compile(
     rf"(?:[\s\x00-\x1f\x7f-\x9f;{_INVISIBLE}]++|//[^\r\n\v\f\x1c-\x1e\x85\u2028\u2029]*+)*+"
 )
-
-
-def append_command(
-    spec: SummaryRuleSpec, window: Window, labels: Mapping[str, str], *, token: str
-) -> str:
-    """The command that appends the result of one window, asynchronously.
-
-    Args:
-        spec: the rule's spec; the table gets brackets if KQL needs them.
-        window: half-open; ``_endTime`` is its last tick.
-        labels: cluster labels; each is the string variable ``_<label>``, in byte order of the keys.
-        token: the ingest-by token.
-    """
-    properties = (
-        f"""extend_schema=true, tags='["ingest-by:{token}"]', ingestIfNotExists='["{token}"]', """
-        f"creationTime='{window.end}'"
-    )
-    return (
-        f".set-or-append async {quote_name(spec.table)} with ({properties}) <| "
-        f"{bind_variables(spec.body, window, labels)}"
-    )
-
-
-def bind_variables(body: str, window: Window, labels: Mapping[str, str]) -> str:
-    """The body after ``let`` lines for its bounds and labels (adx-mon's ApplySubstitutions)."""
-    lines = [
-        f"let _startTime=datetime({window.start});",
-        f"let _endTime=datetime({window.query_end});",
-    ]
-    for key in sorted(labels, key=str.encode):
-        name = key if key.startswith("_") else f"_{key}"
-        lines.append(f"let {name}={go_quote(labels[key])};")
-    return "\n".join([*lines, body.strip()])
 
 
 def quote_name(name: str) -> str:

@@ -14,7 +14,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         # Each command imports its own libraries, so that neither waits for the other's.
         if options.command == "serve":
-            from webhook.app import serve  # noqa: PLC0415
+            from webhook.run import serve  # noqa: PLC0415
 
             return serve(options)
         from webhook.review_command import run  # noqa: PLC0415

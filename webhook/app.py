@@ -1,135 +1,254 @@
-"""``webhook serve``: builds the parts, runs them together, stops them together."""
+"""The ASGI application: ``/mutate`` and ``/validate``; every other path goes to FastAPI.
+
+The application checks the head of a request, reads the body within a size limit and a time limit,
+decides, and answers. uvicorn does the rest: 100 Continue, flow control in both directions,
+pipelining, keep-alive (https://uvicorn.dev/server-behavior/).
+"""
 
 import asyncio
-import gc
-import socket
-from argparse import Namespace
-from collections.abc import Coroutine
-from datetime import UTC, datetime
-from pathlib import Path
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
+from time import perf_counter
+from typing import Final
 
-import uvloop
+import msgspec
 
-from runtime import cel, logging
-from webhook import kube_config
-from webhook.certificates import loop
-from webhook.certificates.ca_bundle import GATE, WebhookConfigurations
-from webhook.certificates.ca_secret import CASecret, Lifetimes
-from webhook.certificates.mounted import MountedCertificates
-from webhook.certificates.pki import ServiceName, placeholder
-from webhook.certificates.self_signed import SelfSignedCertificates
-from webhook.certificates.tls import ReloadableTLSContext
-from webhook.errors import ClusterError, WebhookError
-from webhook.handlers import AdmissionConfig
-from webhook.kube_client import Client
+from runtime import clock
+from summaryrule.api.field_errors import FieldError
+from summaryrule.api.instant import Instant
+from webhook.admission_review import AdmissionRequest, decode, encode, name_of
+from webhook.errors import RefusedRequestError
+from webhook.handlers import AdmissionConfig, Result, mutate, validate
 from webhook.metrics import Metrics
-from webhook.probes import ReadinessGates, create_app
-from webhook.routes import Application, admission_routes
-from webhook.server import Server
+from webhook.probes import App, Message, Receive, Scope, Send
+
+Handler = Callable[[AdmissionRequest, AdmissionConfig, Instant], Result]
+
+MAX_BODY_BYTES: Final = 3 * 1024 * 1024
+"""The API server's own limit for a request body (apiserver v0.37, MaxRequestBodyBytes)."""
+BODY_TIMEOUT: Final = 10.0
+"""Seconds within which the whole body must arrive. The API server itself waits at most 30."""
+CLIENT_NAME: Final = "client_name"
+"""Key in the ASGI ``state``: the common name in the client's verified certificate, or None."""
+
+_CONTENT_TYPE: Final = (b"content-type", b"application/json")
+_CLOSE: Final = (b"connection", b"close")
+_ALLOW: Final = (b"allow", b"POST")
+_CLOSING: Final = frozenset({408, 413, 500})
+"""Statuses after which the connection closes, because reading the rest of the request is no use."""
+_SERVER_ERROR: Final = "an error of the webhook; see its log"
+
+log = logging.getLogger(__name__)
 
 
-def serve(options: Namespace) -> int:
-    """Serve until a signal; return the exit code.
+class AdmissionRoute:
+    """One admission path: ``handler`` decides the reviews; the route counts and logs them."""
+
+    __slots__ = ("config", "handler", "metrics", "now", "path")
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        handler: Handler,
+        config: AdmissionConfig,
+        metrics: Metrics,
+        now: Callable[[], Instant] = clock.now,
+    ) -> None:
+        self.path = path
+        self.handler = handler
+        self.config = config
+        self.metrics = metrics
+        self.now = now
+
+    def review(self, body: bytes) -> bytes:
+        """Return the AdmissionReview that answers the one in ``body``.
+
+        Raises:
+            RefusedRequestError: 400, when the body is not an AdmissionReview.
+        """
+        started = perf_counter()
+        request = decode(body)
+        response, violations = self.handler(request, self.config, self.now())
+        text = encode(request, response)
+        self.metrics.observe_review(
+            self.path, request.operation, response.decision, perf_counter() - started
+        )
+        if not response.allowed:
+            self._log_denial(request, violations)
+        return text
+
+    def _log_denial(self, request: AdmissionRequest, violations: Iterable[FieldError]) -> None:
+        """Count and log who was denied and why, without any text of the object."""
+        for violation in violations:
+            self.metrics.count_violation(violation)
+        fields = {
+            "uid": request.uid,
+            "operation": request.operation,
+            "namespace": request.namespace,
+            "name": name_of(request),
+            "user": request.user,
+            "violations": [f"{each.field}: {each.reason}" for each in violations],
+        }
+        log.info("denied", extra={"fields": fields})
+
+
+def admission_routes(config: AdmissionConfig, metrics: Metrics) -> Mapping[str, AdmissionRoute]:
+    """Return both admission routes by their path."""
+    return {
+        path: AdmissionRoute(path, handler=handler, config=config, metrics=metrics)
+        for path, handler in (("/mutate", mutate), ("/validate", validate))
+    }
+
+
+class Application:
+    """Answers admission paths itself and passes every other request to ``probes``.
+
+    ``client_names`` is None without mutual TLS. Otherwise an admission request needs a verified
+    client certificate. If there are names, the certificate must have one of them as common name.
+    Every response says ``Connection: close`` while ``is_draining``.
+    """
+
+    def __init__(
+        self,
+        routes: Mapping[str, AdmissionRoute],
+        probes: App,
+        *,
+        client_names: Collection[str] | None = None,
+        body_timeout: float = BODY_TIMEOUT,
+    ) -> None:
+        self._routes, self._probes = routes, probes
+        self._client_names, self._body_timeout = client_names, body_timeout
+        self.is_draining = False
+        self.in_flight = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request (ASGI 3)."""
+        self.in_flight += 1
+        try:
+            route = self._routes.get(scope["path"])
+            if route is None:
+                await self._probes(scope, receive, self._with_close(send))
+            else:
+                await self._answer(route, scope, receive, send)
+        finally:
+            self.in_flight -= 1
+
+    async def _answer(
+        self, route: AdmissionRoute, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        try:
+            check_request(scope, self._client_names)
+            text = route.review(await read_body(receive, self._body_timeout))
+        except RefusedRequestError as error:
+            await self._refuse(route, scope, send, error)
+        except Exception:
+            log.exception("%s failed", route.path)
+            await self._refuse(route, scope, send, RefusedRequestError(500, _SERVER_ERROR))
+        else:
+            await self._respond(send, 200, text)
+
+    async def _refuse(
+        self, route: AdmissionRoute, scope: Scope, send: Send, error: RefusedRequestError
+    ) -> None:
+        route.metrics.count_refusal(route.path, error.status)
+        headers = [_ALLOW] if error.status == 405 else []  # noqa: PLR2004 - RFC 9110, section 15.5.6
+        # A client that waits for 100 Continue may or may not send the body: nothing tells which.
+        if error.status in _CLOSING or any(name == b"expect" for name, _ in scope["headers"]):
+            headers.append(_CLOSE)
+        await self._respond(send, error.status, error_body(error), headers)
+
+    async def _respond(
+        self, send: Send, status: int, body: bytes, more: Collection[tuple[bytes, bytes]] = ()
+    ) -> None:
+        headers = [_CONTENT_TYPE, (b"content-length", b"%d" % len(body)), *more]
+        if self.is_draining and _CLOSE not in headers:
+            headers.append(_CLOSE)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def _with_close(self, send: Send) -> Send:
+        async def send_with_close(message: Message) -> None:
+            if self.is_draining and message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), _CLOSE]
+            await send(message)
+
+        return send_with_close
+
+
+def check_request(scope: Scope, client_names: Collection[str] | None) -> None:
+    """Check the head of an admission request.
 
     Raises:
-        WebhookError: when it cannot start (no credentials, address in use).
+        RefusedRequestError: 405, 413, 415 or 403, checked in this order.
     """
-    logging.configure("json", options.log_level)
-    gates, metrics = ReadinessGates(), Metrics()
-    gates.fail(GATE, "no certificate has been verified yet")
-    name = ServiceName(options.service, options.namespace)
-    first = placeholder(name.dns_names, datetime.now(UTC))
-    tls = ReloadableTLSContext(first, _read_client_ca(options.client_ca))
-    client = _kube_client(options)
-    source = _certificate_source(options, client, tls, gates, metrics)
-    with _listen(options.host, options.port) as listener:
-        server = _server(options, tls, gates, metrics)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(server, listener, loop.run(source, client, gates, metrics)))
-    return 0
+    if scope["method"] != "POST":
+        raise RefusedRequestError(405, f"{scope['method']} is not POST")
+    content_type = b""
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            content_type = value
+        elif name == b"content-length" and int(value) > MAX_BODY_BYTES:
+            raise _too_large()
+    if content_type.partition(b";")[0].strip().lower() != b"application/json":
+        raise RefusedRequestError(415, "the content type must be application/json")
+    if client_names is not None and not client_is_allowed(scope, client_names):
+        raise RefusedRequestError(403, "only the API server may ask; show its client certificate")
 
 
-async def _run(
-    server: Server, listener: socket.socket, certificate_loop: Coroutine[None, None, None]
-) -> None:
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(certificate_loop)
-        asyncio.get_running_loop().call_later(1, _freeze_garbage_collector)
-        await server.serve(listener)
-        task.cancel()
+def client_is_allowed(scope: Scope, names: Collection[str]) -> bool:
+    """Return whether the client has a verified certificate with one of ``names`` (empty: any)."""
+    name = scope["state"].get(CLIENT_NAME)
+    return name is not None and (not names or name in names)
 
 
-def _freeze_garbage_collector() -> None:
-    """Exclude what start-up made from every later collection."""
-    gc.collect()
-    gc.freeze()
+async def read_body(receive: Receive, timeout: float) -> bytes:  # noqa: ASYNC109 - part of the answer
+    """Read the whole request body; ``timeout`` is in seconds.
 
-
-def _server(
-    options: Namespace, tls: ReloadableTLSContext, gates: ReadinessGates, metrics: Metrics
-) -> Server:
-    application = Application(
-        admission_routes(AdmissionConfig(options.worker_user, cel.parse_error), metrics),
-        create_app(gates, metrics),
-        client_names=options.client_name if options.client_ca else None,
-    )
-    metrics.watch_in_flight(lambda: application.in_flight)
-    return Server(
-        application,
-        tls.listener_context,
-        gates=gates,
-        drain=options.drain.total_seconds(),
-        has_client_ca=options.client_ca is not None,
-    )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    Raises:
+        RefusedRequestError: 413 beyond `MAX_BODY_BYTES`, 408 after ``timeout``, 400 when the
+            client closes the connection (ASGI ignores a response after that).
+    """
+    loop = asyncio.get_running_loop()
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise WebhookError(f"cannot listen on {host}:{port}: {error}") from error
+        async with asyncio.timeout(None) as deadline:
+            # Most bodies are there at once and need no timer. A timer costs a tenth of a request,
+            # so it starts only when this task first waits.
+            start = loop.call_soon(deadline.reschedule, loop.time() + timeout)
+            try:
+                return await _join_pieces(receive)
+            finally:
+                start.cancel()
+    except TimeoutError:
+        raise RefusedRequestError(408, f"no whole body within {timeout:.0f} s") from None
 
 
-def _kube_client(options: Namespace) -> Client | None:
-    """Return a client of the API server; None in mode ``files`` without credentials."""
-    try:
-        return Client(kube_config.find_credentials())
-    except ClusterError:
-        if options.certificates == "files":
-            return None
-        raise
+async def _join_pieces(receive: Receive) -> bytes:
+    pieces: list[bytes] = []
+    size, is_more = 0, True
+    while is_more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise RefusedRequestError(400, "the client closed the connection")
+        piece = message.get("body", b"")
+        size += len(piece)
+        if size > MAX_BODY_BYTES:
+            raise _too_large()
+        pieces.append(piece)
+        is_more = message.get("more_body", False)
+    return b"".join(pieces)
 
 
-def _read_client_ca(path: str | None) -> str | None:
-    if path is None:
-        return None
-    try:
-        return Path(path).read_text("ascii")
-    except (OSError, ValueError) as error:
-        raise WebhookError(f"--client-ca {path} cannot be read: {error}") from error
+def error_body(error: RefusedRequestError) -> bytes:
+    """Return a ``metav1.Status``, which the API server repeats in its own error."""
+    return msgspec.json.encode({
+        "apiVersion": "v1",
+        "kind": "Status",
+        "status": "Failure",
+        "code": error.status,
+        "message": str(error),
+    })  # fmt: skip
 
 
-def _certificate_source(
-    options: Namespace,
-    client: Client | None,
-    tls: ReloadableTLSContext,
-    gates: ReadinessGates,
-    metrics: Metrics,
-) -> loop.CertificateSource:
-    name = ServiceName(options.service, options.namespace)
-    configurations = WebhookConfigurations(client, options.configuration) if client else None
-    if client is None or configurations is None or options.certificates == "files":
-        if options.cert_dir is None:
-            raise WebhookError("--certificates files needs --cert-dir DIR")
-        folder = Path(options.cert_dir)
-        return MountedCertificates(folder, configurations, tls, name, gates, metrics)
-    return SelfSignedCertificates(
-        secret=CASecret(client, options.namespace, options.secret),
-        configurations=configurations,
-        tls=tls,
-        name=name,
-        lifetimes=Lifetimes(options.leaf_lifetime, options.ca_lifetime, options.ca_overlap),
-        gates=gates,
-        metrics=metrics,
-    )
+def _too_large() -> RefusedRequestError:
+    return RefusedRequestError(413, f"the body is larger than {MAX_BODY_BYTES} bytes")

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
+from webhook.certificates.lifetimes import LIFETIME_OPTIONS
 
 _DEFAULT: Final = " (default: %(default)s)"
 _LEVELS: Final = ("debug", "info", "warning", "error")
@@ -14,11 +15,6 @@ _OBJECTS: Final = (
     ("--secret", "summaryrule-operator-webhook-ca", "Secret that holds the CA"),
     ("--service", "summaryrule-operator-webhook", "Service that the API server dials"),
     ("--configuration", "summaryrule-operator", "name of both webhook configurations"),
-)
-_PERIODS: Final = (
-    ("--leaf-lifetime", "168h", "of a served certificate, renewed at two thirds"),
-    ("--ca-lifetime", "8760h", "of a CA; its successor is published at two thirds"),
-    ("--ca-overlap", "5m", "from publishing a CA to using it"),
 )
 WORKER: Final = "system:serviceaccount:summaryrule-system:summaryrule-operator-worker"
 _SERVE: Final = """\
@@ -94,7 +90,7 @@ def _certificates(group: argparse._ArgumentGroup) -> None:
 
 
 def _lifetimes(group: argparse._ArgumentGroup) -> None:
-    for flag, default, text in _PERIODS:
+    for flag, default, text in LIFETIME_OPTIONS:
         group.add_argument(
             flag, type=_period, default=default, metavar="D", help=f"{text}{_DEFAULT}"
         )

@@ -15,8 +15,8 @@ from typing import Any, Final, cast
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from webhook.app import CLIENT_NAME, Application
 from webhook.probes import ReadinessGates
-from webhook.routes import CLIENT_NAME, Application
 
 KEEP_ALIVE: Final = 120
 """Seconds an idle connection is kept; longer than the 90 s after which Go's HTTP client, and so

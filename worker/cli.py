@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from summaryrule.api.instant import Instant, InvalidInstantError
-from summaryrule.planner.criteria import label_error
+from summaryrule.planner.block_reasons import label_error
 
 _RUN_EXAMPLE: Final = """\
 example:

@@ -18,8 +18,8 @@ from summaryrule.api.constants import RESOURCE
 from summaryrule.api.instant import Instant
 from summaryrule.api.object_meta import display_name, validate_name
 from summaryrule.api.schema_validation import MalformedError, parse_rule
-from summaryrule.planner.explain import explain
 from summaryrule.planner.plan import decide
+from summaryrule.planner.plan_json import explain
 from summaryrule.planner.types import Observations, PlannerSettings
 from worker.cli import labels
 from worker.errors import NotFound, Refused

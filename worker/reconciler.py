@@ -10,7 +10,7 @@ from typing import Final
 
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.api.schema_validation import MalformedError
-from summaryrule.planner.criteria import Evaluate
+from summaryrule.planner.block_reasons import Evaluate
 from summaryrule.planner.effects import effects
 from summaryrule.planner.plan import decide, plan_unreadable
 from summaryrule.planner.types import (

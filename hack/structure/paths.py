@@ -21,10 +21,10 @@ from typing import Any
 
 from devstack.stack import Stack
 from runtime.cel import parse_error
+from webhook.app import Application, admission_routes
 from webhook.handlers import AdmissionConfig
 from webhook.metrics import Metrics
 from webhook.probes import ReadinessGates, create_app
-from webhook.routes import Application, admission_routes
 from worker.app import run
 from worker.cli import parser
 

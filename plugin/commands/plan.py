@@ -16,8 +16,8 @@ from summaryrule.api.constants import SCHEDULE_CONDITION
 from summaryrule.api.instant import Instant
 from summaryrule.api.schema_validation import MalformedError, parse_rule
 from summaryrule.api.unstructured import nested_dict, nested_list
-from summaryrule.planner.explain import explain
 from summaryrule.planner.plan import decide
+from summaryrule.planner.plan_json import explain
 from summaryrule.planner.types import Observations, PlannerSettings
 
 MAX_SHOWN: Final = 10

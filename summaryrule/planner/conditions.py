@@ -16,27 +16,20 @@ from summaryrule.api.constants import (
     BACKFILL_CONDITION,
     LAST_EXECUTION_CONDITION,
     OPERATIONS_CONDITION,
-    OWNER_ANNOTATION,
     RUNNABLE_PHASES,
     SCHEDULE_CONDITION,
 )
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant, InvalidInstantError
 from summaryrule.api.v1 import (
-    BackfillStatus,
     Condition,
     ScheduleStatus,
     SummaryRule,
     SummaryRuleStatus,
     WindowStatus,
 )
-from summaryrule.planner import criteria
-from summaryrule.planner.types import Blocked, EmitEvent, PlanContext, PlannerSettings
+from summaryrule.planner.types import Blocked
 
 _OPERATIONS_LIMIT: Final = 200
-_CRITERIA_REASONS: Final = {
-    "CriteriaNotMatched": BlockReason.CRITERIA_NOT_MET,
-    "CriteriaExpressionError": BlockReason.CRITERIA_EXPRESSION_ERROR,
-}
 
 
 class UpstreamStatusError(ValueError):
@@ -216,74 +209,3 @@ def _read_operation(entry: dict[str, Any]) -> WindowStatus:
 
 def _whole_second(now: Instant) -> Instant:
     return Instant(now.ticks - now.ticks % TICKS_PER_SECOND)
-
-
-# Why a rule does not run
-
-
-def owned_by_other(rule: SummaryRule, settings: PlannerSettings) -> Blocked | None:
-    """The block if the rule belongs to another operator: this worker does not write to it."""
-    owner = rule.metadata.annotations.get(OWNER_ANNOTATION, "")
-    if owner == settings.owner or (not owner and settings.adopt_unowned):
-        return None
-    why = f"belongs to {owner!r}" if owner else "has no owner and unowned rules are not adopted"
-    return Blocked(BlockReason.NOT_OURS, f"the rule {why} (annotation {OWNER_ANNOTATION})")
-
-
-def blocked_by(
-    rule: SummaryRule, settings: PlannerSettings, evaluate: criteria.Evaluate
-) -> Blocked | None:
-    """Why no window of the rule may be submitted: its criteria, or no endpoint for its database."""
-    result = criteria.evaluate_criteria(rule.spec, settings.labels, evaluate)
-    if not result.proceed:
-        return Blocked(_CRITERIA_REASONS[result.reason], result.message)
-    database = rule.spec.database
-    if database not in settings.endpoints:
-        known = ", ".join(sorted(settings.endpoints)) or "none"
-        text = f"no endpoint is configured for database {database!r} ({known})"
-        return Blocked(BlockReason.NO_ENDPOINT, text)
-    return None
-
-
-def condition_for(context: PlanContext) -> Blocked | None:
-    """Why the rule does not run, for its condition: also if its endpoint does not answer."""
-    if context.blocked is not None or not context.observed.endpoint_error:
-        return context.blocked
-    return Blocked(BlockReason.ENDPOINT_UNAVAILABLE, context.observed.endpoint_error)
-
-
-def event_for(context: PlanContext, backfill: BackfillStatus | None) -> tuple[EmitEvent, ...]:
-    """An Event when a new reason for which the rule does not run goes into its condition.
-
-    Criteria that do not match cause no Event: many rules are for other clusters.
-    """
-    blocked = condition_for(context)
-    is_running = backfill is not None and backfill.phase in RUNNABLE_PHASES
-    if blocked is None or not (context.runs_schedule or is_running):
-        return ()
-    if blocked.reason is BlockReason.CRITERIA_NOT_MET:
-        return ()
-    kind = SCHEDULE_CONDITION if context.runs_schedule else BACKFILL_CONDITION
-    messages = [each.message for each in context.stored.conditions if each.type == kind]
-    if any(blocked.message in message for message in messages):
-        return ()
-    return (EmitEvent("Warning", blocked.reason.value, blocked.message),)
-
-
-def has_too_many_failed(context: PlanContext, schedule: ScheduleStatus | None) -> bool:
-    """Whether ``failed_limit`` interval windows failed, so that no new ones are taken."""
-    return schedule is not None and len(schedule.failed) >= context.settings.failed_limit
-
-
-def all_blocked(
-    context: PlanContext, schedule: ScheduleStatus | None, of_backfill: tuple[Blocked, ...]
-) -> tuple[Blocked, ...]:
-    """All reasons for which the rule or a part of it does not run, those of the rule first."""
-    found = [] if context.blocked is None else [context.blocked]
-    if context.rule.spec.suspend:
-        text = "spec.suspend is true: interval runs stop"
-        found.append(Blocked(BlockReason.SUSPENDED, text))
-    if schedule is not None and has_too_many_failed(context, schedule):
-        text = f"{len(schedule.failed)} interval windows failed; retry or skip them by annotation"
-        found.append(Blocked(BlockReason.TOO_MANY_FAILED, text))
-    return (*found, *of_backfill)

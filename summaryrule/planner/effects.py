@@ -6,13 +6,13 @@ All of them follow from the rule as stored, so after a crash the same call retur
 from collections.abc import Iterator
 from itertools import islice
 
-from summaryrule import kql
+from summaryrule import window_command
 from summaryrule.api import backfill_request
 from summaryrule.api.constants import FINALIZER
 from summaryrule.api.instant import Instant
 from summaryrule.api.v1 import BackfillSpec, BackfillStatus, WindowStatus
 from summaryrule.api.windows import due_at
-from summaryrule.planner import backfill, window_execution
+from summaryrule.planner import backfill_state_machine, window_execution
 from summaryrule.planner.field_ownership import should_release
 from summaryrule.planner.types import (
     CheckIngestTag,
@@ -48,7 +48,11 @@ def _submits(context: PlanContext) -> Iterator[Submit]:
     )
     if schedule is not None and not rule.spec.suspend and context.runs_schedule:
         yield from _ready_intents(context, schedule.in_flight, settings.interval_in_flight)
-    if status is not None and requested is not None and backfill.may_submit(rule, status):
+    if (
+        status is not None
+        and requested is not None
+        and backfill_state_machine.may_submit(rule, status)
+    ):
         yield from _ready_intents(context, status.in_flight, requested.max_in_flight)
 
 
@@ -65,7 +69,7 @@ def _ready_intents(
     )
     for window in islice(ready, max(capacity, 0)):
         labels = context.settings.labels
-        text = kql.append_command(spec, window.window, labels, token=window.token)
+        text = window_command.append_command(spec, window.window, labels, token=window.token)
         yield Submit(window, spec.database, text)
 
 
@@ -92,7 +96,7 @@ def _orphaned_intents(context: PlanContext) -> Iterator[WindowStatus]:
     if status is None or requested is None or requested.start >= requested.end:
         return
     is_active = backfill_request.is_active(status)
-    if is_active and backfill.has_orphaned_intents(context.rule, status):
+    if is_active and backfill_state_machine.has_orphaned_intents(context.rule, status):
         for window in status.in_flight:
             if window.operation_id is None and window.token not in context.observed.tag_found:
                 yield window

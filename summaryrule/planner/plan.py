@@ -31,16 +31,16 @@ from summaryrule.api.v1 import ScheduleStatus, SummaryRule, SummaryRuleStatus
 from summaryrule.api.windows import Window, WindowSequence, due_at
 from summaryrule.planner import (
     annotations,
-    backfill,
+    backfill_state_machine,
+    block_reasons,
     conditions,
-    criteria,
     effects,
     events,
     progress,
     schedule,
     window_execution,
 )
-from summaryrule.planner.backfill import BackfillStep
+from summaryrule.planner.backfill_state_machine import BackfillStep
 from summaryrule.planner.schedule import ScheduleStep
 from summaryrule.planner.types import (
     Blocked,
@@ -66,19 +66,19 @@ def decide(
     observed: Observations,
     now: Instant,
     settings: PlannerSettings,
-    evaluate: criteria.Evaluate,
+    evaluate: block_reasons.Evaluate,
 ) -> Plan:
     """Decide what to do for ``rule`` at ``now``; ``evaluate`` evaluates its CEL criteria."""
     if rule.metadata.deletion_timestamp is not None:
         return plan_deletion(PlanContext(rule, observed, now, settings))
-    not_ours = conditions.owned_by_other(rule, settings)
+    not_ours = block_reasons.owned_by_other(rule, settings)
     if not_ours is not None:
         return Plan(blocked=(not_ours,))
     try:
         before = _stored_schedule(rule, settings)
     except conditions.UpstreamStatusError as error:
         return _report(rule, Blocked(BlockReason.MALFORMED, str(error)), now)
-    blocked = conditions.blocked_by(rule, settings, evaluate)
+    blocked = block_reasons.blocked_by(rule, settings, evaluate)
     return _decide(PlanContext(rule, observed, now, settings, blocked), before)
 
 
@@ -170,15 +170,15 @@ def _stored_schedule(rule: SummaryRule, settings: PlannerSettings) -> ScheduleSt
 
 
 def _decide(context: PlanContext, before: ScheduleStatus | None) -> Plan:
-    backfill_step = backfill.step(context)
+    backfill_step = backfill_state_machine.step(context)
     schedule_step = _step_schedule(context, before, backfill_step)
     status = _status(context, schedule_step, backfill_step)
-    too_many_failed = conditions.has_too_many_failed(context, schedule_step.status)
+    too_many_failed = block_reasons.has_too_many_failed(context, schedule_step.status)
     may_take = context.blocked is None and not too_many_failed
     return Plan(
         writes=tuple(_writes(context, status, schedule_step, backfill_step)),
         context=context,
-        blocked=conditions.all_blocked(context, schedule_step.status, backfill_step.blocked),
+        blocked=block_reasons.all_blocked(context, schedule_step.status, backfill_step.blocked),
         running_operations=context.running_operations(status),
         requeue_at=_requeue_at(context, status, schedule_step.due),
         due_windows=schedule_step.due if may_take else None,
@@ -191,7 +191,7 @@ def _step_schedule(
 ) -> ScheduleStep:
     if before is None:
         return ScheduleStep(context.stored.schedule)
-    may_retry = not backfill.is_retry_deferred(context.rule, backfill_step.status)
+    may_retry = not backfill_state_machine.is_retry_deferred(context.rule, backfill_step.status)
     return schedule.step(context, before, may_retry=may_retry)
 
 
@@ -209,7 +209,7 @@ def _writes(
     yield from backfill_step.cancels
     yield RecordStatus(status)
     yield from _annotation_writes(context, status)
-    yield from conditions.event_for(context, backfill_step.status)
+    yield from block_reasons.event_for(context, backfill_step.status)
     yield from schedule_step.events
     yield from backfill_step.events
 
@@ -229,7 +229,7 @@ def _status(
     merged = conditions.merge_conditions(
         status.conditions,
         conditions.desired_conditions(
-            status, conditions.condition_for(context), runs_schedule=context.runs_schedule
+            status, block_reasons.condition_for(context), runs_schedule=context.runs_schedule
         ),
         generation=generation,
         now=context.now,
@@ -270,7 +270,7 @@ def _annotation_writes(
     a retry with a changed spec stays until the windows in flight have ended.
     """
     names = annotations.present(context.rule)
-    if not names or backfill.is_retry_deferred(context.rule, status.backfill):
+    if not names or backfill_state_machine.is_retry_deferred(context.rule, status.backfill):
         return
     yield RemoveAnnotations(names)
     for annotation, entries in annotations.unmatched(context.rule, _addressable_windows(context)):
@@ -283,8 +283,10 @@ def _resumes_with_new_spec(context: PlanContext, status: SummaryRuleStatus) -> b
     before, after = context.stored.backfill, status.backfill
     if before is None or not backfill_request.is_active(before):
         return False
-    still_changed = after is not None and backfill.has_spec_changed(context.rule, after)
-    return backfill.has_spec_changed(context.rule, before) and not still_changed
+    still_changed = after is not None and backfill_state_machine.has_spec_changed(
+        context.rule, after
+    )
+    return backfill_state_machine.has_spec_changed(context.rule, before) and not still_changed
 
 
 def _addressable_windows(context: PlanContext) -> annotations.AddressableWindows:

@@ -8,12 +8,12 @@ import pytest
 import yaml
 
 from runtime.cel import evaluate
-from summaryrule import kql
+from summaryrule import window_command
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
 from summaryrule.api.v1 import SummaryRuleSpec
 from summaryrule.api.windows import Window, next_window
-from summaryrule.planner.criteria import any_key_matches, evaluate_criteria
+from summaryrule.planner.block_reasons import any_key_matches, evaluate_criteria
 from tests.manifests import admit
 
 HERE = Path(__file__).parent
@@ -90,7 +90,9 @@ def test_bounds_and_labels_are_bound_in_upstreams_lines(
 ) -> None:
     start = Instant.parse(inputs.get("start", "2024-01-01T00:00:00Z"))
     last = Instant.parse(inputs.get("end", "2024-01-01T01:00:00Z"))
-    text = kql.bind_variables("  T | take 1\n", Window(start, last.plus(1)), inputs["labels"])
+    text = window_command.bind_variables(
+        "  T | take 1\n", Window(start, last.plus(1)), inputs["labels"]
+    )
     *lines, body = text.splitlines()
     assert body == "T | take 1"
     assert lines[:2] == expected.get("prefixLines", lines[:2])

@@ -22,11 +22,11 @@ import msgspec
 from runtime.cel import parse_error
 from tests.webhook.documents import PLACES, TIMES, put
 from tests.webhook.reviews import RULE, WORKER, Json, as_go_writes, review
+from webhook.app import AdmissionRoute, admission_routes
 from webhook.errors import RefusedRequestError
 from webhook.handlers import AdmissionConfig
 from webhook.json_patch import Operation, apply
 from webhook.metrics import Metrics
-from webhook.routes import AdmissionRoute, admission_routes
 
 PAGE: Final = 4096
 MOST_GROWTH: Final = 32 * 1024 * 1024

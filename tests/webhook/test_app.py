@@ -1,191 +1,385 @@
-"""The process: HTTP as it comes, probes, metrics, logs. Real TLS, certificates from files."""
+"""HTTP on one connection, byte by byte: uvicorn's protocol on a transport that records."""
 
+import asyncio
 import json
-import signal
-import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import pytest
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
-from tests.webhook.process import (
-    JSON_TYPE,
-    Client,
-    Webhook,
-    is_ready,
-    sample,
-    wait_until,
-    webhook,
-    write_pair,
-)
-from tests.webhook.reviews import UID, as_go_writes, review, rule
-from tests.webhook.test_admission_review import HOSTILE
+from runtime.cel import parse_error
+from summaryrule.api.instant import Instant
+from tests.webhook.reviews import NOW, WORKER, as_go_writes, review, rule
+from webhook.admission_review import AdmissionRequest
+from webhook.app import BODY_TIMEOUT, MAX_BODY_BYTES, AdmissionRoute, Application, read_body
+from webhook.errors import RefusedRequestError
+from webhook.handlers import AdmissionConfig, Result, mutate, validate
+from webhook.metrics import Metrics
 
 GOOD = as_go_writes(review(rule()))
-BAD = as_go_writes(review(rule(table="__x", body=".drop table Secrets")))
-MOST = 3 * 1024 * 1024
+JSON_TYPE = "Content-Type: application/json\r\n"
+DATE = (b"date", b"Tue, 24 Nov 2026 06:00:00 GMT")
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webhook]:
-    folder = tmp_path_factory.mktemp("served")
-    authority = write_pair(folder / "certs")
-    arguments = ("--certificates", "files", "--cert-dir", str(folder / "certs"))
-    with webhook(folder, *arguments, bundle=authority.chain.decode) as running:
-        wait_until(lambda: is_ready(running))
-        yield running
+def request(body: bytes = GOOD, head: str = JSON_TYPE, line: str = "POST /validate") -> bytes:
+    length = f"Content-Length: {len(body)}\r\n\r\n"
+    return f"{line} HTTP/1.1\r\nHost: x\r\n{head}{length}".encode() + body
 
 
-@pytest.fixture
-def client(served: Webhook) -> Iterator[Client]:
-    with served.client() as client:
-        yield client
+def chunked(*parts: bytes) -> bytes:
+    head = f"POST /validate HTTP/1.1\r\nHost: x\r\n{JSON_TYPE}Transfer-Encoding: chunked\r\n\r\n"
+    return head.encode() + b"".join(b"%x\r\n%s\r\n" % (len(each), each) for each in parts)
 
 
-def test_both_paths_answer_on_one_connection(client: Client) -> None:
-    assert client.post("/mutate", GOOD)["allowed"]
-    assert client.post("/validate", GOOD) == {
-        "uid": UID,
-        "allowed": True,
-        "auditAnnotations": {"decision": "allowed"},
-    }
-    refused = client.post("/validate", BAD)
-    assert not refused["allowed"]
-    assert len(refused["status"]["details"]["causes"]) == 2
-    assert client.connections == 1
+@dataclass
+class Transport(asyncio.Transport):
+    """Keeps what is written; ``on_write`` plays a buffer that fills."""
+
+    written: bytearray = field(default_factory=bytearray)
+    is_closed: bool = False
+    reads: bool = True
+    on_write: Callable[[], None] = lambda: None
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        assert not self.is_closed
+        self.written += data
+        self.on_write()
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def is_closing(self) -> bool:
+        return self.is_closed
+
+    def pause_reading(self) -> None:
+        self.reads = False
+
+    def resume_reading(self) -> None:
+        self.reads = True
+
+    def get_extra_info(self, _name: str, default: Any = None) -> Any:
+        return default
 
 
-def test_the_api_servers_timeout_parameter_changes_nothing(client: Client) -> None:
-    assert client.post("/validate?timeout=5s", GOOD)["allowed"]
+@dataclass
+class Timer:
+    """A call that waits for its time."""
+
+    delay: float
+    act: Callable[[], object]
+    is_cancelled: bool = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
 
 
-@pytest.mark.parametrize("path", ["/mutate", "/validate"])
-@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE.keys())
-def test_a_hostile_body_is_a_bad_request_and_the_connection_lives_on(
-    client: Client, path: str, body: bytes
+class Clock:
+    """The part of a loop that a connection needs; time passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.create_task = asyncio.get_running_loop().create_task
+        self.timers: list[Timer] = []
+
+    def call_later(self, delay: float, act: Callable[..., object], *args: Any) -> Timer:
+        self.timers.append(Timer(delay, partial(act, *args)))
+        return self.timers[-1]
+
+    def pass_(self, seconds: float) -> None:
+        """Let ``seconds`` pass since every timer that waits was set."""
+        for timer in self.timers:
+            if timer.delay <= seconds and not timer.is_cancelled:
+                timer.act()
+
+
+class Connection:
+    """One connection; ``/slow`` is answered when it is let go."""
+
+    def __init__(
+        self, *, body_timeout: float = BODY_TIMEOUT, **handlers: Callable[..., Result]
+    ) -> None:
+        self.metrics, self.clock, self.transport = Metrics(), Clock(), Transport()
+        self.let_go = asyncio.Event()
+        self.application = Application(
+            {
+                f"/{name}": AdmissionRoute(
+                    f"/{name}",
+                    handler=handler,
+                    config=AdmissionConfig(WORKER, parse_error),
+                    metrics=self.metrics,
+                    now=lambda: Instant.parse(NOW),
+                )
+                for name, handler in {"mutate": mutate, "validate": validate, **handlers}.items()
+            },
+            self.probes,
+            body_timeout=body_timeout,
+        )
+        config = uvicorn.Config(
+            self.application,
+            interface="asgi3",
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            timeout_keep_alive=120,
+        )
+        self.state = ServerState()
+        self.state.default_headers = [DATE]
+        self.protocol = HttpToolsProtocol(
+            config=config,
+            server_state=self.state,
+            app_state={},
+            _loop=self.clock,  # type: ignore[arg-type]
+        )
+        self.protocol.connection_made(self.transport)
+
+    async def probes(self, scope: Any, _receive: Any, send: Any) -> None:
+        if scope["path"] == "/slow":
+            await self.let_go.wait()
+        headers = [(b"content-length", b"5")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"plain"})
+
+    async def send(self, *texts: bytes) -> None:
+        """Receive ``texts`` and do all that can be done about them now."""
+        for text in texts:
+            self.protocol.data_received(text)
+            await self.settle()
+
+    async def settle(self) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    @property
+    def answers(self) -> list[int]:
+        """The status of every answer so far, in order."""
+        parts = bytes(self.transport.written).split(b"HTTP/1.1 ")
+        return [int(part[:3]) for part in parts[1:]]
+
+    def refused(self, code: int) -> float:
+        labels = {"path": "/validate", "code": str(code)}
+        name = "summaryrule_webhook_refused_requests_total"
+        return self.metrics.registry.get_sample_value(name, labels) or 0
+
+
+async def test_an_answer_has_the_servers_headers_a_type_and_a_length() -> None:
+    connection = Connection()
+    await connection.send(request())
+    head, _, body = bytes(connection.transport.written).partition(b"\r\n\r\n")
+    assert head.split(b"\r\n") == [
+        b"HTTP/1.1 200 OK",
+        b"date: " + DATE[1],
+        b"content-type: application/json",
+        b"content-length: %d" % len(body),
+    ]
+    assert json.loads(body)["response"]["allowed"]
+    assert not connection.transport.is_closed
+
+
+async def test_a_request_byte_by_byte_is_one_request() -> None:
+    connection = Connection()
+    await connection.send(*(bytes([byte]) for byte in request() + request()))
+    assert connection.answers == [200, 200]
+
+
+async def test_chunks_make_up_one_body() -> None:
+    connection = Connection()
+    await connection.send(chunked(GOOD[:1], GOOD[1:900]), b"%x\r\n" % len(GOOD[900:]))
+    assert connection.answers == []
+    await connection.send(GOOD[900:] + b"\r\n0\r\n\r\n")
+    assert connection.answers == [200]
+
+
+async def test_pipelined_reviews_are_answered_in_their_order() -> None:
+    connection = Connection()
+    await connection.send(request() + request(b"{}") + request(line="POST /mutate?timeout=5s"))
+    assert connection.answers == [200, 400, 200]
+
+
+async def test_a_probe_behind_a_review_is_answered_after_it() -> None:
+    connection = Connection()
+    await connection.send(request() + request(b"", line="GET /healthz") + b"")
+    await connection.settle()
+    assert connection.answers == [200, 200]
+    assert connection.transport.written.endswith(b"plain")
+
+
+async def test_a_review_behind_an_unfinished_answer_waits_for_its_turn() -> None:
+    connection = Connection()
+    await connection.send(request(b"", line="GET /slow") + request() + request(b"{}"))
+    assert connection.answers == []
+    assert not connection.transport.reads
+    connection.let_go.set()
+    await connection.settle()
+    assert connection.answers == [200, 200, 400]
+    assert connection.transport.reads
+    assert not connection.transport.is_closed
+
+
+async def test_who_waits_for_100_is_told_to_go_on() -> None:
+    connection = Connection()
+    whole = request(head=JSON_TYPE + "Expect: 100-continue\r\n")
+    await connection.send(whole[: -len(GOOD)])
+    assert connection.answers == [100]
+    await connection.send(GOOD)
+    assert connection.answers == [100, 200]
+
+
+async def test_who_waits_for_100_is_refused_before_sending_the_body() -> None:
+    connection = Connection()
+    await connection.send(request(head="Expect: 100-continue\r\n")[: -len(GOOD)])
+    assert connection.answers == [415]
+    assert connection.transport.is_closed
+
+
+async def test_a_body_that_says_it_is_too_large_is_refused_at_once() -> None:
+    connection = Connection()
+    await connection.send(f"POST /validate HTTP/1.1\r\n{JSON_TYPE}Content-Length: {MAX_BODY_BYTES + 1}\r\n\r\n".encode())  # fmt: skip # noqa: E501
+    assert connection.answers == [413]
+    assert connection.transport.is_closed
+    assert connection.refused(413) == 1
+    await connection.send(b"x" * 1000)
+    assert connection.answers == [413]
+
+
+async def test_chunks_beyond_the_limit_are_refused_once_and_kept_no_longer() -> None:
+    connection = Connection()
+    await connection.send(chunked(b" " * MAX_BODY_BYTES, b" ", b" " * 1000), b"0\r\n\r\n")
+    assert connection.answers == [413]
+    assert connection.transport.is_closed
+
+
+async def test_a_refusal_at_the_first_piece_leaves_no_timer() -> None:
+    errors: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: errors.append(context))
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    with pytest.raises(RefusedRequestError):
+        await read_body(receive, 0.01)
+    await asyncio.sleep(0.05)
+    assert errors == []
+
+
+async def test_a_refused_request_is_read_to_its_end_and_the_next_is_answered() -> None:
+    connection = Connection()
+    await connection.send(request(head="")[:-20])
+    assert connection.answers == [415]
+    await connection.send(request()[-20:] + request())
+    assert connection.answers == [415, 200]
+
+
+async def test_a_body_that_does_not_come_is_given_up() -> None:
+    connection = Connection(body_timeout=0.05)
+    await connection.send(request()[:-20])
+    assert connection.answers == []
+    await asyncio.sleep(0.1)
+    assert connection.answers == [408]
+    assert connection.transport.is_closed
+    assert connection.refused(408) == 1
+
+
+async def test_a_body_that_comes_piece_by_piece_has_one_deadline() -> None:
+    connection, body = Connection(body_timeout=0.1), request()
+    await connection.send(body[:-20])
+    for at in range(len(body) - 20, len(body) - 10):
+        await asyncio.sleep(0.02)
+        await connection.send(body[at : at + 1])
+    assert connection.answers == [408]
+
+
+async def test_an_answered_request_leaves_only_the_timer_of_an_idle_connection() -> None:
+    connection = Connection()
+    await connection.send(request()[:-20], request()[-20:])
+    connection.clock.pass_(BODY_TIMEOUT)
+    assert not connection.transport.is_closed
+    connection.clock.pass_(connection.protocol.timeout_keep_alive)
+    assert connection.answers == [200]
+    assert connection.transport.is_closed
+
+
+async def test_a_client_that_goes_away_in_a_body_is_counted() -> None:
+    connection = Connection()
+    await connection.send(request()[:-20])
+    connection.transport.close()
+    connection.protocol.connection_lost(None)
+    await connection.settle()
+    assert connection.answers == []
+    assert connection.refused(400) == 1
+    connection.clock.pass_(1000)
+    assert connection.answers == []
+
+
+async def test_nothing_is_read_from_a_peer_that_reads_no_answers() -> None:
+    connection = Connection()
+    connection.transport.on_write = connection.protocol.pause_writing
+    await connection.send(request(), request(), request())
+    assert len(connection.answers) <= 1
+    assert not connection.transport.reads
+    connection.transport.on_write = lambda: None
+    connection.protocol.resume_writing()
+    await connection.settle()
+    assert connection.answers == [200, 200, 200]
+    assert connection.transport.reads
+
+
+@pytest.mark.parametrize("ends", ["HTTP/1.0\r\n", "HTTP/1.1\r\nConnection: close\r\n"])
+async def test_a_client_that_asks_to_close_is_answered_and_closed(ends: str) -> None:
+    connection = Connection()
+    await connection.send(request().replace(b"HTTP/1.1\r\n", ends.encode()))
+    await connection.send(request())
+    assert connection.answers == [200]
+    assert b"connection: close" in connection.transport.written
+    assert connection.transport.is_closed
+
+
+@pytest.mark.parametrize("line", ["POST /validate", "GET /healthz"])
+async def test_a_draining_server_says_once_that_it_closes(line: str) -> None:
+    connection = Connection()
+    connection.application.is_draining = True
+    await connection.send(request(line=line))
+    assert connection.answers == [200]
+    assert connection.transport.written.count(b"connection: close") == 1
+    assert connection.transport.is_closed
+
+
+async def test_a_refusal_of_a_draining_server_says_once_that_it_closes() -> None:
+    connection = Connection()
+    connection.application.is_draining = True
+    await connection.send(chunked(b" " * MAX_BODY_BYTES, b" "))
+    assert connection.answers == [413]
+    assert connection.transport.written.count(b"connection: close") == 1
+
+
+async def test_a_server_that_stops_answers_the_review_whose_body_is_on_its_way() -> None:
+    connection, idle = Connection(), Connection()
+    await connection.send(request()[:-20])
+    assert (connection.application.in_flight, idle.application.in_flight) == (1, 0)
+    for each in (connection, idle):
+        each.protocol.shutdown()
+    assert (connection.transport.is_closed, idle.transport.is_closed) == (False, True)
+    await connection.send(request()[-20:])
+    assert connection.answers == [200]
+    assert connection.transport.is_closed
+    assert connection.application.in_flight == 0
+
+
+async def test_an_error_of_ours_is_logged_and_answered_500(
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    status, text = client.ask("POST", path, body, {**JSON_TYPE, "Content-Length": str(len(body))})
-    assert (status, json.loads(text)["code"]) == (400, 400)
-    assert client.post(path, GOOD)["allowed"]
-    assert client.connections == 1
+    error = ZeroDivisionError()
 
+    def handle(_request: AdmissionRequest, _config: AdmissionConfig, _now: Instant) -> Result:
+        raise error
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"])
-def test_another_method_is_refused_with_the_one_to_use(client: Client, method: str) -> None:
-    assert client.ask(method, "/mutate")[0] == 405
-    assert client.headers["allow"] == "POST"
-
-
-@pytest.mark.parametrize("kind", ["text/plain", "application/yaml", "", "application/jsonp"])
-def test_another_content_type_is_refused(client: Client, kind: str) -> None:
-    assert client.ask("POST", "/validate", GOOD, {"Content-Type": kind})[0] == 415
-
-
-@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON"])
-def test_json_is_json_however_its_type_is_spelt(client: Client, kind: str) -> None:
-    assert client.ask("POST", "/validate", GOOD, {"Content-Type": kind})[0] == 200
-
-
-def test_a_body_of_three_mebibytes_is_judged_and_one_byte_more_is_refused(client: Client) -> None:
-    padding = MOST - len(GOOD)
-    assert client.post("/validate", GOOD + b" " * padding)["allowed"]
-    assert client.ask("POST", "/validate", GOOD + b" " * (padding + 1), JSON_TYPE)[0] == 413
-    assert client.headers["connection"] == "close"
-
-
-def test_a_body_in_chunks_is_held_to_the_same_limit(client: Client) -> None:
-    head = b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"  # fmt: skip # noqa: E501
-    chunk = b"%x\r\n%s\r\n" % (len(GOOD), GOOD)
-    assert client.raw(head + chunk + b"0\r\n\r\n").startswith(b"HTTP/1.1 200")
-    large = b" " * (MOST // 2)
-    chunks = b"%x\r\n%s\r\n" % (len(large), large) * 2
-    assert client.raw(head + chunks + chunk + b"0\r\n\r\n").startswith(b"HTTP/1.1 413")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        b"\x00\x01\x02\x03\r\n\r\n",
-        b"GET\r\n\r\n",
-        b"POST /validate HTTP/9.9\r\n\r\n",
-        b"POST \xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-        b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
-        b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n",
-        b"POST /validate HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 200_000 + b"\r\n\r\n",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    ],
-)
-def test_bytes_that_are_no_request_harm_nobody(client: Client, text: bytes) -> None:
-    answer = client.raw(text)
-    assert not answer or answer.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4"))
-    assert client.post("/validate", GOOD)["allowed"]
-
-
-def test_two_requests_in_one_packet_get_two_answers(client: Client) -> None:
-    one = (
-        b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        b"Content-Length: %d\r\n\r\n%s" % (len(GOOD), GOOD)
-    )
-    assert client.raw(one + one).count(b"HTTP/1.1 200 OK") == 2
-
-
-def test_unknown_paths_are_not_found(client: Client) -> None:
-    for path in ("/", "/mutate/", "/docs", "/openapi.json", "/%2e%2e/etc/passwd"):
-        assert client.ask("GET", path)[0] == 404
-
-
-def test_nothing_of_this_was_an_error_of_ours(served: Webhook) -> None:
-    levels = {line["level"] for line in served.logs()}
-    assert levels <= {"info", "warning"}
-    assert not [line for line in served.logs() if "Traceback" in json.dumps(line)]
-
-
-def test_requests_are_counted_by_path_operation_decision_and_violation(served: Webhook) -> None:
-    _, before = served.probe("/metrics")
-    with served.client() as client:
-        client.post("/mutate", GOOD)
-        client.post("/validate", BAD)
-        client.post("/validate", as_go_writes(review(rule(), rule(table="T"))))
-        client.ask("GET", "/validate")
-    _, after = served.probe("/metrics")
-    prefix = "summaryrule_webhook"
-    for series in (
-        f'{prefix}_requests_total{{decision="unchanged",operation="CREATE",path="/mutate"}}',
-        f'{prefix}_requests_total{{decision="denied",operation="CREATE",path="/validate"}}',
-        f'{prefix}_requests_total{{decision="allowed",operation="UPDATE",path="/validate"}}',
-        f'{prefix}_violations_total{{field="spec.table",reason="FieldValueInvalid"}}',
-        f'{prefix}_refused_requests_total{{code="405",path="/validate"}}',
-        f'{prefix}_request_duration_seconds_count{{path="/mutate"}}',
-    ):
-        assert sample(after, series) == sample(before, series) + 1, series
-    assert sample(after, f"{prefix}_cabundle_in_sync") == 1
-    assert sample(after, f"{prefix}_certificate_expiry_timestamp_seconds") > time.time()
-    assert sample(after, f"{prefix}_ca_expiry_timestamp_seconds") > time.time()
-    assert sample(after, f"{prefix}_requests_in_flight") >= 1
-    assert f"{prefix}_build_info{{" in after
-
-
-def test_a_refusal_is_logged_with_its_reason_and_without_the_objects_text(served: Webhook) -> None:
-    with served.client() as client:
-        client.post("/validate", BAD)
-    line = next(line for line in served.logs() if line["message"] == "denied")
-    assert line["uid"] == UID
-    assert line["user"] == "alice@example.com"
-    assert line["violations"] == ["spec.table: FieldValueInvalid", "spec.body: FieldValueInvalid"]
-    assert "Secrets" not in served.log.read_text()
-
-
-def test_an_address_in_use_is_said_in_one_sentence(served: Webhook, tmp_path: Path) -> None:
-    arguments = ("--port", str(served.port), "--certificates", "files", "--cert-dir", ".")
-    running = webhook(tmp_path, *arguments, bundle=str)
-    with pytest.raises(AssertionError, match="cannot listen on"):
-        running.__enter__()
-
-
-def test_ctrl_c_stops_at_once(tmp_path: Path) -> None:
-    authority = write_pair(tmp_path / "certs")
-    arguments = ("--certificates", "files", "--cert-dir", str(tmp_path / "certs"))
-    with webhook(tmp_path, *arguments, bundle=authority.chain.decode) as running:
-        running.process.send_signal(signal.SIGINT)
-        assert running.process.wait(3) == 0
+    connection = Connection(validate=handle)
+    await connection.send(request())
+    assert connection.answers == [500]
+    assert b"an error of the webhook; see its log" in connection.transport.written
+    assert connection.transport.is_closed
+    assert [record.exc_info[1] for record in caplog.records if record.exc_info] == [error]
+    assert connection.refused(500) == 1

@@ -11,7 +11,8 @@ from cryptography.x509 import DNSName
 from cryptography.x509.verification import PolicyBuilder, Store
 
 from tests.docs.clock import READ
-from webhook.certificates.ca_secret import CAState, Lifetimes, advance, next_step
+from webhook.certificates.ca_secret import CAState, advance, next_step
+from webhook.certificates.lifetimes import Lifetimes, renewal, validity
 from webhook.certificates.pki import (
     KeyPair,
     certificates,
@@ -20,8 +21,6 @@ from webhook.certificates.pki import (
     new_ca,
     new_leaf,
     placeholder,
-    renewal,
-    validity,
 )
 from webhook.certificates.tls import ReloadableTLSContext
 from webhook.errors import UnusableCertificateError

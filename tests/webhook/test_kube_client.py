@@ -11,7 +11,8 @@ import pytest
 from tests.webhook.apiserver import MUTATING, NAME, VALIDATING, World, kubeconfig, serving
 from webhook import kube_config
 from webhook.certificates.ca_bundle import WebhookConfigurations
-from webhook.certificates.ca_secret import CASecret, CAState, Lifetimes
+from webhook.certificates.ca_secret import CASecret, CAState
+from webhook.certificates.lifetimes import Lifetimes
 from webhook.certificates.pki import ServiceName, equal, new_ca
 from webhook.certificates.self_signed import SelfSignedCertificates
 from webhook.certificates.tls import ReloadableTLSContext

@@ -12,10 +12,11 @@ import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
-from webhook.certificates.pki import KeyPair, merge, renewal, validity
+from webhook.certificates.lifetimes import Lifetimes, renewal, validity
+from webhook.certificates.pki import KeyPair, merge
 from webhook.errors import NotFoundError, UnusableCertificateError
 from webhook.kube_client import Client
 
@@ -24,15 +25,6 @@ NEXT: Final = ("next.crt", "next.key")
 PREVIOUS: Final = "previous.crt"
 PUBLISHED: Final = "published-at"
 PROMOTED: Final = "promoted-at"
-
-
-@dataclass(frozen=True, slots=True)
-class Lifetimes:
-    """Lifetimes of a leaf and a CA; ``overlap`` is from publishing a CA to using it."""
-
-    leaf: timedelta
-    ca: timedelta
-    overlap: timedelta
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from webhook.certificates.ca_bundle import (
     WebhookConfigurations,
     verification_error,
 )
-from webhook.certificates.pki import KeyPair, ServiceName, certificates, equal, merge, validity
+from webhook.certificates.lifetimes import validity
+from webhook.certificates.pki import KeyPair, ServiceName, certificates, equal, merge
 from webhook.certificates.tls import ReloadableTLSContext
 from webhook.errors import UnusableCertificateError
 from webhook.metrics import Metrics

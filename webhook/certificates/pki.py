@@ -12,10 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-CLOCK_SKEW: Final = timedelta(minutes=5)
-"""How far in the past a certificate begins, for machines whose clocks run behind; at most a
-twentieth of its lifetime."""
-RENEWAL_SHARE: Final = 2 / 3
+from webhook.certificates.lifetimes import CLOCK_SKEW
+
 _COMMON_NAME: Final = "SummaryRule webhook"
 _NO_USE: Final = dict.fromkeys(
     (
@@ -103,22 +101,6 @@ def placeholder(names: tuple[str, ...], now: datetime) -> KeyPair:
     """Make a leaf by a CA that nobody trusts, to answer probes before there is another."""
     day = timedelta(days=1)
     return new_leaf(new_ca(now, day), names, now, day)
-
-
-def validity(chain: bytes) -> tuple[datetime, datetime]:
-    """Return when the first certificate of a PEM chain begins and ends (both UTC).
-
-    Raises:
-        ValueError: when there is none.
-    """
-    certificate = x509.load_pem_x509_certificate(chain)
-    return certificate.not_valid_before_utc, certificate.not_valid_after_utc
-
-
-def renewal(chain: bytes, share: float = RENEWAL_SHARE) -> datetime:
-    """Return when ``share`` of a certificate's lifetime is over."""
-    begin, end = validity(chain)
-    return begin + (end - begin) * share
 
 
 def certificates(pem: bytes) -> dict[bytes, bytes]:

@@ -4,10 +4,8 @@ A pass reads and writes in this order: the Secret (what the replicas agree on), 
 configurations (what the API server trusts), the leaf (what this replica presents), readiness.
 """
 
-import random
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from webhook.certificates import ca_secret
 from webhook.certificates.ca_bundle import (
@@ -17,22 +15,12 @@ from webhook.certificates.ca_bundle import (
     WebhookConfigurations,
     verification_error,
 )
-from webhook.certificates.ca_secret import CASecret, CAState, Lifetimes
-from webhook.certificates.pki import (
-    ServiceName,
-    contains,
-    equal,
-    new_ca,
-    new_leaf,
-    renewal,
-    validity,
-)
+from webhook.certificates.ca_secret import CASecret, CAState
+from webhook.certificates.lifetimes import Lifetimes, renewal, validity
+from webhook.certificates.pki import ServiceName, contains, equal, new_ca, new_leaf
 from webhook.certificates.tls import ReloadableTLSContext
 from webhook.metrics import Metrics
 from webhook.probes import ReadinessGates
-
-_RENEWAL_SHARES: Final = (0.60, 0.73)
-"""Share of its lifetime after which a leaf is replaced: two thirds, with jitter."""
 
 
 @dataclass(slots=True)
@@ -98,8 +86,7 @@ class SelfSignedCertificates:
             return
         leaf = new_leaf(state.current, self.name.dns_names, now, self.lifetimes.leaf)
         self.tls.replace(leaf, state.bundle, self.name.dns_name)
-        share = random.uniform(*_RENEWAL_SHARES)  # noqa: S311 - jitter, not a secret
-        self._renew_at = renewal(leaf.chain, share)
+        self._renew_at = renewal(leaf.chain, with_jitter=True)
         self._signer = state.current.chain
         self.metrics.certificate_swaps.inc()
 

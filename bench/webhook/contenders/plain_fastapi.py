@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from runtime import cel, clock
 from webhook import admission_review
+from webhook.app import Handler
 from webhook.cli import WORKER
 from webhook.handlers import AdmissionConfig, mutate, validate
-from webhook.routes import Handler
 
 CONFIG = AdmissionConfig(WORKER, cel.parse_error)
 

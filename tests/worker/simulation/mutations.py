@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from summaryrule import kql
+from summaryrule import window_command
 from summaryrule.api.backfill_request import spec_hash
 from summaryrule.api.schema_validation import MalformedError, parse_rule
 from summaryrule.api.v1 import SummaryRuleStatus, WindowStatus
@@ -38,7 +38,9 @@ class SubmitsFirst(Executor):
     def _submit_of(rule: RawRule, window: WindowStatus) -> Submit:
         spec = parse_rule(rule).spec
         return Submit(
-            window, spec.database, kql.append_command(spec, window.window, {}, token=window.token)
+            window,
+            spec.database,
+            window_command.append_command(spec, window.window, {}, token=window.token),
         )
 
 

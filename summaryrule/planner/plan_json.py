@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice, takewhile
 from typing import Any, Final
 
-from summaryrule import kql
+from summaryrule import window_command
 from summaryrule.api.backfill_request import schedule_key, window_token
 from summaryrule.api.duration import NANOSECONDS_PER_SECOND, Duration
 from summaryrule.api.instant import Instant
@@ -83,7 +83,7 @@ def _window_as_json(
         "start": str(window.start),
         "end": str(window.end),
         "queryEnd": str(window.query_end),
-        "command": kql.append_command(rule.spec, window, settings.labels, token=token),
+        "command": window_command.append_command(rule.spec, window, settings.labels, token=token),
         "token": token,
     }
 

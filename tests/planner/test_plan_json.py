@@ -3,7 +3,7 @@
 from typing import Any
 
 from summaryrule.api.schema_validation import parse_rule
-from summaryrule.planner.explain import explain
+from summaryrule.planner.plan_json import explain
 from tests.manifests import rule, span, stored
 from tests.planner.call_counter import calls
 from tests.planner.fake_environment import FIRST, FakeEnvironment, backfilling, hours

@@ -1,0 +1,153 @@
+"""Why no window of a rule is sent: its owner, criteria, endpoint, suspension, failed windows.
+
+The criteria are adx-mon's. The CEL evaluator is an argument, so that this package needs no CEL
+library.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from summaryrule.api.block_reason import BlockReason
+from summaryrule.api.constants import (
+    BACKFILL_CONDITION,
+    OWNER_ANNOTATION,
+    RUNNABLE_PHASES,
+    SCHEDULE_CONDITION,
+)
+from summaryrule.api.v1 import BackfillStatus, ScheduleStatus, SummaryRule, SummaryRuleSpec
+from summaryrule.planner.types import Blocked, EmitEvent, PlanContext, PlannerSettings
+
+Evaluate = Callable[[str, Mapping[str, str]], bool]
+"""Evaluates a CEL expression over string variables; raises ``ExpressionError``."""
+
+_IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_BOUNDS: Final = frozenset({"startTime", "endTime"})
+_CRITERIA_REASONS: Final = {
+    "CriteriaNotMatched": BlockReason.CRITERIA_NOT_MET,
+    "CriteriaExpressionError": BlockReason.CRITERIA_EXPRESSION_ERROR,
+}
+
+
+class ExpressionError(ValueError):
+    """The expression does not compile, uses an unknown label, or its result is not a bool."""
+
+
+@dataclass(frozen=True, slots=True)
+class CriteriaResult:
+    """Whether the rule runs here, and why; the reasons are adx-mon's."""
+
+    proceed: bool
+    reason: str
+    message: str
+
+
+def evaluate_criteria(
+    spec: SummaryRuleSpec, labels: Mapping[str, str], evaluate: Evaluate
+) -> CriteriaResult:
+    """Whether a worker with these labels runs the rule: criteria and expression must both match."""
+    if not spec.criteria and not spec.criteria_expression:
+        return CriteriaResult(True, "CriteriaMatched", "no criteria specified (default allow)")  # noqa: FBT003
+    if spec.criteria and not any_key_matches(spec.criteria, labels):
+        return CriteriaResult(False, "CriteriaNotMatched", "no criteria matched the cluster labels")  # noqa: FBT003
+    if not spec.criteria_expression:
+        return CriteriaResult(True, "CriteriaMatched", "criteria matched the cluster labels")  # noqa: FBT003
+    try:
+        is_met = evaluate(spec.criteria_expression, labels)
+    except ExpressionError as error:
+        message = f"criteria expression error: {error}"
+        return CriteriaResult(False, "CriteriaExpressionError", message)  # noqa: FBT003
+    outcome = "true" if is_met else "false"
+    reason = "CriteriaMatched" if is_met else "CriteriaNotMatched"
+    return CriteriaResult(is_met, reason, f"criteria expression evaluated to {outcome}")
+
+
+def any_key_matches(criteria: Mapping[str, Iterable[str]], labels: Mapping[str, str]) -> bool:
+    """Whether the list of any key contains the label of that name, in upper or lower case."""
+    lowered = {key.lower(): value.lower() for key, value in labels.items()}
+    return any(
+        lowered.get(key.lower()) in {value.lower() for value in values}
+        for key, values in criteria.items()
+    )
+
+
+def label_error(labels: Mapping[str, str]) -> str | None:
+    """Why these cluster labels cannot be KQL variables; None if they can."""
+    seen: dict[str, str] = {}
+    for key in labels:
+        bare = key.removeprefix("_")
+        if _IDENTIFIER.fullmatch(key) is None:
+            return f"label {key!r} is no identifier: write letters, digits and '_' only"
+        if bare in _BOUNDS:
+            return f"label {key!r} would replace the window's bounds: choose another name"
+        if bare in seen:
+            return f"labels {seen[bare]!r} and {key!r} are the same variable _{bare}: drop one"
+        seen[bare] = key
+    return None
+
+
+def owned_by_other(rule: SummaryRule, settings: PlannerSettings) -> Blocked | None:
+    """The block if the rule belongs to another operator: this worker does not write to it."""
+    owner = rule.metadata.annotations.get(OWNER_ANNOTATION, "")
+    if owner == settings.owner or (not owner and settings.adopt_unowned):
+        return None
+    why = f"belongs to {owner!r}" if owner else "has no owner and unowned rules are not adopted"
+    return Blocked(BlockReason.NOT_OURS, f"the rule {why} (annotation {OWNER_ANNOTATION})")
+
+
+def blocked_by(rule: SummaryRule, settings: PlannerSettings, evaluate: Evaluate) -> Blocked | None:
+    """Why no window of the rule may be submitted: its criteria, or no endpoint for its database."""
+    result = evaluate_criteria(rule.spec, settings.labels, evaluate)
+    if not result.proceed:
+        return Blocked(_CRITERIA_REASONS[result.reason], result.message)
+    database = rule.spec.database
+    if database not in settings.endpoints:
+        known = ", ".join(sorted(settings.endpoints)) or "none"
+        text = f"no endpoint is configured for database {database!r} ({known})"
+        return Blocked(BlockReason.NO_ENDPOINT, text)
+    return None
+
+
+def condition_for(context: PlanContext) -> Blocked | None:
+    """Why the rule does not run, for its condition: also if its endpoint does not answer."""
+    if context.blocked is not None or not context.observed.endpoint_error:
+        return context.blocked
+    return Blocked(BlockReason.ENDPOINT_UNAVAILABLE, context.observed.endpoint_error)
+
+
+def event_for(context: PlanContext, backfill: BackfillStatus | None) -> tuple[EmitEvent, ...]:
+    """An Event when a new reason for which the rule does not run goes into its condition.
+
+    Criteria that do not match cause no Event: many rules are for other clusters.
+    """
+    blocked = condition_for(context)
+    is_running = backfill is not None and backfill.phase in RUNNABLE_PHASES
+    if blocked is None or not (context.runs_schedule or is_running):
+        return ()
+    if blocked.reason is BlockReason.CRITERIA_NOT_MET:
+        return ()
+    kind = SCHEDULE_CONDITION if context.runs_schedule else BACKFILL_CONDITION
+    messages = [each.message for each in context.stored.conditions if each.type == kind]
+    if any(blocked.message in message for message in messages):
+        return ()
+    return (EmitEvent("Warning", blocked.reason.value, blocked.message),)
+
+
+def has_too_many_failed(context: PlanContext, schedule: ScheduleStatus | None) -> bool:
+    """Whether ``failed_limit`` interval windows failed, so that no new ones are taken."""
+    return schedule is not None and len(schedule.failed) >= context.settings.failed_limit
+
+
+def all_blocked(
+    context: PlanContext, schedule: ScheduleStatus | None, of_backfill: tuple[Blocked, ...]
+) -> tuple[Blocked, ...]:
+    """All reasons for which the rule or a part of it does not run, those of the rule first."""
+    found = [] if context.blocked is None else [context.blocked]
+    if context.rule.spec.suspend:
+        text = "spec.suspend is true: interval runs stop"
+        found.append(Blocked(BlockReason.SUSPENDED, text))
+    if schedule is not None and has_too_many_failed(context, schedule):
+        text = f"{len(schedule.failed)} interval windows failed; retry or skip them by annotation"
+        found.append(Blocked(BlockReason.TOO_MANY_FAILED, text))
+    return (*found, *of_backfill)
