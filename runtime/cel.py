@@ -24,7 +24,8 @@ def evaluate(expression: str, labels: Mapping[str, str]) -> bool:
     """Whether the expression holds for these labels; each label is a string variable.
 
     Raises:
-        ExpressionError: it does not compile, names an unknown label, or yields no bool.
+        ExpressionError: it does not compile, names an unknown label, yields no bool, or fails while
+            it runs (a division by zero, more iterations than the library allows).
     """
     return _evaluate(expression, tuple(sorted(labels.items())))
 
@@ -39,7 +40,10 @@ def _evaluate(expression: str, labels: tuple[tuple[str, str], ...]) -> bool:
         raise ExpressionError(_compile_message(str(error))) from error
     if compiled.return_type() != cel.Type.BOOL:
         raise ExpressionError(f"yields {compiled.return_type()}, not a bool")
-    result = compiled.eval(data=dict(labels))
+    try:
+        result = compiled.eval(data=dict(labels))
+    except RuntimeError as error:
+        raise ExpressionError(_without_code(str(error))) from error
     if result.type() != cel.Type.BOOL:
         raise ExpressionError(str(result.value()))
     return bool(result.value())
@@ -80,8 +84,7 @@ def _compile_message(error: str) -> str:
 def _parse_message(error: str) -> str:
     found = _POSITION.search(error)
     if found is None:
-        reason = _REASON.fullmatch(error)
-        return reason[1] if reason else error
+        return _without_code(error)
     line, column, what = found.groups()
     what = what.removeprefix("Syntax error: ").removesuffix(" [INVALID_ARGUMENT]")
     what = _EXPECTED.sub("", what)
@@ -89,3 +92,9 @@ def _parse_message(error: str) -> str:
     what = what.replace("expecting <EOF>", "where the expression should end")
     # NB: cel-expr-python 0.1.3 gives line 4294967295 where it has no position.
     return what if line == _NO_LINE else f"line {line}, column {column}: {what}"
+
+
+def _without_code(error: str) -> str:
+    """The message of the library without the status code around it."""
+    reason = _REASON.fullmatch(error)
+    return reason[1] if reason else error

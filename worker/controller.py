@@ -60,7 +60,14 @@ async def _reconcile_once(
     else:
         metrics.reconciled("ok")
         queue.forget(key)
-        after = result.requeue_after
-        delay = _MAX_REQUEUE_SECONDS if after is None else min(after, _MAX_REQUEUE_SECONDS)
+        _requeue(queue, key, result.requeue_after)
+
+
+def _requeue(queue: WorkQueue[Key], key: Key, after: float | None) -> None:
+    """Requeue a reconciled rule in ``after`` seconds; None: only its next change matters."""
+    delay = _MAX_REQUEUE_SECONDS if after is None else min(after, _MAX_REQUEUE_SECONDS)
+    if after is None:
+        log.debug("reconciled, waiting for a change of the rule")
+    else:
         log.debug("reconciled, requeued in %.1f s", delay)
-        queue.add(key, delay, reason="due")
+    queue.add(key, delay, reason="due")

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from runtime.cel import parse_error
+from runtime.cel import evaluate, parse_error
+from summaryrule.planner.block_reasons import ExpressionError
 
 
 @pytest.mark.parametrize(
@@ -45,3 +46,22 @@ def test_the_parser_is_not_loaded_before_it_is_asked() -> None:
     code = "import sys, webhook.app; print('cel_expr_python' in sys.modules)"
     asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert asked.stdout.strip() == "False"
+
+
+MANY = "[" + ",".join(["1"] * 200) + "]"
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("1 / 0 == 1", "INVALID_ARGUMENT: divide by zero"),
+        ("region.size() % 0 > 1", "INVALID_ARGUMENT: modulus by zero"),
+        ("[1][5] == 1", "UNKNOWN: Index error: index=5 size=1"),
+        ("9223372036854775807 + 1 == 0", "OUT_OF_RANGE: integer overflow"),
+        (f"{MANY}.all(a, {MANY}.all(b, a + b > 0))", "Iteration budget exceeded"),
+    ],
+)
+def test_an_expression_that_fails_while_it_runs_is_explained(expression: str, said: str) -> None:
+    with pytest.raises(ExpressionError) as refused:
+        evaluate(expression, {"region": "eu"})
+    assert str(refused.value) == said

@@ -59,6 +59,29 @@ def test_a_plan_takes_the_options_of_a_run_that_decide(
     assert said in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("expression", "why"),
+    [
+        ("1 / 0 == 1", "INVALID_ARGUMENT: divide by zero"),
+        (
+            "{many}.all(a, {many}.all(b, a + b > 0))".format(many="[" + "1," * 200 + "]"),
+            "Iteration budget exceeded",
+        ),
+    ],
+)
+def test_an_expression_that_fails_while_it_runs_holds_the_rule(
+    expression: str, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "rule.yaml"
+    spec = f"criteriaExpression: '{expression}', body: T"
+    file.write_text(RULE.replace("body: T", spec), encoding="utf-8")
+    assert main(["plan", str(file)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "cpu: 0 interval and 0 backfill windows due",
+        f"  held: CriteriaExpressionError: criteria expression error: {why}",
+    ]
+
+
 def test_a_plan_of_a_file_reads_it_as_kubectl_does_and_skips_other_kinds(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
