@@ -17,7 +17,13 @@ import msgspec
 
 from emulator import faults as fault_help
 from emulator.context import Request
-from emulator.errors import BadRequestError, InternalError, KustoError, ThrottledError
+from emulator.errors import (
+    BadRequestError,
+    ForbiddenError,
+    InternalError,
+    KustoError,
+    ThrottledError,
+)
 from emulator.request_parser import HttpRequest, Receive, parse_request, read_body
 from emulator.responses import Table, encode_frames, v1_response, v2_response
 from emulator.service import KustoService
@@ -139,6 +145,8 @@ async def _apply_request_faults(service: KustoService, request: Request) -> Http
         await asyncio.sleep(fault.seconds)
     if faults.take("lose-request", *about):
         raise ConnectionCutError
+    if faults.take("forbid", *about):
+        raise ForbiddenError(service.operation_kind(request), request.database)
     if fault := faults.take("throttle", *about):
         raise ThrottledError(service.operation_kind(request), fault.retry_after)
     if fault := faults.take("html", *about):

@@ -5,10 +5,13 @@ this: names, literals, punctuation, and what is left. Every error names line and
 """
 
 import re
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
+from uuid import UUID
 
 from emulator.errors import KustoSyntaxError
 
+T = TypeVar("T")
 _BLANK: Final = re.compile(r"(?:\s+|//[^\n]*(?:\n|\Z))+")
 _WORD: Final = re.compile(r"\.?[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z]+)*")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -123,6 +126,25 @@ class Scanner:
         if found is None:
             raise self.error(what)
         return found.group()
+
+    def guid(self, what: str) -> UUID:
+        """A guid, quoted or not."""
+        start = self.at
+        text = self.value(what)
+        try:
+            return UUID(text)
+        except ValueError:
+            self.at = start
+            raise self.error(f"{what} (a guid)") from None
+
+    def listed(self, read: Callable[[], T]) -> list[T]:
+        """`(ITEM, …)` with at least one item, each read by `read`."""
+        self.expect("(")
+        found = [read()]
+        while self.punctuation(","):
+            found.append(read())
+        self.expect(")")
+        return found
 
     def end(self) -> None:
         """Refuse whatever is left."""

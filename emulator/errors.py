@@ -6,6 +6,7 @@
     ├── UnsupportedError        Kusto knows it, this endpoint does not; names it
     ├── DatabaseNotFoundError   the request's `db`
     ├── EntityNotFoundError     a table, extent or operation that a command names
+    ├── ForbiddenError          HTTP 403, a right is missing
     ├── ThrottledError          HTTP 429, worth repeating
     ├── QueryTimeoutError           HTTP 504, the query was stopped at its time limit
     ├── InternalError             HTTP 500, the endpoint's own fault
@@ -98,6 +99,21 @@ class EntityNotFoundError(KustoError):
 
     def __init__(self, name: str, kind: str) -> None:
         super().__init__(f"Entity ID '{name}' of kind '{kind}' was not found.")
+
+
+class ForbiddenError(KustoError):
+    """The caller may not do this; Kusto says so with the name of the operation."""
+
+    status = 403
+    code = "Forbidden"
+    kind = "Kusto.Common.Svc.Exceptions.UnauthorizedOperationException"
+    summary = "Caller is not authorized to perform this action"
+
+    def __init__(self, operation: str, database: str) -> None:
+        super().__init__(
+            f"Principal 'local' is not authorized to perform operation '{operation}' on "
+            f"'{database}'."
+        )
 
 
 class ThrottledError(KustoError):

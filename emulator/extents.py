@@ -31,7 +31,7 @@ COLUMNS: Final = {
     "ExtentContainerId": "''",
     "RowCount": "row_count",
     "MinCreatedOn": "created_on",
-    "Tags": "array_to_string(tags, chr(10))",
+    "Tags": "array_to_string(tags, chr(13) || chr(10))",
     "Kind": "'StorageV3'",
     "DeletedRowCount": "0::BIGINT",
 }
@@ -105,11 +105,14 @@ def delete(cursor: DuckDBPyConnection, found: Sequence[Found]) -> None:
         cursor.execute("DELETE FROM __emulator.extents WHERE extent_id = ?", [extent.id])
 
 
-def set_tags(cursor: DuckDBPyConnection, extent: Found, tags: Sequence[str]) -> None:
-    """Give an extent these tags and no others."""
+def set_tags(cursor: DuckDBPyConnection, extent: Found, tags: Sequence[str]) -> UUID:
+    """Give an extent these tags and no others; the id of the new extent that it becomes."""
+    new = uuid4()
     cursor.execute(
-        "UPDATE __emulator.extents SET tags = ? WHERE extent_id = ?", [list(tags), extent.id]
+        "UPDATE __emulator.extents SET extent_id = ?, tags = ? WHERE extent_id = ?",
+        [new, list(tags), extent.id],
     )
+    return new
 
 
 def drop_by_tags(extent: Found) -> frozenset[str]:

@@ -12,6 +12,7 @@ with how often each fired; DELETE /faults ends all. A FAULT is an object with
 and, by `fault`:
 
   request-latency    the request waits `seconds` before it is processed
+  forbid             HTTP 403 with Kusto's body for a caller without the right
   throttle           HTTP 429 with Retry-After `retryAfter` (default 1) and Kusto's throttling body
   lose-request       the connection is cut before the request is processed: nothing happened
   lose-reply         the connection is cut after it was carried out and committed
@@ -46,6 +47,7 @@ from emulator.operations import Retention, State
 
 Kind = Literal[
     "request-latency",
+    "forbid",
     "throttle",
     "lose-request",
     "lose-reply",

@@ -4,14 +4,15 @@ Every query and every append goes through `translate`. A table is resolved here,
 reaches anything but Kusto tables.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from duckdb import DuckDBPyConnection
 
-from emulator.catalog import Catalog, TableInfo, quoted
+from emulator.catalog import EXTENT, Catalog, TableInfo, quoted
 from emulator.engine.compiler import ROWS, Compiler
 from emulator.engine.literals import datetime_ticks
 from emulator.engine.parser import parse
@@ -35,6 +36,11 @@ class Scope:
     now: datetime
     parameters: Mapping[str, Any]
 
+    def functions(self) -> Iterator[StoredFunction]:
+        """The stored functions of every database."""
+        for own in self.catalog.functions.values():
+            yield from own.values()
+
 
 @dataclass(frozen=True)
 class Statement:
@@ -53,6 +59,7 @@ class Rows:
 
 
 _KEPT: Final = 256
+_READS_EXTENTS: Final = re.compile(r"ingestion_time|extent_id|extent_tags")
 _parsed: Final[dict[str, Query]] = {}
 
 
@@ -85,11 +92,14 @@ def _parse(text: str) -> Query:
 
 
 def _environment(text: str, scope: Scope) -> Environment:
-    ingested = "ingestion_time" in text
+    reads_extents = any(
+        _READS_EXTENTS.search(one)
+        for one in (text, *(function.text for function in scope.functions()))
+    )
     databases = {
         name: Database(
             {
-                table: _schema(name, table, info, ingested=ingested)
+                table: _schema(name, table, info, reads_extents=reads_extents)
                 for table, info in tables.items()
             },
             scope.catalog.functions.get(name, {}),
@@ -99,17 +109,13 @@ def _environment(text: str, scope: Scope) -> Environment:
     return Environment(databases, scope.database, datetime_ticks(scope.now), scope.parameters)
 
 
-def _schema(database: str, table: str, info: TableInfo, *, ingested: bool) -> TableSchema:
+def _schema(database: str, table: str, info: TableInfo, *, reads_extents: bool) -> TableSchema:
     columns = tuple(
         (column.name, column.scalar.name, expression_of(quoted(column.name), column.scalar, stored))
         for column, stored in zip(info.columns, info.stored, strict=True)
     )
-    time = ""
-    if ingested and info.has_extents:
-        time = (
-            "(SELECT __emulator.ticks(ingested_on) FROM __emulator.extents WHERE number = __extent)"
-        )
-    return TableSchema(quoted(database, table), columns, time)
+    extent = EXTENT if reads_extents and info.has_extents else ""
+    return TableSchema(quoted(database, table), columns, extent)
 
 
 def _relation(source: Statement, environment: Environment) -> Relation:

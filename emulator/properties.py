@@ -77,7 +77,8 @@ def _flag(name: str, text: str) -> bool:
     return text.lower() == "true"
 
 
-def _moment(name: str, text: str) -> datetime:
+def parse_moment(name: str, text: str) -> datetime:
+    """The value of the property `name` as naive UTC; raises KustoError."""
     try:
         now = datetime.fromisoformat(text)
     except ValueError:
@@ -91,7 +92,7 @@ def _text(name: str, text: str) -> str:
 
 
 _READ: Final[dict[str, tuple[str, Callable[[str, str], Any]]]] = {
-    "creationtime": ("created_on", _moment),
+    "creationtime": ("created_on", parse_moment),
     "docstring": ("docstring", _text),
     "extend_schema": ("extend_schema", _flag),
     "folder": ("folder", _text),

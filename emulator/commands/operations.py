@@ -27,23 +27,13 @@ def parse(scanner: Scanner) -> Command | None:
 
 
 def _id(scanner: Scanner) -> UUID:
-    start = scanner.at
-    text = scanner.value("an operation id")
-    try:
-        return UUID(text)
-    except ValueError:
-        scanner.at = start
-        raise scanner.error("an operation id (a guid)") from None
+    return scanner.guid("an operation id")
 
 
 def _ids(scanner: Scanner) -> list[UUID]:
-    if not scanner.punctuation("("):
+    if not scanner.rest.startswith("("):
         return [] if scanner.done or scanner.rest.startswith("|") else [_id(scanner)]
-    ids = [_id(scanner)]
-    while scanner.punctuation(","):
-        ids.append(_id(scanner))
-    scanner.expect(")")
-    return ids
+    return scanner.listed(lambda: _id(scanner))
 
 
 def _show(scanner: Scanner) -> Command:

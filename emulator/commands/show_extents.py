@@ -4,8 +4,6 @@ Source: Kusto docs, ".show extents": `has` is equality with a tag, `contains` a 
 part of one, and every filter must hold.
 """
 
-from uuid import UUID
-
 from emulator import extents
 from emulator.catalog import Catalog, literal
 from emulator.command_scanner import Scanner
@@ -32,13 +30,9 @@ def parse(scanner: Scanner) -> Command | None:
 def _tables(scanner: Scanner) -> list[str]:
     if scanner.accept(".show", "table"):
         return [scanner.name("table")]
-    if not scanner.accept(".show", "tables") or not scanner.punctuation("("):
+    if not scanner.accept(".show", "tables") or not scanner.rest.startswith("("):
         return []
-    names = [scanner.name("table")]
-    while scanner.punctuation(","):
-        names.append(scanner.name("table"))
-    scanner.expect(")")
-    return names
+    return scanner.listed(lambda: scanner.name("table"))
 
 
 def _show(scanner: Scanner, database: str | None, tables: list[str]) -> Command:
@@ -69,18 +63,9 @@ def _show(scanner: Scanner, database: str | None, tables: list[str]) -> Command:
 
 
 def _ids(scanner: Scanner) -> list[str]:
-    if not scanner.punctuation("("):
+    if not scanner.rest.startswith("("):
         return []
-    ids = []
-    while True:
-        text = scanner.value("an extent id")
-        try:
-            ids.append(f"UUID '{UUID(text)}'")
-        except ValueError:
-            raise scanner.error("an extent id (a guid)") from None
-        if not scanner.punctuation(","):
-            break
-    scanner.expect(")")
+    ids = [f"UUID '{one}'" for one in scanner.listed(lambda: scanner.guid("an extent id"))]
     return [f"extent_id IN ({', '.join(ids)})"]
 
 

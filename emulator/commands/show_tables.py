@@ -20,12 +20,18 @@ _DOTNET: Final = {"decimal": "System.Data.SqlTypes.SqlDecimal"}
 def parse(scanner: Scanner) -> Command | None:
     """The command of this family at the scanner's position."""
     if scanner.accept(".show", "tables"):
-        details = scanner.accept("details")
-        return with_pipeline(scanner, "TablesShow", _details(None) if details else _tables)
-    if scanner.accept(".show", "database", "schema"):
-        return with_pipeline(scanner, "DatabaseSchemaShow", _database_schema)
-    if not scanner.accept(".show", "table"):
-        return None
+        tables = _names(scanner) if scanner.rest.startswith("(") else []
+        shown = _DETAIL_SQL if scanner.accept("details") else _TABLE_SQL
+        return with_pipeline(scanner, "TablesShow", _tables(shown, tables))
+    if scanner.accept(".show", "database"):
+        database = "" if scanner.rest.startswith("schema") else scanner.name("database")
+        if not scanner.accept("schema"):
+            return None
+        return with_pipeline(scanner, "DatabaseSchemaShow", _database_schema(database))
+    return _table(scanner) if scanner.accept(".show", "table") else None
+
+
+def _table(scanner: Scanner) -> Command:
     table = scanner.name("table")
     if scanner.accept("cslschema"):
         return with_pipeline(scanner, "TableSchemaShow", _schema(table, _csl))
@@ -34,8 +40,12 @@ def parse(scanner: Scanner) -> Command | None:
             scanner, "TableSchemaShow", _schema(table, lambda own: _json(table, own))
         )
     if scanner.accept("details"):
-        return with_pipeline(scanner, "TableDetailsShow", _details(table))
+        return with_pipeline(scanner, "TableDetailsShow", _tables(_DETAIL_SQL, [table]))
     raise scanner.error("'cslschema', 'schema as json', 'details' or 'extents'")
+
+
+def _dotnet(column: Column) -> str:
+    return _DOTNET.get(column.scalar.name, f"System.{column.scalar.dotnet}")
 
 
 def _csl(columns: Sequence[Column]) -> str:
@@ -46,7 +56,7 @@ def _json(table: str, columns: Sequence[Column]) -> str:
     ordered = [
         {
             "Name": column.name,
-            "Type": _DOTNET.get(column.scalar.name, f"System.{column.scalar.dotnet}"),
+            "Type": _dotnet(column),
             "CslType": column.scalar.name,
         }
         for column in columns
@@ -55,8 +65,8 @@ def _json(table: str, columns: Sequence[Column]) -> str:
 
 
 _TABLE_SQL: Final = (
-    'SELECT name AS "TableName", database AS "DatabaseName", folder AS "Folder", '
-    'docstring AS "DocString" FROM __emulator.tables WHERE database = {0} ORDER BY name'
+    'SELECT t.name AS "TableName", t.database AS "DatabaseName", t.folder AS "Folder", '
+    't.docstring AS "DocString" FROM __emulator.tables t WHERE {0} ORDER BY t.name'
 )
 _DETAIL_SQL: Final = (
     'SELECT t.name AS "TableName", t.database AS "DatabaseName", t.folder AS "Folder", '
@@ -68,20 +78,22 @@ _DETAIL_SQL: Final = (
 )
 
 
-def _tables(catalog: Catalog, context: CommandContext, request: Request) -> Rows:
-    del context
-    catalog.tables(request.database)
-    return Rows(_TABLE_SQL.format(literal(request.database)))
+def _names(scanner: Scanner) -> list[str]:
+    return scanner.listed(lambda: scanner.name("table"))
 
 
-def _details(table: str | None) -> Select:
+def _tables(sql: str, tables: Sequence[str] = ()) -> Select:
+    """The rows of `sql` for these tables, or for all of the database when none is given."""
+
     def select(catalog: Catalog, context: CommandContext, request: Request) -> Rows:
         del context
+        catalog.tables(request.database)
         where = f"t.database = {literal(request.database)}"
-        if table is not None:
+        for table in tables:
             catalog.columns(request.database, table)
-            where += f" AND t.name = {literal(table)}"
-        return Rows(_DETAIL_SQL.format(where))
+        if tables:
+            where += f" AND t.name IN ({', '.join(map(literal, tables))})"
+        return Rows(sql.format(where))
 
     return select
 
@@ -103,14 +115,20 @@ def _schema(table: str, render: Callable[[Sequence[Column]], str]) -> Select:
     return select
 
 
-def _database_schema(catalog: Catalog, context: CommandContext, request: Request) -> Statement:
-    del context
-    rows = [
-        (request.database, table, column.name, f"System.{column.scalar.dotnet}")
-        for table, columns in catalog.tables(request.database).items()
-        for column in columns
-    ]
-    names = typed_columns(
-        DatabaseName="string", TableName="string", ColumnName="string", ColumnType="string"
-    )
-    return constant_rows(names, rows)
+def _database_schema(database: str) -> Select:
+    """The columns of every table; `database` is "" for the request's own."""
+
+    def select(catalog: Catalog, context: CommandContext, request: Request) -> Statement:
+        del context
+        own = database or request.database
+        rows = [
+            (own, table, column.name, _dotnet(column))
+            for table, columns in catalog.tables(own).items()
+            for column in columns
+        ]
+        names = typed_columns(
+            DatabaseName="string", TableName="string", ColumnName="string", ColumnType="string"
+        )
+        return constant_rows(names, rows)
+
+    return select

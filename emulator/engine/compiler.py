@@ -127,7 +127,7 @@ class Compiler:
     def reference(self, relation: Relation) -> Relation:
         """A reference to a shared relation, with SQL names of its own."""
         fresh = {column.sql: self.environment.names.fresh() for column in relation.columns}
-        for item in (*relation.order, *relation.keys, relation.ingestion_time):
+        for item in (*relation.order, *relation.keys, relation.extent):
             if item:
                 fresh.setdefault(item.split(" ")[0], self.environment.names.fresh())
         listed = ", ".join(f"{old} AS {new}" for old, new in fresh.items()) or "1 AS nothing"
@@ -139,7 +139,7 @@ class Compiler:
                 f"{fresh[item.split(' ')[0]]}{item[len(item.split(' ')[0]) :]}"
                 for item in relation.order
             ),
-            ingestion_time=fresh.get(relation.ingestion_time, ""),
+            extent=fresh.get(relation.extent, ""),
         )
 
     # ----- tabular and scalar forms
@@ -474,12 +474,12 @@ class Compiler:
             f"{sql} AS {column.sql}"
             for column, (_, _, sql) in zip(columns, table.columns, strict=True)
         ]
-        ingested = ""
-        if table.ingestion_time:
-            ingested = self.environment.names.fresh()
-            listed.append(f"{table.ingestion_time} AS {ingested}")
+        extent = ""
+        if table.extent:
+            extent = self.environment.names.fresh()
+            listed.append(f"{table.extent} AS {extent}")
         source = f"(SELECT {', '.join(listed)} FROM {table.sql})"
-        return Relation(source, columns, label=name, ingestion_time=ingested)
+        return Relation(source, columns, label=name, extent=extent)
 
     def _call_source(self, node: syntax.CallSource, scope: Scope) -> Relation:
         call = node.call

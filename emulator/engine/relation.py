@@ -33,6 +33,7 @@ class Relation:
     `order` holds SQL sort items over columns of `source`; `is_sorted` says that a `sort` asked for
     them, so that the result and what depends on it follow them. `keys` are hidden columns that
     split the rows of a subquery (`mv-apply`, `partition`); every operator works inside a split.
+    `extent` is a hidden column with the number of the extent that holds the row.
     """
 
     source: str
@@ -42,7 +43,7 @@ class Relation:
     keys: tuple[str, ...] = ()
     base: str = ""
     label: str = ""
-    ingestion_time: str = ""
+    extent: str = ""
 
     def find(self, name: str) -> Column | None:
         """The column of that name."""

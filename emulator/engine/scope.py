@@ -11,11 +11,14 @@ from emulator.engine.typed import Typed
 
 @dataclass(frozen=True)
 class TableSchema:
-    """A stored table: its SQL name, and each column's name, Kusto type and SQL expression."""
+    """A stored table: its SQL name, and each column's name, Kusto type and SQL expression.
+
+    `extent` is the SQL of the number of a row's extent, empty when the query does not need it.
+    """
 
     sql: str
     columns: tuple[tuple[str, str, str], ...]
-    ingestion_time: str = ""
+    extent: str = ""
 
 
 @dataclass(frozen=True)

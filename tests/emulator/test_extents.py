@@ -19,8 +19,8 @@ def values(kusto: Kusto) -> list[int]:
 
 
 def tags(kusto: Kusto) -> list[set[str]]:
-    rows = kusto.mgmt(".show table T extents | project Tags")
-    return [set(row["Tags"].split("\n")) - {""} for row in rows]
+    rows = kusto.mgmt(".show table T extents | sort by MaxCreatedOn asc | project Tags")
+    return [set(row["Tags"].split("\r\n")) - {""} for row in rows]
 
 
 def test_dropping_extents_by_id_drops_their_rows_alone(kusto: Kusto) -> None:
@@ -93,8 +93,92 @@ def test_tags_are_dropped_and_altered(kusto: Kusto) -> None:
     assert tags(kusto) == [{"ingest-by:x", "drop-by:c"}]
     kusto.mgmt(".alter table T extent tags ('only') <| .show table T extents")
     assert tags(kusto) == [{"only"}]
-    kusto.mgmt(".drop table T extent tags <| .show table T extents")
+
+
+ONE_TAG_A_ROW = "extend Tags = split(Tags, '\\r\\n') | mv-expand Tags to typeof(string)"
+
+
+def test_a_query_names_the_tags_to_drop_of_each_extent(kusto: Kusto) -> None:
+    append(kusto, 1, "drop-by:a", "drop-by:b", "ingest-by:x")
+    append(kusto, 2, "drop-by:a")
+    changed = kusto.mgmt(
+        f".drop table T extent tags <| .show table T extents | {ONE_TAG_A_ROW} "
+        "| where Tags startswith 'drop-by:' and RowCount == 1"
+    )
+    assert sorted(row["ResultExtentTags"] for row in changed) == ["", "ingest-by:x"]
+    assert sorted(map(len, tags(kusto))) == [0, 1]
+    append(kusto, 3, "a", "b")
+    with pytest.raises(KustoApiError, match="one tag a row"):
+        kusto.mgmt(".drop table T extent tags <| .show table T extents where tags has 'a'")
+
+
+def test_a_change_of_tags_makes_a_new_extent_with_the_same_rows(kusto: Kusto) -> None:
+    first = append(kusto, 1, "drop-by:a")
+    [changed] = kusto.mgmt(".alter-merge table T extent tags ('b') <| .show table T extents")
+    assert (str(changed["OriginalExtentId"]), changed["Details"]) == (first, "")
+    assert changed["ResultExtentTags"] == "drop-by:a\r\nb"
+    [shown] = kusto.mgmt(".show table T extents")
+    assert shown["ExtentId"] == changed["ResultExtentId"] != changed["OriginalExtentId"]
+    kusto.mgmt(f".drop extents ({shown['ExtentId']}) from T")
+    assert values(kusto) == []
+
+
+def test_the_creation_time_limits_which_tags_are_changed(kusto: Kusto) -> None:
+    for day in (1, 2, 3):
+        given = f"creationTime='2020-01-0{day}T00:00:00Z', tags='[\"a\"]'"
+        kusto.mgmt(f".set-or-append T with ({given}) <| print v = {day}")
+    of_day = "with (extentCreatedOnFrom=datetime(2020-01-0{0}), extentCreatedOnTo='2020-01-0{0}')"
+    assert len(kusto.mgmt(f".drop table T extent tags ('a') {of_day.format(2)}")) == 1
+    assert tags(kusto) == [{"a"}, set(), {"a"}]
+    show = ".show table T extents"
+    kusto.mgmt(f".alter table T extent tags ('b') {of_day.format(3)} <| {show}")
+    assert tags(kusto) == [{"a"}, set(), {"b"}]
+    kusto.mgmt(f".drop table T extent tags {of_day.format(1)} <| {show} | where Tags != ''")
+    assert tags(kusto) == [set(), set(), {"b"}]
+
+
+def test_an_async_change_of_tags_is_an_operation(kusto: Kusto) -> None:
+    append(kusto, 1, "drop-by:a")
+    operation = kusto.submit(".drop async table T extent tags ('drop-by:a')")
+    assert kusto.settled(operation)["State"] == "Completed"
     assert tags(kusto) == [set()]
+
+
+def test_tag_filters_are_equality_and_parts_and_all_must_hold(kusto: Kusto) -> None:
+    append(kusto, 1, "aaa", "BBB", "ccc")
+    for where, number in (
+        ("tags has 'aaa' and tags contains 'bb'", 1),
+        ("tags has 'aa' and tags contains 'bb'", 0),
+        ("tags contains 'aa' and tags contains 'bb'", 1),
+        ("tags !has 'aaa'", 0),
+        ("tags !has 'aa' and tags !contains 'x'", 1),
+        ("tags !contains 'B'", 0),
+    ):
+        assert len(kusto.mgmt(f".show table T extents where {where}")) == number, where
+
+
+def test_a_query_reads_the_extent_of_each_row(kusto: Kusto) -> None:
+    first, second = append(kusto, 1, "drop-by:a", "ingest-by:x"), append(kusto, 2)
+    rows = kusto.query("T | sort by v asc | project v, Id = extent_id(), Tags = extent_tags()")
+    assert [(row["v"], str(row["Id"]), row["Tags"]) for row in rows] == [
+        (1, first, ["drop-by:a", "ingest-by:x"]),
+        (2, second, []),
+    ]
+    assert kusto.query("T | where extent_tags() has 'drop-by:a' | summarize by v") == [{"v": 1}]
+    kusto.mgmt(".drop extents <| T | where v == 2 | summarize by ExtentId = extent_id()")
+    assert values(kusto) == [1]
+    with pytest.raises(KustoApiError, match="rows that no table holds"):
+        kusto.query("print extent_id()")
+
+
+def test_dropping_from_named_tables_and_pretending(kusto: Kusto) -> None:
+    append(kusto, 1)
+    kusto.mgmt(".set-or-append U <| print v = 2")
+    assert len(kusto.mgmt(".drop-pretend extents from all tables")) == 2
+    kusto.mgmt(".drop extents older 1 hours from tables (T, U)")
+    assert values(kusto) == [1]
+    kusto.mgmt(".drop extents from tables (T)")
+    assert (values(kusto), kusto.count("U")) == ([], 1)
 
 
 @pytest.mark.parametrize(
@@ -104,6 +188,10 @@ def test_tags_are_dropped_and_altered(kusto: Kusto) -> None:
         (".drop extents (x) from T", "expected an extent id"),
         (".drop extents older x days from T", "expected a number of days or hours"),
         (".drop extents <| print a = 1", "must give a column ExtentId"),
+        (".drop table T extent tags <| print ExtentId = 1", "must give a column Tags"),
+        (".drop table T extent tags ('a') with (x=1)", "does not support the property 'x'"),
+        (".alter table T extent tags ('a')", "expected '<\\|'"),
+        (".drop extents <| .show tables", "give it '.show table … extents'"),
         (".drop extents from Nope", "'Nope' of kind 'Table' was not found"),
         (".drop extents from T trim by extentsize 1 GB", "does not support 'trim by'"),
     ],

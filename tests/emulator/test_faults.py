@@ -20,6 +20,15 @@ def tags(kusto: Kusto) -> int:
     return len(kusto.mgmt(f".show database {kusto.database} extents"))
 
 
+def test_a_missing_right_is_kustos_forbidden(kusto: Kusto) -> None:
+    kusto.mgmt(append("T", ROWS, background=False))
+    kusto.faults({"fault": "forbid", "match": ".drop extents"})
+    with pytest.raises(KustoApiError, match="not authorized to perform operation") as raised:
+        kusto.mgmt(".drop extents from T")
+    assert raised.value.get_api_error().code == "Forbidden"
+    assert kusto.count("T") == 5
+
+
 def test_throttling_is_the_clients_throttling_error_and_says_when_to_return(kusto: Kusto) -> None:
     kusto.faults({"fault": "throttle", "match": ".set-or-append", "count": 2, "retryAfter": 7})
     for _ in range(2):

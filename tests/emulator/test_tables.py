@@ -30,6 +30,27 @@ def test_a_created_table_is_shown_with_its_schema(kusto: Kusto) -> None:
     }
 
 
+def test_the_schema_of_a_query_is_known_without_its_rows(kusto: Kusto) -> None:
+    kusto.mgmt(".create table T (At: datetime, Labels: dynamic, Value: real)")
+    body = """let _startTime=datetime(2026-11-01); let _endTime=datetime(2026-11-02);
+        T | where At between (_startTime .. _endTime)
+          | summarize N = count(), Mean = avg(Value) by bin(At, 1h), Pod = tostring(Labels.pod)"""
+    schema = kusto.query(f"{body}\n| getschema")
+    assert [(row["ColumnName"], row["ColumnType"]) for row in schema] == [
+        ("At", "datetime"),
+        ("Pod", "string"),
+        ("N", "long"),
+        ("Mean", "real"),
+    ]
+    assert kusto.query(f"{body} | take 0") == []
+    with pytest.raises(KustoApiError, match=r"named 'Valeu' at \[line:position=1:10\]"):
+        kusto.query("T | where Valeu > 1 | take 0")
+    kusto.mgmt(".create table U (v: long)")
+    assert [row["TableName"] for row in kusto.mgmt(".show tables (U)")] == ["U"]
+    shown = kusto.mgmt(f".show database {kusto.database} schema | where TableName == 'U'")
+    assert [(row["ColumnName"], row["ColumnType"]) for row in shown] == [("v", "System.Int64")]
+
+
 def test_creating_the_same_table_again_changes_nothing(kusto: Kusto) -> None:
     kusto.mgmt(f".create table T {DECLARED}")
     kusto.mgmt(f".create table T {DECLARED}")

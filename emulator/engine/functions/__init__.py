@@ -4,6 +4,7 @@ from emulator.engine.functions import (  # noqa: F401 - each registers its funct
     control,
     dynamic,
     encoding,
+    extent,
     mathematics,
     network,
     series,

@@ -402,12 +402,3 @@ def _around(call: Call) -> Typed:
 def _zones(call: Call) -> Typed:
     del call
     return constant("dynamic", sorted(available_timezones()))
-
-
-@register("ingestion_time", 0)
-def _ingestion_time(call: Call) -> Typed:
-    relation = call.binder.relation
-    column = None if relation is None else relation.ingestion_time
-    if not column:
-        raise UnsupportedProblem("'ingestion_time()' of rows that no table holds", call.at)
-    return call.result(column, "datetime")
