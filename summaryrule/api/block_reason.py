@@ -1,13 +1,26 @@
-"""The reasons for which a rule, or a part of it, does not run, and the remedy for each.
+"""The reasons for which a rule, or a part of it, does not run: kind, message and remedy of each.
 
 It imports the standard library only, so that a command-line tool starts fast.
 """
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from summaryrule.api.constants import OPERATOR_NAME, OWNER_ANNOTATION
+
+
+class BlockKind(StrEnum):
+    """What has to happen before the rule, or the part of it, runs."""
+
+    NEEDS_ACTION = "NeedsAction"
+    """Somebody must correct something."""
+    RETRYING = "Retrying"
+    """Something is wrong; the worker tries again by itself."""
+    WAITING = "Waiting"
+    """Nothing is wrong; it continues by itself."""
+    INTENDED = "Intended"
+    """Somebody chose that it does not run here or now."""
 
 
 class BlockReason(StrEnum):
@@ -17,6 +30,7 @@ class BlockReason(StrEnum):
     NOT_OURS = "NotOurs"
     MALFORMED = "Malformed"
     CRITERIA_NOT_MET = "CriteriaNotMet"
+    OTHER_CLUSTER = "OtherCluster"
     CRITERIA_EXPRESSION_ERROR = "CriteriaExpressionError"
     NO_ENDPOINT = "NoEndpoint"
     ENDPOINT_UNAVAILABLE = "EndpointUnavailable"
@@ -31,32 +45,118 @@ class BlockReason(StrEnum):
     BEHIND = "Behind"
     NOT_SEEN = "NotSeen"
 
+    @property
+    def kind(self) -> BlockKind:
+        """What has to happen before it runs."""
+        return _TEXTS[self].kind
+
+    @property
+    def is_problem(self) -> bool:
+        """Whether something is wrong, in contrast to what waits or what somebody chose."""
+        return self.kind in {BlockKind.NEEDS_ACTION, BlockKind.RETRYING}
+
+    def message(self, **values: object) -> str:
+        """The message of this reason with these values; most have one value, ``cause``."""
+        return _TEXTS[self].message.format(**values)
+
     def remedy(self, name: str) -> str:
         """What to do for the rule ``name``: one line, often a command to copy."""
-        return _REMEDIES[self].format(name=name)
+        return _TEXTS[self].remedy.format(name=name)
+
+
+class _Texts(NamedTuple):
+    kind: BlockKind
+    message: str
+    remedy: str
 
 
 _RETRY: Final = "fix the cause, then kubectl summaryrule retry {name} --all"
-_REMEDIES: Final[Mapping[BlockReason, str]] = {
-    BlockReason.DELETING: "nothing: running operations are cancelled first, within a minute",
-    BlockReason.NOT_OURS: "another operator owns the rule; to run it here: kubectl annotate"
-    f" --overwrite summaryrule {{name}} {OWNER_ANNOTATION}={OPERATOR_NAME}",
-    BlockReason.MALFORMED: "correct what the message names: kubectl edit summaryrule {name}",
-    BlockReason.CRITERIA_NOT_MET: "compare spec.criteria with the worker's cluster labels",
-    BlockReason.CRITERIA_EXPRESSION_ERROR: "correct spec.criteriaExpression: its variables are the"
-    " worker's cluster labels, and its result is a bool",
-    BlockReason.NO_ENDPOINT: "add an endpoint for the database: chart value kusto.endpoints",
-    BlockReason.ENDPOINT_UNAVAILABLE: "check the endpoint that the message names, and the network"
-    " and identity of the worker; windows run when it answers again",
-    BlockReason.SUSPENDED: "kubectl summaryrule resume {name} --schedule",
-    BlockReason.TOO_MANY_FAILED: _RETRY,
-    BlockReason.WINDOW_FAILED: f"{_RETRY}, or skip the window",
-    BlockReason.SUPERSEDING: "nothing: the new request begins when these windows have ended",
-    BlockReason.PAUSED: "kubectl summaryrule resume {name}",
-    BlockReason.BACKFILL_FAILED: f"{_RETRY}, or skip the window",
-    BlockReason.SPEC_CHANGED: "wait until these windows have ended; then retry, or set a new"
-    " requestId",
-    BlockReason.WAITING_UNTIL_DUE: "nothing: they run when their end is spec.ingestionDelay ago",
-    BlockReason.BEHIND: "nothing, if the number falls: windows run oldest first",
-    BlockReason.NOT_SEEN: "check that the worker runs: kubectl get pods -n summaryrule-system",
+_CRITERIA: Final = "nothing, if the rule is for other clusters; else compare spec.criteria with the"
+_CRITERIA_REMEDY: Final = f"{_CRITERIA} worker's cluster labels (chart value worker.clusterLabels)"
+_TEXTS: Final[Mapping[BlockReason, _Texts]] = {
+    BlockReason.DELETING: _Texts(
+        BlockKind.WAITING,
+        "operations are being cancelled",
+        "nothing: running operations are cancelled first, within a minute",
+    ),
+    BlockReason.NOT_OURS: _Texts(
+        BlockKind.INTENDED,
+        f"the rule {{cause}} (annotation {OWNER_ANNOTATION})",
+        "another operator owns the rule; to run it here: kubectl annotate"
+        f" --overwrite summaryrule {{name}} {OWNER_ANNOTATION}={OPERATOR_NAME}",
+    ),
+    BlockReason.MALFORMED: _Texts(
+        BlockKind.NEEDS_ACTION,
+        "{cause}",
+        "correct what the message names: kubectl edit summaryrule {name}",
+    ),
+    BlockReason.CRITERIA_NOT_MET: _Texts(BlockKind.INTENDED, "{cause}", _CRITERIA_REMEDY),
+    BlockReason.OTHER_CLUSTER: _Texts(BlockKind.INTENDED, "{cause}", _CRITERIA_REMEDY),
+    BlockReason.CRITERIA_EXPRESSION_ERROR: _Texts(
+        BlockKind.NEEDS_ACTION,
+        "{cause}",
+        "correct spec.criteriaExpression: its variables are the worker's cluster labels, and its"
+        " result is a bool",
+    ),
+    BlockReason.NO_ENDPOINT: _Texts(
+        BlockKind.NEEDS_ACTION,
+        "no endpoint is configured for database {database!r} ({known})",
+        "add an endpoint for the database: chart value kusto.endpoints; or correct spec.database",
+    ),
+    BlockReason.ENDPOINT_UNAVAILABLE: _Texts(
+        BlockKind.RETRYING,
+        "{cause}",
+        "check the endpoint that the message names, and the network and identity of the worker;"
+        " windows run when it answers again",
+    ),
+    BlockReason.SUSPENDED: _Texts(
+        BlockKind.INTENDED,
+        "spec.suspend is true: interval runs stop",
+        "kubectl summaryrule resume {name} --schedule",
+    ),
+    BlockReason.TOO_MANY_FAILED: _Texts(
+        BlockKind.NEEDS_ACTION,
+        "{count} interval windows failed, the first {window}: {error}; no new one is started;"
+        " retry or skip them by annotation",
+        _RETRY,
+    ),
+    BlockReason.WINDOW_FAILED: _Texts(
+        BlockKind.NEEDS_ACTION,
+        "{count} windows failed, the first {window}: {error}",
+        f"{_RETRY}, or skip the window",
+    ),
+    BlockReason.SUPERSEDING: _Texts(
+        BlockKind.WAITING,
+        "windows of the request before are still in flight",
+        "nothing: the new request begins when these windows have ended",
+    ),
+    BlockReason.PAUSED: _Texts(
+        BlockKind.INTENDED, "spec.backfill.suspend is true", "kubectl summaryrule resume {name}"
+    ),
+    BlockReason.BACKFILL_FAILED: _Texts(
+        BlockKind.NEEDS_ACTION,
+        "{cause}; retry or skip by annotation",
+        f"{_RETRY}, or skip the window",
+    ),
+    BlockReason.SPEC_CHANGED: _Texts(
+        BlockKind.NEEDS_ACTION,
+        "windows of the text before are still in flight",
+        "wait until these windows have ended; then kubectl summaryrule retry {name} --all, or set"
+        " a new requestId",
+    ),
+    BlockReason.WAITING_UNTIL_DUE: _Texts(
+        BlockKind.WAITING,
+        "windows up to {end} wait until their end is {delay} ago",
+        "nothing: they run when their end is spec.ingestionDelay ago",
+    ),
+    BlockReason.BEHIND: _Texts(
+        BlockKind.RETRYING,
+        "{count} windows are due and have not begun",
+        "nothing, if the number falls: windows run oldest first",
+    ),
+    BlockReason.NOT_SEEN: _Texts(
+        BlockKind.RETRYING,
+        "no worker has reconciled this rule yet",
+        "check that the worker runs: kubectl get pods -n summaryrule-system",
+    ),
 }

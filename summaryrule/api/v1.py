@@ -456,6 +456,18 @@ class SummaryRule(_Model):
                 "storage": True,
                 "subresources": {"status": {}},
                 "additionalPrinterColumns": [
+                    {
+                        "name": "Ready",
+                        "type": "string",
+                        "jsonPath": '.status.conditions[?(@.type=="Ready")].status',
+                        "description": "Whether the rule runs as it should.",
+                    },
+                    {
+                        "name": "Reason",
+                        "type": "string",
+                        "jsonPath": '.status.conditions[?(@.type=="Ready")].reason',
+                        "description": "Why, in one word.",
+                    },
                     {"name": "Database", "type": "string", "jsonPath": ".spec.database"},
                     {"name": "Table", "type": "string", "jsonPath": ".spec.table"},
                     {"name": "Interval", "type": "string", "jsonPath": ".spec.interval"},
@@ -468,6 +480,13 @@ class SummaryRule(_Model):
                     {"name": "Backfill", "type": "string", "jsonPath": ".status.backfill.phase"},
                     {"name": "Progress", "type": "string", "jsonPath": ".status.backfill.progress"},
                     {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+                    {
+                        "name": "Message",
+                        "type": "string",
+                        "jsonPath": '.status.conditions[?(@.type=="Ready")].message',
+                        "description": "Why, in a sentence.",
+                        "priority": 1,
+                    },
                 ],
             }
         }

@@ -246,8 +246,7 @@ def _supersede(
     context: PlanContext, status: BackfillStatus, requested: BackfillSpec
 ) -> BackfillStep:
     if status.in_flight:
-        text = "windows of the request before are still in flight"
-        blocked = (Blocked(BlockReason.SUPERSEDING, text),)
+        blocked = (Blocked.because(BlockReason.SUPERSEDING),)
         return BackfillStep(status, context.stored.backfill_history, blocked=blocked)
     ended = _transition(status, BackfillEvent.REPLACED)
     following = _step_ended(context, None, _append_history(context, ended), requested)
@@ -351,20 +350,24 @@ def _is_superseded(rule: SummaryRule, status: BackfillStatus) -> bool:
 def _blocked_by(rule: SummaryRule, status: BackfillStatus, now: Instant) -> tuple[Blocked, ...]:
     """Why the remaining windows do not run now."""
     if status.phase == "Paused":
-        return (Blocked(BlockReason.PAUSED, "spec.backfill.suspend is true"),)
+        return (Blocked.because(BlockReason.PAUSED),)
     if status.phase == "Failed":
-        why = status.last_error if status.failed else "the spec changed mid-run"
-        text = f"{why}; retry or skip by annotation"
-        return (Blocked(BlockReason.BACKFILL_FAILED, text),)
+        return (Blocked.because(BlockReason.BACKFILL_FAILED, cause=_failure(status)),)
     if has_spec_changed(rule, status):
-        text = "windows of the text before are still in flight"
-        return (Blocked(BlockReason.SPEC_CHANGED, text),)
+        return (Blocked.because(BlockReason.SPEC_CHANGED),)
     delay, last = rule.spec.ingestion_delay, status.requested_end
     first_waiting = last.plus(-rule.spec.interval.ticks)
     if last.plus(delay.ticks) > now and first_waiting >= status.done_until:
-        text = f"windows up to {last} wait until their end is {delay} ago"
-        return (Blocked(BlockReason.WAITING_UNTIL_DUE, text),)
+        return (Blocked.because(BlockReason.WAITING_UNTIL_DUE, end=last, delay=delay),)
     return ()
+
+
+def _failure(status: BackfillStatus) -> str:
+    """Why the backfill is Failed: its first failed window, or the change of the spec."""
+    if not status.failed:
+        return "the spec changed mid-run"
+    first = status.failed[0]
+    return f"window {first.window} failed: {first.error}"
 
 
 # Observations and annotations

@@ -6,7 +6,7 @@ library.
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from summaryrule.api.block_reason import BlockReason
@@ -16,7 +16,13 @@ from summaryrule.api.constants import (
     RUNNABLE_PHASES,
     SCHEDULE_CONDITION,
 )
-from summaryrule.api.v1 import BackfillStatus, ScheduleStatus, SummaryRule, SummaryRuleSpec
+from summaryrule.api.v1 import (
+    BackfillStatus,
+    ScheduleStatus,
+    SummaryRule,
+    SummaryRuleSpec,
+    SummaryRuleStatus,
+)
 from summaryrule.planner.types import Blocked, EmitEvent, PlanContext, PlannerSettings
 
 Evaluate = Callable[[str, Mapping[str, str]], bool]
@@ -93,7 +99,7 @@ def owned_by_other(rule: SummaryRule, settings: PlannerSettings) -> Blocked | No
     if owner == settings.owner or (not owner and settings.adopt_unowned):
         return None
     why = f"belongs to {owner!r}" if owner else "has no owner and unowned rules are not adopted"
-    return Blocked(BlockReason.NOT_OURS, f"the rule {why} (annotation {OWNER_ANNOTATION})")
+    return Blocked.because(BlockReason.NOT_OURS, cause=why)
 
 
 def blocked_by(rule: SummaryRule, settings: PlannerSettings, evaluate: Evaluate) -> Blocked | None:
@@ -104,8 +110,7 @@ def blocked_by(rule: SummaryRule, settings: PlannerSettings, evaluate: Evaluate)
     database = rule.spec.database
     if database not in settings.endpoints:
         known = ", ".join(sorted(settings.endpoints)) or "none"
-        text = f"no endpoint is configured for database {database!r} ({known})"
-        return Blocked(BlockReason.NO_ENDPOINT, text)
+        return Blocked.because(BlockReason.NO_ENDPOINT, database=database, known=known)
     return None
 
 
@@ -145,9 +150,43 @@ def all_blocked(
     """All reasons for which the rule or a part of it does not run, those of the rule first."""
     found = [] if context.blocked is None else [context.blocked]
     if context.rule.spec.suspend:
-        text = "spec.suspend is true: interval runs stop"
-        found.append(Blocked(BlockReason.SUSPENDED, text))
+        found.append(Blocked.because(BlockReason.SUSPENDED))
     if schedule is not None and has_too_many_failed(context, schedule):
-        text = f"{len(schedule.failed)} interval windows failed; retry or skip them by annotation"
-        found.append(Blocked(BlockReason.TOO_MANY_FAILED, text))
+        found += failed_windows(schedule, BlockReason.TOO_MANY_FAILED)
     return (*found, *of_backfill)
+
+
+def failed_windows(
+    schedule: ScheduleStatus, reason: BlockReason = BlockReason.WINDOW_FAILED
+) -> tuple[Blocked, ...]:
+    """The block because of failed interval windows; empty if none has failed."""
+    if not schedule.failed:
+        return ()
+    first, count = schedule.failed[0], len(schedule.failed)
+    return (Blocked.because(reason, count=count, window=first.window, error=first.error),)
+
+
+def for_ready(
+    context: PlanContext, status: SummaryRuleStatus, found: Iterable[Blocked]
+) -> tuple[Blocked, ...]:
+    """The block reasons for condition ``Ready`` of a rule with this status, the first one first.
+
+    Args:
+        context: a whole-rule block in it is the only reason.
+        status: the status to store.
+        found: what ``all_blocked`` returned.
+    """
+    if context.blocked is not None:
+        return (_for_other_cluster(context.blocked),)
+    schedule = status.schedule or ScheduleStatus()
+    # A suspended rule without windows sends nothing, so nothing shows that the endpoint answers.
+    is_idle = context.rule.spec.suspend and not context.in_flight_windows(status)
+    endpoint = None if is_idle else condition_for(context)
+    failed = () if has_too_many_failed(context, schedule) else failed_windows(schedule)
+    return (*(() if endpoint is None else (endpoint,)), *failed, *found)
+
+
+def _for_other_cluster(blocked: Blocked) -> Blocked:
+    if blocked.reason is not BlockReason.CRITERIA_NOT_MET:
+        return blocked
+    return replace(blocked, reason=BlockReason.OTHER_CLUSTER)

@@ -1,8 +1,9 @@
 """Status conditions, and the reasons for which a rule does not run.
 
 Three condition types and their message formats are adx-mon's. They are read once, when a rule has
-no ``status.schedule`` yet, and are written for the tools that read them. The fourth, ``Backfill``,
-is True while no backfill is outstanding.
+no ``status.schedule`` yet, and are written for the tools that read them. ``Backfill`` is True while
+no backfill is outstanding. ``Ready``, ``Stalled`` and ``Reconciling`` are those of kstatus
+(https://github.com/kubernetes-sigs/cli-utils, pkg/kstatus), which Flux and other tools read.
 """
 
 import json
@@ -11,13 +12,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from summaryrule.api.backfill_request import is_active
-from summaryrule.api.block_reason import BlockReason
+from summaryrule.api.block_reason import BlockKind
 from summaryrule.api.constants import (
     BACKFILL_CONDITION,
     LAST_EXECUTION_CONDITION,
     OPERATIONS_CONDITION,
+    READY_CONDITION,
+    RECONCILING_CONDITION,
     RUNNABLE_PHASES,
     SCHEDULE_CONDITION,
+    STALLED_CONDITION,
 )
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant, InvalidInstantError
 from summaryrule.api.v1 import (
@@ -27,9 +31,13 @@ from summaryrule.api.v1 import (
     SummaryRuleStatus,
     WindowStatus,
 )
+from summaryrule.planner.block_reasons import failed_windows
 from summaryrule.planner.types import Blocked
 
 _OPERATIONS_LIMIT: Final = 200
+_ACTIVE: Final = "windows run as they are due"
+_ABNORMAL: Final = frozenset({STALLED_CONDITION, RECONCILING_CONDITION})
+"""Conditions that a rule has only while they are True."""
 
 
 class UpstreamStatusError(ValueError):
@@ -55,11 +63,15 @@ def merge_conditions(
 ) -> tuple[Condition, ...]:
     """The conditions with ``desired`` applied.
 
-    Others stay as they are. A transition time changes only when the status of its condition does.
+    Others stay as they are, except that ``Stalled`` and ``Reconciling`` go where ``Ready`` comes
+    without them. A transition time changes only when the status of its condition does.
     """
-    kept = {condition.type: condition for condition in before}
-    for each in desired:
-        old = kept.get(each.type)
+    stored = {condition.type: condition for condition in before}
+    wanted = {each.type: each for each in desired}
+    gone = _ABNORMAL - wanted.keys() if READY_CONDITION in wanted else frozenset[str]()
+    kept = {type_: each for type_, each in stored.items() if type_ not in gone}
+    for each in wanted.values():
+        old = stored.get(each.type)
         status = "True" if each.status else "False"
         since = old.last_transition_time if old is not None and old.status == status else None
         kept[each.type] = Condition(
@@ -81,21 +93,51 @@ def not_running(condition_type: str, blocked: Blocked) -> DesiredCondition:
 
 
 def desired_conditions(
-    status: SummaryRuleStatus, blocked: Blocked | None, *, runs_schedule: bool
+    status: SummaryRuleStatus,
+    blocked: Blocked | None,
+    for_ready: Iterable[Blocked],
+    *,
+    runs_schedule: bool,
 ) -> list[DesiredCondition]:
     """The conditions for this status.
 
     Args:
         status: the status to store.
         blocked: why no window is submitted; None if windows are.
+        for_ready: the block reasons that ``Ready`` is derived from.
         runs_schedule: whether this worker runs the interval runs. If another operator does,
-            adx-mon's conditions are the state of that operator and stay as they are.
+            adx-mon's conditions and ``Ready`` are the state of that operator and stay as they are.
     """
-    desired = (
-        _schedule_conditions(status.schedule or ScheduleStatus(), blocked) if runs_schedule else []
-    )
+    desired = list[DesiredCondition]()
+    if runs_schedule:
+        desired += ready_conditions(for_ready)
+        desired += _schedule_conditions(status.schedule or ScheduleStatus(), blocked)
     backfill = _backfill_condition(status, blocked)
     return desired if backfill is None else [*desired, backfill]
+
+
+def ready_conditions(blocked: Iterable[Blocked]) -> list[DesiredCondition]:
+    """``Ready``, and what kstatus wants beside it.
+
+    ``Ready`` is False with the first problem, and ``Stalled`` is then True if somebody must act, or
+    ``Reconciling`` if the worker tries again by itself. Without a problem ``Ready`` is True, with
+    the first reason that somebody chose, or ``Active``. A reason that only waits changes nothing.
+
+    Args:
+        blocked: block reasons, the most important first.
+    """
+    found = list(blocked)
+    for problem in (each for each in found if each.reason.is_problem):
+        is_stalled = problem.reason.kind is BlockKind.NEEDS_ACTION
+        beside = STALLED_CONDITION if is_stalled else RECONCILING_CONDITION
+        said = problem.reason.value, problem.message
+        return [
+            DesiredCondition(READY_CONDITION, False, *said),  # noqa: FBT003
+            DesiredCondition(beside, True, *said),  # noqa: FBT003
+        ]
+    for chosen in (each for each in found if each.reason.kind is BlockKind.INTENDED):
+        return [DesiredCondition(READY_CONDITION, True, chosen.reason.value, chosen.message)]  # noqa: FBT003
+    return [DesiredCondition(READY_CONDITION, True, "Active", _ACTIVE)]  # noqa: FBT003
 
 
 def _schedule_conditions(
@@ -129,12 +171,9 @@ def import_upstream_status(rule: SummaryRule) -> ScheduleStatus:
 def _schedule_condition(schedule: ScheduleStatus, blocked: Blocked | None) -> DesiredCondition:
     if blocked is not None:
         return not_running(SCHEDULE_CONDITION, blocked)
-    if schedule.failed:
-        first = schedule.failed[0]
-        message = f"{len(schedule.failed)} windows failed, the first {first.window}: {first.error}"
-        return not_running(SCHEDULE_CONDITION, Blocked(BlockReason.WINDOW_FAILED, message))
-    message = "windows run as they are due"
-    return DesiredCondition(SCHEDULE_CONDITION, status=True, reason="Active", message=message)
+    for failed in failed_windows(schedule):
+        return not_running(SCHEDULE_CONDITION, failed)
+    return DesiredCondition(SCHEDULE_CONDITION, status=True, reason="Active", message=_ACTIVE)
 
 
 def _operations_condition(schedule: ScheduleStatus) -> DesiredCondition:

@@ -96,7 +96,7 @@ def plan_deletion(context: PlanContext) -> Plan:
         for each in running
         if each.operation_id not in context.observed.canceled
     )
-    blocked = Blocked(BlockReason.DELETING, "operations are being cancelled")
+    blocked = Blocked.because(BlockReason.DELETING)
     return Plan(
         writes=cancels, blocked=(blocked,), running_operations=tuple(running), requeue_at=deadline
     )
@@ -119,13 +119,21 @@ def _is_running(context: PlanContext, each: RunningOperation) -> bool:
 def _report(rule: SummaryRule, blocked: Blocked, now: Instant) -> Plan:
     """Run nothing, and record the reason in the rule's condition."""
     stored = rule.status or SummaryRuleStatus()
-    desired = conditions.not_running(SCHEDULE_CONDITION, blocked)
-    merged = conditions.merge_conditions(
-        stored.conditions, [desired], generation=rule.metadata.generation, now=now
-    )
-    status = stored.model_copy(update={"conditions": merged})
+    status = _with_reason(stored, blocked, generation=rule.metadata.generation, now=now)
     event = EmitEvent("Warning", blocked.reason.value, blocked.message)
     return Plan(() if status == stored else (RecordStatus(status), event), blocked=(blocked,))
+
+
+def _with_reason(
+    stored: SummaryRuleStatus, blocked: Blocked, *, generation: int, now: Instant
+) -> SummaryRuleStatus:
+    """The status of a rule that does not run at all."""
+    desired = [
+        *conditions.ready_conditions([blocked]),
+        conditions.not_running(SCHEDULE_CONDITION, blocked),
+    ]
+    merged = conditions.merge_conditions(stored.conditions, desired, generation=generation, now=now)
+    return stored.model_copy(update={"observed_generation": generation, "conditions": merged})
 
 
 def plan_unreadable(raw: Mapping[str, Any], message: str, now: Instant, *, is_new: bool) -> Plan:
@@ -147,18 +155,13 @@ def plan_unreadable(raw: Mapping[str, Any], message: str, now: Instant, *, is_ne
         has_finalizer = FINALIZER in metadata.get("finalizers", ())
         return Plan((SetFinalizer(present=False),) if has_finalizer else (), blocked=blocked)
     status = read_status(raw)
-    kind = SCHEDULE_CONDITION
-    if any(each.type == kind and each.message == message for each in status.conditions):
+    generation = int(metadata.get("generation", 0))
+    changed = _with_reason(status, blocked[0], generation=generation, now=now)
+    if changed == status:
         return Plan(blocked=blocked)
     event = (EmitEvent("Warning", BlockReason.MALFORMED.value, message),) if is_new else ()
     if raw.get("status") and status == SummaryRuleStatus():
         return Plan(event, blocked=blocked)
-    desired = conditions.not_running(kind, blocked[0])
-    generation = int(metadata.get("generation", 0))
-    merged = conditions.merge_conditions(
-        status.conditions, [desired], generation=generation, now=now
-    )
-    changed = status.model_copy(update={"conditions": merged})
     return Plan((*event, RecordStatus(changed)), blocked=blocked)
 
 
@@ -172,13 +175,14 @@ def _stored_schedule(rule: SummaryRule, settings: PlannerSettings) -> ScheduleSt
 def _decide(context: PlanContext, before: ScheduleStatus | None) -> Plan:
     backfill_step = backfill_state_machine.step(context)
     schedule_step = _step_schedule(context, before, backfill_step)
-    status = _status(context, schedule_step, backfill_step)
+    blocked = block_reasons.all_blocked(context, schedule_step.status, backfill_step.blocked)
+    status = _status(context, schedule_step, backfill_step, blocked)
     too_many_failed = block_reasons.has_too_many_failed(context, schedule_step.status)
     may_take = context.blocked is None and not too_many_failed
     return Plan(
         writes=tuple(_writes(context, status, schedule_step, backfill_step)),
         context=context,
-        blocked=block_reasons.all_blocked(context, schedule_step.status, backfill_step.blocked),
+        blocked=blocked,
         running_operations=context.running_operations(status),
         requeue_at=_requeue_at(context, status, schedule_step.due),
         due_windows=schedule_step.due if may_take else None,
@@ -215,7 +219,10 @@ def _writes(
 
 
 def _status(
-    context: PlanContext, schedule_step: ScheduleStep, backfill_step: BackfillStep
+    context: PlanContext,
+    schedule_step: ScheduleStep,
+    backfill_step: BackfillStep,
+    blocked: tuple[Blocked, ...],
 ) -> SummaryRuleStatus:
     generation = context.rule.metadata.generation
     status = context.stored.model_copy(
@@ -229,7 +236,10 @@ def _status(
     merged = conditions.merge_conditions(
         status.conditions,
         conditions.desired_conditions(
-            status, block_reasons.condition_for(context), runs_schedule=context.runs_schedule
+            status,
+            block_reasons.condition_for(context),
+            block_reasons.for_ready(context, status, blocked),
+            runs_schedule=context.runs_schedule,
         ),
         generation=generation,
         now=context.now,

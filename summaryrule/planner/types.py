@@ -236,6 +236,11 @@ class Blocked:
     reason: BlockReason
     message: str
 
+    @classmethod
+    def because(cls, reason: BlockReason, **values: object) -> "Blocked":
+        """A reason with its message (``BlockReason.message``)."""
+        return cls(reason, reason.message(**values))
+
 
 @dataclass(frozen=True, slots=True)
 class RunningOperation:

@@ -1,16 +1,20 @@
 """A plan for thirty days of minutes costs no more than one for an hour of them."""
 
 import json
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from summaryrule.api.constants import SKIPPED_LIMIT
 from summaryrule.api.instant import Instant
+from summaryrule.planner.types import RecordStatus
 from tests.manifests import rule, span, stored
 from tests.planner.call_counter import calls
 from tests.planner.fake_environment import FakeEnvironment, backfilling, hours
 
 START, MONTH, HOUR = "2026-10-25T07:00:00Z", "2026-11-24T06:00:00Z", "2026-10-25T08:00:00Z"
+TWO_DAYS_AGO = "2026-11-22T02:00:00Z"
 
 
 def _minutes(end: str, **more: object) -> FakeEnvironment:
@@ -74,3 +78,27 @@ def test_status_keeps_the_last_windows_skipped_and_counts_them_all() -> None:
     assert len(env.backfill.skipped) == SKIPPED_LIMIT
     assert (env.backfill.windows_skipped, env.backfill.windows_done) == (79, 21)
     assert env.backfill.progress == "100/100"
+
+
+def _without_ready(status: Any) -> Any:
+    bare = status.model_dump()
+    names = {"Ready", "Stalled", "Reconciling"}
+    bare["conditions"] = [each for each in bare["conditions"] if each["type"] not in names]
+    return bare
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: FakeEnvironment(stored(rule(), status={"schedule": {"cursor": TWO_DAYS_AGO}})),
+        lambda: backfilling(24, maxInFlight=4),
+        lambda: backfilling(24, suspend=False),
+    ],
+)
+def test_ready_costs_no_write_of_its_own(make: Any) -> None:
+    """Each status that is written differs from the one before in more than `Ready`."""
+    env = make()
+    env.run()
+    written = [_without_ready(each.status) for each in env.log if isinstance(each, RecordStatus)]
+    assert len(written) > 12
+    assert all(before != after for before, after in pairwise(written))

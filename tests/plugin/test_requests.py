@@ -169,7 +169,7 @@ def test_each_reason_comes_with_what_to_do() -> None:
     stuck = rule(backfill=running(phase="Failed", failed=[FAILED], lastError="BadInput: no table"))
     stuck["spec"] |= {"backfill": {"start": "2026-11-03T04:00:00Z", "end": "2026-11-24T00:00:00Z"}}
     said = "\n".join(explained(summarize(stuck, NOW), list(held(stuck, NOW)), plain=True))
-    assert "Held: BackfillFailed: BadInput: no table; retry or skip by annotation" in said
+    assert "Held: BackfillFailed: window [2026-11-03T04:00:00Z, " in said
     assert "kubectl summaryrule retry cpu --all" in said
     well = rule(schedule={"cursor": "2026-11-24T10:00:00Z", "lastDone": "2026-11-24T10:00:00Z"})
     assert list(held(well, NOW)) == []
