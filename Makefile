@@ -89,7 +89,7 @@ crds: | .venv ## Write the chart's CRD and its reference page from the models
 check-crds: | .venv ## Check that both are what the models say, sound, and break nobody on the last release
 	$(RUN) python -m crdgen generate $(MODEL) -o $(CRD) --reference $(REFERENCE) --verify
 	$(RUN) python -m crdgen check $(CRD)
-	$(RUN) python -m crdgen diff <(tar -xzOf $(RELEASED) summaryrule-operator/files/crd.yaml) $(CRD)
+	$(RUN) python -m crdgen diff --waivers hack/released/waivers.yaml <(tar -xzOf $(RELEASED) summaryrule-operator/files/crd.yaml) $(CRD)
 
 .PHONY: check-real-crds
 check-real-crds: | .venv ## Check crdgen on published definitions: make check-real-crds CRDS=FOLDER

@@ -45,6 +45,13 @@ def first_code(body: str) -> str:
 _TOKEN: Final = re.compile(
     r"""//[^\n]*+|@"[^"]*+"|@'[^']*+'|"(?:\\.|[^"\\\n])*+"|'(?:\\.|[^'\\\n])*+'|\w++|[^\s\w]"""
 )
+
+
+def uses_name(body: str, name: str) -> bool:
+    """Whether the code of a query has this identifier: outside comments and strings."""
+    return name in body and name in _TOKEN.findall(body)
+
+
 _STARTS_STATEMENT: Final = frozenset(";{")
 _ENDS_SOURCE: Final = frozenset("|;})")
 

@@ -10,7 +10,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from runtime import cel, clock
 from runtime.manifests import read_file, require_rules
@@ -24,6 +24,8 @@ from webhook.handlers import AdmissionConfig, mutate, validate
 from webhook.json_patch import apply
 
 Rule = dict[str, Any]
+_ANNOTATIONS_LIMIT: Final = 262_144
+"""Bytes of all annotations of an object (Kubernetes, TotalAnnotationSizeLimitB)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +103,22 @@ def review_manifest(
     validation, found = validate(_request(old, stored, user), config, now)
     of_schema = validate_schema(stored, old)
     violations = tuple(dict.fromkeys((*validate_name(new), *of_schema, *found)))
-    warnings = tuple(dict.fromkeys((*defaulting.warnings, *validation.warnings)))
+    warnings = tuple(
+        dict.fromkeys((*_size_warnings(new), *defaulting.warnings, *validation.warnings))
+    )
     return ReviewResult(display_name(new), not violations, violations, warnings, stored)
+
+
+def _size_warnings(rule: Rule) -> tuple[str, ...]:
+    """What a client-side ``kubectl apply`` cannot store in its annotation."""
+    size = len(json.dumps(rule, separators=(",", ":"), ensure_ascii=False).encode())
+    if size <= _ANNOTATIONS_LIMIT:
+        return ()
+    text = (
+        f"metadata.annotations: the object has {size:,} bytes, and kubectl apply copies it into an"
+        f" annotation of at most {_ANNOTATIONS_LIMIT:,}; use kubectl apply --server-side"
+    )
+    return (text,)
 
 
 def find_stored(rule: Rule, olds: Sequence[Rule]) -> Rule | None:

@@ -151,5 +151,6 @@ def history(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int
 
 
 def _row(record: Json) -> tuple[str, ...]:
+    shown = {**record, "windows": record.get("progress", record.get("windows"))}
     fields = ("finishedAt", "phase", "start", "end", "windows", "id", "by")
-    return tuple(str(record[name]) if name in record else NONE for name in fields)
+    return tuple(NONE if shown.get(name) is None else str(shown[name]) for name in fields)

@@ -10,21 +10,25 @@ from typing import Final
 from summaryrule.admission.context import AdmissionContext
 from summaryrule.admission.defaulting import already_completed_warning
 from summaryrule.api import validation_rules
+from summaryrule.api.backfill_request import is_active
 from summaryrule.api.instant import Instant
-from summaryrule.api.unstructured import nested_dict
+from summaryrule.api.unstructured import as_str, nested_dict
 from summaryrule.api.windows import next_window
-from summaryrule.kql import reads_table
+from summaryrule.kql import reads_table, uses_name
 
 
 def body_ignores_bounds(context: AdmissionContext) -> str | None:
     """A body that does not use its window's bounds computes the same result in each window."""
     body = context.body
-    if not body or ("_startTime" in body and "_endTime" in body):
+    missing = [name for name in ("_startTime", "_endTime") if body and not uses_name(body, name)]
+    if not body or not missing:
         return None
-    missing = [name for name in ("_startTime", "_endTime") if name not in body]
+    names = " and ".join(missing)
+    is_named = all(name in body for name in missing)
+    what = f"names {names} only in a comment or a text" if is_named else f"does not use {names}"
     return (
-        f"spec.body: does not use {' and '.join(missing)}, so every window reads the same"
-        " data; add: where Timestamp between (_startTime .. _endTime)"
+        f"spec.body: {what}, so every window reads the same data; add: where Timestamp between"
+        " (_startTime .. _endTime)"
     )
 
 
@@ -71,6 +75,21 @@ def overlaps_schedule(context: AdmissionContext) -> str | None:
     return None
 
 
+def ends_running_backfill(context: AdmissionContext) -> str | None:
+    """A backfill that is removed or replaced before its end does not finish its windows."""
+    current = context.stored_requests.current
+    if not context.old_backfill or not is_active(current) or context.is_current:
+        return None
+    status = nested_dict(nested_dict(context.old, "status"), "backfill")
+    far = f"after {as_str(status.get('progress')) or 'no'} windows"
+    if not context.backfill:
+        return (
+            f"spec.backfill: is removed before it has finished, which cancels it {far}; to finish"
+            " it, apply the same backfill again: it continues from there"
+        )
+    return f"spec.backfill: replaces a backfill that has not finished and that ends {far}"
+
+
 def has_run_before(context: AdmissionContext) -> str | None:
     """A request that history holds as done does not run again."""
     record = context.completed_record
@@ -86,6 +105,7 @@ WARNINGS: Final[tuple[Callable[[AdmissionContext], str | None], ...]] = (
     body_reads_its_own_table,
     end_in_future,
     overlaps_schedule,
+    ends_running_backfill,
     has_run_before,
 )
 

@@ -40,6 +40,8 @@ RUNNABLE_PHASES: Final = frozenset({"Pending", "Running"})
 """Phases in which a backfill may take new windows."""
 
 HISTORY_LIMIT: Final = 10
+BODY_LIMIT: Final = 1_048_576
+"""Characters of a body: status and metadata must fit beside it in the 1.5 MiB of etcd."""
 SKIPPED_LIMIT: Final = 50
 LOOKBACK_DAYS: Final = 30
 """How many days ago a backfill may start, and how many days from now it may end."""

@@ -23,6 +23,7 @@ from pydantic_core import PydanticCustomError
 from summaryrule.api import validation_rules
 from summaryrule.api.constants import (
     API_VERSION,
+    BODY_LIMIT,
     GROUP,
     HISTORY_LIMIT,
     KIND,
@@ -199,6 +200,7 @@ class SummaryRuleSpec(_Model):
     )
     body: str = Field(
         min_length=1,
+        max_length=BODY_LIMIT,
         description="The KQL query over one window, which reads its bounds as _startTime and"
         " _endTime, both inclusive: where Timestamp between (_startTime .. _endTime). Cluster"
         " labels are there as _<label>. No management command.",
@@ -359,6 +361,9 @@ class BackfillRecord(_Model):
         default=None, description="The interval it was asked for with: the grid of its start."
     )
     windows: int = Field(default=0, description="Windows completed.")
+    progress: str | None = Field(
+        default=None, description="How far it was, such as 25/63: windows finished and in total."
+    )
     done_until: StatusTime | None = Field(
         default=None, description="Every window from start to here is done."
     )

@@ -616,6 +616,7 @@ def to_history(status: BackfillStatus, now: Instant) -> BackfillRecord:
         phase=status.phase,
         interval=status.interval,
         windows=status.windows_done,
+        progress=status.progress or None,
         done_until=status.done_until,
         done_ahead=status.done_ahead,
         unfinished=tuple(_as_new_intent(window) for window in (*status.in_flight, *status.failed)),

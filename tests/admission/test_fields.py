@@ -3,9 +3,10 @@
 import pytest
 
 from summaryrule import kql
+from summaryrule.api.constants import BODY_LIMIT
 from summaryrule.api.schema_validation import validate_schema
 from tests.admission.stored_backfills import running
-from tests.manifests import admit, rule
+from tests.manifests import BODY, admit, rule
 
 
 @pytest.mark.parametrize("text", ["1m", "15m", "1h30m", "24h", "720h", "60s", "60000ms", "0.5h"])
@@ -157,6 +158,40 @@ def test_a_body_that_ignores_its_bounds_is_warned_of() -> None:
             " add: where Timestamp between (_startTime .. _endTime)"
         ),
     )
+
+
+BOUNDS_IN_A_COMMENT = """\
+Metrics
+// | where Timestamp between (_startTime .. _endTime)
+| where Note != "from _startTime to _endTime"
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        (BOUNDS_IN_A_COMMENT, "names _startTime and _endTime only in a comment or a text"),
+        ("T | where A > _startTime // .. _endTime", "names _endTime only in a comment or a text"),
+        ("T | where A > _startTime // to the end", "does not use _endTime"),
+        ("T | where A > _startTimeX and B < _endTime", "names _startTime only in a comment or a"),
+    ],
+)
+def test_bounds_that_no_code_uses_are_warned_of(body: str, what: str) -> None:
+    (warning,) = admit(rule(body=body)).warnings
+    assert warning.startswith(f"spec.body: {what}")
+
+
+def test_bounds_in_code_and_in_a_comment_are_in_use() -> None:
+    body = BODY + "// _startTime and _endTime are set by the worker"
+    assert admit(rule(body=body)).warnings == ()
+
+
+def test_a_body_that_does_not_fit_beside_its_status_is_refused() -> None:
+    fits = "T //" + "x" * (BODY_LIMIT - 4)
+    assert admit(rule(body=fits)).violations == ()
+    assert admit(rule(body=fits + "x")).messages == [
+        f"spec.body: Too long: may not be more than {BODY_LIMIT} bytes"
+    ]
 
 
 def test_an_expression_that_does_not_parse_is_refused_with_its_position() -> None:

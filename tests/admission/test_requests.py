@@ -52,6 +52,31 @@ def test_reapplying_it_with_other_settings_takes_them_and_keeps_its_cursor() -> 
     }
 
 
+@pytest.mark.parametrize("phase", PHASES)
+def test_removing_a_backfill_that_has_not_finished_is_warned_of(phase: str) -> None:
+    old = running(phase=phase)
+    old["status"]["backfill"]["progress"] = "5/24"
+    (warning,) = admit(rule(), old).warnings
+    assert warning == (
+        "spec.backfill: is removed before it has finished, which cancels it after 5/24 windows; to"
+        " finish it, apply the same backfill again: it continues from there"
+    )
+
+
+def test_another_request_over_one_that_has_not_finished_is_warned_of() -> None:
+    old = running()
+    old["status"]["backfill"]["progress"] = "5/24"
+    assert (
+        "spec.backfill: replaces a backfill that has not finished and that ends after 5/24 windows"
+        in admit(rule(span("2026-11-18T00:00:00Z", END)), old).warnings
+    )
+
+
+def test_removing_a_backfill_that_has_ended_is_not_warned_of() -> None:
+    old = running(phase="Completed")
+    assert admit(rule(), old).warnings == ()
+
+
 def test_a_later_end_extends_it_and_keeps_its_cursor() -> None:
     result = admit(rule(span(START, "2026-11-22T00:00:00Z")), running(), user="bob")
     assert result.violations == ()

@@ -46,15 +46,19 @@ WRONG: dict[str, tuple[Object, str]] = {
     ),
     "a cluster without https": (
         {"kusto": {"endpoints": {"Telemetry": "mycluster.westeurope"}}},
-        "with https and without a path, such as https://mycluster",
+        "with https, without ingest- and without a path, such as https://mycluster",
     ),
     "a cluster in the clear": (
         {"kusto": {"endpoints": {"Telemetry": "http://mycluster.westeurope.kusto.windows.net"}}},
-        "with https and without a path",
+        "with https, without ingest- and without a path",
     ),
     "a database in the path": (
         {"kusto": {"endpoints": {"Telemetry": f"{CLUSTER}/Telemetry"}}},
-        "with https and without a path",
+        "with https, without ingest- and without a path",
+    ),
+    "an ingestion endpoint": (
+        {"kusto": {"endpoints": {"Telemetry": CLUSTER.replace("://", "://ingest-")}}},
+        "query URL with https, without ingest-",
     ),
     "an endpoint without its database": (
         {"kusto": {"endpoints": CLUSTER}},

@@ -174,6 +174,7 @@ def test_removing_the_backfill_cancels_what_flies_and_keeps_it_in_history() -> N
     assert env.backfill.phase == "Canceled"
     record = env.status.backfill_history[0]
     assert (record.phase, str(record.done_until)) == ("Canceled", hours(4)[3])
+    assert (record.windows, record.progress) == (3, env.backfill.progress)
     assert env.raw["metadata"]["finalizers"] == []
     assert env.status.observed_generation == env.raw["metadata"]["generation"]
     assert env.events[-1] == "BackfillCanceled"

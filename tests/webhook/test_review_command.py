@@ -55,6 +55,26 @@ def test_text_reads_as_kubectl_prints(tmp_path: Path, capsys: pytest.CaptureFixt
     assert lines[3].startswith("* spec.body: Invalid value: ")
 
 
+def test_an_object_too_large_for_the_annotation_of_kubectl_apply_is_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = ",".join(f'"{number:08}"' for number in range(28_000))
+    body = f"T | where Timestamp between (_startTime .. _endTime) | where x !in ({listed})"
+    path = write(tmp_path / "rule.yaml", rule(body=body))
+    assert main(["review", path, "--now", NOW]) == 0
+    (warning, _) = capsys.readouterr().out.splitlines()
+    assert warning.startswith("Warning: metadata.annotations: the object has 364,")
+    assert warning.endswith("at most 262,144; use kubectl apply --server-side")
+
+
+def test_a_body_that_etcd_cannot_hold_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "rule.yaml", rule(body="T" * 1_600_000))
+    assert main(["review", path, "--now", NOW]) == 1
+    assert "spec.body: Too long: may not be more than 1048576 bytes" in capsys.readouterr().out
+
+
 def test_an_update_is_judged_against_what_is_stored(tmp_path: Path) -> None:
     backfill = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}
     old = write(tmp_path / "old.yaml", rule(backfill=backfill))

@@ -10,6 +10,7 @@ from worker.errors import Refused
 
 _SECRET: Final = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
 _WORKLOAD: Final = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE")
+_INGESTION: Final = "ingest-"
 _MANAGED: Final = ("IDENTITY_ENDPOINT", "MSI_ENDPOINT", "AZURE_CLIENT_ID")
 
 
@@ -142,6 +143,11 @@ def _checked(option: str, url: str, *, allow_plain_http: bool) -> str:
     _refuse_extras(parts)
     if parts.scheme not in {"https", "http"} or not parts.hostname:
         raise InvalidEndpointError(f"--kusto-endpoint {option!r} needs an https:// URL with a host")
+    if (parts.hostname or "").startswith(_INGESTION):
+        raise InvalidEndpointError(
+            f"--kusto-endpoint {option!r} is an ingestion endpoint, which runs no queries; write"
+            f" the query endpoint, {option.replace(f'://{_INGESTION}', '://', 1)}"
+        )
     if parts.scheme == "http" and not (allow_plain_http or is_loopback(url)):
         raise InvalidEndpointError(
             f"--kusto-endpoint {option!r} is plain http to another machine; use https:// "

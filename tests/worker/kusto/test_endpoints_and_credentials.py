@@ -33,6 +33,10 @@ def test_an_endpoint_is_read_by_database() -> None:
         ("T=http://127.0.0.1.example.com", "plain http to another machine"),
         ("T=https://help.kusto.windows.net;Password=hunter2", "not a connection string"),
         ("T=https://help.kusto.windows.net?sig=hunter2", "not a connection string"),
+        (
+            "T=https://ingest-help.kusto.windows.net",
+            "runs no queries; write the query endpoint, T=https://help.kusto.windows.net",
+        ),
         ("T=https://user:hunter2@help.kusto.windows.net", "must not carry a user"),
     ],
 )
