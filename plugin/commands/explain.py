@@ -4,14 +4,14 @@ import argparse
 from collections.abc import Iterator, Sequence
 
 from plugin.commands.plan import local_plan
-from plugin.commands.status import is_intended, progress
+from plugin.commands.status import progress
 from plugin.console import Console
-from plugin.formatting import dump, plural
+from plugin.formatting import NONE, dump, plural
 from plugin.kubectl import Kubectl, Rule
 from summaryrule.api.block_reason import BlockReason
 from summaryrule.api.instant import Instant
 from summaryrule.api.summary import RuleSummary, format_duration, summarize
-from summaryrule.api.unstructured import as_int, as_str, nested_dict
+from summaryrule.api.unstructured import as_str, nested_dict
 
 
 def explain(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
@@ -22,7 +22,7 @@ def explain(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int
         console.say(dump({"name": args.name, "held": found}, args.output))
     else:
         console.say(lines(summarize(rule, now), found, plain=console.plain))
-    return 0 if all(is_intended(each["reason"]) for each in found) else 1
+    return 1 if any(_is_problem(each["reason"]) for each in found) else 0
 
 
 def held(rule: Rule, now: Instant) -> Iterator[dict[str, str]]:
@@ -34,24 +34,31 @@ def held(rule: Rule, now: Instant) -> Iterator[dict[str, str]]:
 
 def _reasons(rule: Rule, now: Instant) -> Iterator[tuple[str, str]]:
     """Reasons of the local plan, and those that only the worker knows, from status."""
-    for problem in summarize(rule, now).problems:
+    summary = summarize(rule, now)
+    if summary.reason in {BlockReason.DELETING, BlockReason.NOT_SEEN, BlockReason.OTHER_CLUSTER}:
+        yield summary.reason, summary.message
+    for problem in summary.problems:
         if problem.subject == "schedule":
             yield problem.reason, problem.message
-    if not as_int(nested_dict(rule, "status").get("observedGeneration")):
-        yield BlockReason.NOT_SEEN.value, "no worker has reconciled this rule yet"
     for each in local_plan(rule, now)["held"]:
-        yield each["reason"], each["message"]
+        is_other = each["reason"] == BlockReason.CRITERIA_NOT_MET
+        yield (BlockReason.OTHER_CLUSTER.value if is_other else each["reason"]), each["message"]
+
+
+def _is_problem(reason: str) -> bool:
+    found = BlockReason.named(reason)
+    return found is None or found.is_problem
 
 
 def _remedy(reason: str, name: str) -> str:
-    if reason not in BlockReason.__members__.values():
-        return f"kubectl describe summaryrule {name}"
-    return BlockReason(reason).remedy(name)
+    found = BlockReason.named(reason)
+    return f"kubectl describe summaryrule {name}" if found is None else found.remedy(name)
 
 
 def lines(rule: RuleSummary, found: Sequence[dict[str, str]], *, plain: bool) -> Iterator[str]:
     """The state of schedule and backfill, then each reason with what to do."""
     yield f"{rule.name}: every {rule.interval} into {rule.database}.{rule.table}"
+    yield f"  ready     {', '.join(filter(None, (rule.ready, rule.reason))) or NONE}"
     yield f"  schedule  {_schedule(rule)}"
     if rule.backfill is not None:
         past = rule.backfill

@@ -17,7 +17,7 @@ from plugin.formatting import (
     time_between,
 )
 from plugin.kubectl import Kubectl, UsageError
-from summaryrule.api.block_reason import BlockReason
+from summaryrule.api.block_reason import BlockKind, BlockReason
 from summaryrule.api.instant import Instant
 from summaryrule.api.summary import (
     BackfillSummary,
@@ -28,21 +28,18 @@ from summaryrule.api.summary import (
 )
 
 PROBLEM: Final = "PROBLEM"
-HEAD: Final = ("NAME", "LAST WINDOW", "LAG", "BACKFILL", "PROGRESS", "ETA")
+HEAD: Final = ("NAME", "READY", "REASON", "LAST WINDOW", "LAG", "BACKFILL", "PROGRESS", "ETA")
 WIDE: Final = ("TABLE", "INTERVAL", "IN FLIGHT", "FAILED", "REQUESTED BY")
-LESS_NEEDED: Final = ("LAST WINDOW", "ETA", "PROGRESS")
+LESS_NEEDED: Final = ("LAST WINDOW", "ETA", "PROGRESS", "LAG", "BACKFILL", "READY")
 """Columns that a narrow terminal does not get, in the order in which they are left out."""
 MIN_PROBLEM: Final = 12
 """Columns that a problem gets at least, before others are left out for it."""
 WATCH_SECONDS: Final = 2.0
 
-INTENDED: Final = {
-    BlockReason.SUSPENDED: "suspended",
-    BlockReason.CRITERIA_NOT_MET: "not here",
-    BlockReason.NOT_OURS: "not here",
+COLORS: Final[dict[str, dict[str, Color]]] = {
+    "READY": {"True": "green", "False": "red", "Unknown": "yellow"},
+    "BACKFILL": {"Failed": "red", "Completed": "green", "Paused": "yellow"},
 }
-"""Reasons that somebody chose: not problems. LAG shows the text instead of a time."""
-COLORS: Final[dict[str, Color]] = {"Failed": "red", "Completed": "green", "Paused": "yellow"}
 
 
 def status(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
@@ -122,13 +119,15 @@ def _needed(head: Sequence[str], cells: Sequence[dict[str, str]]) -> int:
 def _color(title: str, text: str) -> Color | None:
     if title == PROBLEM:
         return None if text == NONE else "red"
-    return COLORS.get(text) if title == "BACKFILL" else None
+    return COLORS.get(title, {}).get(text)
 
 
 def _cells(rule: RuleSummary, now: Instant, *, plain: bool) -> Iterator[tuple[str, str]]:
     backfill = rule.backfill
     yield "NAMESPACE", rule.namespace
     yield "NAME", rule.name
+    yield "READY", rule.ready or NONE
+    yield "REASON", rule.reason or NONE
     yield "LAST WINDOW", NONE if rule.last is None else str(rule.last)
     yield "LAG", _lag(rule)
     yield "BACKFILL", NONE if backfill is None else backfill.phase
@@ -139,16 +138,16 @@ def _cells(rule: RuleSummary, now: Instant, *, plain: bool) -> Iterator[tuple[st
     yield "IN FLIGHT", str(rule.in_flight + (backfill.in_flight if backfill else 0))
     yield "FAILED", str(rule.failed + (backfill.failed if backfill else 0))
     yield "REQUESTED BY", (backfill.by if backfill else "") or NONE
-    yield PROBLEM, "; ".join(problems(rule)) or NONE
+    yield PROBLEM, "; ".join(each.message or each.reason for each in rule.problems) or NONE
 
 
 def _lag(rule: RuleSummary) -> str:
-    if rule.suspended:
-        return INTENDED[BlockReason.SUSPENDED]
-    for problem in rule.problems:
-        if problem.reason in INTENDED:
-            return INTENDED[BlockReason(problem.reason)]
-    return NONE if rule.lag is None else format_duration(rule.lag)
+    """How far the data is behind; nothing has to follow in a rule that is not to run."""
+    reason = BlockReason.named(rule.reason)
+    is_intended = reason is not None and reason.kind is BlockKind.INTENDED
+    if rule.suspended or is_intended or rule.lag is None:
+        return NONE
+    return format_duration(rule.lag)
 
 
 def progress(backfill: BackfillSummary, *, plain: bool) -> str:
@@ -162,15 +161,3 @@ def eta(backfill: BackfillSummary | None, now: Instant) -> str:
     if backfill is None or backfill.phase != "Running" or backfill.eta is None:
         return NONE
     return time_between(now, backfill.eta) if backfill.eta > now else "soon"
-
-
-def problems(rule: RuleSummary) -> Iterator[str]:
-    """What does not run and should: a suspended rule, or one of another cluster, is no problem."""
-    for problem in rule.problems:
-        if problem.reason not in INTENDED:
-            yield problem.message or problem.reason
-
-
-def is_intended(reason: str) -> bool:
-    """Whether somebody chose that the rule does not run here."""
-    return reason in INTENDED

@@ -50,6 +50,11 @@ class BlockReason(StrEnum):
         """What has to happen before it runs."""
         return _TEXTS[self].kind
 
+    @classmethod
+    def named(cls, name: str) -> "BlockReason | None":
+        """The reason of this name; None for another word, such as ``Active``."""
+        return cls(name) if name in cls.__members__.values() else None
+
     @property
     def is_problem(self) -> bool:
         """Whether something is wrong, in contrast to what waits or what somebody chose."""

@@ -9,7 +9,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from summaryrule.api.block_reason import BlockReason
-from summaryrule.api.constants import ACTIVE_PHASES, BACKFILL_CONDITION, SCHEDULE_CONDITION
+from summaryrule.api.constants import (
+    ACTIVE_PHASES,
+    BACKFILL_CONDITION,
+    OPERATOR_NAME,
+    OWNER_ANNOTATION,
+    READY_CONDITION,
+    SCHEDULE_CONDITION,
+)
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.api.unstructured import (
@@ -74,6 +81,8 @@ class RuleSummary:
     """One rule.
 
     Attributes:
+        ready: the status of condition ``Ready``: True, False, or empty if it has none.
+        reason, message: why, as in ``Ready``, or why there is no such condition.
         last: the end of the last window that is done.
         cursor: the end of the last window that was submitted.
         lag: the seconds from ``last`` to now.
@@ -83,6 +92,9 @@ class RuleSummary:
 
     namespace: str
     name: str
+    ready: str
+    reason: str
+    message: str
     database: str
     table: str
     interval: str
@@ -102,10 +114,14 @@ def summarize(rule: Json, now: Instant) -> RuleSummary:
     spec, status = nested_dict(rule, "spec"), nested_dict(rule, "status")
     schedule = nested_dict(status, "schedule")
     last = as_instant(schedule.get("lastDone"))
+    ready, reason, message = _readiness(rule)
     overdue = _count_overdue(spec, schedule, now)
     return RuleSummary(
         namespace=as_str(nested_dict(rule, "metadata").get("namespace")),
         name=as_str(nested_dict(rule, "metadata").get("name")),
+        ready=ready,
+        reason=reason,
+        message=message,
         database=as_str(spec.get("database")),
         table=as_str(spec.get("table")),
         interval=as_str(spec.get("interval")),
@@ -121,23 +137,51 @@ def summarize(rule: Json, now: Instant) -> RuleSummary:
     )
 
 
+def _readiness(rule: Json) -> tuple[str, str, str]:
+    """Status, reason and message of ``Ready``; an empty status if the rule has none."""
+    metadata = nested_dict(rule, "metadata")
+    if metadata.get("deletionTimestamp"):
+        return "False", BlockReason.DELETING.value, BlockReason.DELETING.message()
+    for condition in _conditions(rule, READY_CONDITION):
+        return (
+            as_str(condition.get("status")),
+            as_str(condition.get("reason")),
+            as_str(condition.get("message")),
+        )
+    owner = as_str(nested_dict(metadata, "annotations").get(OWNER_ANNOTATION))
+    if owner not in {"", OPERATOR_NAME}:
+        cause = BlockReason.NOT_OURS.message(cause=f"belongs to {owner!r}")
+        return "", BlockReason.NOT_OURS.value, cause
+    if is_seen(rule):
+        return "", "", ""
+    return "", BlockReason.NOT_SEEN.value, BlockReason.NOT_SEEN.message()
+
+
+def is_seen(rule: Json) -> bool:
+    """Whether a worker has recorded that it reconciled the rule."""
+    return bool(as_int(nested_dict(rule, "status").get("observedGeneration")))
+
+
 def backfill_phase(rule: Json) -> str:
     """The phase of the backfill; empty if there is none."""
     return as_str(nested_dict(nested_dict(rule, "status"), "backfill").get("phase"))
 
 
 def has_problem(rule: Json) -> bool:
-    """Whether a condition says that a part of the rule does not run."""
+    """Whether a condition says that a part of the rule does not run and should."""
     return next(_reported_problems(rule), None) is not None
 
 
 def _reported_problems(rule: Json) -> Iterator[Problem]:
     """The problems that the worker wrote into the conditions, each once.
 
-    A problem of the endpoint is in both conditions. It is in the backfill's alone if another
-    operator runs the interval runs (``--mode=backfill``).
+    What somebody chose is not a problem: a suspended rule, or a rule for other clusters. A problem
+    of the endpoint is in both conditions. It is in the backfill's alone if another operator runs
+    the interval runs (``--mode=backfill``).
     """
     reported = set[str]()
+    if not _is_for_this_worker(rule):
+        return
     for condition in sorted(
         _false_conditions(rule), key=lambda each: each.get("type") != SCHEDULE_CONDITION
     ):
@@ -146,20 +190,36 @@ def _reported_problems(rule: Json) -> Iterator[Problem]:
             reported.add(reason)
             yield Problem("schedule", reason, message)
         elif backfill_phase(rule) == "Failed" or reason in _ENDPOINT_REASONS - reported:
+            reported.add(reason)
             yield Problem("backfill", reason, message)
+    ready, reason, message = _readiness(rule)
+    found = BlockReason.named(reason)
+    if not reported and ready == "False" and found is not None and found.is_problem:
+        yield Problem("schedule", reason, message)
+
+
+def _is_for_this_worker(rule: Json) -> bool:
+    """Whether nobody chose that another cluster or another operator runs the rule."""
+    reasons = {as_str(each.get("reason")) for each in _conditions(rule, SCHEDULE_CONDITION)}
+    return not reasons & {BlockReason.CRITERIA_NOT_MET, BlockReason.NOT_OURS}
 
 
 def _false_conditions(rule: Json) -> Iterator[Json]:
     """The conditions of the schedule and of the backfill, if they are False."""
+    for condition in _conditions(rule, SCHEDULE_CONDITION, BACKFILL_CONDITION):
+        if condition.get("status") == "False":
+            yield condition
+
+
+def _conditions(rule: Json, *types: str) -> Iterator[Json]:
     for condition in nested_list(nested_dict(rule, "status"), "conditions"):
-        is_ours = condition.get("type") in {SCHEDULE_CONDITION, BACKFILL_CONDITION}
-        if is_ours and condition.get("status") == "False":
+        if condition.get("type") in types:
             yield condition
 
 
 def _overdue_problems(overdue: int) -> Iterator[Problem]:
     if overdue >= OVERDUE_FROM:
-        message = f"{overdue} windows are due and have not begun"
+        message = BlockReason.BEHIND.message(count=overdue)
         yield Problem("schedule", BlockReason.BEHIND.value, message)
 
 

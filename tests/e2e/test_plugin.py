@@ -89,7 +89,7 @@ def test_a_backfill_is_paused_kept_resumed_and_canceled(sandbox: Sandbox, plugin
     sandbox.admit(sandbox.rule(backfill={"start": str(start), "end": str(end), "suspend": True}))
     sandbox.until(lambda rule: rule["status"]["backfill"]["phase"] == "Paused", "the pause")
     held = plugin("explain", sandbox.name)
-    assert held.returncode == 1
+    assert held.returncode == 0, "somebody paused it"
     assert f"do: kubectl summaryrule resume {sandbox.name}\n" in held.stdout
     kept = plugin("backfill", sandbox.name, "--last=3h")
     assert kept.returncode == 1

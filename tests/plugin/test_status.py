@@ -28,6 +28,8 @@ def test_a_rule_has_one_line_with_its_lag_and_the_progress_of_its_backfill() -> 
     assert head.split("   ")[0] == "NAME"
     assert [cell.strip() for cell in row.split("   ") if cell] == [
         "cpu",
+        "-",
+        "-",
         "2026-11-24T10:00:00Z",
         "30m",
         "Running",
@@ -70,14 +72,39 @@ def test_a_suspended_rule_is_not_behind() -> None:
     late = rule(schedule={"cursor": "2026-11-01T00:00:00Z", "lastDone": "2026-11-01T00:00:00Z"})
     late["spec"]["suspend"] = True
     (_, row) = shown(late)
-    assert row.split() == ["cpu", "2026-11-01T00:00:00Z", "suspended", "-", "-", "-", "-"]
+    assert row.split() == ["cpu", "-", "-", "2026-11-01T00:00:00Z", "-", "-", "-", "-", "-"]
 
 
 @pytest.mark.parametrize("reason", ["CriteriaNotMet", "NotOurs"])
 def test_a_rule_of_another_cluster_or_operator_has_no_problem(reason: str) -> None:
     (_, row) = shown(rule(conditions=[condition(OWNER, reason, "no criteria matched")]))
     assert row.split()[-1] == "-"
-    assert "not here" in row
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "problem"),
+    [
+        ("True", "Active", "-"),
+        ("True", "OtherCluster", "-"),
+        ("False", "Malformed", "start must be before end"),
+    ],
+)
+def test_ready_and_its_reason_are_those_of_the_condition(
+    status: str, reason: str, problem: str
+) -> None:
+    ready = condition("Ready", reason, "start must be before end") | {"status": status}
+    (_, row) = shown(rule(conditions=[ready]))
+    assert row.split()[:3] == ["cpu", status, reason]
+    assert row.endswith(problem)
+
+
+def test_a_rule_without_the_condition_says_why_it_has_none() -> None:
+    unseen, theirs, going = rule(), rule(), rule()
+    unseen["status"] = {}
+    theirs["metadata"]["annotations"] = {"adx-mon.azure.com/owner": "adx-exporter"}
+    going["metadata"]["deletionTimestamp"] = "2026-11-24T10:00:00Z"
+    rows = [shown(each)[1].split()[1:3] for each in (unseen, theirs, going)]
+    assert rows == [["-", "NotSeen"], ["-", "NotOurs"], ["False", "Deleting"]]
 
 
 class Terminal(io.StringIO):
@@ -90,7 +117,12 @@ class Terminal(io.StringIO):
 def on_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> list[str]:
     monkeypatch.setenv("COLUMNS", str(columns))
     failed = condition("Backfill", "WindowFailed", "window [a, b) failed: " + "no such table " * 20)
-    stuck = rule("telemetry-requests-hourly", conditions=[failed], backfill=running(phase="Failed"))
+    not_ready = condition("Ready", "BackfillFailed", "window [a, b) failed: no such table")
+    stuck = rule(
+        "telemetry-requests-hourly",
+        conditions=[failed, not_ready],
+        backfill=running(phase="Failed"),
+    )
     seen = [summarize(each, NOW) for each in (stuck, rule("b", backfill=running()))]
     screen = Console(Terminal(), io.StringIO())
     return list(lines(seen, NOW, screen, wide=False, everywhere=False))
@@ -99,10 +131,10 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> list[str]:
 @pytest.mark.parametrize(
     ("columns", "head"),
     [
-        (60, "NAME LAG BACKFILL PROBLEM"),
-        (80, "NAME LAG BACKFILL PROGRESS ETA PROBLEM"),
-        (120, "NAME LAST WINDOW LAG BACKFILL PROGRESS ETA PROBLEM"),
-        (160, "NAME LAST WINDOW LAG BACKFILL PROGRESS ETA PROBLEM"),
+        (60, "NAME REASON PROBLEM"),
+        (80, "NAME READY REASON BACKFILL PROBLEM"),
+        (120, "NAME READY REASON LAST WINDOW LAG BACKFILL PROGRESS ETA PROBLEM"),
+        (160, "NAME READY REASON LAST WINDOW LAG BACKFILL PROGRESS ETA PROBLEM"),
     ],
 )
 def test_a_table_fits_the_terminal_and_cuts_the_problem_last(
