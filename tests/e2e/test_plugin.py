@@ -63,7 +63,7 @@ def test_a_backfill_is_asked_for_followed_and_remembered(sandbox: Sandbox, plugi
     assert shown["backfill"]["phase"] == "Completed"
     assert sandbox.name in plugin.says("status", "-A")
     (_, row) = plugin.says("history", sandbox.name).splitlines()
-    assert row.split()[1:5] == ["Completed", str(start), str(end), "10"]
+    assert row.split()[1:5] == ["Completed", str(start), str(end), "10/10"]
     again = plugin("backfill", sandbox.name, *between(start, end))
     assert "unchanged: this range has run" in again.stdout
     assert "Warning: " in again.stderr
