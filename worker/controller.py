@@ -52,7 +52,9 @@ async def _reconcile_once(
         if isinstance(error, Temporary) and error.requeue_after is not None:
             queue.add(key, error.requeue_after, reason="due")
         metrics.reconciled(type(error).__name__)
-        log.warning("retry in %.1f s: %s", delay, error)
+        # A temporary error is in the rule's condition, and at warning in the endpoint's own line.
+        level = logging.INFO if isinstance(error, Temporary) else logging.WARNING
+        log.log(level, "retry in %.1f s: %s", delay, error)
     except Exception:  # an error in the code for one rule must not stop the others
         delay = queue.retry(key)
         metrics.reconciled("defect")

@@ -88,7 +88,8 @@ class Executor:
     async def _execute(self, rule: RawRule, action: Effect, seen: Observations) -> RawRule:
         key = key_of(rule)
         if isinstance(action, EmitEvent):
-            log.info("%s: %s", action.reason, action.message)
+            level = logging.WARNING if action.type == "Warning" else logging.INFO
+            log.log(level, "%s: %s", action.reason, action.message)
             await self.events.emit(rule, action.type, action.reason, action.message)
         elif isinstance(action, Cancel):
             await self._cancel(key, action)
@@ -126,7 +127,7 @@ class Executor:
         for failure in failures:
             if not isinstance(failure, WorkerError):
                 raise failure
-            log.warning("a window was not submitted, it is tried again: %s", failure)
+            log.info("a window was not submitted, it is tried again: %s", failure)
 
     async def _submit(self, rule: RawRule, submit: Submit) -> None:
         key, window = key_of(rule), submit.window
@@ -137,7 +138,7 @@ class Executor:
                     submit.database, submit.command, before_send=fence.check
                 )
             except Refused as error:
-                log.warning("Kusto refused the window: %s", error)
+                log.info("Kusto refused the window: %s", error)
                 self.observations.add_rejected(key, window.token, str(error))
                 return
             except Temporary as error:

@@ -4,7 +4,7 @@
 window counts from the difference that each status write makes: a window counts when it is recorded.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from platform import python_version
 from typing import Final, Literal
 
@@ -19,6 +19,7 @@ from prometheus_client import (
 
 from runtime.version import installed_version
 from summaryrule.api.backfill_request import is_active
+from summaryrule.api.duration import NANOSECONDS_PER_SECOND
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.api.v1 import (
     BackfillStatus,
@@ -27,7 +28,8 @@ from summaryrule.api.v1 import (
     SummaryRuleStatus,
     WindowStatus,
 )
-from summaryrule.api.windows import count_windows, floor
+from summaryrule.api.windows import count_windows, floor, next_window
+from summaryrule.planner.types import Operation
 from worker.kube.store import Key, ModelCache, key_of
 from worker.ports import RawRule
 
@@ -35,6 +37,7 @@ PREFIX: Final = "summaryrule_worker"
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 Kind = Literal["interval", "backfill"]
+KINDS: Final[tuple[Kind, ...]] = ("interval", "backfill")
 WindowResult = Literal["completed", "failed"]
 
 _CALL_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -55,7 +58,7 @@ class Metrics:
         )
         self._lag = self._gauge(
             "rule_lag_seconds",
-            "Now less the end of the rule's last done window.",
+            "Now less the end of the rule's last done window, or the start of its first one.",
             "namespace",
             "rule",
         )
@@ -71,12 +74,19 @@ class Metrics:
             "namespace",
             "rule",
         )
+        self._failed = self._gauge(
+            "failed_windows",
+            "Windows of the rule that failed for good: they wait for a retry or a skip.",
+            "namespace",
+            "rule",
+            "kind",
+        )
         self._in_flight = self._gauge(
             "windows_in_flight", "Windows submitted and not done.", "kind"
         )
         self._api = self._calls("api_request", "Requests to the API server.", "verb")
         self._kusto = self._calls("kusto_request", "Commands to Kusto.", "call")
-        self._events = self._counter("reconciles", "Looks at a rule, by how they ended.", "result")
+        self._events = self._counter("reconciles", "Reconciles of a rule, by result.", "result")
         build = self._gauge("build_info", "Always 1.", "version", "python")
         build.labels(installed_version(), python_version()).set(1)
 
@@ -100,10 +110,16 @@ class Metrics:
         """Due windows that the rule's backfill has to run; None when it has none or is paused."""
         _put(self._remaining, (namespace, rule), windows)
 
+    def failed_windows(self, namespace: str, rule: str, kind: Kind, windows: int | None) -> None:
+        """Windows of the rule that failed for good; None for a rule that has no such windows."""
+        _put(self._failed, (namespace, rule, kind), windows)
+
     def forget_rule(self, namespace: str, rule: str) -> None:
         """The rule is gone, and so are its series."""
         for gauge in (self._lag, self._interval, self._remaining):
             gauge.remove(namespace, rule)
+        for kind in KINDS:
+            self._failed.remove(namespace, rule, kind)
 
     def in_flight(self, kind: Kind, windows: int) -> None:
         """Windows that are submitted and not done, over all rules."""
@@ -161,7 +177,7 @@ class Metrics:
         )
 
 
-def _put(gauge: Gauge, labels: tuple[str, str], value: float | None) -> None:
+def _put(gauge: Gauge, labels: tuple[str, ...], value: float | None) -> None:
     if value is None:
         gauge.remove(*labels)
     else:
@@ -176,17 +192,34 @@ class StatusMetrics:
         self._in_flight: dict[Key, tuple[int, int]] = {}
         self._sums = (0, 0)
 
-    def observe_rule(self, rule: RawRule, now: Instant) -> None:
-        """Update a rule's interval and lag, and the windows left of its backfill."""
+    def observe_rule(self, rule: RawRule, now: Instant, *, runs_here: bool = True) -> None:
+        """Update a rule's interval and lag, its failed windows, and those left of its backfill.
+
+        Args:
+            rule: the raw object.
+            now: the time from which the lag counts.
+            runs_here: whether this worker should run the rule's schedule. Only then it has a lag.
+        """
         key, known = key_of(rule), self._models.parse_or_none(rule)
         self._metrics.rule_interval(*key, None if known is None else _interval(known))
-        self._metrics.rule_lag(*key, None if known is None else _lag(known, now))
+        self._metrics.rule_lag(*key, _lag(known, now) if known is not None and runs_here else None)
         self._metrics.backfill_remaining(*key, None if known is None else _remaining(known, now))
-        self._set_in_flight(key, self._models.status(rule))
+        status = self._models.status(rule)
+        for kind, part in _parts(status):
+            failed = len(part.failed) if part is not None else 0
+            self._metrics.failed_windows(*key, kind, failed if known is not None else None)
+        self._set_in_flight(key, status)
 
-    def observe_write(self, before: RawRule, after: RawRule) -> None:
-        """Count the windows that completed or failed between two versions of a rule."""
+    def observe_write(
+        self, before: RawRule, after: RawRule, seen: Mapping[str, Operation] | None = None
+    ) -> None:
+        """Count the windows that completed or failed between two versions of a rule.
+
+        ``seen`` are the operations, by id, that the write was decided from: those that ended are
+        timed.
+        """
         old, new = self._models.status(before), self._models.status(after)
+        self._time_operations(old, new, seen or {})
         self._count_schedule(old.schedule or ScheduleStatus(), new.schedule or ScheduleStatus())
         if new.backfill is not None:
             self._count_backfill(old.backfill, new.backfill)
@@ -195,6 +228,17 @@ class StatusMetrics:
         """The rule is gone."""
         self._metrics.forget_rule(*key)
         self._change(self._in_flight.pop(key, (0, 0)), (0, 0))
+
+    def _time_operations(
+        self, old: SummaryRuleStatus, new: SummaryRuleStatus, seen: Mapping[str, Operation]
+    ) -> None:
+        running = {id_ for _, part in _parts(new) if part for id_ in _operation_ids(part.in_flight)}
+        for kind, part in _parts(old):
+            for each in _operation_ids(part.in_flight) if part is not None else ():
+                duration = seen[each].duration if each in seen else None
+                if each not in running and duration is not None:
+                    seconds = duration.nanoseconds / NANOSECONDS_PER_SECOND
+                    self._metrics.operation_ended(kind, seconds)
 
     def _count_schedule(self, old: ScheduleStatus, new: ScheduleStatus) -> None:
         left = {w.token for w in old.in_flight} - {w.token for w in new.in_flight}
@@ -229,7 +273,17 @@ class StatusMetrics:
 
 def _submitted(windows: Iterable[WindowStatus]) -> int:
     """An intent without an operation may be the next window's, recorded ahead."""
-    return sum(1 for window in windows if window.operation_id is not None)
+    return sum(1 for _ in _operation_ids(windows))
+
+
+def _operation_ids(windows: Iterable[WindowStatus]) -> Iterator[str]:
+    return (window.operation_id for window in windows if window.operation_id is not None)
+
+
+def _parts(
+    status: SummaryRuleStatus,
+) -> tuple[tuple[Kind, ScheduleStatus | BackfillStatus | None], ...]:
+    return (("interval", status.schedule), ("backfill", status.backfill))
 
 
 def _interval(rule: SummaryRule) -> float:
@@ -237,11 +291,24 @@ def _interval(rule: SummaryRule) -> float:
 
 
 def _lag(rule: SummaryRule, now: Instant) -> float | None:
-    """Seconds from the last done window to now; None while nothing has to follow it."""
-    schedule = rule.status.schedule if rule.status is not None else None
-    if rule.spec.suspend or schedule is None or schedule.last_done is None:
+    """Seconds from the end of the last done window to now; None while nothing has to follow it.
+
+    If no window is done, they count from the start of the first one.
+    """
+    schedule = (rule.status and rule.status.schedule) or ScheduleStatus()
+    since = schedule.last_done or _first_start(rule, schedule)
+    if rule.spec.suspend or since is None:
         return None
-    return max(_seconds(now.ticks - schedule.last_done.ticks), 0.0)
+    return max(_seconds(now.ticks - since.ticks), 0.0)
+
+
+def _first_start(rule: SummaryRule, schedule: ScheduleStatus) -> Instant | None:
+    taken = [window.start for window in (*schedule.in_flight, *schedule.failed)]
+    created = rule.metadata.creation_timestamp
+    if created is None:
+        return min(taken, default=None)
+    first = next_window(created, rule.spec.interval, rule.spec.ingestion_delay, None).start
+    return min([*taken, first])
 
 
 def _remaining(rule: SummaryRule, now: Instant) -> int | None:

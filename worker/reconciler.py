@@ -8,6 +8,7 @@ import logging
 from dataclasses import dataclass, replace
 from typing import Final
 
+from summaryrule.api.block_reason import BlockReason
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.api.schema_validation import MalformedError
 from summaryrule.planner.block_reasons import Evaluate
@@ -33,6 +34,7 @@ from worker.ports import Clock, RawRule, RuleClient
 
 log = logging.getLogger(__name__)
 
+_NOT_HERE: Final = frozenset({BlockReason.CRITERIA_NOT_MET, BlockReason.OTHER_CLUSTER})
 _MAX_PASSES: Final = 64
 """Limit of passes in one reconcile; a rule with more to do is requeued after other rules."""
 
@@ -81,7 +83,7 @@ class Reconciler:
         seen, now = self.observations.observations(key), Instant(self.clock.now())
         plan = self._decide(rule, seen, now)
         self.poller.track(key, plan.running_operations)
-        self.status_metrics.observe_rule(rule, now)
+        self.status_metrics.observe_rule(rule, now, runs_here=_runs_schedule(plan))
         current = rule
         if plan.writes:
             with self.limiter.slot(self._endpoint(plan.writes), key) as has_slot:
@@ -145,16 +147,18 @@ class Reconciler:
             stored = await self.executor.execute(rule, listed, seen)
         except (Conflict, Ambiguous) as error:
             log.debug("the rule changed, reading it again: %s", error)
-            self._take(key, rule, await self.rule_client.get(*key))
+            self._take(key, rule, await self.rule_client.get(*key), seen)
             return None
         except NotFound:
             self.store.remove(rule)
             return None
-        return self._take(key, rule, stored)
+        return self._take(key, rule, stored, seen)
 
-    def _take(self, key: Key, before: RawRule, stored: RawRule) -> RawRule | None:
+    def _take(
+        self, key: Key, before: RawRule, stored: RawRule, seen: Observations
+    ) -> RawRule | None:
         """Put the object into the cache; None if the cache already holds a newer one."""
-        self.status_metrics.observe_write(before, stored)
+        self.status_metrics.observe_write(before, stored, seen.operations)
         self.store.put(stored)
         current = self.store.get(key)
         is_current = current is not None and version_of(current) == version_of(stored)
@@ -164,6 +168,12 @@ class Reconciler:
         self.observations.forget(key)
         self.poller.track(key, ())
         self.status_metrics.forget(key)
+
+
+def _runs_schedule(plan: Plan) -> bool:
+    """Whether the rule's interval windows should run here, even if something holds them now."""
+    held = {each.reason for each in plan.blocked}
+    return plan.context is not None and plan.context.runs_schedule and not held & _NOT_HERE
 
 
 def _seconds_until(at: Instant | None, now: Instant) -> float | None:

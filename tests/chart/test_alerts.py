@@ -19,13 +19,13 @@ from tests.chart.helm import Checker, Helm, only
 pytestmark = pytest.mark.proof
 
 WEEK = 7 * 24 * 3600
-LAG, EVERY, LEFT, WINDOWS, KUSTO, LEADS = (
+LAG, EVERY, LEFT, FAILED, KUSTO, LEADS = (
     f"summaryrule_worker_{name}"
     for name in (
         'rule_lag_seconds{namespace="web",rule="errors",pod="a"}',
         'rule_interval_seconds{namespace="web",rule="errors",pod="a"}',
         'backfill_windows_remaining{namespace="web",rule="errors",pod="a"}',
-        'windows_total{kind="interval",result="failed",pod="a"}',
+        'failed_windows{namespace="web",rule="errors",kind="interval",pod="a"}',
         'kusto_requests_total{call="append",result="%s",pod="a"}',
         'leader{pod="%s"}',
     )
@@ -75,17 +75,21 @@ CASES: dict[str, tuple[Mapping[str, str], Mapping[int, set[str]]]] = {
         {LEFT: "60x100 _x500", LEFT.replace('"a"', '"b"'): "_x101 60x499"},
         {110: set(), 140: {"BackfillStuck"}},
     ),
-    "a window that fails alerts for half an hour": (
-        {WINDOWS: "0x100 1x500"},
-        {99: set(), 102: {"WindowsFailing"}, 128: {"WindowsFailing"}, 135: set()},
+    "a window that failed alerts for as long as it waits": (
+        {FAILED: "0x100 1x400 0x100"},
+        {99: set(), 102: {"WindowsFailing"}, 499: {"WindowsFailing"}, 502: set()},
     ),
-    "the first window that fails is as good as any": (
-        {WINDOWS: "_x100 1x500"},
-        {99: set(), 102: {"WindowsFailing"}, 128: {"WindowsFailing"}, 135: set()},
+    "windows that failed before the worker was restarted": (
+        {FAILED: "3x100 _x10 3x490"},
+        {99: {"WindowsFailing"}, 600: {"WindowsFailing"}},
     ),
-    "windows that failed before the worker was restarted do not alert again": (
-        {WINDOWS: "3x100 0x500"},
-        {99: set(), 102: set(), 160: set()},
+    "windows that a new leader has to report": (
+        {FAILED: "3x100 _x500", FAILED.replace('"a"', '"b"'): "_x101 3x499"},
+        {99: {"WindowsFailing"}, 102: {"WindowsFailing"}, 600: {"WindowsFailing"}},
+    ),
+    "a rule that never succeeded lags from its first window on": (
+        {LAG: "0+60x600", FAILED: "0x600"},
+        {180: set(), 197: {"Lagging"}},
     ),
     "an hourly rule three hours behind lags, after a quarter of an hour": (
         {LAG: "0+60x600"},
@@ -229,6 +233,30 @@ def test_what_an_alert_says_names_the_rule_and_how_far_it_is_behind(
     }
     look = {"eval_time": "200m", "alertname": "SummaryRuleLagging", "exp_alerts": [alert]}
     series = fed({LAG: "0+60x600"})
+    run(
+        checker("promtool"),
+        rules,
+        {"interval": "1m", "input_series": series, "alert_rule_test": [look]},
+    )
+
+
+def test_failed_windows_are_counted_by_rule_and_kind(checker: Checker, rules: Path) -> None:
+    (failing,) = [
+        rule
+        for rule in yaml.safe_load(rules.read_text())["groups"][0]["rules"]
+        if rule["alert"] == "SummaryRuleWindowsFailing"
+    ]
+    names = {"namespace": "web", "rule": "errors", "kind": "interval"}
+    said = {
+        **failing["annotations"],
+        "summary": "3 interval windows of web/errors have failed.",
+        "description": failing["annotations"]["description"]
+        .replace("{{ $labels.namespace }}", "web")
+        .replace("{{ $labels.rule }}", "errors"),
+    }
+    alert = {"exp_labels": {"severity": "warning", **names}, "exp_annotations": said}
+    look = {"eval_time": "200m", "alertname": "SummaryRuleWindowsFailing", "exp_alerts": [alert]}
+    series = fed({FAILED: "3x600"})
     run(
         checker("promtool"),
         rules,

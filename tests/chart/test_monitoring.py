@@ -14,6 +14,7 @@ from webhook import metrics as webhook_metrics
 from worker import metrics as worker_metrics
 
 FOLDER = CHART / "files" / "monitoring"
+ROOT = CHART.parents[1]
 ALERTS = {
     "BackfillStuck",
     "KustoFailing",
@@ -56,6 +57,7 @@ def worker_with_all() -> worker_metrics.Metrics:
     metrics.leader(bool)
     metrics.window("interval", "failed")
     metrics.operation_ended("interval", 1.0)
+    metrics.failed_windows("default", "errors", "interval", 1)
     metrics.in_flight("interval", 1)
     metrics.reconciled("ok")
     metrics.api_request("GET", "ok", 0.1)
@@ -88,8 +90,30 @@ def spoken_of(text: str) -> set[str]:
 def test_the_alerts_are_those_that_the_documentation_lists(helm: Helm) -> None:
     rules = alerts(helm)
     assert {rule["alert"].removeprefix("SummaryRule") for rule in rules} == ALERTS
-    assert all(rule["annotations"].keys() == {"summary", "description"} for rule in rules)
+    assert all(
+        rule["annotations"].keys() == {"summary", "description", "runbook"} for rule in rules
+    )
     assert all(rule["labels"]["severity"] for rule in rules)
+
+
+def test_each_runbook_is_a_heading_of_a_page() -> None:
+    text = (FOLDER / "alerts.yaml").read_text()
+    for rule in yaml.safe_load(text)["groups"][0]["rules"]:
+        page, _, anchor = rule["annotations"]["runbook"].partition("#")
+        lines = (ROOT / page).read_text("utf-8").splitlines()
+        headings = [line.lstrip("# ").lower() for line in lines if line.startswith("#")]
+        assert anchor in [heading.replace(" ", "-") for heading in headings], rule["alert"]
+
+
+def test_alerts_link_to_the_documentation_where_it_is_served(helm: Helm) -> None:
+    rule = {"enabled": True, "docsUrl": "https://docs.example.com/rules/"}
+    objects = helm.render(monitoring={"prometheusRule": rule})
+    (group,) = only(objects, "PrometheusRule")["spec"]["groups"]
+    links = {each["alert"]: each["annotations"]["runbook_url"] for each in group["rules"]}
+    assert links.keys() == {f"SummaryRule{name}" for name in ALERTS}
+    assert links["SummaryRuleWindowsFailing"] == (
+        "https://docs.example.com/rules/backfill.html#retry-or-skip-failed-windows"
+    )
 
 
 def test_every_alert_watches_metrics_that_are_exported(exported: dict[str, set[str]]) -> None:

@@ -3,7 +3,9 @@
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
+from summaryrule.planner.types import Operation
 from worker.kube.store import ModelCache
 from worker.metrics import Metrics, StatusMetrics
 
@@ -66,6 +68,64 @@ def test_a_looked_at_rule_shows_its_lag_beside_its_interval() -> None:
     assert not any("'r'" in name for name in found)
 
 
+FAILED = {"start": "2026-11-20T01:00:00Z", "end": "2026-11-20T02:00:00Z", "error": "bad"}
+LAG = "summaryrule_worker_rule_lag_seconds['n', 'r']"
+
+
+def test_failed_windows_are_shown_for_as_long_as_they_wait() -> None:
+    metrics = Metrics()
+    status_metrics = StatusMetrics(metrics, ModelCache())
+    now = Instant.parse("2026-11-20T02:30:00Z")
+    status_metrics.observe_rule(stored({}, schedule={"failed": [FAILED]}), now)
+    assert series(metrics)["summaryrule_worker_failed_windows['interval', 'n', 'r']"] == 1
+    assert series(metrics)["summaryrule_worker_failed_windows['backfill', 'n', 'r']"] == 0
+    status_metrics.observe_rule(stored({}, schedule={}), now)
+    assert series(metrics)["summaryrule_worker_failed_windows['interval', 'n', 'r']"] == 0
+    status_metrics.forget(("n", "r"))
+    assert not any("failed_windows" in name for name in series(metrics))
+
+
+@pytest.mark.parametrize(
+    ("status", "lag"),
+    [({"schedule": {"failed": [FAILED]}}, 5400), ({"schedule": {}}, 9000), ({}, 9000)],
+)
+def test_a_rule_that_never_succeeded_lags_from_the_start_of_its_first_window(
+    status: dict[str, object], lag: int
+) -> None:
+    metrics = Metrics()
+    rule = stored({}, **status)
+    if "failed" not in str(status):
+        rule["metadata"] = {**KEY, "creationTimestamp": "2026-11-20T01:10:00Z"}
+    StatusMetrics(metrics, ModelCache()).observe_rule(rule, Instant.parse("2026-11-20T02:30:00Z"))
+    assert series(metrics)[LAG] == lag
+
+
+def test_a_rule_whose_schedule_runs_elsewhere_has_no_lag() -> None:
+    metrics = Metrics()
+    status_metrics = StatusMetrics(metrics, ModelCache())
+    now = Instant.parse("2026-11-20T02:30:00Z")
+    rule = stored({}, schedule={"lastDone": "2026-11-20T01:00:00Z"})
+    status_metrics.observe_rule(rule, now)
+    assert LAG in series(metrics)
+    status_metrics.observe_rule(rule, now, runs_here=False)
+    assert LAG not in series(metrics)
+
+
+def test_an_operation_is_timed_when_its_window_leaves_the_status() -> None:
+    metrics = Metrics()
+    status_metrics = StatusMetrics(metrics, ModelCache())
+    window = {"start": "2026-11-20T01:00:00Z", "end": "2026-11-20T02:00:00Z", "token": "t"}
+    before = stored({}, schedule={"inFlight": [{**window, "operationId": "o"}]})
+    after = stored({}, schedule={"lastDone": "2026-11-20T02:00:00Z"})
+    seen = {"o": Operation("o", "Completed", duration=Duration(3_000_000_000))}
+    status_metrics.observe_write(before, before, seen)
+    name = "summaryrule_worker_operation_duration_seconds"
+    assert f"{name}_sum['interval']" not in series(metrics)
+    status_metrics.observe_write(before, after, seen)
+    assert series(metrics)[f"{name}_sum['interval']"] == 3
+    assert series(metrics)[f"{name}_count['interval']"] == 1
+
+
 def test_gauges_are_asked_at_each_scrape() -> None:
     metrics, depth = Metrics(), [3]
     metrics.queue_depth(lambda: depth[0])
@@ -76,9 +136,12 @@ def test_gauges_are_asked_at_each_scrape() -> None:
     assert series(metrics)["summaryrule_worker_leader[]"] == 1
 
 
+KEY = {"namespace": "n", "name": "r"}
+
+
 def stored(spec: dict[str, object], **status: object) -> dict[str, object]:
     return {
-        "metadata": {"namespace": "n", "name": "r"},
+        "metadata": KEY,
         "spec": {"database": "D", "table": "T", "body": "T", "interval": "1h", **spec},
         "status": status,
     }

@@ -73,9 +73,9 @@ class CountingStatusMetrics(StatusMetrics):
         super().__init__(metrics, reader)
         self._invariants = invariants
 
-    def observe_rule(self, rule: RawRule, now: Any) -> None:
+    def observe_rule(self, rule: RawRule, now: Any, *, runs_here: bool = True) -> None:
         self._invariants.counts["looks"] += 1
-        super().observe_rule(rule, now)
+        super().observe_rule(rule, now, runs_here=runs_here)
 
 
 class Worker:
