@@ -205,7 +205,7 @@ def _wait(command: Parser) -> None:
 
 def _windows(command: Parser) -> None:
     _targets(command)
-    text = "only windows in this state: failed, running, pending or done"
+    text = f"only windows in this state: {', '.join(STATES)}"
     command.option("--state", choices=STATES, metavar="STATE", help=text)
     _output(command, "json", "yaml")
 
@@ -276,7 +276,7 @@ def _in_flight(text: str) -> int:
     return int(text)
 
 
-STATES: Final = ("failed", "running", "pending", "done")
+STATES: Final = ("failed", "running", "unknown", "pending", "done")
 COMMANDS: Final[dict[str, tuple[str, str, Callable[[Parser], None]]]] = {
     "status": ("show the state of rules: lag, backfill, problems", "status -A", _status),
     "backfill": ("compute a past range once", "backfill cpu --last 7d --wait", _backfill),

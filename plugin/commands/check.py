@@ -13,17 +13,15 @@ from typing import Any, Final, Literal
 from plugin.console import Color, Console
 from plugin.formatting import NONE, dump, table, time_between
 from plugin.kubectl import Kubectl
+from plugin.leader import COMPONENT, list_objects, one_line, read_leader
 from runtime.version import installed_version
 from summaryrule.api.block_reason import BlockReason
 from summaryrule.api.constants import API_VERSION, KIND, RESOURCE
-from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.api.summary import summarize
-from summaryrule.api.unstructured import as_instant, as_int, as_str, nested_dict, nested_list
+from summaryrule.api.unstructured import as_str, nested_dict
 
 Result = Literal["ok", "failed", "unknown"]
 COLORS: Final[dict[Result, Color]] = {"ok": "green", "failed": "red", "unknown": "yellow"}
-LEASE: Final = "summaryrule-operator-worker"
-COMPONENT: Final = "app.kubernetes.io/component"
 VERSION: Final = "app.kubernetes.io/version"
 _NO_ENDPOINT: Final = frozenset({BlockReason.NO_ENDPOINT, BlockReason.ENDPOINT_UNAVAILABLE})
 
@@ -48,7 +46,7 @@ class Finding:
 
 def check(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
     """Print the findings; exit code 1 if a check failed."""
-    findings = list(_findings(kubectl, console.now()))
+    findings = list(_findings(kubectl, console))
     if args.output in {"json", "yaml"}:
         console.say(dump([asdict(each) for each in findings], args.output))
     else:
@@ -64,12 +62,12 @@ def _lines(finding: Finding, console: Console) -> Iterator[str]:
         yield f"         do: {finding.fix}"
 
 
-def _findings(kubectl: Kubectl, now: Instant) -> Iterator[Finding]:
+def _findings(kubectl: Kubectl, console: Console) -> Iterator[Finding]:
     first = crd_is_served(kubectl)
     yield first
     if first.result == "ok":
         for each in CHECKS:
-            yield each(kubectl, now)
+            yield each(kubectl, console)
 
 
 def crd_is_served(kubectl: Kubectl) -> Finding:
@@ -81,10 +79,10 @@ def crd_is_served(kubectl: Kubectl) -> Finding:
         fix = "install the chart, with crds.enabled=true"
         return Finding("CRD", "failed", f"the API server does not serve {RESOURCE}", fix)
     fix = "check the context: kubectl config current-context"
-    return Finding("CRD", "failed", _one_line(answer), fix)
+    return Finding("CRD", "failed", one_line(answer), fix)
 
 
-def login_may_change_rules(kubectl: Kubectl, _now: Instant) -> Finding:
+def login_may_change_rules(kubectl: Kubectl, _console: Console) -> Finding:
     """Whether this login may read and patch rules in the namespace."""
     missing = [verb for verb in ("get", "list", "patch") if not _may(kubectl, verb, RESOURCE)]
     if not missing:
@@ -93,7 +91,7 @@ def login_may_change_rules(kubectl: Kubectl, _now: Instant) -> Finding:
     return Finding("permissions", "failed", message, "ask for the ClusterRole edit (view to read)")
 
 
-def webhook_answers(kubectl: Kubectl, _now: Instant) -> Finding:
+def webhook_answers(kubectl: Kubectl, _console: Console) -> Finding:
     """Whether the API server reaches the webhook and trusts its certificate (dry run)."""
     stored, answer = kubectl.try_run(
         "create", "--dry-run=server", "-f", "-", given=json.dumps(_REFUSED_RULE)
@@ -102,42 +100,36 @@ def webhook_answers(kubectl: Kubectl, _now: Instant) -> Finding:
         return Finding("webhook", "ok", "it answers, and the API server trusts its certificate")
     if "failed calling webhook" in answer:
         fix = f"kubectl get pods -A -l {COMPONENT}=webhook; then read its log"
-        return Finding("webhook", "failed", _one_line(answer), fix)
+        return Finding("webhook", "failed", one_line(answer), fix)
     if stored:
         message = "the API server does not ask a webhook about SummaryRules"
         return Finding("webhook", "failed", message, "install the chart with webhook.enabled=true")
-    return Finding("webhook", "unknown", _one_line(answer))
+    return Finding("webhook", "unknown", one_line(answer))
 
 
-def worker_leads(kubectl: Kubectl, now: Instant) -> Finding:
+def worker_leads(kubectl: Kubectl, console: Console) -> Finding:
     """Whether a worker holds its Lease and renews it."""
-    leases = _get(kubectl, "leases.coordination.k8s.io", f"--field-selector=metadata.name={LEASE}")
-    if isinstance(leases, str):
-        return Finding("worker", "unknown", leases)
-    fix = f"kubectl get pods -A -l {COMPONENT}=worker; then read its log"
-    for lease in leases:
-        spec = nested_dict(lease, "spec")
-        holder, renewed = as_str(spec.get("holderIdentity")), as_instant(spec.get("renewTime"))
-        if not holder or renewed is None:
-            continue
-        ago = time_between(min(renewed, now), now)
-        limit = as_int(spec.get("leaseDurationSeconds")) * TICKS_PER_SECOND
-        if now.ticks - renewed.ticks <= limit:
-            return Finding("worker", "ok", f"{holder} leads, and renewed its Lease {ago} ago")
-        message = f"{holder} led, and renewed its Lease {ago} ago: no worker leads now"
-        return Finding("worker", "failed", message, fix)
-    return Finding("worker", "failed", "no worker leads", fix)
+    leader = read_leader(kubectl, console)
+    if leader.unknown:
+        return Finding("worker", "unknown", leader.unknown)
+    if not leader.leads or leader.renewed is None:
+        fix = BlockReason.NO_LEADER.remedy("NAME")
+        return Finding("worker", "failed", leader.message, fix)
+    now = console.now()
+    ago = time_between(min(leader.renewed, now), now)
+    message = f"{leader.holder} leads, and renewed its Lease {ago} ago"
+    return Finding("worker", "ok", message)
 
 
-def endpoints_answer(kubectl: Kubectl, now: Instant) -> Finding:
+def endpoints_answer(kubectl: Kubectl, console: Console) -> Finding:
     """Whether the worker reaches the Kusto endpoint of every rule, as the rules' status says."""
-    rules = _get(kubectl, RESOURCE)
+    rules = list_objects(kubectl, RESOURCE)
     if isinstance(rules, str):
         return Finding("endpoints", "unknown", rules)
     problems = {
         problem.message: BlockReason(problem.reason).remedy("NAME")
         for rule in rules
-        for problem in summarize(rule, now).problems
+        for problem in summarize(rule, console.now()).problems
         if problem.reason in _NO_ENDPOINT
     }
     if not problems:
@@ -147,7 +139,7 @@ def endpoints_answer(kubectl: Kubectl, now: Instant) -> Finding:
     return Finding("endpoints", "failed", f"{message}{more}", fix)
 
 
-CHECKS: Final[tuple[Callable[[Kubectl, Instant], Finding], ...]] = (
+CHECKS: Final[tuple[Callable[[Kubectl, Console], Finding], ...]] = (
     login_may_change_rules,
     webhook_answers,
     worker_leads,
@@ -167,11 +159,13 @@ def version(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int
 
 def _versions(kubectl: Kubectl) -> Iterator[tuple[str, str]]:
     yield "plugin", installed_version()
-    crd = _get(kubectl, "customresourcedefinitions", f"--field-selector=metadata.name={RESOURCE}")
+    crd = list_objects(
+        kubectl, "customresourcedefinitions", f"--field-selector=metadata.name={RESOURCE}"
+    )
     yield "CRD", _version_labels(crd)
     for component in ("webhook", "worker"):
         selector = f"--selector={COMPONENT}={component}"
-        yield component, _version_labels(_get(kubectl, "deployments.apps", selector))
+        yield component, _version_labels(list_objects(kubectl, "deployments.apps", selector))
 
 
 def _version_labels(objects: list[dict[str, Any]] | str) -> str:
@@ -187,15 +181,3 @@ def _version_labels(objects: list[dict[str, Any]] | str) -> str:
 def _may(kubectl: Kubectl, verb: str, resource: str) -> bool:
     allowed, _ = kubectl.try_run("auth", "can-i", verb, resource)
     return allowed
-
-
-def _get(kubectl: Kubectl, resource: str, *words: str) -> list[dict[str, Any]] | str:
-    """The objects of all namespaces, or why they cannot be read."""
-    done, answer = kubectl.try_run("get", resource, "--all-namespaces", "-o", "json", *words)
-    if not done:
-        return _one_line(answer)
-    return list(nested_list(json.loads(answer), "items"))
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -2,40 +2,77 @@
 
 import argparse
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from plugin.commands.plan import local_plan
-from plugin.commands.status import progress
+from plugin.commands.status import phase, progress
 from plugin.console import Console
 from plugin.formatting import NONE, dump, plural
 from plugin.kubectl import Kubectl, Rule
+from plugin.leader import Leader, created, read_leader, rules_ahead
 from summaryrule.api.block_reason import BlockReason
-from summaryrule.api.instant import Instant
-from summaryrule.api.summary import RuleSummary, format_duration, summarize
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
+from summaryrule.api.summary import (
+    RuleSummary,
+    format_duration,
+    in_queue,
+    summarize,
+    without_leader,
+)
 from summaryrule.api.unstructured import as_str, nested_dict
+
+SAID_BY_SUMMARY: Final = frozenset(
+    {
+        BlockReason.DELETING,
+        BlockReason.NOT_SEEN,
+        BlockReason.OTHER_CLUSTER,
+        BlockReason.QUEUED,
+    }
+)
+"""Reasons that no condition and no plan has."""
+YOUNG_SECONDS: Final = 60
+"""A rule of this age may have been created a moment before the worker reconciles it."""
 
 
 def explain(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
     """Print it; exit code 1 when something does not run that should."""
-    rule, now = kubectl.rule(args.name), console.now()
-    found = list(held(rule, now))
+    rule, leader = kubectl.rule(args.name), read_leader(kubectl, console)
+    now = console.now()
+    summary = _summary(kubectl, rule, now, leader)
+    found = list(held(rule, summary, now))
+    if leader.unknown:
+        console.note(f"whether a worker leads is unknown: {leader.unknown}")
     if args.output in {"json", "yaml"}:
         console.say(dump({"name": args.name, "held": found}, args.output))
     else:
-        console.say(lines(summarize(rule, now), found, plain=console.plain))
+        console.say(lines(summary, found, plain=console.plain))
     return 1 if any(_is_problem(each["reason"]) for each in found) else 0
 
 
-def held(rule: Rule, now: Instant) -> Iterator[dict[str, str]]:
+def _summary(kubectl: Kubectl, rule: Rule, now: Instant, leader: Leader) -> RuleSummary:
+    summary = summarize(rule, now)
+    if leader.is_missing:
+        return without_leader(summary, leader.message)
+    if summary.reason == BlockReason.NOT_SEEN and leader.leads:
+        ahead = rules_ahead(kubectl, rule)
+        is_young = now.ticks - created(rule).ticks < YOUNG_SECONDS * TICKS_PER_SECOND
+        return in_queue(summary, ahead) if ahead or is_young else summary
+    return summary
+
+
+def held(rule: Rule, summary: RuleSummary, now: Instant) -> Iterator[dict[str, str]]:
     """Each reason with its message and the advice what to do."""
     name = as_str(nested_dict(rule, "metadata").get("name"))
-    for reason, message in dict(_reasons(rule, now)).items():
+    found = dict[str, str]()
+    for reason, message in _reasons(rule, summary, now):
+        found.setdefault(reason, message)
+    for reason, message in found.items():
         yield {"reason": reason, "message": message, "advice": _remedy(reason, name)}
 
 
-def _reasons(rule: Rule, now: Instant) -> Iterator[tuple[str, str]]:
+def _reasons(rule: Rule, summary: RuleSummary, now: Instant) -> Iterator[tuple[str, str]]:
     """Reasons of the local plan, and those that only the worker knows, from status."""
-    summary = summarize(rule, now)
-    if summary.reason in {BlockReason.DELETING, BlockReason.NOT_SEEN, BlockReason.OTHER_CLUSTER}:
+    if summary.reason in SAID_BY_SUMMARY:
         yield summary.reason, summary.message
     for problem in summary.problems:
         if problem.subject == "schedule":
@@ -62,7 +99,8 @@ def lines(rule: RuleSummary, found: Sequence[dict[str, str]], *, plain: bool) ->
     yield f"  schedule  {_schedule(rule)}"
     if rule.backfill is not None:
         past = rule.backfill
-        yield f"  backfill  {past.phase}  {progress(past, plain=plain)}  [{past.start}, {past.end})"
+        done = progress(past, plain=plain)
+        yield f"  backfill  {phase(rule, past)}  {done}  [{past.start}, {past.end})"
     if not found:
         yield "Nothing holds it."
     for each in found:

@@ -16,15 +16,19 @@ from plugin.formatting import (
     table,
     time_between,
 )
-from plugin.kubectl import Kubectl, UsageError
+from plugin.kubectl import Kubectl, Rule, UsageError
+from plugin.leader import Leader, read_leader, unseen_by_age
 from summaryrule.api.block_reason import BlockKind, BlockReason
+from summaryrule.api.constants import RUNNABLE_PHASES
 from summaryrule.api.instant import Instant
 from summaryrule.api.summary import (
     BackfillSummary,
     RuleSummary,
     as_json,
     format_duration,
+    in_queue,
     summarize,
+    without_leader,
 )
 
 PROBLEM: Final = "PROBLEM"
@@ -61,7 +65,7 @@ def _print(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> None
         console.say(qualified_name(rule) for rule in found)
         return
     now = console.now()
-    summaries = [summarize(rule, now) for rule in found]
+    summaries = _summaries(found, now, read_leader(kubectl, console), console)
     if args.output in {"json", "yaml"}:
         data = [as_json(each) for each in summaries]
         console.say(dump(data[0] if len(args.names) == 1 else data, args.output))
@@ -70,6 +74,25 @@ def _print(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> None
         console.say(lines(summaries, now, console, wide=wide, everywhere=everywhere))
     else:
         console.note(_nothing(args))
+
+
+def _summaries(
+    rules: Sequence[Rule], now: Instant, leader: Leader, console: Console
+) -> list[RuleSummary]:
+    """The summaries, as far as the Lease allows them; a note says why nothing runs."""
+    summaries = [summarize(rule, now) for rule in rules]
+    if leader.unknown:
+        console.hint(f"whether a worker leads is unknown: {leader.unknown}")
+    elif not leader.leads:
+        console.note(f"{leader.message}; do: {BlockReason.NO_LEADER.remedy('NAME')}")
+        return [without_leader(each, leader.message) for each in summaries]
+    else:
+        unseen = unseen_by_age(rules)
+        return [
+            in_queue(each, unseen[key]) if (key := (each.namespace, each.name)) in unseen else each
+            for each in summaries
+        ]
+    return summaries
 
 
 def _nothing(args: argparse.Namespace) -> str:
@@ -130,7 +153,7 @@ def _cells(rule: RuleSummary, now: Instant, *, plain: bool) -> Iterator[tuple[st
     yield "REASON", rule.reason or NONE
     yield "LAST WINDOW", NONE if rule.last is None else str(rule.last)
     yield "LAG", _lag(rule)
-    yield "BACKFILL", NONE if backfill is None else backfill.phase
+    yield "BACKFILL", NONE if backfill is None else phase(rule, backfill)
     yield "PROGRESS", NONE if backfill is None else progress(backfill, plain=plain)
     yield "ETA", eta(backfill, now)
     yield "TABLE", f"{rule.database}.{rule.table}"
@@ -148,6 +171,12 @@ def _lag(rule: RuleSummary) -> str:
     if rule.suspended or is_intended or rule.lag is None:
         return NONE
     return format_duration(rule.lag)
+
+
+def phase(rule: RuleSummary, backfill: BackfillSummary) -> str:
+    """The phase; while no worker leads, a backfill waits that would run."""
+    leads = all(each.reason != BlockReason.NO_LEADER for each in rule.problems)
+    return backfill.phase if leads or backfill.phase not in RUNNABLE_PHASES else "Waiting"
 
 
 def progress(backfill: BackfillSummary, *, plain: bool) -> str:

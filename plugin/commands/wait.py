@@ -1,19 +1,22 @@
 """`wait`: waits until a backfill has ended; a terminal shows its progress meanwhile.
 
 `kubectl wait --for=condition=Backfill` does not return when a backfill has failed; this one does.
+It also says when no worker leads, and goes on waiting for one.
 """
 
 import argparse
 from typing import Final
 
-from plugin.commands.status import eta, progress
+from plugin.commands.status import eta, phase, progress
 from plugin.console import Console
 from plugin.kubectl import Kubectl, RefusedError, Rule
+from plugin.leader import Leader, read_leader
 from summaryrule.api.instant import TICKS_PER_SECOND
-from summaryrule.api.summary import summarize
+from summaryrule.api.summary import summarize, without_leader
 from summaryrule.api.unstructured import as_int, nested_dict
 
 POLL_SECONDS: Final = 1.0
+LEADER_SECONDS: Final = 10.0
 SUCCEEDED: Final = frozenset({"Completed"})
 TERMINAL_PHASES: Final = frozenset({"Completed", "Canceled", "Superseded"})
 
@@ -31,6 +34,7 @@ def follow(kubectl: Kubectl, name: str, console: Console, timeout: int) -> int:
         KeyboardInterrupt: Ctrl-C; the backfill goes on, and the user is told how to wait again.
     """
     deadline = console.monotonic() + timeout / TICKS_PER_SECOND
+    leaders = _Leaders(kubectl, name, console)
     try:
         while True:
             rule = kubectl.rule(name)
@@ -41,15 +45,34 @@ def follow(kubectl: Kubectl, name: str, console: Console, timeout: int) -> int:
             if console.monotonic() >= deadline:
                 console.redraw("")
                 raise RefusedError(
-                    f"{name}: the time is over and the backfill goes on: {_line(rule, console)}"
+                    f"{name}: the time is over: {_line(rule, leaders.current(), console)}"
                 )
-            console.redraw(_line(rule, console))
+            console.redraw(_cut(_line(rule, leaders.current(), console), console))
             console.pause(POLL_SECONDS)
     except KeyboardInterrupt:
         console.redraw("")
         again = " ".join(["kubectl summaryrule wait", name, *kubectl.flags])
-        console.note(f"{name}: the backfill goes on; to wait again: {again}")
+        console.note(f"{name}: this ends the waiting, not the backfill; to wait again: {again}")
         raise
+
+
+class _Leaders:
+    """The leader, read again every ``LEADER_SECONDS``; a note says when there is none."""
+
+    def __init__(self, kubectl: Kubectl, name: str, console: Console) -> None:
+        self._kubectl, self._name, self._console = kubectl, name, console
+        self._leader = Leader(unknown="not read yet")
+        self._until = console.monotonic()
+
+    def current(self) -> Leader:
+        """The leader as last read."""
+        if self._console.monotonic() >= self._until:
+            before, self._leader = self._leader, read_leader(self._kubectl, self._console)
+            self._until = self._console.monotonic() + LEADER_SECONDS
+            if self._leader.is_missing and not before.is_missing:
+                self._console.redraw("")
+                self._console.note(f"{self._name}: {self._leader.message}")
+        return self._leader
 
 
 def final_phase(rule: Rule) -> str | None:
@@ -86,10 +109,18 @@ def _print_end(rule: Rule, phase: str, console: Console) -> int:
     return 0 if phase in SUCCEEDED else 1
 
 
-def _line(rule: Rule, console: Console) -> str:
+def _line(rule: Rule, leader: Leader, console: Console) -> str:
     now = console.now()
-    backfill = summarize(rule, now).backfill
+    summary = summarize(rule, now)
+    if leader.is_missing:
+        summary = without_leader(summary, leader.message)
+    backfill = summary.backfill
     if backfill is None:
-        return "the worker has not begun"
-    line = f"{backfill.phase}  {progress(backfill, plain=console.plain)}  ETA {eta(backfill, now)}"
+        return leader.message if leader.is_missing else "the worker has not begun"
+    done = f"{phase(summary, backfill)}  {progress(backfill, plain=console.plain)}"
+    more = leader.message if leader.is_missing else f"ETA {eta(backfill, now)}"
+    return f"{done}  {more}"
+
+
+def _cut(line: str, console: Console) -> str:
     return line if console.width is None else line[: console.width - 1]

@@ -11,18 +11,25 @@ from typing import Any, Final
 from plugin.console import Color, Console
 from plugin.formatting import NONE, dump, table
 from plugin.kubectl import Kubectl, Rule
+from plugin.leader import Leader, read_leader
 from summaryrule.api.unstructured import as_int, as_str, nested_dict, nested_list
 
 HEAD: Final = ("KIND", "STATE", "START", "END", "ATTEMPT", "ERROR")
 NARROW: Final = 110
 """A terminal of fewer columns gets no ATTEMPT, so that more of the error fits."""
+OPEN: Final = frozenset({"running", "pending"})
+STOPPED: Final = {"running": "unknown"}
+"""The state of a window while no worker leads."""
 COLORS: Final[dict[str, Color]] = {"failed": "red", "running": "yellow", "done": "green"}
 
 
 def windows(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
     """Print them; exit code 0."""
     rule = kubectl.rule(args.name)
-    found = [each for each in list_windows(rule) if args.state in (None, each["state"])]
+    every = list(list_windows(rule))
+    if any(each["state"] in OPEN for each in every):
+        every = _as_leader_allows(every, read_leader(kubectl, console), console)
+    found = [each for each in every if args.state in (None, each["state"])]
     if args.output in {"json", "yaml"}:
         console.say(dump(found, args.output))
     elif found:
@@ -38,6 +45,16 @@ def windows(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int
         which = f"{args.state} " if args.state else ""
         console.note(f"{args.name} has no {which}windows in its status.")
     return 0
+
+
+def _as_leader_allows(
+    found: list[dict[str, str]], leader: Leader, console: Console
+) -> list[dict[str, str]]:
+    """The windows; while no worker leads, nobody knows whether an operation still runs."""
+    if not leader.is_missing:
+        return found
+    console.note(leader.message)
+    return [{**each, "state": STOPPED.get(each["state"], each["state"])} for each in found]
 
 
 def list_windows(rule: Rule) -> Iterator[dict[str, str]]:

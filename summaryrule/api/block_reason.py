@@ -44,6 +44,8 @@ class BlockReason(StrEnum):
     WAITING_UNTIL_DUE = "WaitingUntilDue"
     BEHIND = "Behind"
     NOT_SEEN = "NotSeen"
+    QUEUED = "Queued"
+    NO_LEADER = "NoLeader"
 
     @property
     def kind(self) -> BlockKind:
@@ -82,7 +84,9 @@ _TEXTS: Final[Mapping[BlockReason, _Texts]] = {
     BlockReason.DELETING: _Texts(
         BlockKind.WAITING,
         "operations are being cancelled",
-        "nothing: running operations are cancelled first, within a minute",
+        "nothing: running operations are cancelled first, within a minute. Without a worker, remove"
+        " the finalizer; the operations then run to their end: kubectl patch summaryrule {name}"
+        """ --type=merge -p '{{"metadata": {{"finalizers": null}}}}'""",
     ),
     BlockReason.NOT_OURS: _Texts(
         BlockKind.INTENDED,
@@ -162,6 +166,18 @@ _TEXTS: Final[Mapping[BlockReason, _Texts]] = {
     BlockReason.NOT_SEEN: _Texts(
         BlockKind.RETRYING,
         "no worker has reconciled this rule yet",
-        "check that the worker runs: kubectl get pods -n summaryrule-system",
+        "check that a worker leads: kubectl summaryrule check. With worker.adoptUnowned=false, it"
+        f" takes only rules with the annotation {OWNER_ANNOTATION}={OPERATOR_NAME}",
+    ),
+    BlockReason.QUEUED: _Texts(
+        BlockKind.WAITING,
+        "the rule waits in the work queue; rules ahead of it: {ahead}",
+        "nothing, if the number falls; else read the worker's log",
+    ),
+    BlockReason.NO_LEADER: _Texts(
+        BlockKind.NEEDS_ACTION,
+        "{cause}; nothing runs until a worker leads",
+        "start a worker: kubectl get pods,deployments -A -l app.kubernetes.io/component=worker; if"
+        " it runs, read its log",
     ),
 }

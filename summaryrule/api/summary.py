@@ -8,13 +8,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from summaryrule.api.block_reason import BlockReason
+from summaryrule.api.block_reason import BlockKind, BlockReason
 from summaryrule.api.constants import (
     ACTIVE_PHASES,
     BACKFILL_CONDITION,
     OPERATOR_NAME,
     OWNER_ANNOTATION,
     READY_CONDITION,
+    RUNNABLE_PHASES,
     SCHEDULE_CONDITION,
 )
 from summaryrule.api.duration import Duration
@@ -88,6 +89,7 @@ class RuleSummary:
         lag: the seconds from ``last`` to now.
         overdue_windows: windows that are due and were not taken yet.
         in_flight: windows that Kusto has accepted.
+        ahead: the rules that the worker reconciles before this one; None if it does not wait.
     """
 
     namespace: str
@@ -107,6 +109,7 @@ class RuleSummary:
     failed: int
     backfill: BackfillSummary | None
     problems: tuple[Problem, ...]
+    ahead: int | None = None
 
 
 def summarize(rule: Json, now: Instant) -> RuleSummary:
@@ -160,6 +163,35 @@ def _readiness(rule: Json) -> tuple[str, str, str]:
 def is_seen(rule: Json) -> bool:
     """Whether a worker has recorded that it reconciled the rule."""
     return bool(as_int(nested_dict(rule, "status").get("observedGeneration")))
+
+
+def in_queue(rule: RuleSummary, ahead: int) -> RuleSummary:
+    """The summary of a rule that waits for the worker, with ``ahead`` rules before it."""
+    if rule.reason != BlockReason.NOT_SEEN:
+        return replace(rule, ahead=ahead)
+    message = BlockReason.QUEUED.message(ahead=ahead)
+    return replace(rule, ahead=ahead, reason=BlockReason.QUEUED.value, message=message)
+
+
+def without_leader(rule: RuleSummary, message: str) -> RuleSummary:
+    """The summary while no worker leads: nothing runs, and no end can be estimated."""
+    backfill = None if rule.backfill is None else replace(rule.backfill, eta=None)
+    reason = BlockReason.named(rule.reason)
+    is_intended = reason is not None and reason.kind is BlockKind.INTENDED
+    if is_intended and (backfill is None or backfill.phase not in RUNNABLE_PHASES):
+        return rule
+    problems = (Problem("schedule", BlockReason.NO_LEADER.value, message), *rule.problems)
+    if reason is BlockReason.DELETING:
+        waits = f"the deletion waits for a worker: {message}"
+        return replace(rule, message=waits, problems=problems, backfill=backfill)
+    return replace(
+        rule,
+        ready="Unknown",
+        reason=BlockReason.NO_LEADER.value,
+        message=message,
+        problems=problems,
+        backfill=backfill,
+    )
 
 
 def backfill_phase(rule: Json) -> str:

@@ -1,8 +1,11 @@
-"""Rules as the API server gives them, for what the plugin prints."""
+"""Rules and Leases as the API server gives them, for what the plugin prints."""
 
+import json
 from typing import Any
 
-from summaryrule.api.instant import Instant
+from plugin.console import Console
+from runtime import clock
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 
 NOW = Instant.parse("2026-11-24T10:30:00Z")
 
@@ -44,3 +47,22 @@ def running(**more: Any) -> dict[str, Any]:
 def condition(kind: str, reason: str, message: str) -> dict[str, str]:
     """A condition that is False."""
     return {"type": kind, "status": "False", "reason": reason, "message": message}
+
+
+class QuickConsole(Console):
+    """A console that does not wait."""
+
+    def pause(self, seconds: float) -> None:
+        """Return at once."""
+
+
+def items(*objects: Any) -> tuple[bool, str]:
+    """What kubectl answers to a list."""
+    return True, json.dumps({"items": objects})
+
+
+def lease(seconds_ago: int, holder: str = "worker-0") -> tuple[bool, str]:
+    """The list of Leases with the worker's, renewed so long ago."""
+    renewed = str(clock.now().plus(-seconds_ago * TICKS_PER_SECOND))
+    spec = {"holderIdentity": holder, "renewTime": renewed, "leaseDurationSeconds": 15}
+    return items({"spec": spec})

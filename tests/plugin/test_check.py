@@ -10,24 +10,12 @@ from plugin.cli import parse
 from plugin.commands.check import check, version
 from plugin.console import Console
 from plugin.kubectl import Kubectl
-from runtime import clock
 from summaryrule.api.constants import RESOURCE
-from summaryrule.api.instant import TICKS_PER_SECOND
-from tests.plugin.rules import condition, rule
+from tests.plugin.rules import QuickConsole, condition, items, lease, rule
 
 DENIED = 'The SummaryRule "x" is invalid: spec.body: Invalid value: ".show tables": is …'
 CREATE, LEASES = "create --dry-run=server", "get leases.coordination.k8s.io"
 Answer = tuple[bool, str]
-
-
-def items(*objects: Any) -> Answer:
-    return True, json.dumps({"items": objects})
-
-
-def lease(seconds_ago: int) -> Answer:
-    renewed = str(clock.now().plus(-seconds_ago * TICKS_PER_SECOND))
-    spec = {"holderIdentity": "worker-0", "renewTime": renewed, "leaseDurationSeconds": 15}
-    return items({"spec": spec})
 
 
 def deployment(release: str) -> Any:
@@ -58,7 +46,7 @@ class Cluster(Kubectl):
 
 def checked(cluster: Cluster) -> tuple[int, str]:
     out = io.StringIO()
-    return check(cluster, parse(["check"]), Console(out, io.StringIO())), out.getvalue()
+    return check(cluster, parse(["check"]), QuickConsole(out, io.StringIO())), out.getvalue()
 
 
 def test_an_installation_that_works_has_five_good_findings() -> None:
@@ -85,8 +73,8 @@ NOT_SERVED = "Error from server (NotFound): the server could not find the reques
         ("auth can-i", (False, "no"), "may not get, list, patch", "ClusterRole edit"),
         (CREATE, (True, "created"), "does not ask a webhook", "webhook.enabled=true"),
         (CREATE, (False, "failed calling webhook: x509"), "x509", "component=webhook"),
-        (LEASES, items(), "no worker leads", "component=worker"),
-        (LEASES, lease(90), "worker-0 led, and renewed", "component=worker"),
+        (LEASES, items(), "no worker has led yet", "component=worker"),
+        (LEASES, lease(90), "(worker-0 led last)", "component=worker"),
         (f"get {RESOURCE}", items(rule(conditions=[SILENT])), "no answer", "check the endpoint"),
     ],
 )

@@ -7,33 +7,44 @@ import pytest
 
 from plugin.cli import parse
 from plugin.commands.explain import explain
-from plugin.console import Console
 from plugin.kubectl import Kubectl
 from summaryrule.api.backfill_request import spec_hash
 from summaryrule.api.block_reason import BlockReason
+from summaryrule.api.constants import RESOURCE
 from summaryrule.api.schema_validation import parse_rule
-from tests.plugin.rules import condition, rule, running
+from tests.plugin.rules import QuickConsole, condition, items, lease, rule, running
 
+Answer = tuple[bool, str]
 SCHEDULE = "summaryrule.adx-mon.azure.com"
+TRUE = {"status": "True"}
 BACKFILL = {"start": "2026-11-01T00:00:00Z", "end": "2026-11-24T00:00:00Z"}
 
 
 class Cluster(Kubectl):
-    """A cluster with one rule."""
+    """A cluster with one rule that is asked for, further rules, and a Lease."""
 
-    def __init__(self, held: dict[str, Any]) -> None:
+    def __init__(self, held: dict[str, Any], leases: Answer, *others: dict[str, Any]) -> None:
         super().__init__("none", [])
-        self.held = held
+        self.held, self.leases, self.others = held, leases, others
 
     def rule(self, name: str) -> dict[str, Any]:
         assert name == self.held["metadata"]["name"]
         return self.held
 
+    def try_run(self, *words: str, given: str = "") -> Answer:
+        assert not given
+        if words[1] == "leases.coordination.k8s.io":
+            return self.leases
+        return items(self.held, *self.others) if words[1] == RESOURCE else items()
 
-def explained(held: dict[str, Any]) -> tuple[int, list[str]]:
+
+def explained(
+    held: dict[str, Any], leases: Answer | None = None, *others: dict[str, Any]
+) -> tuple[int, list[str]]:
     out, args = io.StringIO(), parse(["explain", "cpu"])
     args.name = "cpu"
-    code = explain(Cluster(held), args, Console(out, io.StringIO()))
+    cluster = Cluster(held, leases or lease(2), *others)
+    code = explain(cluster, args, QuickConsole(out, out))
     return code, out.getvalue().splitlines()
 
 
@@ -111,3 +122,63 @@ def test_every_reason_has_a_kind_a_message_and_a_remedy_without_blanks_to_fill(
     remedy = reason.remedy("cpu")
     assert remedy
     assert "{" not in remedy.replace('{"metadata"', "").replace('{"finalizers"', "")
+
+
+GONE = lease(600, "")
+DEAD = lease(600)
+NEVER = items()
+
+
+@pytest.mark.parametrize(
+    ("leases", "said"),
+    [(GONE, "no worker leads since "), (DEAD, "(worker-0 led last)"), (NEVER, "has led yet")],
+)
+def test_without_a_worker_nothing_is_said_to_run(leases: Answer, said: str) -> None:
+    held = rule(backfill=running(), conditions=[condition("Ready", "Active", "") | TRUE])
+    held["spec"]["backfill"] = BACKFILL
+    held["status"]["backfill"]["specHash"] = spec_hash(parse_rule(held).spec)
+    code, lines = explained(held, leases)
+    text = "\n".join(lines)
+    assert code == 1
+    assert f"ready     Unknown, {BlockReason.NO_LEADER}" in text
+    assert said in text
+    assert "backfill  Waiting  " in text
+    assert "Running" not in text
+    assert "Nothing holds it" not in text
+    assert "do: start a worker" in text
+
+
+def test_without_a_worker_a_deletion_says_that_it_waits_for_one() -> None:
+    code, lines = explained(_deleting(), GONE)
+    assert code == 1
+    (held, remedy) = (at for at in range(len(lines)) if lines[at].startswith("Held: "))
+    assert "Deleting: the deletion waits for a worker: no worker leads since " in lines[held]
+    assert """-p '{"metadata": {"finalizers": null}}'""" in lines[held + 1]
+    assert "NoLeader" in lines[remedy]
+
+
+def test_without_a_worker_what_somebody_chose_stays_what_it_is() -> None:
+    code, lines = explained(_suspended(), GONE)
+    assert (code, lines[1]) == (0, "  ready     True, Suspended")
+
+
+def test_a_rule_that_waits_in_the_queue_says_how_many_are_ahead() -> None:
+    unseen, *older = (rule(name) for name in ("cpu", "a", "b", "seen"))
+    for number, each in enumerate((unseen, *older)):
+        each["metadata"]["creationTimestamp"] = f"2026-11-24T10:0{9 - number}:00Z"
+        if each is not older[-1]:
+            each["status"] = {}
+    code, lines = explained(unseen, None, *older)
+    text = "\n".join(lines)
+    assert "Held: Queued: the rule waits in the work queue; rules ahead of it: 2" in text
+    assert "NotSeen" not in text
+    assert code == 0
+    code, lines = explained(unseen)
+    assert "Held: NotSeen" in "\n".join(lines), "nothing is ahead of it, and it is not new"
+    assert code == 1
+
+
+def test_a_lease_that_may_not_be_read_is_said_and_changes_nothing() -> None:
+    code, lines = explained(rule(), (False, "Error: leases is forbidden"))
+    assert lines[0] == "whether a worker leads is unknown: Error: leases is forbidden"
+    assert code == 0

@@ -168,11 +168,12 @@ def test_the_plan_is_the_workers_and_its_verdict_on_criteria_holds_it_back() -> 
 def test_each_reason_comes_with_what_to_do() -> None:
     stuck = rule(backfill=running(phase="Failed", failed=[FAILED], lastError="BadInput: no table"))
     stuck["spec"] |= {"backfill": {"start": "2026-11-03T04:00:00Z", "end": "2026-11-24T00:00:00Z"}}
-    said = "\n".join(explained(summarize(stuck, NOW), list(held(stuck, NOW)), plain=True))
+    seen = summarize(stuck, NOW)
+    said = "\n".join(explained(seen, list(held(stuck, seen, NOW)), plain=True))
     assert "Held: BackfillFailed: window [2026-11-03T04:00:00Z, " in said
     assert "kubectl summaryrule retry cpu --all" in said
     well = rule(schedule={"cursor": "2026-11-24T10:00:00Z", "lastDone": "2026-11-24T10:00:00Z"})
-    assert list(held(well, NOW)) == []
+    assert list(held(well, summarize(well, NOW), NOW)) == []
 
 
 def test_flags_that_choose_the_cluster_go_to_kubectl_as_they_are() -> None:
