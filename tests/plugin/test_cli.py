@@ -132,4 +132,6 @@ def test_ctrl_c_ends_the_waiting_alone_and_says_how_to_wait_again() -> None:
     with pytest.raises(KeyboardInterrupt):
         follow(Interrupted(), "cpu", screen, 10**9)
     again = "kubectl summaryrule wait cpu --namespace=prod"
-    assert err.getvalue() == f"cpu: this ends the waiting, not the backfill; to wait again: {again}\n"
+    assert (
+        err.getvalue() == f"cpu: this ends the waiting, not the backfill; to wait again: {again}\n"
+    )
