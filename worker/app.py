@@ -92,6 +92,7 @@ class WorkerApp:
         self._models = ModelCache()
         self._status_metrics = StatusMetrics(metrics, self._models)
         self._queue: WorkQueue[Key] | None = None
+        self._limiter: EndpointLimiter | None = None
         self._store = Store(self._enqueue)
         self._reflector = Reflector(api, SUMMARY_RULES.collection(), self._store)
         self._identity = options.identity or f"{socket.gethostname()}_{uuid.uuid4()}"
@@ -124,7 +125,17 @@ class WorkerApp:
             self._identity,
             lambda: self._elector.is_leader,
             self._kusto.endpoint_errors,
+            self._rules_ahead,
         )
+
+    def _rules_ahead(self) -> dict[Key, int]:
+        """The rules that wait for a reconcile or a slot, each with the number of rules before it.
+
+        A replica that does not lead has none.
+        """
+        if self._queue is None or self._limiter is None:
+            return {}
+        return {**self._limiter.places(), **self._queue.places()}
 
     def _not_ready(self) -> str | None:
         return None if self._reflector.synced.is_set() else "the rules are not listed yet"
@@ -168,6 +179,10 @@ class WorkerApp:
     def _reconciler(self, leadership: Leadership, queue: WorkQueue[Key]) -> Reconciler:
         rules, events = SummaryRuleClient(self._api), KubeEventRecorder(self._api, self._clock)
         observations = ObservationStore()
+        limiter = self._limiter = EndpointLimiter(
+            slots_per_endpoint(self._options.workers, self._settings.endpoints),
+            partial(queue.add, reason="slot"),
+        )
         return Reconciler(
             rules,
             self._store,
@@ -181,10 +196,7 @@ class WorkerApp:
             evaluate,
             self._status_metrics,
             self._models,
-            EndpointLimiter(
-                slots_per_endpoint(self._options.workers, self._settings.endpoints),
-                partial(queue.add, reason="slot"),
-            ),
+            limiter,
         )
 
 

@@ -38,6 +38,14 @@ class EndpointLimiter:
         self._each, self._notify = each, notify
         self._endpoints: defaultdict[str, _Endpoint] = defaultdict(_Endpoint)
 
+    def places(self) -> dict[Key, int]:
+        """The rules that wait for a slot, each with the number of rules before it."""
+        return {
+            key: place
+            for endpoint in self._endpoints.values()
+            for place, key in enumerate(endpoint.waiting)
+        }
+
     @contextlib.contextmanager
     def slot(self, endpoint: str | None, key: Key) -> Iterator[bool]:
         """Take a slot for the time of the block; yields whether there was one.

@@ -20,10 +20,12 @@ from summaryrule.api.summary import (
     backfill_phase,
     format_duration,
     has_problem,
+    in_queue,
     summarize,
 )
 from summaryrule.api.unstructured import as_str, nested_dict
 from worker.health_server import Handler, Reply
+from worker.kube.store import Key
 from worker.ports import Clock, RawRule
 
 ROWS: Final = 50
@@ -99,13 +101,17 @@ class PageData:
 
 @dataclass(frozen=True, slots=True)
 class StatusPage:
-    """The sources of the page: the store, the clock, this process and its endpoints."""
+    """The sources of the page: the store, the clock, this process, its endpoints and its queue.
+
+    ``ahead`` gives the rules that wait, each with the number of rules before it.
+    """
 
     rules: Iterable[RawRule]
     clock: Clock
     identity: str
     leads: Callable[[], bool]
     endpoints: Callable[[], Mapping[str, str | None]]
+    ahead: Callable[[], Mapping[Key, int]] = dict
 
     def data(self, query: PageQuery) -> PageData:
         """What to show for a query; a page beyond the last is the last."""
@@ -132,11 +138,18 @@ class StatusPage:
             troubled=len(troubled),
             matched=len(matching),
             pages=pages,
-            rows=tuple(
-                summarize(rule, now) for _, rule in matching[(page - 1) * ROWS : page * ROWS]
-            ),
+            rows=tuple(self._summaries(matching[(page - 1) * ROWS : page * ROWS], now)),
             endpoints=self.endpoints(),
         )
+
+    def _summaries(
+        self, shown: Iterable[tuple[str, RawRule]], now: Instant
+    ) -> Iterator[RuleSummary]:
+        ahead = self.ahead()
+        for _, rule in shown:
+            summary = summarize(rule, now)
+            place = ahead.get((summary.namespace, summary.name))
+            yield summary if place is None else in_queue(summary, place)
 
 
 def _key(rule: RawRule) -> str:
@@ -291,6 +304,8 @@ def _render_backfill(past: BackfillSummary | None, now: Instant) -> str:
 
 def _render_problems(row: RuleSummary) -> str:
     suspended = ["<small>interval runs are suspended</small>"] if row.suspended else []
+    if row.ahead is not None:
+        suspended.append(f"<small>waits in the queue, rules ahead: {row.ahead}</small>")
     problems = (
         f'<span class="bad">{_shorten(each.message or each.reason)}</span>' for each in row.problems
     )

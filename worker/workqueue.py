@@ -44,6 +44,13 @@ class WorkQueue(Generic[K]):
         now = self._clock.monotonic()
         return sum(1 for due in self._due.values() if due <= now)
 
+    def places(self) -> dict[K, int]:
+        """The keys that are due and not yet taken, each with the number of keys before it."""
+        now = self._clock.monotonic()
+        due = [(at, key) for key, at in self._due.items() if at <= now]
+        due.sort(key=lambda pair: pair[0])
+        return {key: place for place, (_, key) in enumerate(due)}
+
     def add(self, key: K, delay: float = 0.0, *, reason: str = "changed") -> None:
         """Queue ``key`` in ``delay`` seconds, unless it is queued for an earlier time."""
         due = self._clock.monotonic() + max(delay, 0.0)

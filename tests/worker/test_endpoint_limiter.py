@@ -36,6 +36,15 @@ def test_other_endpoints_and_writes_to_the_api_server_go_on_meanwhile() -> None:
         assert (other, none) == (True, True)
 
 
+def test_waiting_rules_have_their_places_in_the_line_of_their_endpoint() -> None:
+    limiter = EndpointLimiter(1, lambda _key: None)
+    with limiter.slot(A, rule(1)), limiter.slot(B, rule(2)):
+        for endpoint, number in ((A, 3), (A, 4), (B, 5)):
+            with limiter.slot(endpoint, rule(number)):
+                pass
+        assert limiter.places() == {rule(3): 0, rule(4): 1, rule(5): 0}
+
+
 def test_waiting_rules_are_called_one_by_one_in_the_order_they_came() -> None:
     called: list[Key] = []
     limiter = EndpointLimiter(1, called.append)

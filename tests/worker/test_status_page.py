@@ -187,3 +187,15 @@ async def test_page_and_json_are_served_beside_the_probes() -> None:
         assert "default/rule-00002" not in page.text
         assert (await client.get("/status.json")).json()["at"] == str(NOW)
         assert (await client.post("/")).status_code == 405
+
+
+def test_a_rule_that_waits_in_the_queue_says_how_many_are_ahead() -> None:
+    unseen, seen = rule("a"), rule("b")
+    unseen["status"] = {}
+    queue = {("default", "a"): 7, ("default", "b"): 0}
+    shown = StatusPage([unseen, seen], Clock(), "worker-0", lambda: True, dict, lambda: queue)
+    first, second = data(shown)["items"]
+    assert (first["reason"], first["ahead"], second["ahead"]) == ("Queued", 7, 0)
+    assert first["message"] == "the rule waits in the work queue; rules ahead of it: 7"
+    assert "rules ahead: 7" in html(shown)
+    assert data(board([rule()]))["items"][0]["ahead"] is None

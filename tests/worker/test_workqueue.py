@@ -47,6 +47,18 @@ def test_a_key_that_waits_is_there_once_and_at_its_earliest_time() -> None:
     story(test)
 
 
+def test_a_key_that_is_due_has_its_place_and_one_that_is_taken_has_none() -> None:
+    async def test(queue: WorkQueue[str]) -> None:
+        for key, delay in (("later", 20), ("second", 1), ("first", 0), ("third", 2)):
+            queue.add(key, delay)
+        await asyncio.sleep(5)
+        assert queue.places() == {"first": 0, "second": 1, "third": 2}
+        assert await queue.get() == "first"
+        assert queue.places() == {"second": 0, "third": 1}
+
+    story(test)
+
+
 def test_a_key_has_the_reason_of_its_earliest_time() -> None:
     async def test(queue: WorkQueue[str]) -> None:
         queue.add("rule", 30, reason="due")
