@@ -47,6 +47,13 @@ _TOKEN: Final = re.compile(
 )
 
 
+def without_trailing_semicolons(body: str) -> str:
+    """The body up to its last code that is not a semicolon, so that an operator can follow it."""
+    code = (each for each in _TOKEN.finditer(body) if not each[0].startswith("//"))
+    ends = [each.end() for each in code if each[0] != ";"]
+    return body[: ends[-1]] if ends else body
+
+
 def uses_name(body: str, name: str) -> bool:
     """Whether the code of a query has this identifier: outside comments and strings."""
     return name in body and name in _TOKEN.findall(body)

@@ -40,6 +40,7 @@ from worker.metrics import Metrics, StatusMetrics
 from worker.observations import ObservationStore
 from worker.operation_poller import OperationPoller
 from worker.ports import Clock
+from worker.query_checker import QueryChecker
 from worker.reconciler import Reconciler
 from worker.status_page import StatusPage, routes
 from worker.workqueue import WorkQueue
@@ -63,6 +64,7 @@ async def run(options: argparse.Namespace, environ: Mapping[str, str]) -> None:
         labels=labels(options.cluster_label, "--cluster-label"),
         adopt_unowned=options.adopt_unowned,
         mode=options.mode,
+        checks_queries=options.query_checks > 0,
     )
     clock, metrics = SystemClock(), Metrics()
     async with (
@@ -152,7 +154,8 @@ class WorkerApp:
     async def _run_as_leader(self, leadership: Leadership) -> None:
         with self._queued() as queue:
             reconciler = self._reconciler(leadership, queue)
-            async with _background(reconciler.poller.run()):
+            checker = reconciler.query_checker
+            async with _background(reconciler.poller.run()), _background(checker.run()):
                 await run_workers(queue, reconciler, self._metrics, self._options.workers)
 
     @contextlib.contextmanager
@@ -189,6 +192,13 @@ class WorkerApp:
             observations,
             OperationPoller(
                 self._kusto, observations, self._clock, partial(queue.add, reason="operation")
+            ),
+            QueryChecker(
+                self._kusto,
+                observations,
+                self._clock,
+                partial(queue.add, reason="query"),
+                limit=self._options.query_checks,
             ),
             Executor(rules, self._store, self._kusto, events, observations, leadership),
             self._clock,

@@ -143,6 +143,14 @@ def _add_run_options(run: argparse.ArgumentParser) -> None:
         help="rules that are reconciled at the same time (default: %(default)s)",
     )
     add(
+        "--query-checks",
+        type=int,
+        default=4,
+        metavar="N",
+        help="queries at once, per endpoint, that ask whether the body of a rule is valid; 0 asks"
+        " about none (default: %(default)s)",
+    )
+    add(
         "--host",
         default="127.0.0.1",
         help="address of the status page (/) and the probes (default: %(default)s)",

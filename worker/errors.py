@@ -13,6 +13,7 @@ of these, so that no other module knows the exceptions of a client::
     │   ├── NotFound            no such object
     │   ├── Gone                the resourceVersion or page is too old: list again
     │   └── Refused(code)       the service understood the call and refused it
+    │       └── InvalidQuery    the query has a syntax or semantic error
     └── LeaseLost               another worker may be leading: no side effect from here on
 
 ``LeaseLost`` is neither: it is about this process and not about a rule. A handler that reports
@@ -75,6 +76,10 @@ class Refused(Permanent):
     def __init__(self, message: str, code: str = "") -> None:
         super().__init__(message)
         self.code = code
+
+
+class InvalidQuery(Refused):
+    """Kusto refused the text of a query: code ``SYN…`` or ``SEM…``."""
 
 
 class LeaseLost(WorkerError):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from summaryrule.api.instant import Instant
-from summaryrule.planner.types import Observations, Operation
+from summaryrule.planner.types import Observations, Operation, QueryAnswer
 from worker.kube.store import Key
 
 _REPORT_AFTER_FAILURES: Final = 3
@@ -24,6 +24,7 @@ class _RuleObservations:
     endpoint_error: str = ""
     cursor_sync: tuple[Instant, int] | None = None
     last_message: str = ""
+    query_answer: QueryAnswer | None = None
 
     def reset_failures(self) -> None:
         self.failures, self.endpoint_error = 0, ""
@@ -48,6 +49,7 @@ class ObservationStore:
             endpoint_error=page.endpoint_error,
             cursor_synced_at=at,
             cursor_sync_generation=generation,
+            query_answer=page.query_answer,
         )
 
     def add_submitted(self, key: Key, token: str, operation_id: str) -> None:
@@ -93,6 +95,11 @@ class ObservationStore:
     def add_cursor_sync(self, key: Key, at: Instant, generation: int) -> None:
         """Store when the cursor was written to the rule's spec, and the generation it produced."""
         self._of_rule(key).cursor_sync = at, generation
+
+    def add_query_answer(self, key: Key, answer: QueryAnswer) -> bool:
+        """Store the newest answer about the rule's query; return whether it differs."""
+        before, self._of_rule(key).query_answer = self._of_rule(key).query_answer, answer
+        return before != answer
 
     def is_new_message(self, key: Key, message: str) -> bool:
         """Store the message; return whether it differs from the rule's last one."""

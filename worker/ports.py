@@ -7,7 +7,7 @@ same contract tests check both against what is written here.
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, Protocol
 
-from summaryrule.planner.types import Operation
+from summaryrule.planner.types import Column, Operation
 
 RawRule = dict[str, Any]
 """A SummaryRule as the API server's JSON has it, metadata and managedFields included."""
@@ -102,6 +102,29 @@ class KustoClient(Protocol):
 
         False is usual: the operation had ended, or Kusto no longer knows it.
         """
+        ...
+
+
+class QueryClient(Protocol):
+    """Questions about queries. They delay no window, and do not open an endpoint's circuit.
+
+    All raise as those of ``KustoClient`` do.
+    """
+
+    def endpoint(self, database: str) -> str | None:
+        """URL of the endpoint that serves ``database``, or None."""
+        ...
+
+    async def query_columns(self, database: str, query: str) -> tuple[Column, ...] | None:
+        """The columns of a query's result, without its rows; None if only running it shows them.
+
+        Raises:
+            InvalidQuery: the query has a syntax or semantic error.
+        """
+        ...
+
+    async def table_columns(self, database: str, table: str) -> tuple[Column, ...] | None:
+        """The columns of a table, in order; None if there is no such table."""
         ...
 
 

@@ -31,6 +31,7 @@ from worker.metrics import StatusMetrics
 from worker.observations import ObservationStore
 from worker.operation_poller import OperationPoller
 from worker.ports import Clock, RawRule, RuleClient
+from worker.query_checker import QueryChecker
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class Reconciler:
     store: Store
     observations: ObservationStore
     poller: OperationPoller
+    query_checker: QueryChecker
     executor: Executor
     clock: Clock
     settings: PlannerSettings
@@ -83,6 +85,7 @@ class Reconciler:
         seen, now = self.observations.observations(key), Instant(self.clock.now())
         plan = self._decide(rule, seen, now)
         self.poller.track(key, plan.running_operations)
+        self.query_checker.track(key, plan.query_check)
         self.status_metrics.observe_rule(rule, now, runs_here=_runs_schedule(plan))
         current = rule
         if plan.writes:
@@ -167,6 +170,7 @@ class Reconciler:
     def _forget(self, key: Key) -> None:
         self.observations.forget(key)
         self.poller.track(key, ())
+        self.query_checker.track(key, None)
         self.status_metrics.forget(key)
 
 

@@ -75,7 +75,7 @@ def _reasons(rule: Rule, summary: RuleSummary, now: Instant) -> Iterator[tuple[s
     if summary.reason in SAID_BY_SUMMARY:
         yield summary.reason, summary.message
     for problem in summary.problems:
-        if problem.subject == "schedule":
+        if problem.subject in {"schedule", "query"}:
             yield problem.reason, problem.message
     for each in local_plan(rule, now)["held"]:
         is_other = each["reason"] == BlockReason.CRITERIA_NOT_MET
@@ -104,7 +104,8 @@ def lines(rule: RuleSummary, found: Sequence[dict[str, str]], *, plain: bool) ->
     if not found:
         yield "Nothing holds it."
     for each in found:
-        yield f"Held: {each['reason']}: {each['message']}"
+        word = "Warning" if each["reason"] == BlockReason.COLUMNS_DIFFER else "Held"
+        yield f"{word}: {each['reason']}: {each['message']}"
         yield f"  do: {each['advice']}"
 
 

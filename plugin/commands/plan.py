@@ -27,6 +27,7 @@ _WORKER_ONLY_REASONS: Final = frozenset(
         BlockReason.CRITERIA_NOT_MET,
         BlockReason.CRITERIA_EXPRESSION_ERROR,
         BlockReason.NO_ENDPOINT,
+        BlockReason.QUERY_INVALID,
     }
 )
 

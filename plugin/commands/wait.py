@@ -11,9 +11,10 @@ from plugin.commands.status import eta, phase, progress
 from plugin.console import Console
 from plugin.kubectl import Kubectl, RefusedError, Rule
 from plugin.leader import Leader, read_leader
+from summaryrule.api.constants import QUERY_CONDITION
 from summaryrule.api.instant import TICKS_PER_SECOND
 from summaryrule.api.summary import summarize, without_leader
-from summaryrule.api.unstructured import as_int, nested_dict
+from summaryrule.api.unstructured import as_int, as_str, nested_dict, nested_list
 
 POLL_SECONDS: Final = 1.0
 LEADER_SECONDS: Final = 10.0
@@ -30,7 +31,8 @@ def follow(kubectl: Kubectl, name: str, console: Console, timeout: int) -> int:
     """Wait at most `timeout` ticks for the end of the rule's backfill.
 
     Raises:
-        RefusedError: there is no backfill, it has failed, or the time is over.
+        RefusedError: there is no backfill, it has failed, its query is invalid, or the time is
+            over.
         KeyboardInterrupt: Ctrl-C; the backfill goes on, and the user is told how to wait again.
     """
     deadline = console.monotonic() + timeout / TICKS_PER_SECOND
@@ -42,6 +44,10 @@ def follow(kubectl: Kubectl, name: str, console: Console, timeout: int) -> int:
             if phase is not None:
                 console.redraw("")
                 return _print_end(rule, phase, console)
+            invalid = _invalid_query(rule)
+            if invalid:
+                console.redraw("")
+                raise RefusedError(f"{name}: {invalid}; see kubectl summaryrule explain {name}")
             if console.monotonic() >= deadline:
                 console.redraw("")
                 raise RefusedError(
@@ -92,6 +98,16 @@ def final_phase(rule: Rule) -> str | None:
     if not wanted:
         return phase if phase in TERMINAL_PHASES else None
     return "Failed" if phase == "Failed" and _is_current(rule) else None
+
+
+def _invalid_query(rule: Rule) -> str:
+    """Why Kusto refuses the query, so that no window runs; empty if it does not."""
+    found = (
+        as_str(each.get("message"))
+        for each in nested_list(nested_dict(rule, "status"), "conditions")
+        if (each.get("type"), each.get("status")) == (QUERY_CONDITION, "False")
+    )
+    return next(found, "") if _is_current(rule) else ""
 
 
 def _is_current(rule: Rule) -> bool:

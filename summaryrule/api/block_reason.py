@@ -34,6 +34,8 @@ class BlockReason(StrEnum):
     CRITERIA_EXPRESSION_ERROR = "CriteriaExpressionError"
     NO_ENDPOINT = "NoEndpoint"
     ENDPOINT_UNAVAILABLE = "EndpointUnavailable"
+    QUERY_INVALID = "QueryInvalid"
+    COLUMNS_DIFFER = "ColumnsDiffer"
     SUSPENDED = "Suspended"
     TOO_MANY_FAILED = "TooManyFailed"
     WINDOW_FAILED = "WindowFailed"
@@ -117,6 +119,17 @@ _TEXTS: Final[Mapping[BlockReason, _Texts]] = {
         "{cause}",
         "check the endpoint that the message names, and the network and identity of the worker;"
         " windows run when it answers again",
+    ),
+    BlockReason.QUERY_INVALID: _Texts(
+        BlockKind.NEEDS_ACTION,
+        "{cause}",
+        "correct spec.body where the message says, or create the table that it names; windows then"
+        " run without a retry",
+    ),
+    BlockReason.COLUMNS_DIFFER: _Texts(
+        BlockKind.NEEDS_ACTION,
+        "{cause}",
+        "change spec.body as the message says, or use a new spec.table",
     ),
     BlockReason.SUSPENDED: _Texts(
         BlockKind.INTENDED,

@@ -14,6 +14,7 @@ from summaryrule.api.constants import (
     BACKFILL_CONDITION,
     OPERATOR_NAME,
     OWNER_ANNOTATION,
+    QUERY_CONDITION,
     READY_CONDITION,
     RUNNABLE_PHASES,
     SCHEDULE_CONDITION,
@@ -31,7 +32,9 @@ from summaryrule.api.unstructured import (
 from summaryrule.api.windows import floor
 
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
-_ENDPOINT_REASONS: Final = frozenset({BlockReason.NO_ENDPOINT, BlockReason.ENDPOINT_UNAVAILABLE})
+_REASONS_OF_BOTH: Final = frozenset(
+    {BlockReason.NO_ENDPOINT, BlockReason.ENDPOINT_UNAVAILABLE, BlockReason.QUERY_INVALID}
+)
 OVERDUE_FROM: Final = 2
 """The number of overdue windows from which they are a problem: one may have become due just now."""
 
@@ -42,7 +45,8 @@ Json = Mapping[str, Any]
 class Problem:
     """Why a part of the rule does not run: a reason in one word, and a message.
 
-    ``subject`` is ``backfill``, or ``schedule`` for interval runs and for the rule as a whole.
+    ``subject`` is ``backfill``, ``query``, or ``schedule`` for interval runs and for the rule as a
+    whole.
     """
 
     subject: str
@@ -208,8 +212,9 @@ def _reported_problems(rule: Json) -> Iterator[Problem]:
     """The problems that the worker wrote into the conditions, each once.
 
     What somebody chose is not a problem: a suspended rule, or a rule for other clusters. A problem
-    of the endpoint is in both conditions. It is in the backfill's alone if another operator runs
-    the interval runs (``--mode=backfill``).
+    of the endpoint or the query is in both conditions. It is in the backfill's alone if another
+    operator runs the interval runs (``--mode=backfill``). Columns that differ stop no window, and
+    are in the condition of the query alone.
     """
     reported = set[str]()
     if not _is_for_this_worker(rule):
@@ -221,13 +226,17 @@ def _reported_problems(rule: Json) -> Iterator[Problem]:
         if condition.get("type") == SCHEDULE_CONDITION:
             reported.add(reason)
             yield Problem("schedule", reason, message)
-        elif backfill_phase(rule) == "Failed" or reason in _ENDPOINT_REASONS - reported:
+        elif backfill_phase(rule) == "Failed" or reason in _REASONS_OF_BOTH - reported:
             reported.add(reason)
             yield Problem("backfill", reason, message)
     ready, reason, message = _readiness(rule)
     found = BlockReason.named(reason)
     if not reported and ready == "False" and found is not None and found.is_problem:
         yield Problem("schedule", reason, message)
+    for condition in _conditions(rule, QUERY_CONDITION):
+        reason = as_str(condition.get("reason"))
+        if reason == BlockReason.COLUMNS_DIFFER:
+            yield Problem("query", reason, as_str(condition.get("message")))
 
 
 def _is_for_this_worker(rule: Json) -> bool:

@@ -409,6 +409,11 @@ class SummaryRuleStatus(_Model):
         description="Conditions, one of each type.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
+    query_hash: str | None = Field(
+        default=None,
+        description="Hash of what the condition QueryValid was judged on: database, table, body,"
+        " endpoint and cluster labels.",
+    )
     schedule: ScheduleStatus | None = Field(default=None, description="Interval runs.")
     backfill: BackfillStatus | None = Field(
         default=None, description="The backfill that runs or ran last."

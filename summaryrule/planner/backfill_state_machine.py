@@ -383,7 +383,7 @@ def _apply_observations(context: PlanContext, status: BackfillStatus) -> Backfil
 
 def _apply_operations(context: PlanContext, status: BackfillStatus) -> BackfillStatus:
     """Credit, retry or fail windows in flight (rule 3); remove pre-recorded intents."""
-    now, observed = context.now, context.observed
+    now, observed = context.now, context.counted
     sent = [
         window for window in status.in_flight if not window_execution.is_prerecorded(window, now)
     ]

@@ -2,8 +2,9 @@
 
 Three condition types and their message formats are adx-mon's. They are read once, when a rule has
 no ``status.schedule`` yet, and are written for the tools that read them. ``Backfill`` is True while
-no backfill is outstanding. ``Ready``, ``Stalled`` and ``Reconciling`` are those of kstatus
-(https://github.com/kubernetes-sigs/cli-utils, pkg/kstatus), which Flux and other tools read.
+no backfill is outstanding. ``QueryValid`` has Kusto's answer about the query. ``Ready``,
+``Stalled`` and ``Reconciling`` are those of kstatus (https://github.com/kubernetes-sigs/cli-utils,
+pkg/kstatus), which Flux and other tools read.
 """
 
 import json
@@ -17,6 +18,7 @@ from summaryrule.api.constants import (
     BACKFILL_CONDITION,
     LAST_EXECUTION_CONDITION,
     OPERATIONS_CONDITION,
+    QUERY_CONDITION,
     READY_CONDITION,
     RECONCILING_CONDITION,
     RUNNABLE_PHASES,
@@ -32,7 +34,7 @@ from summaryrule.api.v1 import (
     WindowStatus,
 )
 from summaryrule.planner.block_reasons import failed_windows
-from summaryrule.planner.types import Blocked
+from summaryrule.planner.types import Blocked, QueryAnswer
 
 _OPERATIONS_LIMIT: Final = 200
 _ACTIVE: Final = "windows run as they are due"
@@ -46,10 +48,10 @@ class UpstreamStatusError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class DesiredCondition:
-    """A condition as it should be, without its transition time."""
+    """A condition as it should be, without its transition time; ``status`` None is Unknown."""
 
     type: str
-    status: bool
+    status: bool | None
     reason: str
     message: str
 
@@ -72,7 +74,7 @@ def merge_conditions(
     kept = {type_: each for type_, each in stored.items() if type_ not in gone}
     for each in wanted.values():
         old = stored.get(each.type)
-        status = "True" if each.status else "False"
+        status = "Unknown" if each.status is None else "True" if each.status else "False"
         since = old.last_transition_time if old is not None and old.status == status else None
         kept[each.type] = Condition(
             type=each.type,
@@ -96,6 +98,7 @@ def desired_conditions(
     status: SummaryRuleStatus,
     blocked: Blocked | None,
     for_ready: Iterable[Blocked],
+    query_answer: QueryAnswer | None,
     *,
     runs_schedule: bool,
 ) -> list[DesiredCondition]:
@@ -105,6 +108,7 @@ def desired_conditions(
         status: the status to store.
         blocked: why no window is submitted; None if windows are.
         for_ready: the block reasons that ``Ready`` is derived from.
+        query_answer: whether the query is valid; None leaves the condition as it is.
         runs_schedule: whether this worker runs the interval runs. If another operator does,
             adx-mon's conditions and ``Ready`` are the state of that operator and stay as they are.
     """
@@ -113,7 +117,13 @@ def desired_conditions(
         desired += ready_conditions(for_ready)
         desired += _schedule_conditions(status.schedule or ScheduleStatus(), blocked)
     backfill = _backfill_condition(status, blocked)
-    return desired if backfill is None else [*desired, backfill]
+    query = None if query_answer is None else _query_condition(query_answer)
+    return [*desired, *(each for each in (backfill, query) if each is not None)]
+
+
+def _query_condition(answer: QueryAnswer) -> DesiredCondition:
+    status = {"True": True, "False": False}.get(answer.status)
+    return DesiredCondition(QUERY_CONDITION, status, answer.reason, answer.message)
 
 
 def ready_conditions(blocked: Iterable[Blocked]) -> list[DesiredCondition]:

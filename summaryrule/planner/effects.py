@@ -65,7 +65,9 @@ def _ready_intents(
     ready = (
         each
         for each in windows
-        if each.operation_id is None and context.now >= submit_at(context, each)
+        if each.operation_id is None
+        and context.now >= submit_at(context, each)
+        and each.token not in context.observed.rejected
     )
     for window in islice(ready, max(capacity, 0)):
         labels = context.settings.labels

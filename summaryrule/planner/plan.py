@@ -11,15 +11,17 @@ A window is submitted if none of these applies; they are checked in this order:
 3. The rule, a condition of adx-mon or the range of the backfill cannot be read (Malformed).
 4. Its criteria do not match the cluster (CriteriaNotMet, CriteriaExpressionError).
 5. There is no endpoint for its database (NoEndpoint).
-6. A backfill waits for windows of the request before it (Superseding), failed (BackfillFailed), is
+6. The endpoint says that its query is invalid (QueryInvalid).
+7. A backfill waits for windows of the request before it (Superseding), failed (BackfillFailed), is
    paused (Paused), or waits for windows of the earlier spec (SpecChanged). Interval runs are
    suspended (Suspended), or too many of their windows failed (TooManyFailed).
-7. The window is not due (WaitingUntilDue), or its back-off has not ended.
-8. As many windows of the rule are in flight as it allows. The worker then waits for a slot of the
+8. The window is not due (WaitingUntilDue), or its back-off has not ended.
+9. As many windows of the rule are in flight as it allows. The worker then waits for a slot of the
    endpoint and checks its Lease; an endpoint that does not answer is EndpointUnavailable.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from summaryrule.api import backfill_request
@@ -37,6 +39,7 @@ from summaryrule.planner import (
     effects,
     events,
     progress,
+    query_validity,
     schedule,
     window_execution,
 )
@@ -79,7 +82,26 @@ def decide(
     except conditions.UpstreamStatusError as error:
         return _report(rule, Blocked(BlockReason.MALFORMED, str(error)), now)
     blocked = block_reasons.blocked_by(rule, settings, evaluate)
-    return _decide(PlanContext(rule, observed, now, settings, blocked), before)
+    return _decide(_with_query(PlanContext(rule, observed, now, settings, blocked)), before)
+
+
+def _with_query(context: PlanContext) -> PlanContext:
+    """The context with what is known about the query, and with what to ask about it.
+
+    A rule that does not run here is not asked about.
+    """
+    is_active = backfill_request.is_active(context.stored.backfill)
+    runs = context.runs_schedule or context.requested is not None or is_active
+    if context.blocked is not None or not runs or not context.settings.checks_queries:
+        return context
+    key = query_validity.hash_of(context.rule, context.settings)
+    answer = query_validity.answer_about(context, key)
+    return replace(
+        context,
+        blocked=query_validity.blocked_by(answer),
+        query_answer=answer,
+        query_check=query_validity.check_for(context, key, answer),
+    )
 
 
 def plan_deletion(context: PlanContext) -> Plan:
@@ -187,6 +209,7 @@ def _decide(context: PlanContext, before: ScheduleStatus | None) -> Plan:
         requeue_at=_requeue_at(context, status, schedule_step.due),
         due_windows=schedule_step.due if may_take else None,
         backfill=backfill_step.before_intents,
+        query_check=context.query_check,
     )
 
 
@@ -214,6 +237,7 @@ def _writes(
     yield RecordStatus(status)
     yield from _annotation_writes(context, status)
     yield from block_reasons.event_for(context, backfill_step.status)
+    yield from query_validity.event_for(context)
     yield from schedule_step.events
     yield from backfill_step.events
 
@@ -233,12 +257,15 @@ def _status(
             "backfill_history": backfill_step.history,
         }
     )
+    if context.query_answer is not None:
+        status = status.model_copy(update={"query_hash": context.query_answer.key})
     merged = conditions.merge_conditions(
         status.conditions,
         conditions.desired_conditions(
             status,
             block_reasons.condition_for(context),
             block_reasons.for_ready(context, status, blocked),
+            context.query_answer,
             runs_schedule=context.runs_schedule,
         ),
         generation=generation,

@@ -43,7 +43,7 @@ def step(context: PlanContext, before: ScheduleStatus, *, may_retry: bool) -> Sc
     """
     rule, settings = context.rule, context.settings
     outcomes = window_execution.apply_observations(
-        before.in_flight, context.observed, context.now, settings
+        before.in_flight, context.counted, context.now, settings
     )
     status = _apply_outcomes(context, before, outcomes, may_retry=may_retry)
     due = due_windows(rule.spec, status, context.now, settings)

@@ -1,9 +1,9 @@
 """The inputs and the results of planning, as plain data."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from summaryrule.api.block_reason import BlockReason
 from summaryrule.api.constants import OPERATOR_NAME
@@ -41,6 +41,7 @@ class PlannerSettings:
             ``spec.backfill`` even if no operation has run so long.
         cursor_sync_interval: the shortest time between two such writes to one rule. For a moment
             after each write, a server-side apply conflicts.
+        checks_queries: whether the endpoint is asked if queries are valid.
     """
 
     endpoints: Mapping[str, str] = field(default_factory=dict)
@@ -59,6 +60,7 @@ class PlannerSettings:
     cursor_sync_after: Duration = Duration(2 * NANOSECONDS_PER_SECOND)
     cursor_sync_lag: int = 8
     cursor_sync_interval: Duration = Duration(5 * NANOSECONDS_PER_SECOND)
+    checks_queries: bool = True
 
 
 class Outcome(Enum):
@@ -114,6 +116,44 @@ _OUTCOME_BY_STATE: Final = {
 }
 
 
+class Column(NamedTuple):
+    """A column of a query's result or of a table; ``type`` is a scalar type of KQL."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueryCheck:
+    """Ask the endpoint whether a rule's query is valid, and for its columns and the table's.
+
+    Attributes:
+        key: the hash of all that the answer depends on.
+        query: the body with its ``let`` lines, as a window has it.
+        body: the body as it is in spec.
+        body_line: the line of ``query``, from 1, in which the code of the body begins.
+        is_repeat: whether the status has an answer for the key already.
+    """
+
+    key: str
+    database: str
+    table: str
+    query: str
+    body: str
+    body_line: int
+    is_repeat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class QueryAnswer:
+    """The answer to the check with this key, as in the condition ``QueryValid``."""
+
+    key: str
+    status: Literal["True", "False", "Unknown"]
+    reason: str
+    message: str
+
+
 @dataclass(frozen=True, slots=True)
 class Observations:
     """Answers of Kusto and of the API server that are not in status yet.
@@ -127,6 +167,7 @@ class Observations:
         endpoint_error: why the last submits got no usable answer; empty after a usable one.
         cursor_synced_at: when this worker last updated the rule's cursor in spec.
         cursor_sync_generation: the generation that this update gave the rule.
+        query_answer: the newest answer about the rule's query.
     """
 
     operations: Mapping[str, Operation] = field(default_factory=dict)
@@ -137,6 +178,7 @@ class Observations:
     endpoint_error: str = ""
     cursor_synced_at: Instant | None = None
     cursor_sync_generation: int | None = None
+    query_answer: QueryAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +304,8 @@ class PlanContext:
         now: the time of this plan.
         settings: the worker's configuration.
         blocked: why no window of the rule may be submitted; None if windows may be.
+        query_answer: the answer about the query as it is now; None if there is none.
+        query_check: what to ask about the query; None if there is nothing to ask.
     """
 
     rule: SummaryRule
@@ -269,6 +313,8 @@ class PlanContext:
     now: Instant
     settings: PlannerSettings
     blocked: Blocked | None = None
+    query_answer: QueryAnswer | None = None
+    query_check: QueryCheck | None = None
 
     @property
     def stored(self) -> SummaryRuleStatus:
@@ -284,6 +330,17 @@ class PlanContext:
     def runs_schedule(self) -> bool:
         """Whether this worker runs interval windows."""
         return self.settings.mode == "all"
+
+    @property
+    def counted(self) -> Observations:
+        """The observations that windows count.
+
+        Kusto rejects every window of an invalid query. While the query is invalid, or is not
+        checked yet, no window fails for that.
+        """
+        is_unchecked = self.query_answer is None and self.query_check is not None
+        is_invalid = self.query_answer is not None and self.query_answer.status == "False"
+        return replace(self.observed, rejected={}) if is_unchecked or is_invalid else self.observed
 
     def in_flight_windows(self, status: SummaryRuleStatus) -> tuple[WindowStatus, ...]:
         """The windows of this worker that are in flight, the schedule's first."""
@@ -326,6 +383,7 @@ class Plan:
         requeue_at: the earliest time at which the plan changes without a new observation.
         due_windows: the interval windows that are due and had no intent before this plan.
         backfill: the backfill before this plan recorded intents; None if it may not run.
+        query_check: what to ask the endpoint about the rule's query; None: nothing.
     """
 
     writes: tuple[Effect, ...] = ()
@@ -335,6 +393,7 @@ class Plan:
     requeue_at: Instant | None = None
     due_windows: WindowSequence | None = None
     backfill: BackfillStatus | None = None
+    query_check: QueryCheck | None = None
 
 
 def polling_database(window: WindowStatus, rule: SummaryRule, settings: PlannerSettings) -> str:

@@ -19,10 +19,12 @@ _WORD = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z]+)*")
 BLOCK_REASONS = {reason.value for reason in BlockReason}
 # Reasons of Events that `block_reasons.event_for` takes from the enum.
 BLOCK_EVENTS = {
+    BlockReason.COLUMNS_DIFFER.value,
     BlockReason.CRITERIA_EXPRESSION_ERROR.value,
     BlockReason.ENDPOINT_UNAVAILABLE.value,
     BlockReason.MALFORMED.value,
     BlockReason.NO_ENDPOINT.value,
+    BlockReason.QUERY_INVALID.value,
 }
 
 

@@ -355,16 +355,15 @@ def smuggle(sandbox: Sandbox, status: dict[str, Any] | None = None, **spec: Any)
 @scenarios.scenario()
 def test_a_body_over_a_table_that_does_not_exist_says_so(sandbox: Sandbox) -> None:
     begin(sandbox, body="Nowhere_at_all | where Timestamp between (_startTime .. _endTime)")
-    assert "Nowhere_at_all" in failed(sandbox)["lastError"]
-    assert "Nowhere_at_all" in said(sandbox, "WindowFailed")
+    assert "Nowhere_at_all" in said(sandbox, "QueryInvalid")
     assert "Nowhere_at_all" in condition(sandbox.get(), "Backfill")["message"]
 
 
 @scenarios.scenario()
 def test_a_body_that_the_engine_refuses_says_so(sandbox: Sandbox) -> None:
     begin(sandbox, body=f"{sandbox.raw} | summarise count() by _startTime, _endTime")
-    failed(sandbox)
-    assert "summarise" in said(sandbox, "WindowFailed")
+    assert "summarise" in said(sandbox, "QueryInvalid")
+    assert condition(sandbox.get(), "Backfill")["reason"] == "QueryInvalid"
 
 
 @scenarios.scenario()

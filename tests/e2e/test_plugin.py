@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from summaryrule.api.instant import Instant
+from tests.e2e.faults import Faults, fault
 from tests.e2e.fixtures import Sandbox, hours_ago
 
 
@@ -103,9 +104,26 @@ def test_a_backfill_is_paused_kept_resumed_and_canceled(sandbox: Sandbox, plugin
     )
 
 
-def test_failed_windows_are_explained_skipped_and_retried(sandbox: Sandbox, plugin: Plugin) -> None:
+def test_a_backfill_whose_query_kusto_refuses_is_not_waited_for(
+    sandbox: Sandbox, plugin: Plugin
+) -> None:
     start, end = hours_ago(6), hours_ago(3)
     sandbox.admit(sandbox.rule())  # whose source is not there yet
+    refused = plugin("backfill", sandbox.name, *between(start, end), "--wait", "--timeout=60s")
+    assert refused.returncode == 1
+    assert f"{sandbox.name}: Semantic error: SEM0100: " in refused.stderr
+    assert f"; see kubectl summaryrule explain {sandbox.name}" in refused.stderr
+    sandbox.load(start, end)
+    sandbox.until_cleared()
+
+
+def test_failed_windows_are_explained_skipped_and_retried(
+    sandbox: Sandbox, plugin: Plugin, faults: Faults
+) -> None:
+    start, end = hours_ago(6), hours_ago(3)
+    sandbox.load(start, end)
+    faults.set(fault("operation-end", match=sandbox.table, state="Failed", status="boom"))
+    sandbox.admit(sandbox.rule())
     failed = plugin("backfill", sandbox.name, *between(start, end), "--wait", "--timeout=60s")
     assert failed.returncode == 1
     assert f"{sandbox.name}: backfill Failed, 0/3 windows" in failed.stdout
@@ -114,8 +132,8 @@ def test_failed_windows_are_explained_skipped_and_retried(sandbox: Sandbox, plug
     assert f"kubectl summaryrule retry {sandbox.name} --all" in explained.stdout
     plugin.says("skip", sandbox.name, "--window", str(start))
     sandbox.until(lambda rule: rule["status"]["backfill"].get("windowsSkipped") == 1, "the skip")
-    sandbox.load(start, end)
     sandbox.until(lambda rule: bool(rule["status"]["backfill"].get("failed")), "the next failure")
+    faults.clear()
     plugin.says("retry", sandbox.name, "--all")
     assert plugin.says("wait", sandbox.name, "--timeout=60s").startswith(
         f"{sandbox.name}: backfill Comp"

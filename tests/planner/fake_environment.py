@@ -5,6 +5,7 @@ operations in flight; sleep until the plan's requeue time. A crash loses the mem
 """
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from summaryrule.api.v1 import SummaryRuleStatus, dump
 from summaryrule.planner.effects import effects
 from summaryrule.planner.field_ownership import without_range_ownership
 from summaryrule.planner.plan import decide
+from summaryrule.planner.query_validity import compare
 from summaryrule.planner.types import (
     Cancel,
     CheckIngestTag,
@@ -25,6 +27,8 @@ from summaryrule.planner.types import (
     Operation,
     Plan,
     PlannerSettings,
+    QueryAnswer,
+    QueryCheck,
     RecordStatus,
     ReleaseFieldOwnership,
     RemoveAnnotations,
@@ -59,6 +63,7 @@ class Memory:
     endpoint_error: str = ""
     cursor_synced_at: Instant | None = None
     cursor_sync_generation: int | None = None
+    query_answer: QueryAnswer | None = None
 
     def observed(self) -> Observations:
         return Observations(
@@ -70,7 +75,13 @@ class Memory:
             self.endpoint_error,
             self.cursor_synced_at,
             self.cursor_sync_generation,
+            self.query_answer,
         )
+
+
+def is_valid(check: QueryCheck) -> QueryAnswer:
+    """The answer that the query is valid."""
+    return compare(check, None, None)
 
 
 class FakeEnvironment:
@@ -89,6 +100,7 @@ class FakeEnvironment:
         self.refusals: dict[str, str] = {}
         self.criteria_hold = True
         self.most_in_flight = 0
+        self.answer: Callable[[QueryCheck], QueryAnswer] | None = is_valid
 
     # What users do.
 
@@ -125,6 +137,18 @@ class FakeEnvironment:
     # What the worker does.
 
     def decide(self) -> Plan:
+        """The plan; the endpoint has answered what it asks about the query."""
+        plan = self._decide()
+        check = plan.query_check
+        if check is None or self.answer is None:
+            return plan
+        answer = self.answer(check)
+        if answer == self.memory.query_answer:
+            return plan
+        self.memory.query_answer = answer
+        return self._decide()
+
+    def _decide(self) -> Plan:
         return decide(
             parse_rule(self.raw),
             self.memory.observed(),

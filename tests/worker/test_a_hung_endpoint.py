@@ -1,11 +1,11 @@
 """An endpoint that hangs keeps its own rules waiting, and nobody else's, in virtual time."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from runtime.cel import evaluate
-from summaryrule.planner.types import PlannerSettings
+from summaryrule.planner.types import Column, PlannerSettings
 from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.kube import MemoryEvents, MemoryRules, MemoryWatch
 from tests.worker.simulation.kusto import MemoryKusto, World
@@ -18,6 +18,7 @@ from worker.kube.store import Key, ModelCache, Store
 from worker.metrics import Metrics, StatusMetrics
 from worker.observations import ObservationStore
 from worker.operation_poller import OperationPoller
+from worker.query_checker import QueryChecker
 from worker.reconciler import Reconciler
 from worker.workqueue import WorkQueue
 
@@ -51,35 +52,51 @@ def rule(number: int, database: str) -> dict[str, Any]:
     }
 
 
-async def windows_after(seconds: float, endpoints: dict[str, str]) -> int:
-    """How many windows are in `Up` so long after twenty rules on `Down` came before its ten."""
+class SlowQuestions(MemoryKusto):
+    """Questions about queries take ten seconds; counts how many are open at once."""
+
+    most_at_once = 0
+    _open = 0
+
+    async def query_columns(self, database: str, query: str) -> tuple[Column, ...] | None:
+        self._open += 1
+        self.most_at_once = max(self.most_at_once, self._open)
+        await asyncio.sleep(10)
+        self._open -= 1
+        return await super().query_columns(database, query)
+
+
+async def run_rules(
+    seconds: float, rules: Iterable[dict[str, Any]], world: World, kusto: MemoryKusto, checks: int
+) -> None:
+    """Run a worker so long on these rules, which come at once; `checks` is its limit of queries."""
     clock, cluster, metrics = VirtualClock(), Cluster(), Metrics()
-    world = World(clock, databases=frozenset(endpoints))
+    endpoints = {name: ENDPOINTS[name] for name in world.databases}
     queue: WorkQueue[Key] = WorkQueue(clock)
     store, observations, reader = Store(queue.add), ObservationStore(), ModelCache()
-    kusto, rules = HalfHung(world), MemoryRules(cluster)
+    client = MemoryRules(cluster)
     poller = OperationPoller(kusto, observations, clock, queue.add)
-    settings = PlannerSettings(endpoints=endpoints)
+    checker = QueryChecker(kusto, observations, clock, queue.add, limit=checks)
     reconciler = Reconciler(
-        rules,
+        client,
         store,
         observations,
         poller,
-        Executor(rules, store, kusto, MemoryEvents(), observations, Yes()),
+        checker,
+        Executor(client, store, kusto, MemoryEvents(), observations, Yes()),
         clock,
-        settings,
+        PlannerSettings(endpoints=endpoints, checks_queries=checks > 0),
         evaluate,
         StatusMetrics(metrics, reader),
         reader,
         EndpointLimiter(slots_per_endpoint(AT_ONCE, endpoints), queue.add),
     )
-    for number in range(20):
-        cluster.create(rule(number, "Down"))
-    for number in range(10):
-        cluster.create(rule(number, "Up"))
+    for each in rules:
+        cluster.create(each)
     MemoryWatch(cluster, store, lambda: 0.0)
     tasks = [
         asyncio.create_task(poller.run()),
+        asyncio.create_task(checker.run()),
         asyncio.create_task(run_workers(queue, reconciler, metrics, AT_ONCE)),
     ]
     await asyncio.sleep(seconds)
@@ -87,8 +104,32 @@ async def windows_after(seconds: float, endpoints: dict[str, str]) -> int:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     world.settle()
+
+
+async def windows_after(seconds: float) -> int:
+    """How many windows are in `Up` so long after twenty rules on `Down` came before its ten."""
+    world = World(VirtualClock(), databases=frozenset(ENDPOINTS))
+    rules = [rule(number, "Down") for number in range(20)]
+    rules += [rule(number, "Up") for number in range(10)]
+    await run_rules(seconds, rules, world, HalfHung(world), 2)
     return sum(append.database == "Up" for append in world.appended)
 
 
+async def submits_of_many_rules(checks: int) -> tuple[list[tuple[int, str]], int]:
+    """When 1,000 rules that come at once submit what, and how many questions were open at once."""
+    world = World(VirtualClock(), databases=frozenset({"Up"}))
+    kusto = SlowQuestions(world)
+    await run_rules(60, [rule(number, "Up") for number in range(1000)], world, kusto, checks)
+    return world.submitted, kusto.most_at_once
+
+
 def test_rules_of_other_endpoints_go_on_while_one_hangs() -> None:
-    assert run_virtually(windows_after(10, ENDPOINTS)) == 10
+    assert run_virtually(windows_after(10)) == 10
+
+
+def test_questions_about_1000_queries_delay_no_window() -> None:
+    asked, at_once = run_virtually(submits_of_many_rules(4))
+    alone, none = run_virtually(submits_of_many_rules(0))
+    assert len(alone) == 1000
+    assert asked == alone
+    assert (at_once, none) == (4, 0)

@@ -1,5 +1,6 @@
 """The worker's commands to Kusto (``worker.ports.Kusto``), each sent to its database's endpoint."""
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
@@ -7,9 +8,9 @@ from typing import Any, Final
 
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant, InvalidInstantError
-from summaryrule.kql import quote_name
-from summaryrule.planner.types import Operation
-from worker.errors import Ambiguous, Refused
+from summaryrule.kql import quote_name, without_trailing_semicolons
+from summaryrule.planner.types import Column, Operation
+from worker.errors import Ambiguous, InvalidQuery, Refused
 from worker.kusto.client import EndpointClient, Row
 from worker.kusto.errors import format_error
 
@@ -71,6 +72,31 @@ class KustoCommands:
         text = f".show table {quote_name(table)} extents where tags has '{literal}'"
         rows = await self._query_or_empty("tags", database, text)
         return any(tag in _tags(row.get("Tags")) for row in rows)
+
+    async def query_columns(self, database: str, query: str) -> tuple[Column, ...] | None:
+        """The columns of a query's result; None if only running it shows them."""
+        client = self._client_for(database)
+        text = f"{without_trailing_semicolons(query)}\n| getschema"
+        try:
+            rows = await client.ask("query", database, text)
+        except InvalidQuery:
+            # Not every query can be continued (render). Its own text decides, and gives positions.
+            await client.ask("query", database, query)
+            return None
+        ordered = sorted(rows, key=lambda row: int(row["ColumnOrdinal"]))
+        return tuple(Column(str(row["ColumnName"]), str(row["ColumnType"])) for row in ordered)
+
+    async def table_columns(self, database: str, table: str) -> tuple[Column, ...] | None:
+        """The columns of a table, in order; None if there is no such table."""
+        text = f".show table {quote_name(table)} schema as json"
+        try:
+            rows = await self._client_for(database).ask("schema", database, text)
+        except Refused as error:
+            if "EntityNotFound" in error.code:
+                return None
+            raise
+        listed = json.loads(rows[0]["Schema"])["OrderedColumns"] if rows else []
+        return tuple(Column(str(each["Name"]), str(each["CslType"])) for each in listed)
 
     async def cancel(self, database: str, operation: str) -> bool:
         """Ask for a cancel; whether Kusto says it was done."""

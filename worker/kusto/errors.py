@@ -27,7 +27,15 @@ from azure.kusto.data.exceptions import (
 )
 
 from runtime.logging import redact
-from worker.errors import Ambiguous, Refused, Temporary, Throttled, Unreachable, WorkerError
+from worker.errors import (
+    Ambiguous,
+    InvalidQuery,
+    Refused,
+    Temporary,
+    Throttled,
+    Unreachable,
+    WorkerError,
+)
 
 _THROTTLED_FOR = 10.0
 _RIGHTS_RETRY = 60.0
@@ -115,7 +123,8 @@ def _api(error: KustoApiError, endpoint: str) -> WorkerError:
     code = code_in(text) or str(api.code or "")
     if api.permanent is False:
         return Temporary(f"{endpoint} could not do it now: {with_code(code, text)}")
-    return Refused(with_code(code, text), code)
+    is_query = _QUERY_CODE.fullmatch(code) and not _NO_RIGHT.search(_QUOTED.sub("", text))
+    return (InvalidQuery if is_query else Refused)(with_code(code, text), code)
 
 
 def _multiple(error: KustoMultiApiError, endpoint: str, lost: NoReplyError) -> WorkerError:
@@ -158,10 +167,14 @@ def _status(error: BaseException) -> int:
 LONGEST: Final = 400
 
 _CODE: Final = re.compile(r"\b(SEM\d{4}|SYN\d{4}|E_[A-Z_]+)\b")
-_POSITIONS: Final = (
-    re.compile(r"line:position\s*=\s*(\d+):(\d+)"),
-    re.compile(r"(?i)\bline:\s*(\d+),\s*position:\s*(\d+)"),
-    re.compile(r"(?i)\bon line \[(\d+),\s*(\d+)\]"),
+_QUERY_CODE: Final = re.compile(r"(?:SYN|SEM)\d{4}")
+_NO_RIGHT: Final = re.compile(r"(?i)\b(?:not authorized|unauthorized|forbidden|access denied)\b")
+_QUOTED: Final = re.compile(r"'[^']*'")
+_POSITION: Final = re.compile(
+    r"line:position\s*=\s*(\d+):(\d+)"
+    r"|\bline:?\s*(\d+),\s*position:?\s*(\d+)"
+    r"|\bline \[(\d+),\s*(\d+)\]",
+    re.IGNORECASE,
 )
 _NOISE: Final = (
     re.compile(r"(?i)^request is invalid and cannot be (?:processed|executed)[:.]?\s*"),
@@ -192,10 +205,18 @@ def code_in(text: str) -> str:
 
 def position_in(text: str) -> tuple[int, int] | None:
     """Line and position that a message gives, counted in the whole command, or None."""
-    for pattern in _POSITIONS:
-        if match := pattern.search(text):
-            return int(match[1]), int(match[2])
-    return None
+    found = _POSITION.search(text)
+    return None if found is None else _line_and_position(found)
+
+
+def move_positions(text: str, move: Callable[[int, int], str]) -> str:
+    """``text`` with each position replaced by what ``move`` returns for its line and position."""
+    return _POSITION.sub(lambda found: move(*_line_and_position(found)), text)
+
+
+def _line_and_position(found: re.Match[str]) -> tuple[int, int]:
+    line, position = (int(each) for each in found.groups() if each is not None)
+    return line, position
 
 
 def with_code(code: str, text: str) -> str:

@@ -12,7 +12,8 @@ from tests.worker.simulation.faults import Faults
 from tests.worker.simulation.kusto import MemoryKusto, Outcome, World
 from tests.worker.simulation.virtual import VirtualClock
 from worker.kusto.client import EndpointClient
-from worker.ports import KustoClient
+from worker.kusto.commands import KustoCommands
+from worker.ports import KustoClient, QueryClient
 
 DATABASE = "Telemetry"
 NO_ROWS = "print Value = 1 | where Value == 2"
@@ -28,8 +29,10 @@ def append(table: str, token: str, query: str = "print Value = 1") -> str:
 
 class KustoWorld(Protocol):
     kusto: KustoClient
+    queries: QueryClient
 
     async def rows(self, table: str) -> int: ...
+    def without_source(self) -> AbstractAsyncContextManager[str]: ...
     def fault(self, kind: str, **details: Any) -> AbstractAsyncContextManager[None]: ...
 
 
@@ -39,7 +42,16 @@ class MemoryWorld:
     def __init__(self) -> None:
         self._faults = Faults()
         self._world = World(VirtualClock(), outcome=lambda _: Outcome(0.05), rows=_rows)
-        self.kusto: KustoClient = MemoryKusto(self._world, self._faults)
+        memory = MemoryKusto(self._world, self._faults)
+        self.kusto: KustoClient = memory
+        self.queries: QueryClient = memory
+
+    @asynccontextmanager
+    async def without_source(self) -> AsyncIterator[str]:
+        """A query whose table is not there until the end of the block."""
+        self._world.missing_until = self._world.clock.now() + 1_000_000_000
+        yield "Missing"
+        self._world.missing_until = 0
 
     async def rows(self, table: str) -> int:
         self._world.settle()
@@ -73,10 +85,15 @@ class MemoryWorld:
 
 
 class EmulatorWorld:
-    def __init__(self, url: str, kusto: KustoClient, service: EndpointClient) -> None:
+    def __init__(self, url: str, kusto: KustoCommands, service: EndpointClient) -> None:
         self._url = url
         self._service = service
-        self.kusto = kusto
+        self.kusto: KustoClient = kusto
+        self.queries: QueryClient = kusto
+
+    @asynccontextmanager
+    async def without_source(self) -> AsyncIterator[str]:
+        yield "Missing"
 
     async def rows(self, table: str) -> int:
         text = f".show table {quote_name(table)} extents"

@@ -5,9 +5,10 @@ import uuid
 
 import pytest
 
+from summaryrule.planner.types import Column
 from tests.worker.contract.kusto_world import DATABASE, NO_ROWS, KustoWorld, append, ended
 from tests.worker.fences import allow
-from worker.errors import Ambiguous, LeaseLost, Refused, Temporary, Throttled
+from worker.errors import Ambiguous, InvalidQuery, LeaseLost, Refused, Temporary, Throttled
 
 
 @pytest.fixture
@@ -254,3 +255,33 @@ async def test_a_poll_whose_reply_was_lost_can_be_asked_again(
             await kusto_world.kusto.operations(DATABASE, [operation])
     assert not isinstance(lost.value, Ambiguous)
     assert (await ended(kusto_world, operation)).state == "Completed"
+
+
+async def test_a_query_has_its_columns_and_a_table_too_once_it_is_there(
+    kusto_world: KustoWorld, table: str, token: str
+) -> None:
+    expected = (Column("Value", "long"),)
+    assert await kusto_world.queries.query_columns(DATABASE, "print Value = 1") == expected
+    assert await kusto_world.queries.table_columns(DATABASE, table) is None
+    await ended(
+        kusto_world,
+        await kusto_world.kusto.submit(DATABASE, append(table, token), before_send=allow),
+    )
+    assert await kusto_world.queries.table_columns(DATABASE, table) == expected
+
+
+async def test_a_query_that_kusto_refuses_is_invalid_and_its_window_refused(
+    kusto_world: KustoWorld, table: str, token: str
+) -> None:
+    async with kusto_world.without_source() as query:
+        with pytest.raises(InvalidQuery) as invalid:
+            await kusto_world.queries.query_columns(DATABASE, query)
+        with pytest.raises(Refused):
+            await kusto_world.kusto.submit(DATABASE, append(table, token, query), before_send=allow)
+    assert invalid.value.code == "SEM0100"
+
+
+async def test_a_throttled_question_about_a_query_is_throttled(kusto_world: KustoWorld) -> None:
+    async with kusto_world.fault("throttle", retryAfter=3):
+        with pytest.raises(Throttled):
+            await kusto_world.queries.query_columns(DATABASE, "print Value = 1")

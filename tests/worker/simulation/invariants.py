@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from summaryrule.api.constants import RETRY_ANNOTATION, SKIP_ANNOTATION
+from summaryrule.api.constants import QUERY_CONDITION, RETRY_ANNOTATION, SKIP_ANNOTATION
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.planner.types import PlannerSettings
 from worker.kube.store import Store
@@ -268,6 +268,8 @@ class InvariantChecker:
         known = _known(worker, intent.uid)
         if known is None or "deletionTimestamp" in known["metadata"]:
             self.accuse(f"{name}: {at} is submitted though the worker knows of the deletion")
+        elif _is_query_invalid(known):
+            self.accuse(f"{name}: {at} is submitted though the worker knows that Kusto refuses it")
 
     def _judge_backfill(self, worker: WorkerView, intent: Intent, at: str, body: str) -> None:
         name, request = self.names[intent.uid], self.requests[intent.uid, intent.key]
@@ -314,6 +316,15 @@ def _marked(command: str, token: str, table: str, span: Span) -> str:
 
 def _span(each: dict[str, Any]) -> Span:
     return ticks(each["start"]), ticks(each["end"])
+
+
+def _is_query_invalid(rule: dict[str, Any]) -> bool:
+    """Whether status says so of the rule as it is."""
+    return any(
+        (each["type"], each["status"]) == (QUERY_CONDITION, "False")
+        and each["observedGeneration"] == rule["metadata"]["generation"]
+        for each in rule.get("status", {}).get("conditions", ())
+    )
 
 
 def _known(worker: WorkerView, uid: str) -> dict[str, Any] | None:

@@ -15,9 +15,9 @@ from random import Random
 
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
-from summaryrule.planner.types import Operation
+from summaryrule.planner.types import Column, Operation
 from tests.worker.simulation.faults import Faults
-from worker.errors import Refused
+from worker.errors import InvalidQuery, Refused
 from worker.ports import Clock
 
 _APPEND = re.compile(
@@ -71,6 +71,7 @@ class World:
     outcome: Callable[[str], Outcome] = lambda _command: Outcome()
     rows: Callable[[str], int] = lambda _command: 1
     log_lag: float = 0.0
+    missing_until: int = 0
     dice: Random = field(default_factory=lambda: Random(0))
     appended: list[Append] = field(default_factory=list)
     submitted: list[tuple[int, str]] = field(default_factory=list)
@@ -82,6 +83,7 @@ class World:
         """Take an async append; its operation id. Raises Refused for any other text."""
         if _APPEND.match(command) is None:
             raise Refused("SYN0002: Query could not be parsed", "SYN0002")
+        self.require_source()
         self.settle()
         now, one = self.clock.now(), str(uuid.UUID(int=self.dice.getrandbits(128), version=4))
         outcome = self.outcome(command)
@@ -91,6 +93,17 @@ class World:
         started = Instant(now)
         self.records[one] = _BEGUN(one, started=started, updated=started)
         return one
+
+    def require_source(self) -> None:
+        """Raises InvalidQuery until the table that the queries read is there."""
+        if self.missing_until and self.clock.now() < self.missing_until:
+            text = "SEM0100: Failed to resolve table expression named 'Raw'"
+            raise InvalidQuery(text, "SEM0100")
+
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of every query."""
+        self.require_source()
+        return (Column("Value", "long"),)
 
     def settle(self) -> None:
         """End every operation whose time has come."""
@@ -139,6 +152,10 @@ class World:
             for append in self.appended
             if (append.database, append.table) == (database, table)
         )
+
+    def has_table(self, table: str) -> bool:
+        self.settle()
+        return any(append.table == table for append in self.appended)
 
     def _commit(self, running: _Running) -> None:
         match = _APPEND.match(running.command)
@@ -200,6 +217,18 @@ class MemoryKusto:
         self._require(database)
         return await self._faults.meet(
             lambda: self._world.has_tag(database, table, tag), writes=False
+        )
+
+    async def query_columns(self, database: str, query: str) -> tuple[Column, ...] | None:
+        self._require(database)
+        assert query
+        return await self._faults.meet(self._world.columns, writes=False)
+
+    async def table_columns(self, database: str, table: str) -> tuple[Column, ...] | None:
+        self._require(database)
+        return await self._faults.meet(
+            lambda: (Column("Value", "long"),) if self._world.has_table(table) else None,
+            writes=False,
         )
 
     async def cancel(self, database: str, operation: str) -> bool:

@@ -9,13 +9,13 @@ from collections.abc import Callable, Coroutine, Iterable
 from random import Random
 from typing import Any, TypeVar
 
-from summaryrule.planner.types import Operation
+from summaryrule.planner.types import Column, Operation
 from tests.worker.fences import allow
 from tests.worker.simulation.invariants import InvariantChecker, WorkerView
 from tests.worker.simulation.processes import Process, outside
 from worker.errors import Unreachable
 from worker.leader_election import Leases
-from worker.ports import EventRecorder, EventType, KustoClient, RawRule, RuleClient
+from worker.ports import EventRecorder, EventType, KustoClient, QueryClient, RawRule, RuleClient
 
 T = TypeVar("T")
 
@@ -136,6 +136,22 @@ class WiredKusto:
 
     async def cancel(self, database: str, operation: str) -> bool:
         return await self._wire.call(self._kusto.cancel(database, operation))
+
+
+class WiredQueries:
+    """Keeps `worker.ports.QueryClient`."""
+
+    def __init__(self, queries: QueryClient, wire: Wire) -> None:
+        self._queries, self._wire = queries, wire
+
+    def endpoint(self, database: str) -> str | None:
+        return self._queries.endpoint(database)
+
+    async def query_columns(self, database: str, query: str) -> tuple[Column, ...] | None:
+        return await self._wire.call(self._queries.query_columns(database, query))
+
+    async def table_columns(self, database: str, table: str) -> tuple[Column, ...] | None:
+        return await self._wire.call(self._queries.table_columns(database, table))
 
 
 class WiredEvents:

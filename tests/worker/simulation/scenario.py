@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-from summaryrule.api.instant import Instant
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.planner.types import PlannerSettings
 from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.faults import Faults
@@ -78,6 +78,7 @@ class _Scenario:
         self._invariants.accuse(f"a worker's defect: {line}")
 
     async def play(self) -> Report:
+        self._world.missing_until = self._source_comes_at(Random(f"source {self._seed}"))
         environment = self._environment()
         people = self._people()
         for person in people:
@@ -109,11 +110,13 @@ class _Scenario:
     def _environment(self) -> Environment:
         slow = self._dice.choice([0.0, 0.5, 3.0])
         lag = self._dice.choice([0.0, 1.0, 20.0])
+        kusto = MemoryKusto(self._world, self._faults("kusto", slow))
         return Environment(
             self._cluster,
             MemoryLeases(self._faults("leases", slow)),
             MemoryRules(self._cluster, self._faults("rules", slow)),
-            MemoryKusto(self._world, self._faults("kusto", slow)),
+            kusto,
+            kusto,
             _SETTINGS,
             self._invariants,
             Metrics(),
@@ -133,6 +136,11 @@ class _Scenario:
             slowest=slow,
             until=self._storm,
         )
+
+    def _source_comes_at(self, dice: Random) -> int:
+        """When the table that all queries read is there: in most stories from the start."""
+        late = dice.uniform(0, self._storm) if dice.random() < 0.3 else 0.0
+        return self._clock.now() + round(late * TICKS_PER_SECOND)
 
     def _outcome(self, command: str) -> Outcome:
         """How an operation ends: some windows never go well, and anything may fail in a storm."""

@@ -15,7 +15,14 @@ from summaryrule.planner.types import PlannerSettings
 from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.invariants import InvariantChecker, WorkerView
 from tests.worker.simulation.kube import MemoryLeases, MemoryWatch
-from tests.worker.simulation.network import Wire, WiredEvents, WiredKusto, WiredLeases, WiredRules
+from tests.worker.simulation.network import (
+    Wire,
+    WiredEvents,
+    WiredKusto,
+    WiredLeases,
+    WiredQueries,
+    WiredRules,
+)
 from tests.worker.simulation.processes import Process
 from tests.worker.simulation.virtual import VirtualClock
 from worker.controller import run_workers
@@ -27,7 +34,16 @@ from worker.leader_election import LeaderElector, Leadership, Timing
 from worker.metrics import Metrics, StatusMetrics
 from worker.observations import ObservationStore
 from worker.operation_poller import OperationPoller
-from worker.ports import Clock, EventRecorder, Fence, KustoClient, RawRule, RuleClient
+from worker.ports import (
+    Clock,
+    EventRecorder,
+    Fence,
+    KustoClient,
+    QueryClient,
+    RawRule,
+    RuleClient,
+)
+from worker.query_checker import QueryChecker
 from worker.reconciler import Reconciler
 from worker.workqueue import WorkQueue
 
@@ -46,6 +62,7 @@ class Environment:
     leases: MemoryLeases
     rules: RuleClient
     kusto: KustoClient
+    queries: QueryClient
     settings: PlannerSettings
     invariants: InvariantChecker
     metrics: Metrics
@@ -167,6 +184,13 @@ class Worker:
         )
         events = WiredEvents(environment.events, self.wire)
         poller = OperationPoller(kusto, observations, self._clock, queue.add)
+        checker = QueryChecker(
+            WiredQueries(environment.queries, self.wire),
+            observations,
+            self._clock,
+            queue.add,
+            limit=_AT_ONCE,
+        )
         fence = parts.fence(leadership)
         executor = parts.executor(rules, self._store, kusto, events, observations, fence)
         reconciler = Reconciler(
@@ -174,6 +198,7 @@ class Worker:
             self._store,
             observations,
             poller,
+            checker,
             executor,
             self._clock,
             environment.settings,
@@ -189,11 +214,13 @@ class Worker:
             queue.add(key_of(rule))
         async with asyncio.TaskGroup() as tasks:
             polling = tasks.create_task(poller.run())
+            checking = tasks.create_task(checker.run())
             try:
                 await run_workers(queue, reconciler, environment.metrics, _AT_ONCE)
             finally:
                 self._queue = None
                 polling.cancel()
+                checking.cancel()
 
 
 class _Shown(Store):
