@@ -19,6 +19,7 @@ from summaryrule.planner.types import (
     CheckIngestTag,
     Effect,
     EmitEvent,
+    FindIngestTags,
     Observations,
     RecordStatus,
     ReleaseFieldOwnership,
@@ -97,6 +98,8 @@ class Executor:
             tag = f"ingest-by:{action.token}"
             found = await self.kusto.has_tag(action.database, action.table, tag)
             self.observations.add_tag(key, action.token, found=found)
+        elif isinstance(action, FindIngestTags):
+            await self._find_ingest_tags(key, action)
         elif not isinstance(action, Submit):
             stored = await write(self.rules, rule, action)
             if isinstance(action, RecordStatus):
@@ -107,6 +110,17 @@ class Executor:
                 )
             return stored
         return rule
+
+    async def _find_ingest_tags(self, key: Key, action: FindIngestTags) -> None:
+        """Without the right to read extents there are no tags: Kusto drops each repeat itself."""
+        try:
+            found = await self.kusto.find_tags(
+                action.database, action.table, "ingest-by:", action.since
+            )
+        except Refused as error:
+            log.warning("the tags of table %s cannot be read: %s", action.table, error)
+            found = set()
+        self.observations.add_ingest_tags(key, action.request_key, found)
 
     async def _cancel(self, key: Key, action: Cancel) -> None:
         try:

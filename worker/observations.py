@@ -3,6 +3,7 @@
 Losing it loses nothing: an answer that was never recorded is asked for again with the same token.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,6 +19,7 @@ class _RuleObservations:
     submitted: dict[str, str] = field(default_factory=dict)
     rejected: dict[str, str] = field(default_factory=dict)
     tag_found: dict[str, bool] = field(default_factory=dict)
+    ingest_tags: dict[str, frozenset[str]] = field(default_factory=dict)
     canceled: set[str] = field(default_factory=set)
     operations: dict[str, Operation] = field(default_factory=dict)
     failures: int = 0
@@ -45,6 +47,7 @@ class ObservationStore:
             submitted=dict(page.submitted),
             rejected=dict(page.rejected),
             tag_found=dict(page.tag_found),
+            ingest_tags=dict(page.ingest_tags),
             canceled=frozenset(page.canceled),
             endpoint_error=page.endpoint_error,
             cursor_synced_at=at,
@@ -73,6 +76,10 @@ class ObservationStore:
         """Whether the table has an extent with the token's tag."""
         self._of_rule(key).tag_found[token] = found
 
+    def add_ingest_tags(self, key: Key, request_key: str, tags: Iterable[str]) -> None:
+        """The ingest-by tags of the table of a backfill."""
+        self._of_rule(key).ingest_tags[request_key] = frozenset(tags)
+
     def add_canceled(self, key: Key, operation_id: str) -> None:
         """The operation's cancellation was asked for."""
         self._of_rule(key).canceled.add(operation_id)
@@ -86,7 +93,7 @@ class ObservationStore:
     def discard_recorded(self, key: Key, seen: Observations) -> None:
         """Discard the answers of ``seen``, which status now holds; newer answers stay."""
         page = self._of_rule(key)
-        for name in ("submitted", "rejected", "tag_found", "operations"):
+        for name in ("submitted", "rejected", "tag_found", "ingest_tags", "operations"):
             current, recorded = getattr(page, name), getattr(seen, name)
             for each, answer in recorded.items():
                 if current.get(each) == answer:

@@ -7,6 +7,7 @@ same contract tests check both against what is written here.
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, Protocol
 
+from summaryrule.api.instant import Instant
 from summaryrule.planner.types import Column, Operation
 
 RawRule = dict[str, Any]
@@ -94,6 +95,14 @@ class KustoClient(Protocol):
         """Whether any extent of ``table`` carries ``tag`` (``ingest-by:TOKEN``, whole).
 
         False too when there is no such table. An append of no rows leaves no tag.
+        """
+        ...
+
+    async def find_tags(self, database: str, table: str, prefix: str, since: Instant) -> set[str]:
+        """The tags of ``table`` that begin with ``prefix``.
+
+        Only extents count whose creation time is ``since`` or later. Empty if there is no such
+        table.
         """
         ...
 

@@ -18,6 +18,7 @@ from summaryrule.planner.types import (
     Cancel,
     CheckIngestTag,
     Effect,
+    FindIngestTags,
     Observations,
     Plan,
     PlannerSettings,
@@ -36,6 +37,7 @@ from worker.query_checker import QueryChecker
 log = logging.getLogger(__name__)
 
 _NOT_HERE: Final = frozenset({BlockReason.CRITERIA_NOT_MET, BlockReason.OTHER_CLUSTER})
+_ToKusto = Submit | CheckIngestTag | FindIngestTags | Cancel
 _MAX_PASSES: Final = 64
 """Limit of passes in one reconcile; a rule with more to do is requeued after other rules."""
 
@@ -126,7 +128,7 @@ class Reconciler:
 
     def _endpoint(self, listed: tuple[Effect, ...]) -> str | None:
         """The Kusto endpoint that the effects call, if any."""
-        to_kusto = (each for each in listed if isinstance(each, Submit | CheckIngestTag | Cancel))
+        to_kusto = (each for each in listed if isinstance(each, _ToKusto))
         return next((self.settings.endpoints.get(each.database) for each in to_kusto), None)
 
     async def _execute(

@@ -294,9 +294,10 @@ def _render_backfill(past: BackfillSummary | None, now: Instant) -> str:
     left = ""
     if past.phase == "Running" and past.eta is not None and past.eta > now:
         left = f", about {format_duration((past.eta.ticks - now.ticks) // TICKS_PER_SECOND)} left"
+    there = f" ({past.already_there} already there)" if past.already_there else ""
     error = f"<small>last error: {_shorten(past.error)}</small>" if past.error else ""
     return (
-        f'<span class="{kind}">{escape(past.phase)}</span> {bar} {past.done}/{past.total}'
+        f'<span class="{kind}">{escape(past.phase)}</span> {bar} {past.done}/{past.total}{there}'
         f"<small>[{past.start or '?'}, {past.end or '?'}), {past.in_flight} in flight{left}</small>"
         f"{error}"
     )

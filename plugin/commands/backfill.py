@@ -14,7 +14,7 @@ from plugin.formatting import NONE, dump, plural, qualified_name, table
 from plugin.kubectl import Kubectl, RefusedError, Rule
 from summaryrule.api.instant import Instant
 from summaryrule.api.unstructured import Json, as_duration, as_instant, nested_dict, nested_list
-from summaryrule.api.windows import floor, next_window
+from summaryrule.api.windows import floor
 
 IS_RUNNING: Final = """\
 {name} runs a backfill of [{start}, {end}) ({progress} windows). To extend or shorten it, give its
@@ -28,8 +28,6 @@ def backfill(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> in
     running = is_running_request(rule, start, args.request_id)
     if running is False and not args.replace:
         raise RefusedError(_is_running(rule))
-    if args.end is None and running is not True:
-        args.end = before_schedule(rule, start)
     body = request(args, start, extends=running is True)
     if args.dry_run == "client":
         console.say(dump(body, args.output))
@@ -46,25 +44,6 @@ def last(rule: Rule, now: Instant, ticks: int) -> Instant:
     """The start of the window that contains the time `ticks` before `now`."""
     interval, start = as_duration(nested_dict(rule, "spec").get("interval")), now.plus(-ticks)
     return floor(start, interval) if interval and interval.ticks > 0 else start
-
-
-def before_schedule(rule: Rule, start: Instant) -> Instant | None:
-    """Where the rule's schedule began, so that no window is computed twice.
-
-    None where admission chooses the end: the schedule is suspended, or began before `start`.
-    """
-    spec = nested_dict(rule, "spec")
-    made = as_instant(nested_dict(rule, "metadata").get("creationTimestamp"))
-    interval, delay = (
-        as_duration(spec.get("interval")),
-        as_duration(spec.get("ingestionDelay") or "0s"),
-    )
-    if spec.get("suspend") is True or made is None or delay is None:
-        return None
-    if interval is None or interval.ticks <= 0:
-        return None
-    began = next_window(made, interval, delay, None).start
-    return began if start < began else None
 
 
 def request(args: argparse.Namespace, start: Instant, *, extends: bool) -> dict[str, Any]:

@@ -182,7 +182,8 @@ def phase(rule: RuleSummary, backfill: BackfillSummary) -> str:
 def progress(backfill: BackfillSummary, *, plain: bool) -> str:
     """The bar, the percentage and the windows."""
     bar = progress_bar(backfill.percent, plain=plain)
-    return f"{bar} {backfill.percent:3}% {backfill.done}/{backfill.total}"
+    there = f" ({backfill.already_there} already there)" if backfill.already_there else ""
+    return f"{bar} {backfill.percent:3}% {backfill.done}/{backfill.total}{there}"
 
 
 def eta(backfill: BackfillSummary | None, now: Instant) -> str:

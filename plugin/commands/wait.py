@@ -119,7 +119,9 @@ def _is_current(rule: Rule) -> bool:
 def _print_end(rule: Rule, phase: str, console: Console) -> int:
     name = nested_dict(rule, "metadata").get("name")
     backfill = nested_dict(nested_dict(rule, "status"), "backfill")
-    console.say([f"{name}: backfill {phase}, {backfill.get('progress') or '0'} windows"])
+    there = backfill.get("windowsAlreadyThere")
+    rest = f", {there} of them already there" if there else ""
+    console.say([f"{name}: backfill {phase}, {backfill.get('progress') or '0'} windows{rest}"])
     if phase == "Failed":
         raise RefusedError(f"{backfill.get('lastError')}; see kubectl summaryrule explain {name}")
     return 0 if phase in SUCCEEDED else 1

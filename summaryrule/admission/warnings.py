@@ -7,13 +7,11 @@ a request.
 from collections.abc import Callable
 from typing import Final
 
+from summaryrule.admission.appended_again import find_windows_appended_again
 from summaryrule.admission.context import AdmissionContext
 from summaryrule.admission.defaulting import already_completed_warning
-from summaryrule.api import validation_rules
 from summaryrule.api.backfill_request import is_active
-from summaryrule.api.instant import Instant
 from summaryrule.api.unstructured import as_str, nested_dict
-from summaryrule.api.windows import next_window
 from summaryrule.kql import reads_table, uses_name
 
 
@@ -53,26 +51,15 @@ def end_in_future(context: AdmissionContext) -> str | None:
     return None
 
 
-def overlaps_schedule(context: AdmissionContext) -> str | None:
-    """If the schedule and a backfill both run a window, its data is in the table twice."""
-    start, end, interval = context.start, context.end, context.interval
-    if start is None or end is None or interval is None or context.spec.get("suspend") is True:
+def appends_again(context: AdmissionContext) -> str | None:
+    """Windows whose rows are in the table under another token get them once more."""
+    ranges = [f"from {each} ({why})" for each, why in find_windows_appended_again(context)]
+    if not ranges:
         return None
-    created = _created(context)
-    if end.ticks <= created.ticks - context.delay.ticks - 2 * interval.ticks:
-        return None  # on any grid: a boundary is less than one interval back
-    first = next_window(created, interval, context.delay, None).start
-    if (
-        end > first
-        and context.has_changed("start", "end", "requestId")
-        and not context.is_already_requested
-    ):
-        instead = f"; write {first} as end to avoid it" if start < first else ""
-        return (
-            f"spec.backfill: the schedule runs windows from {first} on as well, so those up to"
-            f" {end} are appended twice{instead}"
-        )
-    return None
+    return (
+        "spec.backfill: windows whose rows may be in the table already are appended again:"
+        f" {', '.join(ranges)}; remove these rows first, or leave the windows out"
+    )
 
 
 def ends_running_backfill(context: AdmissionContext) -> str | None:
@@ -104,13 +91,7 @@ WARNINGS: Final[tuple[Callable[[AdmissionContext], str | None], ...]] = (
     body_ignores_bounds,
     body_reads_its_own_table,
     end_in_future,
-    overlaps_schedule,
     ends_running_backfill,
+    appends_again,
     has_run_before,
 )
-
-
-def _created(context: AdmissionContext) -> Instant:
-    """When the rule was created; now on CREATE."""
-    stamp = nested_dict(context.old, "metadata").get("creationTimestamp")
-    return (validation_rules.read_instant(stamp) if isinstance(stamp, str) else None) or context.now

@@ -7,7 +7,7 @@ derivation never changes.
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -20,10 +20,11 @@ from summaryrule.api.v1 import (
     BackfillRecord,
     BackfillSpec,
     BackfillStatus,
+    ScheduleStatus,
     SummaryRule,
     SummaryRuleSpec,
 )
-from summaryrule.api.windows import floor
+from summaryrule.api.windows import Window, floor
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +69,14 @@ def request_of(backfill: Mapping[str, Any], grid: Duration | None) -> RequestIde
 
 @dataclass(frozen=True, slots=True)
 class StoredRequests:
-    """The requests in a stored status: the one in ``status.backfill``, and those in history."""
+    """The requests in a stored status, and its schedule.
+
+    ``current`` is the request in ``status.backfill``; ``history`` has those that ended.
+    """
 
     current: BackfillStatus | None = None
     history: tuple[BackfillRecord, ...] = ()
+    schedule: ScheduleStatus = field(default_factory=ScheduleStatus)
 
 
 _IDENTIFYING: Final = (
@@ -83,6 +88,7 @@ _IDENTIFYING: Final = (
     "phase",
     "doneUntil",
     "clearing",
+    "sharesTokens",
 )
 
 
@@ -95,7 +101,9 @@ def read_stored_requests(stored: Mapping[str, Any]) -> StoredRequests:
     records = history if isinstance(history, list) else []
     read = (_read_record(each) for each in records)
     return StoredRequests(
-        _read_backfill(status.get("backfill")), tuple(each for each in read if each is not None)
+        _read_backfill(status.get("backfill")),
+        tuple(each for each in read if each is not None),
+        _read_schedule(status.get("schedule")),
     )
 
 
@@ -106,6 +114,13 @@ def _read_backfill(raw: object) -> BackfillStatus | None:
         return BackfillStatus.model_validate({n: raw[n] for n in _IDENTIFYING if n in raw})
     except ValidationError:
         return None
+
+
+def _read_schedule(raw: object) -> ScheduleStatus:
+    try:
+        return ScheduleStatus.model_validate(raw)
+    except ValidationError:
+        return ScheduleStatus()
 
 
 def _read_record(raw: object) -> BackfillRecord | None:
@@ -173,18 +188,17 @@ def request_key(rule: SummaryRule, start: Instant, request_id: str | None) -> st
     return _digest(rule_identity(rule), str(start), request_id or "")[:16]
 
 
-def schedule_key(rule: SummaryRule) -> str:
-    """The key of interval runs, which takes the place of a request's key.
+def window_token(rule: SummaryRule, window: Window, request_id: str | None = None) -> str:
+    """The ingest-by token of a window: 32 hex digits.
 
-    It contains the interval: after a change of the interval, a window can have the start of a
-    window on the old grid, and Kusto must not drop its data as a repeat.
+    The rule, the bounds of the window and the requestId decide it. So interval runs and each
+    backfill without a requestId have one token for a window, and Kusto appends its rows once. The
+    length is part of it: on another grid, another window can have the same start, and Kusto must
+    not drop its rows as a repeat. The word ``schedule`` is that of release 0.1.0, whose interval
+    runs had the same tokens.
     """
-    return f"schedule/{rule.spec.interval}"
-
-
-def window_token(rule: SummaryRule, key: str, start: Instant) -> str:
-    """The ingest-by token of a window, from its rule, key and start: 32 hex digits."""
-    return _digest(rule_identity(rule), key, str(start))[:32]
+    grid, again = f"schedule/{window.length}", (request_id,) if request_id else ()
+    return _digest(rule_identity(rule), grid, str(window.start), *again)[:32]
 
 
 def spec_hash(spec: SummaryRuleSpec) -> str:

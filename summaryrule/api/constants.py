@@ -43,6 +43,7 @@ RUNNABLE_PHASES: Final = frozenset({"Pending", "Running"})
 HISTORY_LIMIT: Final = 10
 BODY_LIMIT: Final = 1_048_576
 """Characters of a body: status and metadata must fit beside it in the 1.5 MiB of etcd."""
+GRID_LIMIT: Final = 5
 SKIPPED_LIMIT: Final = 50
 LOOKBACK_DAYS: Final = 30
 """How many days ago a backfill may start, and how many days from now it may end."""

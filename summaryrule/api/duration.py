@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 NANOSECONDS_PER_SECOND: Final = 1_000_000_000
+NANOSECONDS_PER_TICK: Final = 100
 _NANOSECONDS: Final = {
     "ns": 1,
     "us": 1_000,

@@ -58,7 +58,8 @@ class Problem:
 class BackfillSummary:
     """The backfill that runs or ran last.
 
-    Its range is half-open; ``done`` includes skipped windows.
+    Its range is half-open; ``done`` includes skipped windows, and the windows ``already_there``,
+    whose rows were in the table before.
     """
 
     phase: str
@@ -66,6 +67,7 @@ class BackfillSummary:
     end: Instant | None
     done_until: Instant | None
     done: int
+    already_there: int
     total: int
     percent: int
     in_flight: int
@@ -283,6 +285,7 @@ def _summarize_backfill(backfill: Json) -> BackfillSummary | None:
         end=as_instant(backfill.get("requestedEnd")),
         done_until=as_instant(backfill.get("doneUntil")),
         done=as_int(backfill.get("windowsDone")) + as_int(backfill.get("windowsSkipped")),
+        already_there=as_int(backfill.get("windowsAlreadyThere")),
         total=as_int(backfill.get("windowsTotal")),
         percent=min(100, as_int(backfill.get("percent"))),
         in_flight=_count_submitted(backfill),

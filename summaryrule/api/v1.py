@@ -24,6 +24,7 @@ from summaryrule.api import validation_rules
 from summaryrule.api.constants import (
     API_VERSION,
     BODY_LIMIT,
+    GRID_LIMIT,
     GROUP,
     HISTORY_LIMIT,
     KIND,
@@ -124,6 +125,11 @@ StatusTime = Annotated[
 StatusDuration = Annotated[
     Duration, PlainValidator(_read_delay), _to_text, WithJsonSchema({"type": "string"})
 ]
+
+_SHARES_TOKENS = (
+    "Whether its windows have the tokens that interval runs and other backfills have, so that Kusto"
+    " appends each window once. Else they have tokens of its own, as in release 0.1.0."
+)
 RequestId = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 
 
@@ -273,6 +279,13 @@ class Range(_Model):
     end: StatusTime = Field(description="Exclusive end.")
 
 
+class EarlierGrid(_Model):
+    """An interval that the schedule had before."""
+
+    interval: StatusDuration = Field(description="The interval.")
+    until: StatusTime = Field(description="End of the last window that ran with it.")
+
+
 class ScheduleStatus(_Model):
     """Where interval runs stand."""
 
@@ -290,6 +303,16 @@ class ScheduleStatus(_Model):
     )
     operation_time: StatusDuration | None = Field(
         default=None, description="How long an operation took of late, as a moving average."
+    )
+    interval: StatusDuration | None = Field(
+        default=None, description="The interval of the last window that was recorded."
+    )
+    earlier_grids: tuple[EarlierGrid, ...] = Field(
+        default=(),
+        description=f"The intervals before it, newest first, the last {GRID_LIMIT} of them.",
+    )
+    upstream_until: StatusTime | None = Field(
+        default=None, description="End of the last window that adx-mon ran."
     )
 
 
@@ -317,6 +340,11 @@ class BackfillStatus(_Model):
     )
     windows_total: int = Field(default=0, description="Windows in the whole range.")
     windows_done: int = Field(default=0, description="Windows completed.")
+    windows_already_there: int = Field(
+        default=0,
+        description="Windows of those completed whose rows were in the table before: an interval"
+        " run or another backfill appended them under the same token.",
+    )
     windows_retried: int = Field(default=0, description="Attempts beyond each window's first.")
     percent: int = Field(default=0, description="Windows completed or skipped, in percent.")
     progress: str = Field(default="", description="Windows done of windows in all, as 312/720.")
@@ -345,6 +373,12 @@ class BackfillStatus(_Model):
     clearing: bool = Field(
         default=False, description="Whether spec.backfill is still to be removed."
     )
+    shares_tokens: bool = Field(default=False, description=_SHARES_TOKENS)
+    tags_read_until: StatusTime | None = Field(
+        default=None,
+        description="Before the first window was sent, the tags of the table were read for the"
+        " windows up to here.",
+    )
 
 
 class BackfillRecord(_Model):
@@ -364,6 +398,10 @@ class BackfillRecord(_Model):
     progress: str | None = Field(
         default=None, description="How far it was, such as 25/63: windows finished and in total."
     )
+    windows_already_there: int = Field(
+        default=0, description="Windows of those completed whose rows were in the table before."
+    )
+    shares_tokens: bool = Field(default=False, description=_SHARES_TOKENS)
     done_until: StatusTime | None = Field(
         default=None, description="Every window from start to here is done."
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
-from summaryrule.api.duration import Duration
+from summaryrule.api.duration import NANOSECONDS_PER_TICK, Duration
 from summaryrule.api.instant import MAX, Instant
 
 
@@ -24,6 +24,15 @@ class Window:
     def query_end(self) -> Instant:
         """The last tick inside the window: the inclusive end of KQL's ``between``."""
         return self.end.plus(-1)
+
+    @property
+    def length(self) -> Duration:
+        """The time from its start to its end."""
+        return Duration((self.end.ticks - self.start.ticks) * NANOSECONDS_PER_TICK)
+
+    def overlaps(self, other: "Window") -> bool:
+        """Whether the two have a time in common."""
+        return self.start < other.end and other.start < self.end
 
     def __str__(self) -> str:
         return f"[{self.start}, {self.end})"

@@ -18,7 +18,7 @@
 ``TRANSITIONS`` is the only table of phases; only ``_transition`` changes a phase.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
@@ -115,6 +115,8 @@ TRANSITIONS: Final[Mapping[Phase, Mapping[BackfillEvent, Phase]]] = {
     "Canceled": {},
     "Superseded": {},
 }
+
+_RANGE_LIMIT: Final = 100
 
 WINDOW_FAILED: Final = str(BlockReason.WINDOW_FAILED)
 SPEC_CHANGED: Final = str(BlockReason.SPEC_CHANGED)
@@ -233,13 +235,19 @@ def _extend(
 def _cancel(context: PlanContext, status: BackfillStatus) -> BackfillStep:
     ended = _transition(status, BackfillEvent.REMOVED, estimated_completion=None)
     canceled = ended.model_copy(update={"in_flight": ()})
-    cancels = tuple(
-        Cancel(polling_database(window, context.rule, context.settings), window.operation_id)
-        for window in status.in_flight
-        if window.operation_id is not None and window.operation_id not in context.observed.canceled
-    )
-    history = _append_history(context, ended)
+    history, cancels = _append_history(context, ended), tuple(_cancels(context, status))
     return BackfillStep(canceled, history, events=(events.canceled(canceled),), cancels=cancels)
+
+
+def _cancels(context: PlanContext, status: BackfillStatus) -> Iterator[Cancel]:
+    """The operations of the backfill to cancel, without those that count for the schedule too."""
+    schedule = context.stored.schedule
+    shared = {window.operation_id for window in schedule.in_flight} if schedule else set()
+    for window in status.in_flight:
+        operation_id = window.operation_id
+        if operation_id is not None and operation_id not in {*shared, *context.observed.canceled}:
+            database = polling_database(window, context.rule, context.settings)
+            yield Cancel(database, operation_id)
 
 
 def _supersede(
@@ -269,7 +277,8 @@ def _continue(
         and current.phase in RUNNABLE_PHASES
         and not has_spec_changed(rule, current)
     )
-    taken = record_intents(rule, current, requested, now, context.settings) if runs else current
+    may_take = runs and not needs_tags(current)
+    taken = record_intents(rule, current, requested, now, context.settings) if may_take else current
     return BackfillStep(
         taken,
         history,
@@ -305,6 +314,11 @@ def may_submit(rule: SummaryRule, status: BackfillStatus) -> bool:
 def has_spec_changed(rule: SummaryRule, status: BackfillStatus) -> bool:
     """Whether database, table, body or interval changed since this backfill started."""
     return status.spec_hash != spec_hash(rule.spec)
+
+
+def needs_tags(status: BackfillStatus) -> bool:
+    """Whether the tags of the table must be read before windows of this backfill are sent."""
+    return status.tags_read_until is None or status.tags_read_until < status.requested_end
 
 
 def needs_retry(rule: SummaryRule, status: BackfillStatus) -> bool:
@@ -378,6 +392,7 @@ def _apply_observations(context: PlanContext, status: BackfillStatus) -> Backfil
     observed = _apply_operations(context, status)
     if has_orphaned_intents(rule, observed):
         observed = _resolve_unknown_submits(context, observed)
+    observed = _credit_present_windows(context, observed)
     return apply_annotations(rule, observed, context.now, may_retry=_may_retry(rule, observed))
 
 
@@ -394,6 +409,7 @@ def _apply_operations(context: PlanContext, status: BackfillStatus) -> BackfillS
             "in_flight": outcomes.in_flight,
             "failed": tuple(sorted((*status.failed, *outcomes.failed), key=_by_start)),
             "windows_done": status.windows_done + len(outcomes.done),
+            "windows_already_there": status.windows_already_there + outcomes.already_there,
             "windows_retried": status.windows_retried + outcomes.retried,
             "last_error": errors[-1] if errors else status.last_error,
             "operation_time": update_average(status.operation_time, outcomes.done, observed),
@@ -423,6 +439,38 @@ def _resolve_unknown_submits(context: PlanContext, status: BackfillStatus) -> Ba
     }
     credited = mark_done(status.model_copy(update=changes), done)
     return with_counts(credited, context.rule.spec.interval)
+
+
+def _credit_present_windows(context: PlanContext, status: BackfillStatus) -> BackfillStatus:
+    """Credit the windows whose token is in the table, so that they are not sent.
+
+    Status gets at most ``_RANGE_LIMIT`` ranges; the other windows are sent, and Kusto drops them.
+    """
+    tags, rule = context.observed.ingest_tags.get(status.request_key), context.rule
+    if tags is None or not needs_tags(status):
+        return status
+    present = _present_windows(rule, status, tags)
+    changes = {
+        "tags_read_until": status.requested_end,
+        "windows_done": status.windows_done + len(present),
+        "windows_already_there": status.windows_already_there + len(present),
+    }
+    return _with_done(rule, status.model_copy(update=changes), present, context.now)
+
+
+def _present_windows(
+    rule: SummaryRule, status: BackfillStatus, tags: frozenset[str]
+) -> tuple[WindowStatus, ...]:
+    present, ranges, last = list[WindowStatus](), len(status.done_ahead), None
+    for window in pending_windows(status, rule.spec.interval):
+        if f"ingest-by:{window_token(rule, window, status.request_id)}" not in tags:
+            continue
+        ranges += window.start != last
+        if ranges > _RANGE_LIMIT:
+            break
+        present.append(WindowStatus(start=window.start, end=window.end))
+        last = window.end
+    return tuple(present)
 
 
 def _may_retry(rule: SummaryRule, status: BackfillStatus) -> bool:
@@ -557,6 +605,7 @@ def open_request(
         requested_at=now,
         done_until=max(start, reached),
         spec_hash=spec_hash(rule.spec),
+        shares_tokens=ended is None or ended.shares_tokens,
     )
     return with_counts(status.model_copy(update=carried), interval)
 
@@ -566,6 +615,7 @@ def _carried_over(ended: BackfillRecord) -> dict[str, object]:
     return {
         "interval": ended.interval,
         "windows_done": ended.windows,
+        "windows_already_there": ended.windows_already_there,
         "done_ahead": ended.done_ahead,
         "in_flight": ended.unfinished,
         "operation_time": ended.operation_time,
@@ -617,6 +667,8 @@ def to_history(status: BackfillStatus, now: Instant) -> BackfillRecord:
         interval=status.interval,
         windows=status.windows_done,
         progress=status.progress or None,
+        windows_already_there=status.windows_already_there,
+        shares_tokens=status.shares_tokens,
         done_until=status.done_until,
         done_ahead=status.done_ahead,
         unfinished=tuple(_as_new_intent(window) for window in (*status.in_flight, *status.failed)),
@@ -694,7 +746,7 @@ def _new_intent(
     return WindowStatus(
         start=window.start,
         end=window.end,
-        token=window_token(rule, status.request_key, window.start),
+        token=window_token(rule, window, status.request_id),
         **window_execution.target_of(rule, settings),
     )
 

@@ -175,7 +175,8 @@ def import_upstream_status(rule: SummaryRule) -> ScheduleStatus:
     conditions = {c.type: c for c in (rule.status.conditions if rule.status else ())}
     cursor = _read_cursor(conditions.get(LAST_EXECUTION_CONDITION))
     in_flight = _read_operations(conditions.get(OPERATIONS_CONDITION))
-    return ScheduleStatus(cursor=cursor, last_done=cursor, in_flight=in_flight)
+    ran = max((each.end for each in in_flight), default=cursor)
+    return ScheduleStatus(cursor=cursor, last_done=cursor, in_flight=in_flight, upstream_until=ran)
 
 
 def _schedule_condition(schedule: ScheduleStatus, blocked: Blocked | None) -> DesiredCondition:

@@ -8,7 +8,7 @@ from itertools import islice
 
 from summaryrule import window_command
 from summaryrule.api import backfill_request
-from summaryrule.api.constants import FINALIZER
+from summaryrule.api.constants import FINALIZER, RUNNABLE_PHASES
 from summaryrule.api.instant import Instant
 from summaryrule.api.v1 import BackfillSpec, BackfillStatus, WindowStatus
 from summaryrule.api.windows import due_at
@@ -17,6 +17,7 @@ from summaryrule.planner.field_ownership import should_release
 from summaryrule.planner.types import (
     CheckIngestTag,
     Effect,
+    FindIngestTags,
     PlanContext,
     ReleaseFieldOwnership,
     RemoveBackfill,
@@ -32,14 +33,30 @@ def effects(context: PlanContext) -> tuple[Effect, ...]:
 
     Requests to Kusto come first. The cursor in spec and the cleanup wait until there are none.
     """
-    to_kusto: tuple[Effect, ...] = (*_tag_checks(context), *_submits(context))
+    to_kusto: tuple[Effect, ...] = (
+        *_tag_checks(context),
+        *_present_windows_lookup(context),
+        *_submits(context),
+    )
     return to_kusto or (*_sync_spec_cursor(context), *_cleanup(context))
 
 
 def _submits(context: PlanContext) -> Iterator[Submit]:
-    """The intents to submit now; the schedule's come first, before a backfill's."""
+    """The intents to submit now; the schedule's come first, before a backfill's.
+
+    No two operations run for one time: a window waits while another window over it is in flight.
+    If both have the same token, the operation counts for both.
+    """
     if context.blocked is not None:
         return
+    running = [w for w in context.in_flight_windows(context.stored) if w.operation_id is not None]
+    for submit in _ready_submits(context):
+        if not any(submit.window.window.overlaps(other.window) for other in running):
+            running.append(submit.window)
+            yield submit
+
+
+def _ready_submits(context: PlanContext) -> Iterator[Submit]:
     rule, settings = context.rule, context.settings
     schedule, status, requested = (
         context.stored.schedule,
@@ -90,6 +107,19 @@ def _tag_checks(context: PlanContext) -> Iterator[CheckIngestTag]:
     rule, settings = context.rule, context.settings
     for window in (*_orphaned_intents(context), *_operations_without_record(context)):
         yield window_execution.ingest_tag_check(window, rule, settings)
+
+
+def _present_windows_lookup(context: PlanContext) -> Iterator[FindIngestTags]:
+    """The lookup of the windows of a backfill in the tags of its table, before any is sent."""
+    status, spec = context.stored.backfill, context.rule.spec
+    if status is None or context.blocked is not None or context.requested is None:
+        return
+    may_run = status.phase in RUNNABLE_PHASES and backfill_state_machine.may_submit(
+        context.rule, status
+    )
+    is_known = status.request_key in context.observed.ingest_tags
+    if may_run and not is_known and backfill_state_machine.needs_tags(status):
+        yield FindIngestTags(status.request_key, spec.database, spec.table, status.requested_start)
 
 
 def _orphaned_intents(context: PlanContext) -> Iterator[WindowStatus]:

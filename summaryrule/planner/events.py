@@ -26,8 +26,10 @@ def started(status: BackfillStatus) -> EmitEvent:
 def completed(status: BackfillStatus) -> EmitEvent:
     """All windows of a backfill are done or skipped."""
     text = f"{status.progress} windows from {status.requested_start} to {status.requested_end}"
-    skipped = f", {status.windows_skipped} of them skipped" if status.windows_skipped else ""
-    return EmitEvent("Normal", "BackfillCompleted", text + skipped)
+    there, skipped = status.windows_already_there, status.windows_skipped
+    counts = [*([f"{there} of them already there"] if there else [])]
+    counts += [f"{skipped} of them skipped"] if skipped else []
+    return EmitEvent("Normal", "BackfillCompleted", ", ".join([text, *counts]))
 
 
 def canceled(status: BackfillStatus) -> EmitEvent:

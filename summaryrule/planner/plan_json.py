@@ -9,7 +9,7 @@ from itertools import chain, islice, takewhile
 from typing import Any, Final
 
 from summaryrule import window_command
-from summaryrule.api.backfill_request import schedule_key, window_token
+from summaryrule.api.backfill_request import window_token
 from summaryrule.api.duration import NANOSECONDS_PER_SECOND, Duration
 from summaryrule.api.instant import Instant
 from summaryrule.api.v1 import BackfillStatus, SummaryRule, SummaryRuleStatus
@@ -37,7 +37,7 @@ def explain(
         if status is not None
         else iter(())
     )
-    key = status.request_key if status is not None else ""
+    request_id = status.request_id if status is not None else None
     listed = list(islice(due, LIMIT))
     beyond = sum(1 for _ in due)
     counts = {"interval": len(intervals), "backfill": len(listed) + beyond}
@@ -47,11 +47,8 @@ def explain(
         "count": counts,
         "estimate": estimates(rule, plan, counts, settings),
         "held": [{"reason": each.reason, "message": each.message} for each in plan.blocked],
-        "interval": [
-            _window_as_json(rule, window, schedule_key(rule), settings)
-            for window in intervals[:LIMIT]
-        ],
-        "backfill": [_window_as_json(rule, window, key, settings) for window in listed],
+        "interval": [_window_as_json(rule, window, None, settings) for window in intervals[:LIMIT]],
+        "backfill": [_window_as_json(rule, window, request_id, settings) for window in listed],
         **({"more": more} if more else {}),
     }
 
@@ -76,9 +73,9 @@ def _due_backfill_windows(
 
 
 def _window_as_json(
-    rule: SummaryRule, window: Window, key: str, settings: PlannerSettings
+    rule: SummaryRule, window: Window, request_id: str | None, settings: PlannerSettings
 ) -> Mapping[str, str]:
-    token = window_token(rule, key, window.start)
+    token = window_token(rule, window, request_id)
     return {
         "start": str(window.start),
         "end": str(window.end),

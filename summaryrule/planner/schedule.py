@@ -10,9 +10,17 @@
 
 from dataclasses import dataclass
 
-from summaryrule.api.backfill_request import schedule_key, window_token
+from summaryrule.api.backfill_request import window_token
+from summaryrule.api.constants import GRID_LIMIT
+from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
-from summaryrule.api.v1 import ScheduleStatus, SummaryRule, SummaryRuleSpec, WindowStatus
+from summaryrule.api.v1 import (
+    EarlierGrid,
+    ScheduleStatus,
+    SummaryRule,
+    SummaryRuleSpec,
+    WindowStatus,
+)
 from summaryrule.api.windows import WindowSequence, floor, next_window
 from summaryrule.planner import annotations, events, window_execution
 from summaryrule.planner.progress import update_average
@@ -76,9 +84,7 @@ def due_windows(
     spec: SummaryRuleSpec, status: ScheduleStatus, now: Instant, settings: PlannerSettings
 ) -> WindowSequence:
     """The windows that are due and have no intent yet, oldest first."""
-    ends = [window.end for window in (*status.in_flight, *status.failed)]
-    taken = max([*ends, *_maybe(status.cursor)], default=None)
-    first = next_window(now, spec.interval, spec.ingestion_delay, taken)
+    first = next_window(now, spec.interval, spec.ingestion_delay, _taken_until(status))
     limit = floor(now.plus(-spec.ingestion_delay.ticks), spec.interval)
     is_open = not spec.suspend and settings.mode == "all"
     return WindowSequence(first.start, limit if is_open else first.start, spec.interval)
@@ -96,12 +102,30 @@ def record_intents(
         WindowStatus(
             start=window.start,
             end=window.end,
-            token=window_token(rule, schedule_key(rule), window.start),
+            token=window_token(rule, window),
             **window_execution.target_of(rule, settings),
         )
         for window in windows[: max(capacity, 0)]
     )
+    if intents:
+        status = _with_interval(status, rule.spec.interval)
     return status.model_copy(update={"in_flight": (*known, *intents)})
+
+
+def _with_interval(status: ScheduleStatus, interval: Duration) -> ScheduleStatus:
+    """With the interval of the next intents; the one before it, if any, becomes an earlier grid."""
+    until = _taken_until(status)
+    earlier = status.earlier_grids
+    if status.interval not in (None, interval) and until is not None:
+        grid = EarlierGrid(interval=status.interval, until=until)
+        earlier = (grid, *earlier)[:GRID_LIMIT]
+    return status.model_copy(update={"interval": interval, "earlier_grids": earlier})
+
+
+def _taken_until(status: ScheduleStatus) -> Instant | None:
+    """The end of the last window that has an intent, has run or has failed; None before one has."""
+    ends = [window.end for window in (*status.in_flight, *status.failed)]
+    return max([*ends, *_maybe(status.cursor)], default=None)
 
 
 def _with_tokens(rule: SummaryRule, windows: tuple[WindowStatus, ...]) -> tuple[WindowStatus, ...]:
@@ -110,9 +134,7 @@ def _with_tokens(rule: SummaryRule, windows: tuple[WindowStatus, ...]) -> tuple[
         tuple(
             window
             if window.token
-            else window.model_copy(
-                update={"token": window_token(rule, schedule_key(rule), window.start)}
-            )
+            else window.model_copy(update={"token": window_token(rule, window.window)})
             for window in windows
         )
     )

@@ -163,6 +163,7 @@ class Observations:
         submitted: by token, the operation id that a submit returned.
         rejected: by token, why Kusto rejected a submit for good.
         tag_found: by token, whether the table has an extent with that ingest-by tag.
+        ingest_tags: by request key of a backfill, the ingest-by tags that its table has.
         canceled: operation ids whose cancellation was requested.
         endpoint_error: why the last submits got no usable answer; empty after a usable one.
         cursor_synced_at: when this worker last updated the rule's cursor in spec.
@@ -174,6 +175,7 @@ class Observations:
     submitted: Mapping[str, str] = field(default_factory=dict)
     rejected: Mapping[str, str] = field(default_factory=dict)
     tag_found: Mapping[str, bool] = field(default_factory=dict)
+    ingest_tags: Mapping[str, frozenset[str]] = field(default_factory=dict)
     canceled: frozenset[str] = frozenset()
     endpoint_error: str = ""
     cursor_synced_at: Instant | None = None
@@ -204,6 +206,20 @@ class CheckIngestTag:
     database: str
     table: str
     token: str
+
+
+@dataclass(frozen=True, slots=True)
+class FindIngestTags:
+    """Ask for the ingest-by tags of a table's extents that are not older than ``since``.
+
+    The creation time of an extent is the end of its window. ``request_key`` is that of the backfill
+    whose windows are looked up.
+    """
+
+    request_key: str
+    database: str
+    table: str
+    since: Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +276,7 @@ Effect = (
     RecordStatus
     | Submit
     | CheckIngestTag
+    | FindIngestTags
     | Cancel
     | UpdateSpecCursor
     | ReleaseFieldOwnership

@@ -27,7 +27,7 @@ class WindowOutcomes:
     """The windows that are still in flight, and those that are done or failed for good.
 
     ``accepted`` are the windows in flight whose operation is new; ``retried`` is the number of new
-    attempts.
+    attempts; ``already_there`` is the number of done windows whose append Kusto skipped.
     """
 
     in_flight: tuple[WindowStatus, ...] = ()
@@ -35,6 +35,7 @@ class WindowOutcomes:
     failed: tuple[WindowStatus, ...] = ()
     retried: int = 0
     accepted: tuple[WindowStatus, ...] = field(default=())
+    already_there: int = 0
 
     def with_window(self, window: WindowStatus, *, retried: int = 0) -> "WindowOutcomes":
         """With one more window that stays in flight."""
@@ -156,8 +157,10 @@ def _apply_to_operation(
     is_unchecked = outcome is Outcome.SKIPPED and window.token not in observed.tag_found
     if operation is None or outcome is Outcome.RUNNING or is_unchecked:
         return outcomes.with_window(window)
-    if outcome is Outcome.DONE or (outcome is Outcome.SKIPPED and observed.tag_found[window.token]):
-        return replace(outcomes, done=(*outcomes.done, window))
+    is_there = outcome is Outcome.SKIPPED and observed.tag_found[window.token]
+    if outcome is Outcome.DONE or is_there:
+        already_there = outcomes.already_there + is_there
+        return replace(outcomes, done=(*outcomes.done, window), already_there=already_there)
     may_retry = outcome is Outcome.THROTTLED or (
         outcome is Outcome.RETRYABLE and window.attempt < settings.max_attempts
     )

@@ -247,5 +247,5 @@ def test_a_field_taken_out_is_required_on_update_too() -> None:
 
 def test_every_warning_is_one_line_and_said_once() -> None:
     result = admit(rule({"start": "2026-11-20T05:30:00+01:00"}, body="T | count"))
-    assert len(set(result.warnings)) == len(result.warnings) == 4
+    assert len(set(result.warnings)) == len(result.warnings) == 3
     assert all("\n" not in text and len(text) <= 256 for text in result.warnings)

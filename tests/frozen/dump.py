@@ -20,12 +20,12 @@ import yaml
 from summaryrule.api import constants
 from summaryrule.api.backfill_request import (
     request_key,
-    schedule_key,
     spec_hash,
     window_token,
 )
 from summaryrule.api.instant import Instant
 from summaryrule.api.schema_validation import parse_rule
+from summaryrule.api.windows import Window
 from tests.manifests import rule, span, stored
 from tests.planner.fake_environment import FakeEnvironment, backfilling
 from webhook.cli import parser as webhook_parser
@@ -110,11 +110,11 @@ def _identities(count: int) -> Iterable[dict[str, str]]:
         made = parse_rule(raw)
         start = Instant.parse(f"2026-11-{1 + number % 28:02d}T00:00:00Z")
         key = request_key(made, start, None if number % 3 else f"again-{number}")
+        window = Window(start, start.plus(made.spec.interval.ticks))
         yield {
             "request key": key,
-            "schedule key": schedule_key(made),
-            "window": window_token(made, key, start),
-            "scheduled window": window_token(made, schedule_key(made), start),
+            "window asked for again": window_token(made, window, "again"),
+            "scheduled window": window_token(made, window),
             "spec": spec_hash(made.spec),
         }
 

@@ -23,6 +23,7 @@ from summaryrule.planner.types import (
     CheckIngestTag,
     Effect,
     EmitEvent,
+    FindIngestTags,
     Observations,
     Operation,
     Plan,
@@ -59,6 +60,7 @@ class Memory:
     submitted: dict[str, str] = field(default_factory=dict)
     rejected: dict[str, str] = field(default_factory=dict)
     tag_found: dict[str, bool] = field(default_factory=dict)
+    ingest_tags: dict[str, frozenset[str]] = field(default_factory=dict)
     canceled: set[str] = field(default_factory=set)
     endpoint_error: str = ""
     cursor_synced_at: Instant | None = None
@@ -71,6 +73,7 @@ class Memory:
             dict(self.submitted),
             dict(self.rejected),
             dict(self.tag_found),
+            dict(self.ingest_tags),
             frozenset(self.canceled),
             self.endpoint_error,
             self.cursor_synced_at,
@@ -171,7 +174,7 @@ class FakeEnvironment:
 
     def step(self) -> None:
         """Half a pass of the worker: the writes of a decision, or what follows from them."""
-        self._execute(self.next_effects())
+        self.execute(self.next_effects())
 
     def run(self, rounds: int = 3_000) -> Plan:
         """Run passes until there is nothing left to do before the next window is due."""
@@ -191,10 +194,10 @@ class FakeEnvironment:
 
     def _pass(self, plan: Plan) -> bool:
         """One pass of the worker; whether it did anything."""
-        if not self._execute(plan.writes):
+        if not self.execute(plan.writes):
             return True
         following = self.effects(plan)
-        self._execute(following)
+        self.execute(following)
         return bool(plan.writes or following)
 
     def crash(self) -> None:
@@ -205,7 +208,7 @@ class FakeEnvironment:
         """Time passes."""
         self.now = self.now.plus(int(hours * HOUR))
 
-    def _execute(self, effects: tuple[Effect, ...]) -> bool:
+    def execute(self, effects: tuple[Effect, ...]) -> bool:
         """Perform the effects in order; False if the worker crashed before the last one."""
         observed = replace(self.memory).observed()
         for action in effects:
@@ -225,6 +228,9 @@ class FakeEnvironment:
                 self._submit(action)
             case CheckIngestTag():
                 self.memory.tag_found[action.token] = self.kusto.has_tag(action.table, action.token)
+            case FindIngestTags():
+                tags = {f"ingest-by:{each.token}" for each in self.kusto.data}
+                self.memory.ingest_tags[action.request_key] = frozenset(tags)
             case Cancel():
                 self.kusto.cancel(action.operation_id)
                 self.memory.canceled.add(action.operation_id)
@@ -283,7 +289,7 @@ class FakeEnvironment:
             self.memory.submitted[action.window.token] = operation_id
 
     def _forget_recorded(self, observed: Observations) -> None:
-        for name in ("operations", "submitted", "rejected", "tag_found"):
+        for name in ("operations", "submitted", "rejected", "tag_found", "ingest_tags"):
             known = getattr(self.memory, name)
             for key, value in getattr(observed, name).items():
                 if known.get(key) == value:

@@ -100,7 +100,8 @@ def test_nothing_is_submitted_before_its_intent_and_the_finalizer_are_written() 
     env = backfilling(1)
     env.run()
     done = env.performed
-    assert done.index("SetFinalizer") < done.index("RecordStatus") < done.index("Submit")
+    submit = done.index("Submit")
+    assert done[submit - 2 : submit] == ["SetFinalizer", "RecordStatus"]
 
 
 def test_up_to_max_in_flight_windows_run_at_once() -> None:

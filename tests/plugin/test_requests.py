@@ -9,7 +9,7 @@ import pytest
 
 from plugin.cli import kubectl_flags, parse
 from plugin.commands import lifecycle
-from plugin.commands.backfill import before_schedule, is_running_request, last, request
+from plugin.commands.backfill import is_running_request, last, request
 from plugin.commands.explain import held
 from plugin.commands.explain import lines as explained
 from plugin.commands.plan import lines as planned
@@ -66,17 +66,6 @@ def test_a_new_request_leaves_nothing_of_an_older_one() -> None:
 
 def test_the_last_days_begin_at_a_whole_window() -> None:
     assert str(last(rule(), NOW, parse_duration("7d"))) == "2026-11-17T10:00:00Z"
-
-
-def test_without_an_end_a_range_ends_where_the_schedule_began() -> None:
-    made = rule()
-    made["metadata"]["creationTimestamp"] = "2026-11-20T10:07:00Z"
-    assert str(before_schedule(made, START)) == "2026-11-20T09:00:00Z"
-    made["spec"]["ingestionDelay"] = "10m"
-    assert str(before_schedule(made, START)) == "2026-11-20T08:00:00Z"
-    assert before_schedule(made, Instant.parse("2026-11-20T08:00:00Z")) is None
-    made["spec"]["suspend"] = True
-    assert before_schedule(made, START) is None
 
 
 def test_another_end_for_what_runs_changes_nothing_else() -> None:

@@ -37,6 +37,9 @@ class Failing:
     async def has_tag(self, database: str, table: str, tag: str) -> bool:
         raise NotImplementedError
 
+    async def find_tags(self, database: str, table: str, prefix: str, since: Instant) -> set[str]:
+        raise NotImplementedError
+
     async def operations_log(self, database: str, ids: Iterable[str]) -> dict[str, Operation]:
         return {one: Operation(one, "Completed") for one in ids if database == "Down"}
 

@@ -68,8 +68,7 @@ class KustoCommands:
 
     async def has_tag(self, database: str, table: str, tag: str) -> bool:
         """Whether any extent of ``table`` carries ``tag``, whole."""
-        literal = tag.replace("\\", "\\\\").replace("'", "\\'")
-        text = f".show table {quote_name(table)} extents where tags has '{literal}'"
+        text = f".show table {quote_name(table)} extents where tags has {_literal(tag)}"
         rows = await self._query_or_empty("tags", database, text)
         return any(tag in _tags(row.get("Tags")) for row in rows)
 
@@ -97,6 +96,15 @@ class KustoCommands:
             raise
         listed = json.loads(rows[0]["Schema"])["OrderedColumns"] if rows else []
         return tuple(Column(str(each["Name"]), str(each["CslType"])) for each in listed)
+
+    async def find_tags(self, database: str, table: str, prefix: str, since: Instant) -> set[str]:
+        """The tags that begin with ``prefix``, of extents created at ``since`` or later."""
+        text = (
+            f".show table {quote_name(table)} extents where tags contains {_literal(prefix)}"
+            f" | where MaxCreatedOn >= datetime({since}) | project Tags"
+        )
+        rows = await self._query_or_empty("tags", database, text)
+        return {tag for row in rows for tag in _tags(row.get("Tags")) if tag.startswith(prefix)}
 
     async def cancel(self, database: str, operation: str) -> bool:
         """Ask for a cancel; whether Kusto says it was done."""
@@ -145,6 +153,10 @@ def _latest(rows: Iterable[Row]) -> dict[str, Operation]:
     for row in sorted(rows, key=lambda row: str(row.get("LastUpdatedOn") or "")):
         found[str(row["OperationId"])] = row
     return {one: parse_operation(row) for one, row in found.items()}
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _tags(value: Any) -> list[str]:  # noqa: ANN401 - a string of lines, or a list

@@ -5,10 +5,13 @@ import uuid
 
 import pytest
 
+from summaryrule.api.instant import Instant
 from summaryrule.planner.types import Column
 from tests.worker.contract.kusto_world import DATABASE, NO_ROWS, KustoWorld, append, ended
 from tests.worker.fences import allow
 from worker.errors import Ambiguous, InvalidQuery, LeaseLost, Refused, Temporary, Throttled
+
+LONG_AGO = Instant(0)
 
 
 @pytest.fixture
@@ -109,6 +112,23 @@ async def test_a_tag_is_found_whole_only(kusto_world: KustoWorld, table: str, to
 
 async def test_a_table_that_is_not_there_has_no_tag(kusto_world: KustoWorld, table: str) -> None:
     assert not await kusto_world.kusto.has_tag(DATABASE, table, "ingest-by:x")
+    assert await kusto_world.kusto.find_tags(DATABASE, table, "ingest-by:", LONG_AGO) == set()
+
+
+async def test_the_tags_with_a_prefix_are_found(
+    kusto_world: KustoWorld, table: str, token: str
+) -> None:
+    other = uuid.uuid4().hex
+    for each in (token, other):
+        await ended(
+            kusto_world,
+            await kusto_world.kusto.submit(DATABASE, append(table, each), before_send=allow),
+        )
+    find = kusto_world.kusto.find_tags
+    both = {f"ingest-by:{token}", f"ingest-by:{other}"}
+    assert await find(DATABASE, table, "ingest-by:", LONG_AGO) == both
+    assert await find(DATABASE, table, f"ingest-by:{token}", LONG_AGO) == {f"ingest-by:{token}"}
+    assert await find(DATABASE, table, token, LONG_AGO) == set()
 
 
 async def test_a_table_name_with_spaces_and_quotes_of_kql_works(

@@ -8,8 +8,11 @@ from typing import Any
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import TICKS_PER_SECOND
 from summaryrule.planner.types import PlannerSettings
-from tests.worker.simulation.invariants import SCHEDULE, InvariantChecker, Span, marker, ticks
+from tests.worker.simulation.invariants import Intent, InvariantChecker, Span, marker, ticks
 from tests.worker.simulation.kusto import World
+
+Present = defaultdict[str, set[Intent]]
+"""By rule, the windows that were appended, with rows or without."""
 
 _ENDED = frozenset({"Completed", "Canceled", "Superseded"})
 
@@ -19,59 +22,73 @@ def judge(invariants: InvariantChecker, world: World) -> Iterator[str]:
     world.settle()
     present = _present(invariants, world)
     yield from _doubled(invariants, world)
-    for (uid, key), spans in present.items():
-        for one, other in pairwise(spans):
-            if other[0] < one[1]:
-                yield f"{invariants.names[uid]}: windows of {key} overlap"
+    yield from _overlaps(invariants, present)
     for (uid, key), request in invariants.requests.items():
-        yield from _missing_of_backfill(invariants, uid, key, present[uid, key])
+        yield from _missing_of_backfill(invariants, uid, key, present[uid])
         if request.phase == "Completed" and (request.mark < request.end or request.failed):
             yield f"{invariants.names[uid]}: {key} is Completed with windows left"
     for uid in invariants.runs:
         yield from _missing_of_schedule(invariants, uid, present)
 
 
-def _present(
-    invariants: InvariantChecker, world: World
-) -> defaultdict[tuple[str, str], list[Span]]:
-    found: defaultdict[tuple[str, str], list[Span]] = defaultdict(list)
+def _present(invariants: InvariantChecker, world: World) -> Present:
+    found: Present = defaultdict(set)
     for append in world.appended:
         mark = marker(append.command)
         intent = invariants.intents.get(mark[0]) if mark else None
         if intent is not None:
-            found[intent.uid, intent.key].append(intent.span)
-    return defaultdict(list, {key: sorted(set(spans)) for key, spans in found.items()})
+            found[intent.uid].add(intent)
+    return found
 
 
 def _doubled(invariants: InvariantChecker, world: World) -> Iterator[str]:
-    counted = Counter(marker(append.command) for append in world.appended if append.rows)
-    for mark, count in counted.items():
-        if count > 1 and mark is not None:
-            yield f"{mark[1]}: the window {mark[2]} is there {count} times"
+    """No window twice, unless a requestId asked for another run of it."""
+    counted: Counter[tuple[str, str, Span, str]] = Counter()
+    for append in world.appended:
+        mark = marker(append.command) if append.rows else None
+        intent = invariants.intents.get(mark[0]) if mark else None
+        if mark is not None and intent is not None:
+            counted[intent.uid, mark[1], mark[2], intent.asked] += 1
+    for (uid, table, span, asked), count in counted.items():
+        if count > 1:
+            name = invariants.names[uid]
+            yield f"{name}: {table} has {span} {count} times, asked for as {asked!r}"
+
+
+def _overlaps(invariants: InvariantChecker, present: Present) -> Iterator[str]:
+    """No request of its own records windows that overlap."""
+    by_key: defaultdict[tuple[str, str], set[Span]] = defaultdict(set)
+    for uid, intents in present.items():
+        for intent in intents:
+            by_key[uid, intent.key].add(intent.span)
+    for (uid, key), spans in by_key.items():
+        for one, other in pairwise(sorted(spans)):
+            if other[0] < one[1]:
+                yield f"{invariants.names[uid]}: windows of {key} overlap"
 
 
 def _missing_of_backfill(
-    invariants: InvariantChecker, uid: str, key: str, present: list[Span]
+    invariants: InvariantChecker, uid: str, key: str, present: set[Intent]
 ) -> Iterator[str]:
+    """A window of the schedule, or of another request, counts if its token is the same."""
     request = invariants.requests[uid, key]
-    covered = [*present, *request.skipped, *invariants.skipped(uid)]
+    there = [
+        each.span
+        for each in present
+        if each.key == key
+        or (each.asked == request.asked and each.span[1] - each.span[0] in request.grids)
+    ]
+    covered = [*there, *request.skipped, *invariants.skipped(uid)]
     for promised in ((request.first, request.mark), *request.ahead):
         for gap in _gaps(promised, covered):
             yield f"{invariants.names[uid]}: {key} counts {gap} as done, and it is not there"
 
 
-def _missing_of_schedule(
-    invariants: InvariantChecker, uid: str, present: dict[tuple[str, str], list[Span]]
-) -> Iterator[str]:
+def _missing_of_schedule(invariants: InvariantChecker, uid: str, present: Present) -> Iterator[str]:
     runs = invariants.runs[uid]
     if runs.first is None:
         return
-    ours = [
-        span
-        for (owner, key), spans in present.items()
-        if owner == uid and key.startswith(SCHEDULE)
-        for span in spans
-    ]
+    ours = [each.span for each in present[uid] if not each.asked]
     for gap in _gaps((runs.first, runs.cursor), [*ours, *invariants.excused(uid)]):
         yield f"{invariants.names[uid]}: the schedule has passed {gap}, and it is not there"
 

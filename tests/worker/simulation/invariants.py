@@ -8,13 +8,14 @@ the worker was shown: its own store.
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
 from summaryrule.api.constants import QUERY_CONDITION, RETRY_ANNOTATION, SKIP_ANNOTATION
+from summaryrule.api.duration import Duration
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.planner.types import PlannerSettings
 from worker.kube.store import Store
@@ -52,11 +53,16 @@ class WorkerView:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A window as it was recorded when it was first sent."""
+    """A window as it was recorded when it was first sent.
+
+    `key` is that of the request that recorded it first, `asked` its requestId: the schedule and
+    every request without one share their windows' tokens.
+    """
 
     uid: str
     key: str
     span: Span
+    asked: str
 
 
 @dataclass(slots=True)
@@ -66,6 +72,8 @@ class Request:
     first: int
     mark: int
     end: int
+    asked: str = ""
+    grids: set[int] = field(default_factory=set)
     phase: str = ""
     ahead: set[Span] = field(default_factory=set)
     skipped: set[Span] = field(default_factory=set)
@@ -170,9 +178,11 @@ class InvariantChecker:
             request.bodies.add(item["spec"]["body"])
         request.mark, request.end = max(mark, request.mark), ticks(status["requestedEnd"])
         request.phase, request.failed = status["phase"], len(status.get("failed", ()))
+        request.asked = status.get("requestId", "")
+        request.grids.add(Duration.parse(item["spec"]["interval"]).ticks)
         request.ahead.update(_span(each) for each in status.get("doneAhead", ()))
         request.skipped.update(_span(each) for each in status.get("skipped", ()))
-        self._observe_intents(uid, key, status)
+        self._observe_intents(uid, key, status, asked=request.asked)
 
     def _observe_runs(self, uid: str, item: dict[str, Any], status: dict[str, Any]) -> None:
         runs = self.runs.setdefault(uid, Runs())
@@ -184,9 +194,9 @@ class InvariantChecker:
         runs.excused = {_span(each) for each in flying}
         self._observe_intents(uid, f"{SCHEDULE}/{item['spec']['interval']}", status)
 
-    def _observe_intents(self, uid: str, key: str, status: dict[str, Any]) -> None:
+    def _observe_intents(self, uid: str, key: str, status: dict[str, Any], asked: str = "") -> None:
         for each in status.get("inFlight", ()):
-            token, intent = each["token"], Intent(uid, key, _span(each))
+            token, intent = each["token"], Intent(uid, key, _span(each), asked)
             known = self.intents.setdefault(token, intent)
             if known.span != intent.span and token not in self._sent:  # it was taken back
                 self.intents[token] = intent
@@ -255,11 +265,20 @@ class InvariantChecker:
             return _marked(command, token, found["table"], (start, end))
         if end > worker.clock.now():
             self.accuse(f"{found['table']}: {found['start']} is submitted before its end")
+        intent = replace(intent, key=self._holder(intent, token))
         self._judge_rule(worker, intent, found["start"])
         if not intent.key.startswith(SCHEDULE):
             self._judge_backfill(worker, intent, found["start"], found["body"])
         self._judge_bound(worker, intent, token)
         return _marked(command, token, found["table"], (start, end))
+
+    def _holder(self, intent: Intent, token: str) -> str:
+        """The part of status for which a token is submitted; the schedule's come first."""
+        status = self.latest.get(intent.uid, {}).get("status", {})
+        for part in ("schedule", "backfill"):
+            if any(each["token"] == token for each in status.get(part, {}).get("inFlight", ())):
+                return SCHEDULE if part == "schedule" else str(status[part]["requestKey"])
+        return intent.key
 
     def _judge_rule(self, worker: WorkerView, intent: Intent, at: str) -> None:
         name = self.names[intent.uid]

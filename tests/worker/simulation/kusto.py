@@ -72,6 +72,7 @@ class World:
     rows: Callable[[str], int] = lambda _command: 1
     log_lag: float = 0.0
     missing_until: int = 0
+    repeat: str = "Completed"
     dice: Random = field(default_factory=lambda: Random(0))
     appended: list[Append] = field(default_factory=list)
     submitted: list[tuple[int, str]] = field(default_factory=list)
@@ -111,9 +112,10 @@ class World:
         for one, running in sorted(self.running.items(), key=lambda item: item[1].ends):
             if running.ends <= now:
                 del self.running[one]
-                if running.outcome.state == "Completed":
-                    self._commit(running)
-                self._end(one, running.ends, running.outcome)
+                outcome = running.outcome
+                if outcome.state == "Completed" and not self._commit(running):
+                    outcome = Outcome(state=self.repeat)
+                self._end(one, running.ends, outcome)
 
     def cancel(self, one: str) -> bool:
         """Stop it if it has not ended; whether it was stopped."""
@@ -157,17 +159,29 @@ class World:
         self.settle()
         return any(append.table == table for append in self.appended)
 
-    def _commit(self, running: _Running) -> None:
+    def find_tags(self, database: str, table: str, prefix: str) -> set[str]:
+        """All of them: the creation time only saves work."""
+        self.settle()
+        tags = {
+            f"ingest-by:{append.tag}"
+            for append in self.appended
+            if append.rows and append.tag and (append.database, append.table) == (database, table)
+        }
+        return {tag for tag in tags if tag.startswith(prefix)}
+
+    def _commit(self, running: _Running) -> bool:
+        """Append, unless the token is in the table; whether it was appended."""
         match = _APPEND.match(running.command)
         assert match is not None
         table = match["table"].removeprefix("['").removesuffix("']")
         unless, tag = _UNLESS.search(match["with"] or ""), _TAG.search(match["with"] or "")
         if unless and self._exists(running.database, table, unless[1]):
-            return
+            return False
         rows = self.rows(running.command)
         self.appended.append(
             Append(running.database, table, running.command, tag and tag[1], rows, running.ends)
         )
+        return True
 
     def _exists(self, database: str, table: str, token: str) -> bool:
         return any(
@@ -229,6 +243,13 @@ class MemoryKusto:
         return await self._faults.meet(
             lambda: (Column("Value", "long"),) if self._world.has_table(table) else None,
             writes=False,
+        )
+
+    async def find_tags(self, database: str, table: str, prefix: str, since: Instant) -> set[str]:
+        del since
+        self._require(database)
+        return await self._faults.meet(
+            lambda: self._world.find_tags(database, table, prefix), writes=False
         )
 
     async def cancel(self, database: str, operation: str) -> bool:

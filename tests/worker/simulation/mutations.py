@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from summaryrule import window_command
 from summaryrule.api.backfill_request import spec_hash
+from summaryrule.api.instant import Instant
 from summaryrule.api.schema_validation import MalformedError, parse_rule
 from summaryrule.api.v1 import SummaryRuleStatus, WindowStatus
 from summaryrule.planner.types import Effect, Observations, Operation, RecordStatus, Submit
@@ -74,6 +75,9 @@ class Untagged:
 
     async def has_tag(self, database: str, table: str, tag: str) -> bool:
         return await self._kusto.has_tag(database, table, tag)
+
+    async def find_tags(self, database: str, table: str, prefix: str, since: Instant) -> set[str]:
+        return await self._kusto.find_tags(database, table, prefix, since)
 
     async def cancel(self, database: str, operation: str) -> bool:
         return await self._kusto.cancel(database, operation)

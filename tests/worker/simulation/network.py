@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from random import Random
 from typing import Any, TypeVar
 
+from summaryrule.api.instant import Instant
 from summaryrule.planner.types import Column, Operation
 from tests.worker.fences import allow
 from tests.worker.simulation.invariants import InvariantChecker, WorkerView
@@ -133,6 +134,9 @@ class WiredKusto:
 
     async def has_tag(self, database: str, table: str, tag: str) -> bool:
         return await self._wire.call(self._kusto.has_tag(database, table, tag))
+
+    async def find_tags(self, database: str, table: str, prefix: str, since: Instant) -> set[str]:
+        return await self._wire.call(self._kusto.find_tags(database, table, prefix, since))
 
     async def cancel(self, database: str, operation: str) -> bool:
         return await self._wire.call(self._kusto.cancel(database, operation))

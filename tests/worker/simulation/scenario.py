@@ -65,6 +65,7 @@ class _Scenario:
             outcome=self._outcome,
             rows=lambda _command: int(self._dice.random() > 0.05),
             log_lag=self._dice.choice([0.0, 60.0, 110.0]),
+            repeat=self._dice.choice(["Completed", "Skipped"]),
             dice=Random(f"ids {seed}"),
         )
         self._poison = self._dice.choice([0.0, 0.0, 0.1])

@@ -1,0 +1,95 @@
+"""Which windows of a backfill have rows in the table that Kusto does not recognise as a repeat.
+
+Kusto drops an append whose token the table has. The token comes from the rule, the window's bounds
+and the requestId. So a window is appended again if its rows were written with another requestId,
+with another interval, by adx-mon, or by a release with other tokens.
+"""
+
+from collections.abc import Iterator
+
+from summaryrule.admission.context import AdmissionContext
+from summaryrule.api import validation_rules
+from summaryrule.api.instant import Instant
+from summaryrule.api.unstructured import nested_dict
+from summaryrule.api.v1 import BackfillRecord, BackfillStatus
+from summaryrule.api.windows import Window, next_window
+
+BEGINNING = Instant(0)
+
+
+def find_windows_appended_again(context: AdmissionContext) -> Iterator[tuple[Window, str]]:
+    """The ranges of a new request that are appended again, each with the reason."""
+    start, end, interval = context.start, context.end, context.interval
+    if start is None or end is None or interval is None or start >= end:
+        return
+    if context.is_already_requested or not context.has_changed("start", "end", "requestId"):
+        return
+    requested = Window(start, end)
+    found = (*_of_requests(context), *_of_schedule(context), *_of_upstream(context))
+    for written, why in found:
+        if written.overlaps(requested):
+            yield Window(max(written.start, start), min(written.end, end)), why
+
+
+def _of_requests(context: AdmissionContext) -> Iterator[tuple[Window, str]]:
+    current, history = context.stored_requests.current, context.stored_requests.history
+    if current is not None:
+        window = Window(current.requested_start, current.done_until)
+        yield from _of_request(context, window, current.request_id, current)
+    for record in history:
+        window = Window(record.start, record.done_until or record.start)
+        yield from _of_request(context, window, record.id, record)
+
+
+def _of_request(
+    context: AdmissionContext,
+    window: Window,
+    request_id: str | None,
+    stored: BackfillStatus | BackfillRecord,
+) -> Iterator[tuple[Window, str]]:
+    if stored.interval is not None and stored.interval != context.interval:
+        yield window, f"written with interval {stored.interval}"
+    elif not stored.shares_tokens:
+        yield window, "written under the tokens of an earlier version"
+    elif (request_id or None) != (context.request.request_id if context.request else None):
+        yield window, f"written with {_name(request_id)}"
+
+
+def _of_schedule(context: AdmissionContext) -> Iterator[tuple[Window, str]]:
+    schedule, interval = context.stored_requests.schedule, context.interval
+    for grid in schedule.earlier_grids:
+        if grid.interval != interval:
+            yield Window(BEGINNING, grid.until), f"written with interval {grid.interval}"
+    cursor = schedule.cursor
+    if cursor is not None and schedule.interval not in (None, interval):
+        yield Window(BEGINNING, cursor), f"written with interval {schedule.interval}"
+    elif context.request is not None and context.request.request_id is not None:
+        yield from _of_interval_runs(context, cursor)
+
+
+def _of_interval_runs(
+    context: AdmissionContext, cursor: Instant | None
+) -> Iterator[tuple[Window, str]]:
+    """The windows that interval runs have run or will run, which have no requestId."""
+    if context.interval is None or context.end is None:
+        return
+    first = next_window(_created(context), context.interval, context.delay, None).start
+    last = cursor if context.spec.get("suspend") is True else context.end
+    if last is not None and first < last:
+        yield Window(first, last), "written by interval runs"
+
+
+def _of_upstream(context: AdmissionContext) -> Iterator[tuple[Window, str]]:
+    until = context.stored_requests.schedule.upstream_until
+    if until is not None:
+        yield Window(BEGINNING, until), "written by adx-mon"
+
+
+def _name(request_id: str | None) -> str:
+    return f"requestId {request_id}" if request_id else "no requestId"
+
+
+def _created(context: AdmissionContext) -> Instant:
+    """When the rule was created; now on CREATE."""
+    stamp = nested_dict(context.old, "metadata").get("creationTimestamp")
+    return (validation_rules.read_instant(stamp) if isinstance(stamp, str) else None) or context.now
