@@ -18,12 +18,13 @@ MODULES: Final = {
     **{name: f"plugin.commands.{name}" for name in ("status", "backfill", "wait", "explain")},
     **dict.fromkeys(("pause", "resume", "cancel", "retry", "skip"), "plugin.commands.lifecycle"),
     "plan": "plugin.commands.plan",
+    "lint": "plugin.commands.lint",
     "history": "plugin.commands.backfill",
     "windows": "plugin.commands.windows",
     "check": "plugin.commands.check",
     "version": "plugin.commands.check",
 }
-ONCE: Final = frozenset({"status", "check", "version"})
+ONCE: Final = frozenset({"status", "lint", "check", "version"})
 """Commands that run once for all rules; the others run once per rule."""
 
 

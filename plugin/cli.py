@@ -38,7 +38,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**{**settings, "formatter_class": argparse.RawDescriptionHelpFormatter})
         self.options: list[argparse.Action] = []
         self.commands: dict[str, Parser] = {}
-        self.accepts_names = False
+        self.accepts_names = self.accepts_files = False
 
     def option(self, *flags: str, group: Any = None, **settings: Any) -> None:  # noqa: ANN401 - argparse's groups have no public type
         """Add an option, to a group of this parser if one is given."""
@@ -64,7 +64,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     args, rest = top.parse_known_args(arguments)
     command = top.commands.get(args.command or "", top)
     # NB: argparse (3.13) takes names from one place only: in `status a -o wide b`, b is left.
-    if rest and hasattr(args, "names") and not any(word.startswith("-") for word in rest):
+    if rest and not any(word.startswith("-") for word in rest) and hasattr(args, "files"):
+        args.files += rest
+    elif rest and not any(word.startswith("-") for word in rest) and hasattr(args, "names"):
         args.names += [_rule_name(word) for word in rest]
     elif rest:
         known = [flag for option in command.options for flag in option.option_strings]
@@ -106,6 +108,7 @@ def parser() -> Parser:
 
 
 def _kubectl_options(command: Parser, default: Any) -> None:  # noqa: ANN401 - argparse's
+    taken = {flag for option in command.options for flag in option.option_strings}
     hidden = ", ".join(f"--{flag}" for flag in KUBECTL_FLAGS[1:])
     group = command.add_argument_group(
         "options of kubectl, before or after the command", f"also {hidden}"
@@ -115,6 +118,8 @@ def _kubectl_options(command: Parser, default: Any) -> None:  # noqa: ANN401 - a
         "-n", "--namespace", group=group, metavar="NAMESPACE", default=default, help=text
     )
     for flag in KUBECTL_FLAGS:
+        if f"--{flag}" in taken:
+            continue
         text = "context of the kubeconfig" if flag == "context" else _SUPPRESS
         command.option(f"--{flag}", group=group, metavar="VALUE", default=default, help=text)
 
@@ -215,6 +220,18 @@ def _read_only(command: Parser) -> None:
     _output(command, "json", "yaml")
 
 
+def _lint(command: Parser) -> None:
+    command.accepts_files = True
+    text = "YAML or JSON with SummaryRules; - reads standard input"
+    command.add_argument("files", nargs="+", metavar="FILE", help=text)
+    text = (
+        "ask the API server too, which stores nothing (kubectl apply --dry-run=server); --context"
+        " chooses it"
+    )
+    command.option("--cluster", dest="ask_server", action="store_true", help=text)
+    _output(command, "json", "yaml")
+
+
 def _cluster_only(command: Parser) -> None:
     _output(command, "json", "yaml")
 
@@ -290,6 +307,7 @@ COMMANDS: Final[dict[str, tuple[str, str, Callable[[Parser], None]]]] = {
     "plan": ("show what the worker would submit now", "plan cpu -o wide", _plan),
     "windows": ("list windows with their state and error", "windows cpu --state failed", _windows),
     "history": ("list backfills that have ended, newest first", "history cpu", _read_only),
+    "lint": ("say what admission would, for files, offline", "lint rules/*.yaml", _lint),
     "check": ("check the installation, and say how to fix it", "check", _cluster_only),
     "version": ("print the versions of plugin, worker, webhook and CRD", "version", _cluster_only),
 }

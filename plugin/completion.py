@@ -2,7 +2,7 @@
 
 The contract is the one of `kubectl __complete`: the words so far are the arguments, the last one
 unfinished. The output has one candidate per line, with its description after a tab, and ends with
-`:4`: no file names.
+`:4`: no file names, or with `:0` where files may be given.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from plugin.cli import COMMANDS, Parser, parser
 from summaryrule.api.constants import RESOURCE
 
 NO_FILES: Final = ":4"
+FILES: Final = ":0"
 TIMEOUT_SECONDS: Final = 3.0
 CLUSTER_FLAGS: Final = ("-n", "--namespace", "--context", "--kubeconfig")
 """Flags that choose where the names come from."""
@@ -24,10 +25,17 @@ CLUSTER_FLAGS: Final = ("-n", "--namespace", "--context", "--kubeconfig")
 
 def main(words: Sequence[str] | None = None) -> int:
     """Print the candidates for the last word."""
-    for candidate in candidates(list(sys.argv[1:] if words is None else words)):
+    given = list(sys.argv[1:] if words is None else words)
+    for candidate in candidates(given):
         print(candidate)  # noqa: T201 - the answer
-    print(NO_FILES)  # noqa: T201
+    print(FILES if _takes_files(given) else NO_FILES)  # noqa: T201
     return 0
+
+
+def _takes_files(words: Sequence[str]) -> bool:
+    top = parser()
+    plain = _plain(words[:-1], top)
+    return bool(plain) and top.commands.get(plain[0], top).accepts_files
 
 
 def candidates(words: Sequence[str]) -> Iterator[str]:

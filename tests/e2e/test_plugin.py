@@ -2,6 +2,9 @@
 
 import json
 import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,8 +16,8 @@ from tests.e2e.fixtures import Sandbox, hours_ago
 class Plugin:
     """The user's shell, as `devstack env` sets it up, and a rule to speak of."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.sandbox = sandbox
+    def __init__(self, sandbox: Sandbox, directory: Path) -> None:
+        self.sandbox, self.directory = sandbox, directory
         self.env = sandbox.stack.env()
 
     def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
@@ -27,6 +30,12 @@ class Plugin:
             timeout=60,
         )
 
+    def write(self, *rules: Mapping[str, Any]) -> str:
+        """A file with these rules."""
+        path = self.directory / "rules.json"
+        path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": rules}))
+        return str(path)
+
     def says(self, *words: str) -> str:
         done = self(*words)
         assert done.returncode == 0, done.stderr
@@ -34,8 +43,8 @@ class Plugin:
 
 
 @pytest.fixture
-def plugin(sandbox: Sandbox) -> Plugin:
-    return Plugin(sandbox)
+def plugin(sandbox: Sandbox, tmp_path: Path) -> Plugin:
+    return Plugin(sandbox, tmp_path)
 
 
 def between(start: Instant, end: Instant) -> list[str]:
@@ -138,6 +147,21 @@ def test_failed_windows_are_explained_skipped_and_retried(
     assert plugin.says("wait", sandbox.name, "--timeout=60s").startswith(
         f"{sandbox.name}: backfill Comp"
     )
+
+
+def test_files_are_linted_offline_and_by_the_server(sandbox: Sandbox, plugin: Plugin) -> None:
+    path = plugin.write(sandbox.rule(interval="1d"), sandbox.rule(body="T | take 1"))
+    offline, server = plugin("lint", path), plugin("lint", path, "--cluster")
+    assert (offline.returncode, server.returncode) == (1, 1)
+    assert f"{path}: {sandbox.name}: would be admitted" in offline.stdout
+    expected = f'{path}: {sandbox.name}: spec.interval: Invalid value: "1d": must be a Go duration'
+    assert expected in offline.stdout
+    dry_run = f"{path}: {sandbox.name}: server: "
+    assert f"{dry_run}summaryrule.adx-mon.azure.com/{sandbox.name} created (server dry" in (
+        server.stdout
+    )
+    assert f'{dry_run}The SummaryRule "{sandbox.name}" is invalid' in server.stdout
+    assert "NotFound" in sandbox.kubectl("get", "summaryrule", sandbox.name).stderr
 
 
 def test_kubectl_completes_commands_and_names_of_rules(sandbox: Sandbox, plugin: Plugin) -> None:

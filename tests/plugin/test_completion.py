@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from plugin.completion import NO_FILES, candidates, main
+from plugin.completion import FILES, NO_FILES, candidates, main
 
 
 @pytest.fixture
@@ -24,6 +24,12 @@ def test_commands_come_first_with_what_they_do(capsys: pytest.CaptureFixture[str
     assert main(["re"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("\t")[0] for line in lines] == ["resume", "retry", NO_FILES]
+
+
+def test_files_are_left_to_the_shell(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, last in ((["lint", "a.yaml", ""], FILES), (["lint"], NO_FILES)):
+        assert main(words) == 0
+        assert capsys.readouterr().out.splitlines()[-1] == last
 
 
 def test_then_names_of_rules_in_the_namespace_chosen(kubectl: Path) -> None:

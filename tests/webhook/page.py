@@ -15,12 +15,11 @@ from typing import Any, Final
 import yaml
 
 from runtime.cel import parse_error
+from summaryrule.admission.manifest_review import ReviewResult, review_manifest
 from summaryrule.admission.validation import review
 from summaryrule.api.instant import Instant
 from tests.docs.clock import TOLD, moved
 from tests.webhook.reviews import NOW, WORKER, Json, rule
-from webhook.handlers import AdmissionConfig
-from webhook.review_command import ReviewResult, review_manifest
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "webhook.md"
 REFUSED: Final = "<!-- refused -->"
@@ -28,7 +27,6 @@ _BLOCK: Final = re.compile(
     r"^(?P<mark><!-- [^\n]+ -->)?\n```(?P<language>\w+)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
-_CONFIG: Final = AdmissionConfig(WORKER, parse_error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,9 @@ class Example:
     @property
     def said(self) -> str:
         """What the code says: the refusal, else the warnings, a line each."""
-        verdict = review_manifest(None, self.rule, user="alice", config=_CONFIG, now=self.now)
+        verdict = review_manifest(
+            None, self.rule, user="alice", worker=WORKER, now=self.now, parse_cel=parse_error
+        )
         if verdict.allowed and self.shown.startswith("The "):
             return _unmutated(self.rule, self.now)
         text = str(verdict)
