@@ -45,6 +45,11 @@ def log_context(**fields: str | None) -> Iterator[None]:
         _FIELDS.reset(token)
 
 
+def context_fields() -> Mapping[str, str]:
+    """The fields that ``log_context`` has set here."""
+    return _FIELDS.get() or {}
+
+
 def configure(style: Format, level: str = "INFO", stream: TextIO | None = None) -> None:
     """Send all logging of the process to ``stream`` (stderr), one line per record."""
     handler = logging.StreamHandler(stream or sys.stderr)

@@ -18,10 +18,12 @@ from kubernetes.aio.client.api_client import ApiClient
 
 from runtime.cel import evaluate
 from runtime.clock import SystemClock
+from summaryrule.api.unstructured import nested_dict
 from summaryrule.planner.types import PlannerSettings
 from worker.cli import labels
 from worker.controller import run_workers
 from worker.endpoint_limiter import EndpointLimiter, slots_per_endpoint
+from worker.endpoint_monitor import EndpointMonitor
 from worker.errors import LeaseLost
 from worker.executor import Executor
 from worker.health_server import HealthServer
@@ -34,7 +36,13 @@ from worker.kube.store import Key, ModelCache, Store, key_of
 from worker.kube.summaryrules import SummaryRuleClient
 from worker.kusto.client import EndpointClient
 from worker.kusto.commands import KustoCommands
-from worker.kusto.config import create_credential, is_loopback, parse_endpoints, require_trusted
+from worker.kusto.config import (
+    create_credential,
+    is_loopback,
+    login_of,
+    parse_endpoints,
+    require_trusted,
+)
 from worker.leader_election import LeaderElector, Leadership
 from worker.metrics import Metrics, StatusMetrics
 from worker.observations import ObservationStore
@@ -114,8 +122,10 @@ class WorkerApp:
             ready=self._not_ready,
             metrics=metrics.exposition,
             pages=routes(self._status_page()),
+            details=self._endpoint_lines,
         )
-        async with health, _background(self._reflector.run()):
+        monitor = EndpointMonitor(self._kusto.clients, self._requeue_rules_of)
+        async with health, _background(self._reflector.run()), _background(monitor.run()):
             log.info("serving probes and metrics on %s:%s", self._options.host, health.port)
             with _stopping() as stop:
                 await _until(stop, self._run_leader_election())
@@ -126,7 +136,7 @@ class WorkerApp:
             self._clock,
             self._identity,
             lambda: self._elector.is_leader,
-            self._kusto.endpoint_errors,
+            self._kusto.health,
             self._rules_ahead,
         )
 
@@ -138,6 +148,16 @@ class WorkerApp:
         if self._queue is None or self._limiter is None:
             return {}
         return {**self._limiter.places(), **self._queue.places()}
+
+    def _endpoint_lines(self) -> list[str]:
+        return [f"{url} {health}" for url, health in sorted(self._kusto.health().items())]
+
+    def _requeue_rules_of(self, url: str) -> None:
+        """Reconcile the rules of an endpoint: their conditions say whether its login works."""
+        databases = {name for name, each in self._settings.endpoints.items() if each == url}
+        for rule in self._store:
+            if nested_dict(rule, "spec").get("database") in databases:
+                self._enqueue(key_of(rule))
 
     def _not_ready(self) -> str | None:
         return None if self._reflector.synced.is_set() else "the rules are not listed yet"
@@ -207,6 +227,7 @@ class WorkerApp:
             self._status_metrics,
             self._models,
             limiter,
+            self._kusto.login_error,
         )
 
 
@@ -230,14 +251,16 @@ async def _kusto(
     """One client per endpoint; endpoints on loopback get no credential."""
     urls = set(settings.endpoints.values())
     remote = [url for url in urls if not is_loopback(url)]
-    login = create_credential(options.kusto_credential, environ) if remote else None
+    credential = create_credential(options.kusto_credential, environ) if remote else None
+    login = login_of(options.kusto_credential, environ)
     for url in remote:
         require_trusted(url, environ)
     services = {
         url: EndpointClient(
             url,
             clock,
-            credential=login if url in remote else None,
+            credential=credential if url in remote else None,
+            login=login if url in remote else None,
             observe=metrics.kusto_request,
         )
         for url in urls
@@ -247,8 +270,8 @@ async def _kusto(
         yield commands
     finally:
         await commands.close()
-        if login is not None:
-            await login.close()
+        if credential is not None:
+            await credential.close()
 
 
 @contextlib.asynccontextmanager

@@ -7,6 +7,7 @@ of these, so that no other module knows the exceptions of a client::
     ├── Temporary(delay)        the same call may succeed later
     │   ├── Conflict            the object changed since it was read: re-read, decide again
     │   ├── Throttled           the service asked for fewer calls
+    │   ├── Misconfigured       a login, a role or a URL must be corrected first
     │   ├── Unreachable         no usable answer, and nothing was carried out
     │   └── Ambiguous           the call may have been carried out; only its reply is missing
     ├── Permanent               the same call will fail again
@@ -44,6 +45,10 @@ class Conflict(Temporary):
 
 class Throttled(Temporary):
     """HTTP 429: ``delay`` is the service's ``Retry-After``, or the adapter's own estimate."""
+
+
+class Misconfigured(Temporary):
+    """A login, a role or a URL must be corrected; it works as soon as somebody has done so."""
 
 
 class Unreachable(Temporary):

@@ -146,6 +146,7 @@ class Executor:
     async def _submit(self, rule: RawRule, submit: Submit) -> None:
         key, window = key_of(rule), submit.window
         fence = RuleFence(self.fence, self.store, rule)
+        began = asyncio.get_running_loop().time()
         with log_context(window=str(window.window)):
             try:
                 operation_id = await self.kusto.submit(
@@ -157,7 +158,8 @@ class Executor:
                 return
             except Temporary as error:
                 if not isinstance(error, Throttled | Conflict):
-                    self.observations.add_no_reply(key, str(error))
+                    seconds = asyncio.get_running_loop().time() - began
+                    self.observations.add_no_reply(key, "submit", error, seconds)
                 raise
             log.debug("submitted as operation %s", operation_id)
             self.observations.add_submitted(key, window.token, operation_id)

@@ -6,7 +6,7 @@ connection.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Final, Self
 
@@ -35,15 +35,20 @@ class HealthServer:
         ready: Check,
         metrics: Callable[[], bytes],
         pages: Mapping[str, Handler] | None = None,
+        details: Callable[[], Iterable[str]] = tuple,
     ) -> None:
-        """``port`` 0 chooses a free one, see ``port``; ``pages`` are further handlers by path."""
+        """Prepare the server; ``port`` 0 chooses a free one, see ``port``.
+
+        ``pages`` are further handlers by path; ``details`` are the lines after ``ok`` of
+        ``/readyz``.
+        """
         self.port = port
         self._host = host
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
         self._pages: Mapping[str, Handler] = {
             "/healthz": lambda _: _probe_response(live()),
-            "/readyz": lambda _: _probe_response(ready()),
+            "/readyz": lambda _: _probe_response(ready(), details()),
             "/metrics": lambda _: (HTTPStatus.OK, CONTENT_TYPE, metrics()),
             **(pages or {}),
         }
@@ -100,9 +105,9 @@ async def _head(reader: asyncio.StreamReader) -> bytes:
         return b""
 
 
-def _probe_response(problem: str | None) -> Reply:
+def _probe_response(problem: str | None, details: Iterable[str] = ()) -> Reply:
     if problem is None:
-        return HTTPStatus.OK, _TEXT, b"ok\n"
+        return HTTPStatus.OK, _TEXT, "".join(f"{line}\n" for line in ("ok", *details)).encode()
     return HTTPStatus.SERVICE_UNAVAILABLE, _TEXT, f"{problem}\n".encode()
 
 

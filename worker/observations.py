@@ -9,9 +9,12 @@ from typing import Final
 
 from summaryrule.api.instant import Instant
 from summaryrule.planner.types import Observations, Operation, QueryAnswer
+from worker.errors import Misconfigured, WorkerError
 from worker.kube.store import Key
 
 _REPORT_AFTER_FAILURES: Final = 3
+_REPORT_AFTER_SECONDS: Final = 10.0
+"""A call that got no answer for so long is reported without a second one."""
 
 
 @dataclass(slots=True)
@@ -22,14 +25,20 @@ class _RuleObservations:
     ingest_tags: dict[str, frozenset[str]] = field(default_factory=dict)
     canceled: set[str] = field(default_factory=set)
     operations: dict[str, Operation] = field(default_factory=dict)
-    failures: int = 0
-    endpoint_error: str = ""
+    no_reply: dict[str, "_NoReply"] = field(default_factory=dict)
     cursor_sync: tuple[Instant, int] | None = None
     last_message: str = ""
     query_answer: QueryAnswer | None = None
 
-    def reset_failures(self) -> None:
-        self.failures, self.endpoint_error = 0, ""
+    @property
+    def endpoint_error(self) -> str:
+        return next((each.reported for each in self.no_reply.values() if each.reported), "")
+
+
+@dataclass(slots=True)
+class _NoReply:
+    failures: int = 0
+    reported: str = ""
 
 
 class ObservationStore:
@@ -58,19 +67,31 @@ class ObservationStore:
     def add_submitted(self, key: Key, token: str, operation_id: str) -> None:
         """A submit was answered with this operation."""
         self._of_rule(key).submitted[token] = operation_id
-        self._of_rule(key).reset_failures()
+        self.add_reply(key, "submit")
 
     def add_rejected(self, key: Key, token: str, why: str) -> None:
         """A submit was refused for good."""
         self._of_rule(key).rejected[token] = why
-        self._of_rule(key).reset_failures()
+        self.add_reply(key, "submit")
 
-    def add_no_reply(self, key: Key, why: str) -> None:
-        """A submit got no usable answer; after a few in a row the rule says why, as first heard."""
-        page = self._of_rule(key)
-        page.failures += 1
-        if page.failures >= _REPORT_AFTER_FAILURES:
-            page.endpoint_error = page.endpoint_error or why
+    def add_no_reply(self, key: Key, call: str, error: WorkerError, seconds: float) -> bool:
+        """A call for the rule got no usable answer for ``seconds``; return whether that is news.
+
+        It is reported, as first heard, after a few in a row, after a long time, or at once if
+        somebody has to correct a login, a role or a URL.
+        """
+        state = self._of_rule(key).no_reply.setdefault(call, _NoReply())
+        state.failures += 1
+        is_clear = isinstance(error, Misconfigured) or seconds >= _REPORT_AFTER_SECONDS
+        if state.reported or not (is_clear or state.failures >= _REPORT_AFTER_FAILURES):
+            return False
+        state.reported = str(error)
+        return True
+
+    def add_reply(self, key: Key, call: str) -> bool:
+        """A call for the rule was answered; return whether it was reported as unanswered."""
+        state = self._of_rule(key).no_reply.pop(call, None)
+        return state is not None and bool(state.reported)
 
     def add_tag(self, key: Key, token: str, *, found: bool) -> None:
         """Whether the table has an extent with the token's tag."""

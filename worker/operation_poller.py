@@ -15,7 +15,7 @@ from typing import Final
 
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.planner.types import Operation, RunningOperation
-from worker.errors import Temporary, Throttled, WorkerError
+from worker.errors import Misconfigured, Temporary, Throttled, Unreachable, WorkerError
 from worker.kube.store import Key
 from worker.observations import ObservationStore
 from worker.ports import Clock, KustoClient
@@ -127,19 +127,31 @@ class OperationPoller:
         """Poll once; return the shortest wait before the next poll, in seconds."""
         if not waits:
             return 0.0
+        began = asyncio.get_running_loop().time()
         try:
             answers = await self._ask(
                 database, {i: operation for i, (_, operation) in waits.items()}
             )
         except WorkerError as error:
-            log.warning("operations in %s were not polled: %s", database, error)
+            log.info("operations in %s were not polled: %s", database, error)
+            self._report_no_reply(waits, error, asyncio.get_running_loop().time() - began)
             return self._asked_by(error)
         for operation_id, (key, _) in waits.items():
             found = answers.get(operation_id) or Operation(operation_id, "NotFound")
             # NotFound requeues each time: whether it counts depends on the time passed.
-            if self._observations.add_operation(key, found) or found.state == "NotFound":
+            is_news = self._observations.add_operation(key, found) or found.state == "NotFound"
+            if self._observations.add_reply(key, "poll") or is_news:
                 self._notify(key)
         return 0.0
+
+    def _report_no_reply(
+        self, waits: dict[str, tuple[Key, RunningOperation]], error: WorkerError, seconds: float
+    ) -> None:
+        if not isinstance(error, Unreachable | Misconfigured):
+            return
+        for key in dict.fromkeys(key for key, _ in waits.values()):
+            if self._observations.add_no_reply(key, "poll", error, seconds):
+                self._notify(key)
 
     def _asked_by(self, error: WorkerError) -> float:
         """Seconds to wait after an error: what a throttled service asked for, up to a minute.

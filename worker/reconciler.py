@@ -5,12 +5,14 @@ the event that caused the reconcile.
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from summaryrule.api.block_reason import BlockReason
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.api.schema_validation import MalformedError
+from summaryrule.api.unstructured import as_str, nested_dict
 from summaryrule.planner.block_reasons import Evaluate
 from summaryrule.planner.effects import effects
 from summaryrule.planner.plan import decide, plan_unreadable
@@ -65,6 +67,8 @@ class Reconciler:
     status_metrics: StatusMetrics
     models: ModelCache
     limiter: EndpointLimiter
+    login_error: Callable[[str], str] = lambda _database: ""
+    """Why there is no access token for a database's endpoint; empty if that is not known."""
 
     async def reconcile(self, key: Key) -> Result:
         """Run passes until nothing more can be done for the rule now.
@@ -84,7 +88,7 @@ class Reconciler:
 
     async def _run_pass(self, key: Key, rule: RawRule) -> Result | None:
         """Decide, store the decision and execute its effects; None if another pass is needed."""
-        seen, now = self.observations.observations(key), Instant(self.clock.now())
+        seen, now = self._observe(key, rule), Instant(self.clock.now())
         plan = self._decide(rule, seen, now)
         self.poller.track(key, plan.running_operations)
         self.query_checker.track(key, plan.query_check)
@@ -106,6 +110,11 @@ class Reconciler:
                 return Result()
             await self._execute(key, current, following, plan, seen)
         return None
+
+    def _observe(self, key: Key, rule: RawRule) -> Observations:
+        seen = self.observations.observations(key)
+        login_error = self.login_error(as_str(nested_dict(rule, "spec").get("database")))
+        return replace(seen, endpoint_error=login_error) if login_error else seen
 
     def _decide(self, rule: RawRule, seen: Observations, now: Instant) -> Plan:
         try:

@@ -26,6 +26,7 @@ from summaryrule.api.summary import (
 from summaryrule.api.unstructured import as_str, nested_dict
 from worker.health_server import Handler, Reply
 from worker.kube.store import Key
+from worker.kusto.health import EndpointHealth
 from worker.ports import Clock, RawRule
 
 ROWS: Final = 50
@@ -78,7 +79,7 @@ class PageData:
     matched: int
     pages: int
     rows: tuple[RuleSummary, ...]
-    endpoints: Mapping[str, str | None]
+    endpoints: Mapping[str, EndpointHealth]
 
     def as_json(self) -> dict[str, Any]:
         """The body of ``/status.json``."""
@@ -93,7 +94,7 @@ class PageData:
             "page": self.query.page,
             "pages": self.pages,
             "endpoints": [
-                {"url": url, "trouble": trouble} for url, trouble in sorted(self.endpoints.items())
+                {"url": url, **health.as_json()} for url, health in sorted(self.endpoints.items())
             ],
             "items": [as_json(row) for row in self.rows],
         }
@@ -110,7 +111,7 @@ class StatusPage:
     clock: Clock
     identity: str
     leads: Callable[[], bool]
-    endpoints: Callable[[], Mapping[str, str | None]]
+    endpoints: Callable[[], Mapping[str, EndpointHealth]]
     ahead: Callable[[], Mapping[Key, int]] = dict
 
     def data(self, query: PageQuery) -> PageData:
@@ -232,13 +233,12 @@ def _render_head(data: PageData) -> Iterator[str]:
     yield f"<span>{escape(data.identity)} {role}</span></header>"
 
 
-def _render_endpoints(endpoints: Mapping[str, str | None]) -> Iterator[str]:
-    for url, trouble in sorted(endpoints.items()):
-        if trouble is None:
-            yield f'<p><span class="good">●</span> {escape(url)} answers</p>'
-        else:
-            text = trouble if trouble.startswith(url) else f"{url}: {trouble}"
-            yield f'<p><span class="bad">▲ {_shorten(text)}</span></p>'
+def _render_endpoints(endpoints: Mapping[str, EndpointHealth]) -> Iterator[str]:
+    marks = {"answering": ("good", "●"), "failing": ("bad", "▲"), "unknown": ("", "○")}
+    for url, health in sorted(endpoints.items()):
+        kind, mark = marks[health.state]
+        text = f"{url} {health}"
+        yield f'<p class="{kind}">{mark} {_shorten(text)}</p>'
 
 
 def _render_search(query: PageQuery) -> str:

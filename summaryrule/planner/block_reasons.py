@@ -23,6 +23,7 @@ from summaryrule.api.v1 import (
     SummaryRuleSpec,
     SummaryRuleStatus,
 )
+from summaryrule.planner import window_execution
 from summaryrule.planner.types import Blocked, EmitEvent, PlanContext, PlannerSettings
 
 Evaluate = Callable[[str, Mapping[str, str]], bool]
@@ -118,7 +119,13 @@ def condition_for(context: PlanContext) -> Blocked | None:
     """Why the rule does not run, for its condition: also if its endpoint does not answer."""
     if context.blocked is not None or not context.observed.endpoint_error:
         return context.blocked
-    return Blocked(BlockReason.ENDPOINT_UNAVAILABLE, context.observed.endpoint_error)
+    windows = context.in_flight_windows(context.stored)
+    sent = (each for each in windows if not window_execution.is_prerecorded(each, context.now))
+    first = next(sent, None)
+    waiting = f"; window {first.window} waits for it" if first is not None else ""
+    return Blocked.because(
+        BlockReason.ENDPOINT_UNAVAILABLE, cause=context.observed.endpoint_error + waiting
+    )
 
 
 def event_for(context: PlanContext, backfill: BackfillStatus | None) -> tuple[EmitEvent, ...]:
@@ -134,7 +141,10 @@ def event_for(context: PlanContext, backfill: BackfillStatus | None) -> tuple[Em
         return ()
     kind = SCHEDULE_CONDITION if context.runs_schedule else BACKFILL_CONDITION
     messages = [each.message for each in context.stored.conditions if each.type == kind]
-    if any(blocked.message in message for message in messages):
+    # The window that waits may be another one: that is no new reason.
+    is_endpoint = blocked.reason is BlockReason.ENDPOINT_UNAVAILABLE
+    cause = context.observed.endpoint_error if is_endpoint else blocked.message
+    if any(cause in message for message in messages):
         return ()
     return (EmitEvent("Warning", blocked.reason.value, blocked.message),)
 

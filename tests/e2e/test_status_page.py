@@ -15,7 +15,9 @@ def test_the_page_shows_a_backfill_and_where_the_worker_stands(sandbox: Sandbox)
     with urlopen(f"{address}/status.json?search={sandbox.name}") as answer:  # noqa: S310 - http
         told = json.load(answer)
     assert told["leads"]
-    assert told["endpoints"] == [{"url": sandbox.stack.env()["KUSTO_ENDPOINT"], "trouble": None}]
+    (endpoint,) = told["endpoints"]
+    assert endpoint["url"] == sandbox.stack.env()["KUSTO_ENDPOINT"]
+    assert (endpoint["state"], endpoint["trouble"]) == ("answering", None)
     (item,) = told["items"]
     assert (item["backfill"]["phase"], item["backfill"]["done"]) == ("Completed", 4)
     with urlopen(f"{address}/?search={sandbox.name}") as answer:  # noqa: S310 - http

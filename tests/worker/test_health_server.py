@@ -25,6 +25,7 @@ async def ask(state: State, method: str, path: str) -> httpx.Response:
             live=lambda: state.live,
             ready=lambda: state.ready,
             metrics=metrics.exposition,
+            details=lambda: ["https://kusto was not asked yet"],
         ) as health,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{health.port}") as client,
     ):
@@ -34,6 +35,11 @@ async def ask(state: State, method: str, path: str) -> httpx.Response:
 async def test_healthy_and_ready_are_200() -> None:
     for path in ("/healthz", "/readyz", "/readyz?verbose"):
         assert (await ask(State(), "GET", path)).status_code == 200
+
+
+async def test_ready_names_the_endpoints_and_alive_does_not() -> None:
+    assert (await ask(State(), "GET", "/readyz")).text == "ok\nhttps://kusto was not asked yet\n"
+    assert (await ask(State(), "GET", "/healthz")).text == "ok\n"
 
 
 async def test_not_ready_is_503_and_says_why() -> None:

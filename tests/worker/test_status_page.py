@@ -12,6 +12,7 @@ import pytest
 
 from tests.plugin.rules import NOW, condition, rule, running
 from worker.health_server import HealthServer
+from worker.kusto.health import EndpointHealth
 from worker.metrics import Metrics
 from worker.status_page import ROWS, PageQuery, StatusPage, routes
 
@@ -28,8 +29,10 @@ class Clock:
         return 0.0
 
 
-def board(rules: Iterable[Any], endpoints: Mapping[str, str | None] | None = None) -> StatusPage:
-    known = endpoints or {"http://127.0.0.1:8080": None}
+def board(
+    rules: Iterable[Any], endpoints: Mapping[str, EndpointHealth] | None = None
+) -> StatusPage:
+    known = endpoints or {"http://127.0.0.1:8080": EndpointHealth("answering", NOW)}
     return StatusPage(list(rules), Clock(), "worker-0", lambda: True, lambda: known)
 
 
@@ -94,10 +97,15 @@ def test_nothing_that_a_rule_or_an_endpoint_says_becomes_markup() -> None:
     )
     evil["metadata"]["namespace"] = EVIL
     evil["spec"] |= {"database": EVIL, "table": EVIL, "interval": EVIL}
-    reader = read(html(board([evil], {EVIL: EVIL}), "search=%3Cscript%3E%22%27&show=%22%3E"))
+    reader = read(
+        html(
+            board([evil], {EVIL: EndpointHealth("failing", NOW, EVIL)}),
+            "search=%3Cscript%3E%22%27&show=%22%3E",
+        )
+    )
     assert not {"script", "img", "link", "iframe", "object"} & set(reader.tags)
     assert not [name for name, _ in reader.attributes if name.startswith("on")]
-    wanted = read(html(board([evil], {EVIL: EVIL}))).text
+    wanted = read(html(board([evil], {EVIL: EndpointHealth("failing", NOW, EVIL)}))).text
     assert sum("<script>" in piece for piece in wanted) >= 6
 
 
@@ -155,10 +163,25 @@ def test_objects_that_are_no_rules_are_shown_too() -> None:
 
 
 def test_an_endpoint_that_is_left_alone_is_named_with_the_cause() -> None:
-    shown = board([], {"https://a.example": "connection refused", "https://b.example": None})
+    shown = board(
+        [],
+        {
+            "https://a.example": EndpointHealth("failing", NOW, "connection refused"),
+            "https://b.example": EndpointHealth("answering", NOW),
+            "https://c.example": EndpointHealth("unknown", identity="az-login", has_token=True),
+        },
+    )
     text = " ".join(read(html(shown)).text)
-    assert "https://a.example: connection refused" in text
-    assert "https://b.example answers" in text
+    assert f"▲ https://a.example fails since {NOW}: connection refused" in text
+    assert f"● https://b.example answers since {NOW}" in text
+    assert "○ https://c.example was not asked yet (login: az-login)" in text
+    assert data(shown)["endpoints"][0] == {
+        "url": "https://a.example",
+        "trouble": "connection refused",
+        "state": "failing",
+        "since": str(NOW),
+        "identity": None,
+    }
 
 
 def test_ten_thousand_rules_cost_a_fraction_of_a_second() -> None:

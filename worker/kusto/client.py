@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Final
@@ -11,17 +12,21 @@ from azure.kusto.data import ClientRequestProperties, KustoConnectionStringBuild
 from azure.kusto.data.aio import KustoClient
 
 from runtime.backoff import Backoff
+from runtime.logging import context_fields
+from runtime.version import installed_version
 from worker.errors import (
     Ambiguous,
     Conflict,
     LeaseLost,
+    Misconfigured,
     Temporary,
     Throttled,
     Unreachable,
     WorkerError,
 )
-from worker.kusto.config import proxy_for
+from worker.kusto.config import Login, proxy_for
 from worker.kusto.errors import mapped_errors, no_token
+from worker.kusto.health import EndpointHealth, EndpointTracker
 from worker.ports import Clock
 
 Row = dict[str, Any]
@@ -39,6 +44,10 @@ _QUESTION: Final = {
     "query_take_max_records": 1,
 }
 _PAUSING_THROTTLES: Final = 3
+_SHORT_CALLS: Final = {"submit": 20.0, "poll": 20.0}
+"""Calls that Kusto answers at once, and the most seconds of one: what waits longer hangs."""
+_TOKEN_WITHIN: Final = 15.0
+_APPLICATION: Final = f"summaryrule-operator/{installed_version()}"
 
 
 def _ignore(_call: str, _result: str, _seconds: float) -> None:
@@ -54,15 +63,29 @@ class EndpointClient:
         clock: Clock,
         *,
         credential: Any = None,  # noqa: ANN401 - azure's AsyncTokenCredential
+        login: Login | None = None,
         concurrency: int = 16,
         within: float = 30.0,
         observe: Observe = _ignore,
         backoff: Backoff | None = None,
     ) -> None:
-        """``credential`` None sends no login; ``within`` is the most seconds of one call."""
+        """Make the client; it connects with its first call.
+
+        Args:
+            url: the endpoint.
+            clock: for the circuit breaker and the health.
+            credential: gives access tokens; None sends no login.
+            login: describes the credential in errors.
+            concurrency: the most calls at a time.
+            within: the most seconds of one call.
+            observe: gets each call.
+            backoff: the delays before probes while the circuit is open.
+        """
         self.url = url
         self._clock = clock
         self._credential = credential
+        self._login = login
+        self._tracker = EndpointTracker(url, clock, login.identity if login is not None else "")
         self._within = within
         self._observe = observe
         self._places = asyncio.Semaphore(concurrency)
@@ -94,8 +117,13 @@ class EndpointClient:
             async with self._places:
                 if submits:
                     self._require_no_pause()
-                with self._circuit.protect(), mapped_errors(self.url, submits=submits):
-                    rows = await self._run(database, text, _SUBMIT if submits else {}, before_send)
+                with (
+                    self._circuit.protect(),
+                    self._tracker.track(name),
+                    mapped_errors(self.url, submits=submits),
+                ):
+                    options = _SUBMIT if submits else {}
+                    rows = await self._run(name, database, text, options, before_send)
         except WorkerError as error:
             result = type(error).__name__
             if submits:
@@ -119,21 +147,39 @@ class EndpointClient:
         """
         began, result = time.perf_counter(), "ok"
         try:
-            if self.error is not None:
-                raise Unreachable(f"{self.error}; it is left alone for now")
+            if self._circuit.open_reason is not None:
+                raise Unreachable(f"{self._circuit.open_reason}; it is left alone for now")
             with mapped_errors(self.url, submits=False):
                 async with asyncio.timeout(_QUESTION_SECONDS):
-                    return await self._run(database, text, _QUESTION)
+                    rows = await self._run(name, database, text, _QUESTION)
         except WorkerError as error:
             result = type(error).__name__
             raise
+        else:
+            self._tracker.answered()
+            return rows
         finally:
             self._observe(name, result, time.perf_counter() - began)
 
     @property
-    def error(self) -> str | None:
-        """Why the endpoint is left alone for now; None while it answers."""
-        return self._circuit.open_reason
+    def health(self) -> EndpointHealth:
+        """Whether it answers, and since when."""
+        return self._tracker.health()
+
+    @property
+    def identity(self) -> str:
+        """Who the worker is to the endpoint; empty if it sends no login."""
+        return self.health.identity
+
+    @property
+    def login_error(self) -> str | None:
+        """Why there is no access token for it; None if there is one, or nobody has asked yet."""
+        return self._tracker.login_error
+
+    async def check_login(self) -> None:
+        """Ask for an access token; ``health`` and ``login_error`` have the result."""
+        with contextlib.suppress(Misconfigured):
+            await self._fetch_token()
 
     async def close(self) -> None:
         """End its connections."""
@@ -142,18 +188,19 @@ class EndpointClient:
 
     async def _run(
         self,
+        name: str,
         database: str,
         text: str,
         options: Mapping[str, Any],
         before_send: Callable[[], None] | None = None,
     ) -> list[Row]:
-        async with asyncio.timeout(self._within):
+        async with asyncio.timeout(min(self._within, _SHORT_CALLS.get(name, self._within))):
             client = self._connected()
             await self._fetch_token()
             if before_send is not None:
                 before_send()
             # It sends what begins with a dot as a command, and all else as a query.
-            reply = await client.execute(database, text, _properties(options))
+            reply = await client.execute(database, text, _properties(name, options))
         table = reply.primary_results[0]
         names = [column["ColumnName"] for column in table.raw_columns]
         return [dict(zip(names, row, strict=True)) for row in table.raw_rows]
@@ -188,10 +235,14 @@ class EndpointClient:
             return
         async with self._fetching_token:
             try:
-                token = await self._credential.get_token(f"{self.url}/.default")
+                async with asyncio.timeout(_TOKEN_WITHIN):
+                    token = await self._credential.get_token(f"{self.url}/.default")
             except Exception as error:
-                raise no_token(error, self.url) from error
+                refused = no_token(error, self.url, self._login)
+                self._tracker.token_refused(refused)
+                raise refused from error
         self._token = str(token.token)
+        self._tracker.token_obtained()
 
     def _note_throttle(self, error: WorkerError) -> None:
         """One rule may be throttled while others go on; a run of them pauses all submits."""
@@ -208,10 +259,15 @@ class EndpointClient:
             raise Temporary(f"{self.url} asked for fewer calls; submits wait {wait:.0f} s", wait)
 
 
-def _properties(options: Mapping[str, Any]) -> ClientRequestProperties:
+def _properties(call: str, options: Mapping[str, Any]) -> ClientRequestProperties:
+    """The application, and an id that names the rule and the window, for ``.show commands``."""
     properties = ClientRequestProperties()  # type: ignore[no-untyped-call]
-    for name, value in options.items():
-        properties.set_option(name, value)
+    for option, value in options.items():
+        properties.set_option(option, value)
+    fields = context_fields()
+    parts = [fields.get("rule", ""), fields.get("window", "").strip("[)").partition(",")[0]]
+    properties.application = _APPLICATION
+    properties.client_request_id = ";".join([f"SummaryRule.{call}", *parts, str(uuid.uuid4())])
     return properties
 
 

@@ -13,6 +13,7 @@ from summaryrule.planner.types import Column, Operation
 from worker.errors import Ambiguous, InvalidQuery, Refused
 from worker.kusto.client import EndpointClient, Row
 from worker.kusto.errors import format_error
+from worker.kusto.health import EndpointHealth
 
 _CHUNK: Final = 200
 _GUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -36,9 +37,19 @@ class KustoCommands:
         service = self._services.get(database)
         return None if service is None else service.url
 
-    def endpoint_errors(self) -> dict[str, str | None]:
-        """By endpoint, why it is left alone for now; None while it answers."""
-        return {service.url: service.error for service in set(self._services.values())}
+    @property
+    def clients(self) -> tuple[EndpointClient, ...]:
+        """The client of each endpoint, each once."""
+        return tuple(dict.fromkeys(self._services.values()))
+
+    def health(self) -> dict[str, EndpointHealth]:
+        """Whether each endpoint answers, by its URL."""
+        return {service.url: service.health for service in self.clients}
+
+    def login_error(self, database: str) -> str:
+        """Why there is no access token for the database's endpoint; empty if nothing is known."""
+        service = self._services.get(database)
+        return (service and service.login_error) or ""
 
     async def submit(self, database: str, command: str, *, before_send: Callable[[], None]) -> str:
         """Start an ``async`` command; its operation id."""
@@ -118,7 +129,7 @@ class KustoCommands:
 
     async def close(self) -> None:
         """End the connections of every endpoint."""
-        for service in set(self._services.values()):
+        for service in self.clients:
             await service.close()
 
     async def _query_or_empty(self, name: str, database: str, text: str) -> list[Row]:

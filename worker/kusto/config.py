@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -29,6 +30,36 @@ def choose_kind(kind: str, environ: Mapping[str, str]) -> str:
     if any(environ.get(name) for name in _MANAGED):
         return "managed-identity"
     return "az-login"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who the worker is to Azure, and what to configure if that gives no token."""
+
+    identity: str
+    remedy: str
+
+
+def login_of(kind: str, environ: Mapping[str, str]) -> Login:
+    """The login of this kind, with its client and tenant; never a secret."""
+    chosen = choose_kind(kind, environ)
+    client = environ.get("AZURE_CLIENT_ID")
+    tenant = environ.get("AZURE_TENANT_ID")
+    named = (("client", client), ("tenant", tenant))
+    who = ", ".join(f"{name} {value}" for name, value in named if value)
+    return Login(f"{chosen} ({who})" if who else chosen, _REMEDIES.get(chosen, _REMEDIES[""]))
+
+
+_REMEDIES: Final = {
+    "workload-identity": "check the chart value workloadIdentity.clientId, and the identity's"
+    " federated credential: its issuer, and the worker's ServiceAccount as subject",
+    "client-secret": "check the tenant, client and secret in the Secret of the chart value"
+    " kusto.clientSecret.existingSecret",
+    "managed-identity": "check that the node has this managed identity; better set the chart values"
+    " workloadIdentity.enabled and workloadIdentity.clientId",
+    "": "no identity is configured: set the chart values workloadIdentity.enabled and"
+    " workloadIdentity.clientId, or kusto.clientSecret; on a laptop run az login",
+}
 
 
 def create_credential(kind: str, environ: Mapping[str, str]) -> Any:  # noqa: ANN401 - azure's protocol

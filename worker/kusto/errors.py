@@ -30,12 +30,14 @@ from runtime.logging import redact
 from worker.errors import (
     Ambiguous,
     InvalidQuery,
+    Misconfigured,
     Refused,
     Temporary,
     Throttled,
     Unreachable,
     WorkerError,
 )
+from worker.kusto.config import Login
 
 _THROTTLED_FOR = 10.0
 _RIGHTS_RETRY = 60.0
@@ -68,16 +70,18 @@ def map_error(error: Exception, endpoint: str, *, submits: bool) -> WorkerError:
             return answer(error, endpoint, _no_reply_type(submits=submits))
     status = _status(error)
     if status in _AT_FAULT and not _names_the_command(error):
-        return Temporary(_AT_FAULT[status].format(endpoint=endpoint), _RIGHTS_RETRY)
+        return Misconfigured(_AT_FAULT[status].format(endpoint=endpoint), _RIGHTS_RETRY)
     if isinstance(error, KustoApiError) and status < 500:  # noqa: PLR2004 - HTTP
         return _api(error, endpoint)
     return _no_usable_answer(endpoint, _what_came(error, status), _no_reply_type(submits=submits))
 
 
-def no_token(error: Exception, endpoint: str) -> Temporary:
-    """The worker's error for a credential that gives no access token."""
-    why = format_error(str(error).split("\n", maxsplit=1)[0])
-    return Temporary(f"no token for {endpoint}: {type(error).__name__}: {why}", _RIGHTS_RETRY)
+def no_token(error: Exception, endpoint: str, login: Login | None) -> Misconfigured:
+    """The worker's error for a credential that gives no access token: who asked, and a remedy."""
+    why = format_error(str(error).split("\n", maxsplit=1)[0]) or "no answer in time"
+    who, remedy = (f" as {login.identity}", f"; {login.remedy}") if login else ("", "")
+    text = f"no token for {endpoint}{who}: {type(error).__name__}: {why}{remedy}"
+    return Misconfigured(text, _RIGHTS_RETRY)
 
 
 _AT_FAULT = {
@@ -181,6 +185,8 @@ _NOISE: Final = (
     re.compile(r"(?i)^bad request:?\s*"),
     re.compile(r"(?i)\s*\(?clientRequestId\s*[:=]\s*[^\s)]+\)?"),
     re.compile(r"(?i)\s*\[0x[0-9a-f]+\]"),
+    # Entra ID's, which differ in each answer: a message that changes would be written each time.
+    re.compile(r"(?i)\s*\b(?:trace|correlation) ID: \S+|\s*\btimestamp: [\d-]+[T ][\d:]+Z?"),
 )
 _MARKUP: Final = r"<(?:script|style)\b.*?</(?:script|style)>|<[^>]*>"
 _TAG: Final = re.compile(_MARKUP, re.DOTALL | re.IGNORECASE)
