@@ -7,6 +7,7 @@ for it.
 
 import asyncio
 import logging
+import random
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Final
@@ -41,16 +42,17 @@ class QueryChecker:
         notify: Callable[[Key], None],
         *,
         limit: int,
+        draw: Callable[[], float] = random.random,
     ) -> None:
         """``notify`` gets a rule with a new answer; ``limit`` is the queries at once per endpoint.
 
-        With the limit 0 nothing is asked.
+        With the limit 0 nothing is asked. ``draw`` gives the jitter of repeats, from 0 to 1.
         """
         self._kusto, self._observations, self._notify = kusto, observations, notify
         self._limit = limit
         self._checks: dict[Key, QueryCheck] = {}
         self._queues: defaultdict[str | None, WorkQueue[Key]] = defaultdict(
-            lambda: WorkQueue(clock, lambda: Backoff(_FIRST_REPEAT, _LAST_REPEAT))
+            lambda: WorkQueue(clock, lambda: Backoff(_FIRST_REPEAT, _LAST_REPEAT, draw))
         )
         self._asked: set[str | None] = set()
         self._changed = asyncio.Event()

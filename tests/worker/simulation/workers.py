@@ -190,6 +190,7 @@ class Worker:
             self._clock,
             queue.add,
             limit=_AT_ONCE,
+            draw=self._dice.random,
         )
         fence = parts.fence(leadership)
         executor = parts.executor(rules, self._store, kusto, events, observations, fence)
