@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
+from functools import cache
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired
@@ -179,6 +180,7 @@ def _same(value: Any) -> Any:
     return value
 
 
+@cache
 def _numbers() -> st.SearchStrategy[Kind]:
     bounds = st.fixed_dictionaries(
         {},
@@ -195,6 +197,7 @@ def _numbers() -> st.SearchStrategy[Kind]:
     )
 
 
+@cache
 def _texts() -> st.SearchStrategy[Kind]:
     patterns = ["^a", "b$", r"^\w*$", r"^\S+$", r"^[^\d]*$", "(?i)^A", "^.b?$", "^[a-c]{1,2}$"]
     limits: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
@@ -317,6 +320,7 @@ def _nested(inner: st.SearchStrategy[Kind]) -> st.SearchStrategy[Kind]:
     )
 
 
+@cache
 def kinds() -> st.SearchStrategy[Kind]:
     """Annotations of every sort that pydantic documents, nested and in unions."""
     simple = st.one_of(

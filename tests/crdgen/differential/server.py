@@ -3,6 +3,8 @@
 import ssl
 import time
 from base64 import b64decode
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +16,8 @@ import yaml
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 SERVED_WITHIN = 60.0
 """Seconds, for a machine that is busy with other things."""
+AT_A_TIME = 4
+"""Requests under way together, when the order does not matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,11 @@ class Server:
     def try_object(self, path: str, body: dict[str, Any]) -> Answer:
         """Would it admit this object? Nothing is stored."""
         return self._post(path, body, dry=True)
+
+    def try_objects(self, path: str, bodies: Sequence[dict[str, Any]]) -> list[Answer]:
+        """Would it admit each of these objects? Several at a time; nothing is stored."""
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
+            return list(pool.map(lambda body: self.try_object(path, body), bodies))
 
     def try_update(self, path: str, body: dict[str, Any]) -> Answer:
         """Would it admit this object in place of the stored one? Nothing is stored."""
