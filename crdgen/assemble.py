@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
-from crdgen import passes, pydantic_schema, resources
+from crdgen import own_fields, passes, pydantic_schema, resources
 from crdgen.definition import LARGEST, decode_definition
 from crdgen.errors import CrdgenError, ModelError, NotStructuralError, UnsupportedField
 from crdgen.options import Options
@@ -14,18 +14,6 @@ from crdgen.passes import walk
 from crdgen.resources import Resource
 from crdgen.schema_keywords import COSTLY, CRD, Schema, unsupported
 
-_TYPE_META: Final[Schema] = {
-    "apiVersion": {
-        "type": "string",
-        "description": "The group and version of this object's schema, as group/version.",
-    },
-    "kind": {"type": "string", "description": "The resource that this object is, in CamelCase."},
-    "metadata": {"type": "object"},
-}
-_LIMITS: Final = frozenset({
-    "const", "enum", "maxItems", "maxLength", "maxProperties", "maximum", "minItems", "minLength",
-    "minProperties", "minimum", "multipleOf", "pattern", "x-kubernetes-validations",
-})  # fmt: skip
 _Version = tuple[Resource, Schema]
 
 
@@ -65,8 +53,8 @@ def _describe(model: type[BaseModel], options: Options) -> _Version:
         return _read(model, options)
     except NotStructuralError as error:
         raise NotStructuralError(*error.refusals, model=where) from None
-    except CrdgenError:
-        raise
+    except CrdgenError as error:
+        raise ModelError(f"{where}: {error}") from error
     except Exception as error:  # what a model's own hooks raise, or its own keywords break
         reason = " ".join([type(error).__name__ + ":", *str(error).splitlines()[:1]])
         raise ModelError(f"{where}: its JSON schema cannot be read: {reason}") from error
@@ -77,12 +65,11 @@ def _read(model: type[BaseModel], options: Options) -> _Version:
     root = schema
     if "$ref" in schema:
         root = schema["$defs"][schema["$ref"].rpartition("/")[2]]
+    if issubclass(model, RootModel):
+        raise ModelError("a RootModel has no fields; name a model with spec, and status if any")
     found = resources.read_resource(model.__name__, root.pop(CRD, None))
     properties = root.setdefault("properties", {})
-    wanted = {"apiVersion": f"{found.group}/{found.version['name']}", "kind": found.kind}
-    for name, meta in _TYPE_META.items():
-        own = _own_field(properties.get(name, {}), wanted.get(name), schema)
-        properties[name] = {**meta, **own}
+    properties |= own_fields.own_fields(root, found, schema.get("$defs", {}))
     required = root.get("required", ())
     if "status" in required and "status" in found.version.get("subresources", {}):
         properties["status"] = unsupported(
@@ -90,10 +77,11 @@ def _read(model: type[BaseModel], options: Options) -> _Version:
             " object could be made",
             "write status: Status | None = None",
         )
-    root["required"] = [name for name in required if name not in _TYPE_META]
+    root["required"] = [name for name in required if name not in own_fields.DESCRIBED]
     if root.pop("additionalProperties", None) is True:
         root["x-kubernetes-preserve-unknown-fields"] = True
     structural = passes.structural(schema, options)
+    _require_valid_defaults(structural)
     if any([node.pop(COSTLY, False) for node, _ in walk.nodes(structural)]):  # noqa: C419 - pops all
         _require_affordable(structural)
     return found, structural
@@ -106,35 +94,32 @@ def _require_affordable(schema: Schema) -> None:
     problems, costs = check_rules(schema, "", [])
     worst = max(costs, key=lambda cost: cost.total, default=None)
     if worst is not None and any(problem.kind == "Forbidden" for problem in problems):
-        path = re.sub(r"\.(additionalProperties|items)", "[*]", worst.path.partition(".x-kub")[0])
-        path = re.sub(r"\.?properties\[([^\]]*)\]", r".\1", path).strip(".")
+        path = _as_written(worst.path.partition(".x-kub")[0])
         why = "a CEL rule of it could cost more than the API server allows"
         bounds = ", ".join(worst.unbounded[:3])
         raise NotStructuralError(UnsupportedField(path, why, f"give a max_length to {bounds}"))
 
 
-def _own_field(node: Schema, wanted: str | None, schema: Schema) -> Schema:
-    """What the model says of a field that every object has, where a definition may say it."""
-    node = next((each for each in node.get("anyOf", ()) if "$ref" in each), node)
-    if "$ref" in node:
-        node = {**schema["$defs"][node["$ref"].rpartition("/")[2]], **node}
-    if wanted is not None:
-        values = [node["const"]] if "const" in node else node.get("enum", [wanted])
-        known = unsupported(f"it is never {wanted!r}, what the API server sets", "drop the field")
-        return {} if wanted in values else known
-    if node.get("x-kubernetes-validations"):
-        return unsupported("rules on metadata are not run", "put the rule on the model itself")
-    named: Schema = {}
-    for each, child in node.get("properties", {}).items():
-        limits = sorted(_LIMITS & {key for inner, _ in walk.nodes(child) for key in inner})
-        if each in {"name", "generateName"}:
-            named |= {each: child} if limits else {}
-        elif limits:
-            named[each] = unsupported(
-                f"a definition limits only name and generateName of metadata ('{limits[0]}')",
-                "drop the limit",
-            )
-    return {"properties": named} if named else {}
+def _require_valid_defaults(schema: Schema) -> None:
+    """Refuse defaults that the API server does not take, as the model's rules alone may say."""
+    from crdgen.checks import defaults  # noqa: PLC0415 - compiles CEL, where a default has rules
+
+    refused = [
+        UnsupportedField(
+            _as_written(problem.field.removesuffix(".default")),
+            f"the API server refuses its default: {problem.detail}",
+            "correct it, or use a default_factory, which the CRD leaves out",
+        )
+        for problem in defaults.problems(schema, "")
+    ]
+    if refused:
+        raise NotStructuralError(*refused)
+
+
+def _as_written(path: str) -> str:
+    """A path in a schema as users write it: `spec.rules[*].weight`."""
+    path = re.sub(r"\.(additionalProperties|items)", "[*]", path)
+    return re.sub(r"\.?properties\[([^\]]*)\]", r".\1", path).strip(".")
 
 
 def _definition(versions: Sequence[_Version]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ apiextensions.k8s.io/v1 API are filled in. kubectl asks the server to be strict.
 """
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +109,7 @@ def _apply_defaults(spec: Schema) -> Schema:
 
 Shape = Callable[[Any, str, list[FieldError]], Any]
 _INT64: Final = 2**63
+_LARGEST: Final = sys.float_info.max
 
 
 def _decode(document: dict[str, Any]) -> tuple[dict[str, Any], list[FieldError]]:
@@ -116,10 +118,12 @@ def _decode(document: dict[str, Any]) -> tuple[dict[str, Any], list[FieldError]]
     return _CRD(document, "", problems), problems
 
 
-def _scalar(check: Callable[[Any], bool], name: str) -> Shape:
+def _scalar(
+    check: Callable[[Any], bool], name: str, hold: Callable[[Any], Any] = lambda value: value
+) -> Shape:
     def shape(value: Any, path: str, problems: list[FieldError]) -> Any:  # noqa: ANN401 - JSON
         if check(value):
-            return value
+            return hold(value)
         problems.append(FieldError(path, "Decode", f"must be {name}"))
         return None
 
@@ -193,7 +197,11 @@ _int = _scalar(
     "a whole number",
 )
 _float = _scalar(
-    lambda value: isinstance(value, (int, float)) and not isinstance(value, bool), "a number"
+    lambda value: (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _LARGEST
+    ),
+    "a number",
+    lambda value: value if float(value) == value else float(value),
 )
 _strings = _list(_str)
 

@@ -6,6 +6,8 @@ Every check yields these; the commands print them. The wording is that of Kubern
 
 import json
 from dataclasses import dataclass
+from decimal import Decimal
+from math import isfinite
 from typing import Any, Final, Literal
 
 Kind = Literal[
@@ -71,7 +73,22 @@ def duplicate(field: str, value: Any) -> FieldError:  # noqa: ANN401 - JSON
     return FieldError(field, "Duplicate", "", value)
 
 
+def show_number(value: float) -> str:
+    """A number as Go's `%v` writes it: `1e+06` for the float of a million."""
+    if isinstance(value, int) or not isfinite(value):
+        return str(value)
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    power = len(digits) + int(exponent) - 1
+    if value and not -5 < power < 6:  # noqa: PLR2004 - Go's limits
+        shown = "".join(map(str, digits))
+        mantissa = f"{shown[0]}.{shown[1:]}" if shown[1:] else shown
+        return f"{'-' * sign}{mantissa}e{power:+03d}"
+    return str(int(value)) if value.is_integer() else f"{Decimal(repr(value)):f}"
+
+
 def _show(value: Any) -> str:  # noqa: ANN401 - JSON
+    if isinstance(value, float):
+        return show_number(value)
     text = json.dumps(_as_go(value), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     if not isinstance(value, str):  # Go quotes text, and writes anything else as JSON for HTML
         for sign in "<>&":

@@ -1,10 +1,14 @@
 """Finds the models that a command line names as MODULE:MODEL."""
 
+import ast
 import importlib
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
+from traceback import FrameSummary, extract_tb
 
 from pydantic import BaseModel
+from pydantic.errors import PydanticSchemaGenerationError
 
 from crdgen.errors import InputError
 
@@ -47,11 +51,35 @@ def _module(name: str, reference: str) -> object:
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        return importlib.import_module(name)
+        with redirect_stdout(sys.stderr):  # standard output is for the definition
+            return importlib.import_module(name)
+    except PydanticSchemaGenerationError as error:
+        raise InputError(f"{reference}: {_unknown_type(error)}") from error
     except (Exception, SystemExit) as error:
         # Any module may raise anything on import; the user needs the name and the reason.
         reason = " ".join([type(error).__name__ + ":", *str(error).splitlines()[:1]])
         raise InputError(f"{reference}: module {name} does not import: {reason}") from error
+
+
+def _unknown_type(error: PydanticSchemaGenerationError) -> str:
+    """Which field has a type that Pydantic does not know, as far as the source says it."""
+    text = str(error).partition(" for ")[2].partition(". Set ")[0]
+    named = text.removeprefix("<class '").removesuffix("'>")
+    called = [call for call in extract_tb(error.__traceback__) if "class " in (call.line or "")]
+    where = _field_of(called[-1], named) if called else "a field"
+    return f"{where}: Pydantic does not know the type {named}; use a model, or crdgen.Data"
+
+
+def _field_of(call: FrameSummary, named: str) -> str:
+    """The field of the class at a line whose annotation names the last part of `named`."""
+    tree = ast.parse(Path(call.filename).read_text(encoding="utf-8"))
+    name = named.partition("[")[0].rpartition(".")[2]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and node.lineno == call.lineno:
+            fields = [each for each in node.body if isinstance(each, ast.AnnAssign)]
+            known = (ast.unparse(e.target) for e in fields if name in ast.unparse(e.annotation))
+            return f"{node.name}.{next(known, '(a field)')}"
+    return "a field"
 
 
 def _attribute(module: object, name: str, reference: str) -> object:

@@ -20,24 +20,38 @@ _OUTSIDE: Final = {
     r"\w": f"[{_WORD}]", r"\W": f"[^{_WORD}]",
 }  # fmt: skip
 _INSIDE: Final = {r"\d": r"\p{Nd}", r"\D": r"\P{Nd}", r"\s": _SPACE, r"\w": _WORD}
-_REFUSED: Final = frozenset({r"\b", r"\B"})
+_REFUSED: Final = frozenset({r"\b", r"\B", r"\<", r"\>"})
 _REFUSED_INSIDE: Final = frozenset({r"\S", r"\W", "[", "&&", "--", "~~"})
 _PYTHON: Final = frozenset({r"\w", r"\W", r"\s", r"\S"})
 """What Python's `re` takes for other characters than pydantic's own engine."""
 _FLAGS: Final = ((re.IGNORECASE, "i"), (re.DOTALL, "s"), (re.MULTILINE, "m"))
 
 
-def pattern_keywords(pattern: str | re.Pattern[str]) -> Schema:
-    """`pattern` as a keyword for RE2, with its flags, or refused."""
-    text, flags, is_compiled = pattern, "", False
-    if isinstance(pattern, re.Pattern):
-        text, is_compiled = pattern.pattern, not pattern.flags & re.ASCII
-        if pattern.flags & re.VERBOSE:
-            return unsupported("its pattern is verbose", "write it without re.VERBOSE")
-        flags = "".join(letter for flag, letter in _FLAGS if pattern.flags & flag)
-        if pattern.flags & re.ASCII:
-            return {"pattern": f"(?{flags})" * bool(flags) + text}
-    found = _translate(str(text), _PYTHON if is_compiled else frozenset())
+def pattern_keywords(pattern: str | re.Pattern[str], *, by_python: bool) -> Schema:
+    """`pattern` as a keyword for RE2, with its flags, or refused.
+
+    `by_python` is whether the model has Python's `re` match texts; it always matches what is
+    compiled.
+    """
+    if not by_python and not isinstance(pattern, re.Pattern):
+        return _keyword(_translate(pattern, frozenset()), "")
+    try:
+        compiled = re.compile(pattern)
+    except re.error:  # the model refuses every text
+        return _keyword(None, "")
+    text = re.sub(r"(?<!\\)((?:\\\\)*)\\Z", r"\1\\z", compiled.pattern)
+    flags = "".join(letter for flag, letter in _FLAGS if compiled.flags & flag)
+    if compiled.flags & re.VERBOSE:
+        return unsupported("its pattern is verbose", "write it without re.VERBOSE")
+    if not compiled.flags & re.ASCII:
+        return _keyword(_translate(text, _PYTHON), flags)
+    if "i" in flags:
+        why = "its pattern takes both cases of ASCII letters only, which RE2 does not know"
+        return unsupported(why, "write both cases out, or drop re.ASCII")
+    return _keyword(text, flags)
+
+
+def _keyword(found: str | None, flags: str) -> Schema:
     if found is None:
         return unsupported(
             "its pattern means something else in RE2, which the API server uses",

@@ -5,6 +5,7 @@ The generator is pydantic's own; the few types that mean something else to the A
 
 import json
 import re
+from enum import Flag
 from typing import Any, Final
 
 from pydantic import BaseModel, ByteSize, PydanticUserError
@@ -57,6 +58,7 @@ _CALLABLE: Final = unsupported(
 _STEPS: Final = unsupported(
     "it is read in several steps of different constraints", "use one step, or crdgen.Rule"
 )
+_ANY_FRACTION: Final = r"(\.[0-9]+)?"
 _UNHASHABLE: Final = frozenset({"dict", "list", "set", "typed-dict"})
 _SIZE: Final = unsupported(
     "the API server does not know the units of a ByteSize", "use crdgen.Quantity"
@@ -69,6 +71,7 @@ class CRDSchemaGenerator(GenerateJsonSchema):
     """Pydantic's generator, with marks where a plain answer would be wrong in a CRD."""
 
     _core: tuple[core_schema.CoreSchema, ...] = ()
+    _uses_python_re = False
 
     def generate(
         self, schema: core_schema.CoreSchema, mode: JsonSchemaMode = "validation"
@@ -112,7 +115,7 @@ class CRDSchemaGenerator(GenerateJsonSchema):
         if pattern == ByteSize.byte_string_pattern:
             return dict(_SIZE)
         if pattern is not None:
-            found |= pydantic_patterns.pattern_keywords(pattern)
+            found |= pydantic_patterns.pattern_keywords(pattern, by_python=self._uses_python_re)
         if schema.get("ascii_only"):
             return unsupported("it takes ASCII only", "say so with a pattern")
         return _strip_in_rules(found) if schema.get("strip_whitespace") else found
@@ -121,6 +124,8 @@ class CRDSchemaGenerator(GenerateJsonSchema):
         """A string with a pattern that RE2 knows."""
         if _BOUNDS & schema.keys():
             return dict(_BOUNDED_DECIMAL)
+        if schema.get("allow_inf_nan"):
+            return unsupported("it takes NaN and infinity", "drop allow_inf_nan")
         return {"type": "string", "pattern": _decimal_pattern(schema)}
 
     def date_schema(self, schema: core_schema.DateSchema) -> JsonSchemaValue:
@@ -158,19 +163,32 @@ class CRDSchemaGenerator(GenerateJsonSchema):
         return self._hashable(super().frozenset_schema(schema), schema)
 
     def _hashable(self, found: JsonSchemaValue, schema: Any) -> JsonSchemaValue:  # noqa: ANN401
-        inner = schema.get("items_schema") or {"type": "any"}
-        while inner["type"] not in {*_UNHASHABLE, "model", "dataclass"}:
+        inner = self._unwrap(schema.get("items_schema") or {"type": "any"})
+        is_model = inner["type"] in {"model", "dataclass"}
+        if inner["type"] in _UNHASHABLE or (is_model and inner["cls"].__hash__ is None):
+            why = "its items cannot be hashed, so the model takes none"
+            return unsupported(why, "freeze their model (frozen=True), or use a list")
+        return found
+
+    def _unwrap(self, inner: Any) -> Any:  # noqa: ANN401 - any core schema
+        """What stands within references, defaults and validators, down to a model."""
+        while inner["type"] not in {"model", "dataclass"}:
             if inner["type"] == "definition-ref":
                 wanted = inner["schema_ref"]
                 inner = next(each for each in self._core if each.get("ref") == wanted)
             elif "schema" in inner:
                 inner = inner["schema"]
             else:
-                return found
-        if inner["type"] in _UNHASHABLE or inner["cls"].__hash__ is None:
-            why = "its items cannot be hashed, so the model takes none"
-            return unsupported(why, "freeze their model (frozen=True), or use a list")
-        return found
+                break
+        return inner
+
+    def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
+        """The members' values, refused for flags: they take sums of their members too."""
+        if issubclass(schema["cls"], Flag):
+            return unsupported(
+                "a flag takes combinations that are not members", "use a set of an Enum"
+            )
+        return super().enum_schema(schema)
 
     def chain_schema(self, schema: core_schema.ChainSchema) -> JsonSchemaValue:
         """What the first step takes, with the constraints of those that follow a validator."""
@@ -191,8 +209,30 @@ class CRDSchemaGenerator(GenerateJsonSchema):
         patterns = found.pop("patternProperties", {})
         for values in patterns.values():
             found["additionalProperties"] = values
-        names = self.generate_inner(schema.get("keys_schema", core_schema.str_schema()))
+        keys = schema.get("keys_schema", core_schema.str_schema())
+        names = self.generate_inner(keys)
+        known = self._unwrap(keys)
+        members = known.get("members") or known.get("expected", ())
+        values = [getattr(each, "value", each) for each in members]
+        if unread := next((each for each in values if not self._reads_key(keys, each)), None):
+            why = f"keys are text, and the model does not read {str(unread)!r} as {unread!r}"
+            return {**found, **unsupported(why, "use str, StrEnum or IntEnum keys")}
         return found if ANY in names else {**found, "propertyNames": names}
+
+    def ordered_dict_schema(self, schema: core_schema.OrderedDictSchema) -> JsonSchemaValue:
+        """As for a dict."""
+        return self.dict_schema({**schema, "type": "dict"})
+
+    def _reads_key(self, keys: Any, value: object) -> bool:  # noqa: ANN401 - any core schema
+        validator = SchemaValidator(self._with_definitions(core_schema.dict_schema(keys)))
+        try:
+            validator.validate_json(json.dumps({str(value): None}))
+        except ValidationError:
+            return False
+        return True
+
+    def _with_definitions(self, inner: Any) -> Any:  # noqa: ANN401 - any core schema
+        return core_schema.definitions_schema(inner, list(self._core)) if self._core else inner
 
     def model_field_schema(self, schema: core_schema.ModelField) -> JsonSchemaValue:
         """The field's schema, refused when reading and writing use different names."""
@@ -233,7 +273,14 @@ class CRDSchemaGenerator(GenerateJsonSchema):
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
         """The model, refused when it does not read the computed fields that it writes."""
+        outer = self._uses_python_re
+        self._uses_python_re = schema.get("config", {}).get("regex_engine") == "python-re"
         found = super().model_schema(schema)
+        self._uses_python_re = outer
+        written = self._written_type({"serialization": schema.get("serialization")})
+        if written and written != found.get("type", written):
+            why = f"it is read as {found['type']} and written as {written}"
+            return unsupported(why, "let the serializer write what is read")
         if found.get("additionalProperties") is False and schema["cls"].model_computed_fields:
             names = ", ".join(schema["cls"].model_computed_fields)
             return unsupported(
@@ -249,35 +296,39 @@ class CRDSchemaGenerator(GenerateJsonSchema):
         whose absence CEL must not see says so with `json_schema_extra={"default": []}`.
         """
         found = self.generate_inner(schema["schema"])
-        default = schema.get("default", ())
-        if isinstance(default, (list, tuple, set, frozenset, dict)) and not default:
+        if "default" not in schema or UNSUPPORTED in found:
             return found
+        default = schema["default"]
+        if default is None:
+            return {**found, "default": None}
         try:
-            written = _to_json(schema["schema"], default)
-        except PydanticSerializationError:
-            why = f"its default {default!r} has no JSON form"
+            written = self._write_default(schema["schema"], default)
+        except _DefaultError as error:
+            why = f"its default {default!r} {error}"
             return unsupported(why, "use a default_factory, which the CRD leaves out")
-        if default is not None and UNSUPPORTED not in found:
-            error = self._reading_error(schema["schema"], default, written)
-            if error is not None:
-                return unsupported(error, "use a default_factory, which the CRD leaves out")
-        return {**found, "default": written}
+        is_empty = isinstance(written, (list, dict)) and not written
+        return found if is_empty else {**found, "default": written}
 
-    def _reading_error(self, inner: Any, default: Any, written: Any) -> str | None:  # noqa: ANN401
-        """Why the model does not read back the default that it writes."""
-        if self._core:
-            inner = core_schema.definitions_schema(inner, list(self._core))
+    def _write_default(self, inner: Any, default: Any) -> Any:  # noqa: ANN401 - any JSON
+        """The default as JSON, of the type that the model gives it.
+
+        Raises:
+            _DefaultError: the model refuses it, or does not read back what it writes.
+        """
         try:
-            validator = SchemaValidator(inner)
-            read = validator.validate_json(json.dumps(written))
-            meant = default if read == default else validator.validate_python(default)
+            validator = SchemaValidator(self._with_definitions(inner))
+            meant = validator.validate_python(default)
+            written = _to_json(inner, meant)
+            read = validator.validate_json(json.dumps(written, allow_nan=False))
         except SchemaError:  # a pattern that only another engine compiles
-            return None
+            return _to_json(inner, default)
         except ValidationError as error:
-            return f"its default {default!r} is not valid ({error.errors()[0]['msg']})"
+            raise _DefaultError(f"is not valid ({error.errors()[0]['msg']})") from error
+        except (PydanticSerializationError, ValueError):
+            raise _DefaultError("has no JSON form") from None
         if read != meant:
-            return f"its default {default!r} is written as {json.dumps(written)}"
-        return None
+            raise _DefaultError(f"is written as {json.dumps(written)}")
+        return written
 
     def handle_invalid_for_json_schema(
         self,
@@ -293,6 +344,10 @@ class CRDSchemaGenerator(GenerateJsonSchema):
         """Nothing: what pydantic warns of is refused with its path instead."""
 
 
+class _DefaultError(Exception):
+    """Why a default cannot be in a definition, as the rest of a sentence."""
+
+
 def generate_json_schema(model: type[BaseModel]) -> Schema:
     """The JSON schema of `model` as the API server's clients write it, marks included.
 
@@ -303,9 +358,7 @@ def generate_json_schema(model: type[BaseModel]) -> Schema:
     try:
         return generator.generate(model.__pydantic_core_schema__, mode="validation")
     except PydanticUserError as error:
-        raise ModelError(
-            f"{model.__module__}:{model.__qualname__}: {_explain_undefined(error)}"
-        ) from error
+        raise ModelError(_explain_undefined(error)) from error
 
 
 def _explain_undefined(error: PydanticUserError) -> str:
@@ -339,20 +392,16 @@ def _decimal_pattern(schema: core_schema.DecimalSchema) -> str:
     """Decimals of `max_digits` in all and `decimal_places` after the point, zeros not counted."""
     places, digits = schema.get("decimal_places"), schema.get("max_digits")
     if digits is None:
-        fraction = "" if places == 0 else r"(\.[0-9]+)?" if places is None else _fraction(places)
-        return f"^-?[0-9]+{fraction}$"
+        return f"^-?[0-9]+{_ANY_FRACTION if places is None else _fraction(places)}$"
     if places is not None:
         whole = f"0*[0-9]{{1,{digits - places}}}" if digits > places else "0+"
-        return f"^-?{whole}{_fraction(places) if places else ''}$"
-    shapes = [
-        f"0*[0-9]{{1,{digits - after}}}" + (_fraction(after) if after else "")
-        for after in range(digits)
-    ]
+        return f"^-?{whole}{_fraction(places)}$"
+    shapes = [f"0*[0-9]{{1,{digits - after}}}{_fraction(after)}" for after in range(digits)]
     return f"^-?({'|'.join([*shapes, '0+' + _fraction(digits)])})$"
 
 
 def _fraction(places: int) -> str:
-    return rf"(\.[0-9]{{1,{places}}}0*)?"
+    return rf"(\.[0-9]{{1,{places}}}0*)?" if places else r"(\.0+)?"
 
 
 def _to_json(inner: Any, default: Any) -> Any:  # noqa: ANN401 - any core schema, any JSON

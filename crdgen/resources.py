@@ -156,20 +156,20 @@ def read_resource(model: str, extra: Any) -> Resource:  # noqa: ANN401 - whateve
     """
     if not isinstance(extra, dict):
         raise ModelError(
-            f"{model}: it does not say which resource it is; give it model_config ="
+            "it does not say which resource it is; give it model_config ="
             f' ConfigDict(json_schema_extra={{"{CRD}": {{"group": …, "version": …}}}})'
             " or crdgen.resource(…)"
         )
     for key in extra:
         if key not in (*_SHARED, *_VERSION):
             known = ", ".join((*_SHARED, *_VERSION))
-            raise ModelError(f"{model}: {CRD} has an unknown key '{key}'; known are {known}")
+            raise ModelError(f"{CRD} has an unknown key '{key}'; known are {known}")
     for key, (kind, words) in _TYPES.items():
         if not isinstance(extra.get(key), (kind, type(None))):
-            raise ModelError(f"{model}: {CRD}: '{key}' must be {words}")
+            raise ModelError(f"{CRD}: '{key}' must be {words}")
     for key in ("group", "version"):
         if not extra.get(key):
-            raise ModelError(f"{model}: {CRD} lacks '{key}'; add it, such as \"{_example(key)}\"")
+            raise ModelError(f"{CRD} lacks '{key}'; add it, such as \"{_example(key)}\"")
     return _resource(model, extra)
 
 

@@ -7,10 +7,11 @@ as it does makes the messages the same.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Final
 
 from crdgen.admission import formats
-from crdgen.field_errors import FieldError, invalid
+from crdgen.field_errors import FieldError, invalid, show_number
 from crdgen.regex import matches
 from crdgen.schema_keywords import Schema
 
@@ -164,6 +165,7 @@ def check_number(value: Number, schema: Schema, kinds: tuple[str, ...], path: st
     found = Result()
     name, form = _named(schema, kinds)
     found.add(*_range(value, name, form, "Checked", path))
+    value = value if abs(value) < _INT64 else float(value)  # as Go decodes it
     for part in (
         _multiple(value, schema, name, form, path),
         _minimum(value, schema, name, form, path),
@@ -185,7 +187,9 @@ def _named(schema: Schema, kinds: tuple[str, ...]) -> tuple[str, str]:
 def _range(value: Number, name: str, form: str, what: str, path: str) -> list[FieldError]:
     if name == "integer":
         limit = _INT32 if form == "int32" else _INT64
-        fits = value == int(value) and -limit <= int(value) < limit
+        # NB: the server reads a bound back from the fewest digits that tell the float (1.37).
+        whole = value if what == "Checked" else Decimal(repr(float(value)))
+        fits = value == int(value) and -limit <= whole < limit
     else:
         fits = form != "float" or abs(value) <= _FLOAT32
     if fits:
@@ -201,9 +205,9 @@ def _multiple(value: Number, schema: Schema, name: str, form: str, path: str) ->
         return []
     found = _range(factor, name, form, "MultipleOf", path)
     exact = isinstance(value, int) and not found
-    factor = int(factor) if exact else factor
+    factor = int(factor) if exact else float(factor)
     if factor <= 0:
-        words = f"factor MultipleOf declared for {path} must be positive: {_show_number(factor)}"
+        words = f"factor MultipleOf declared for {path} must be positive: {show_number(factor)}"
         return [*found, invalid(path, factor, words)]
     fits = (
         value % factor == 0
@@ -212,7 +216,7 @@ def _multiple(value: Number, schema: Schema, name: str, form: str, path: str) ->
     )
     if fits:
         return found
-    words = f"{path} in body should be a multiple of {_show_number(factor)}"
+    words = f"{path} in body should be a multiple of {show_number(factor)}"
     return [*found, invalid(path, value, words)]
 
 
@@ -221,13 +225,11 @@ def _maximum(value: Number, schema: Schema, name: str, form: str, path: str) -> 
     if bound is None:
         return []
     found = _range(bound, name, form, "Maximum boundary", path)
-    limit = int(bound) if isinstance(value, int) and not found else bound
+    value, limit = _compared(value, bound, in_floats=bool(found))
     exclusive = bool(schema.get("exclusiveMaximum"))
     if value > limit or (exclusive and value == limit):
         words = "less than" if exclusive else "less than or equal to"
-        found.append(
-            invalid(path, value, f"{path} in body should be {words} {_show_number(limit)}")
-        )
+        found.append(invalid(path, value, f"{path} in body should be {words} {show_number(limit)}"))
     return found
 
 
@@ -236,17 +238,19 @@ def _minimum(value: Number, schema: Schema, name: str, form: str, path: str) -> 
     if bound is None:
         return []
     found = _range(bound, name, form, "Minimum boundary", path)
-    limit = int(bound) if isinstance(value, int) and not found else bound
+    value, limit = _compared(value, bound, in_floats=bool(found))
     exclusive = bool(schema.get("exclusiveMinimum"))
     if value < limit or (exclusive and value == limit):
         words = "greater than" if exclusive else "greater than or equal to"
-        found.append(
-            invalid(path, value, f"{path} in body should be {words} {_show_number(limit)}")
-        )
+        found.append(invalid(path, value, f"{path} in body should be {words} {show_number(limit)}"))
     return found
 
 
-def _show_number(value: Number) -> str:
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:  # noqa: PLR2004
-        return str(int(value))
-    return str(value)
+def _compared(value: Number, bound: Number, *, in_floats: bool) -> tuple[Number, Number]:
+    """The value and the bound as the server compares them: it truncates a bound for an integer.
+
+    NB: a bound beyond 64 bits becomes the least integer of Go on amd64 (1.37).
+    """
+    if in_floats or isinstance(value, float):
+        return float(value), float(bound)
+    return value, int(bound) if abs(bound) < _INT64 else -_INT64

@@ -127,11 +127,14 @@ def set_as_list_type(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pas
 
 def tuple_as_list(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
     """The node with equal `prefixItems` as `items`; a tuple of several types is refused."""
+    if UNSUPPORTED in node:
+        return node
     if "prefixItems" not in node:
         if node.get("type") == "array" and "items" not in node:
             return {**node, **unsupported("it is always empty", "leave it out")}
         return node
-    first, *others = node["prefixItems"]
+    titled = node["prefixItems"]
+    first, *others = ({k: v for k, v in item.items() if k != "title"} for item in titled)
     if any(other != first for other in others):
         return unsupported(
             "a tuple of several types has no structural form", "use a model with named fields"

@@ -6,6 +6,7 @@ default means that the field may be absent, and nothing more.
 """
 
 import json
+from math import isfinite
 from typing import Final
 
 from crdgen.passes.inline import merge_keywords
@@ -19,6 +20,7 @@ _LENGTHS: Final = {
     "array": {"minLength": "minItems", "maxLength": "maxItems"},
     "object": {"minLength": "minProperties", "maxLength": "maxProperties"},
 }
+_RULES: Final = "x-kubernetes-validations"
 _INT_OR_STRING: Final = "x-kubernetes-int-or-string"
 _NAMES: Final = {bool: "boolean", int: "integer", float: "number", str: "string"}
 
@@ -39,6 +41,8 @@ def const_as_enum(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
 
 def _type_of(values: list[object]) -> Schema:
     kinds = {_NAMES.get(type(value)) for value in values}
+    if not kinds:
+        return unsupported("it has no value", "give its enum a member")
     if kinds == {"number"}:
         return unsupported("its values are floats", "use int or str values")
     if len(kinds) == 1 and None not in kinds:
@@ -105,6 +109,67 @@ def exclusive_as_flag(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pa
             continue
         node |= {inclusive: bound, exclusive: True}
     return node
+
+
+_RANGES: Final = {"int32": 2**31}
+_UNREPRESENTABLE: Final = "the API server holds {} as a 64-bit float, which {} is not"
+
+
+def bounds_as_floats(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
+    """The node without bounds that its integer type has anyway, refused where a float differs.
+
+    NB: to the API server a bound outside of the type refuses every value (1.37), and the largest
+    integer of 64 bits is outside, since it is rounded up.
+    """
+    if node.get("type") != "integer":
+        return node
+    limit = _RANGES.get(str(node.get("format")), 2**63)
+    for sign, keyword in ((1, "maximum"), (-1, "minimum")):
+        exclusive = f"exclusive{keyword.capitalize()}"
+        strict = node.get(exclusive) is True
+        if keyword in node and sign * node[keyword] >= limit - (sign > 0) + strict:
+            node = {key: v for key, v in node.items() if key not in {keyword, exclusive}}
+    for keyword in ("maximum", "minimum", "multipleOf"):
+        value = node.get(keyword, 0)
+        if abs(value) >= 2**63 or float(value) != value:
+            why = _UNREPRESENTABLE.format(keyword, value)
+            return {**node, **unsupported(why, "use a rounder number, or crdgen.Rule")}
+    return node
+
+
+_NUMERIC: Final = frozenset({"integer", "number"})
+_COMPARED: Final = {
+    ("minimum", False): ">=", ("minimum", True): ">", ("maximum", False): "<=",
+    ("maximum", True): "<",
+}  # fmt: skip
+_WORDS: Final = {">": "greater than", "<": "less than"}
+
+
+def fractions_as_rules(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass
+    """The node with bounds of floats that are no 64-bit integers as CEL rules.
+
+    NB: the API server truncates a bound before it compares an integer with it, such as 0 with a
+    minimum of 0.5 (1.37).
+    """
+    if node.get("type") not in _NUMERIC:
+        return node
+    if not isinstance(node.get("multipleOf", 0), int) and not node["multipleOf"].is_integer():
+        why = "the API server truncates a multipleOf that is a fraction"
+        return {**node, **unsupported(why, "use a whole number, or crdgen.Rule")}
+    rules = list(node.get(_RULES, ()))
+    for keyword in ("minimum", "maximum"):
+        bound = float(node.get(keyword, 0))
+        if bound.is_integer() and abs(bound) < 2**63:
+            continue
+        exclusive = f"exclusive{keyword.capitalize()}"
+        sign = _COMPARED[keyword, node.get(exclusive) is True]
+        words = _WORDS[sign[0]] + " or equal to" * (sign[1:] == "=")
+        node = {key: v for key, v in node.items() if key not in {keyword, exclusive}}
+        if isfinite(bound):
+            rules.append(
+                {"rule": f"self {sign} {bound!r}", "message": f"must be {words} {bound!r}"}
+            )
+    return {**node, _RULES: rules, COSTLY: True} if rules != list(node.get(_RULES, ())) else node
 
 
 def require_re2(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pass

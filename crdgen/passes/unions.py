@@ -146,7 +146,12 @@ def _contradiction(branches: list[Schema]) -> str:
     if first.get("type") == "array":
         return "its lists differ between"
     is_open = {branch.get("additionalProperties") is True for branch in branches}
-    return "extra fields are kept in some and not in all of" if len(is_open) > 1 else ""
+    if len(is_open) > 1:
+        return "extra fields are kept in some and not in all of"
+    named = {tuple(sorted(branch.get("properties", {}))) for branch in branches}
+    if is_open == {True} and len(named) > 1:
+        return "extra fields of one have the names of fields of another of"
+    return ""
 
 
 def _object(branches: list[Schema]) -> Schema:
