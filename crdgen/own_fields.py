@@ -36,6 +36,7 @@ _LIMITS: Final = frozenset({
     "const", "enum", "maxItems", "maxLength", "maxProperties", "maximum", "minItems", "minLength",
     "minProperties", "minimum", "multipleOf", "pattern", "x-kubernetes-validations",
 })  # fmt: skip
+_TEXT: Final = ("maxLength", "minLength", "pattern")
 _FORMATTED: Final = frozenset({
     "uid", "creationTimestamp", "deletionTimestamp", "ownerReferences", "managedFields",
 })  # fmt: skip
@@ -73,7 +74,7 @@ def _literal(node: Schema, value: str) -> Schema:
     from crdgen.admission import schema  # noqa: PLC0415 - few models say anything here
 
     values = [node["const"]] if "const" in node else node.get("enum", [value])
-    limits = {key: node[key] for key in ("maxLength", "minLength", "pattern") if key in node}
+    limits: Schema = {key: node[key] for key in _TEXT if key in node}
     if value in values and not list(schema.problems(value, {"type": "string", **limits})):
         return {}
     return unsupported(f"it is never {value!r}, what the API server sets", "drop the field")

@@ -21,6 +21,9 @@ _NOT_CHECKED: Final = (
     "some validation rules were not checked because the object was invalid; correct the existing"
     " errors to complete validation"
 )
+_RANDOM: Final = "x2z4b"
+"""Five characters of those that the server draws from."""
+_LONGEST_PREFIX: Final = 58
 Object = dict[str, Any]
 
 
@@ -61,8 +64,19 @@ def validate_object(
         _decode(before, tree)
     _without_status(stored, before, version)
     name = str((stored.get("metadata") or {}).get("name", ""))
-    found = tuple(_problems(definition, version, stored, before))
+    found = tuple(_problems(definition, version, _named(stored), before))
     return ValidationResult(name, found, tuple(unknown), stored)
+
+
+def _named(new: Object) -> Object:
+    """The object with a name that the server would make of its `generateName`."""
+    metadata = new.get("metadata")
+    if not isinstance(metadata, dict) or metadata.get("name"):
+        return new
+    prefix = metadata.get("generateName")
+    if not (prefix and isinstance(prefix, str)):
+        return new
+    return {**new, "metadata": {**metadata, "name": prefix[:_LONGEST_PREFIX] + _RANDOM}}
 
 
 def served_version(definition: Definition, new: Object) -> Schema:

@@ -67,7 +67,8 @@ def _merge(combinator: str, branches: list[Schema], tag: str | None) -> Schema:
             [_require_tag(branch, tag) for branch in branches] if tag else branches
         )
     if any(branch.get(_RULES) != branches[0].get(_RULES) for branch in branches):
-        branches = [_guard(branch, tag) for branch in branches]
+        is_model = kinds == {"object"}
+        branches = [_guard(each, tag) for each in branches] if is_model else [_either(branches)]
     refused = next((branch for branch in branches if UNSUPPORTED in branch), None)
     return refused or _of_one_type(combinator, branches)
 
@@ -246,6 +247,19 @@ def _guard(branch: Schema, tag: str | None) -> Schema:
     other = " && ".join(f"self.{name} != {_literal(value)}" for value in values)
     rules = [{**rule, "rule": f"({other}) || ({rule['rule']})"} for rule in branch[_RULES]]
     return {**branch, _RULES: rules}
+
+
+def _either(branches: list[Schema]) -> Schema:
+    """One schema of text or numbers that differ in their rules only, refused when in more."""
+    shapes = [{key: v for key, v in branch.items() if key != _RULES} for branch in branches]
+    rules = [branch.get(_RULES, []) for branch in branches]
+    plain = all(each and {"rule", "message"} == rule.keys() for each in rules for rule in each)
+    if not all(rules) or not plain or any(shape != shapes[0] for shape in shapes):
+        why = "its branches have rules, and nothing else tells them apart"
+        return {**shapes[0], **unsupported(why, "use one type, or say it with crdgen.Rule")}
+    tests = ["(" + " && ".join(f"({rule['rule']})" for rule in each) + ")" for each in rules]
+    words = " or ".join(" and ".join(str(rule["message"]) for rule in each) for each in rules)
+    return {**shapes[0], _RULES: [{"rule": " || ".join(tests), "message": words}]}
 
 
 def _lift_rules(branches: list[Schema]) -> list[Schema]:

@@ -8,7 +8,7 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -187,15 +187,20 @@ def difference(case: Case, value: Any, answer: Answer, stored: Any) -> str:
 
 
 def run(server: Server, number: int, start: int = 0) -> Findings:
-    """Compare `number` models, in groups.
+    """Compare `number` random models."""
+    return judge(server, drawn(number, start), first=1000 * start)
+
+
+def judge(server: Server, models: Iterable[tuple[Any, list[Any]]], first: int) -> Findings:
+    """Compare models, given as annotations with values, in groups.
 
     The API server lets the first object of a new definition wait for two seconds, so all
-    definitions are stored before the first object is tried.
+    definitions are stored before the first object is tried. `first` tells them from others.
     """
     findings = Findings()
-    cases = [prepared(*each, findings) for each in drawn(number, start)]
+    cases = [prepared(*each, findings) for each in models]
     groups = list(grouped([case for case in cases if case is not None]))
-    crds = [definition_of(1000 * start + at, group) for at, group in enumerate(groups)]
+    crds = [definition_of(first + at, group) for at, group in enumerate(groups)]
     paths = [server.install(crd) for crd in crds]
     for path, crd, group in zip(paths, crds, groups, strict=True):
         compare(server, path, crd, group, findings)
