@@ -132,6 +132,23 @@ def test_the_built_in_roles_reach_summary_rules(
     assert done.stdout.strip() == may
 
 
+def test_who_may_view_rules_everywhere_may_read_the_lease_of_the_worker_alone(
+    stack: Stack,
+) -> None:
+    subject = "view-of-the-lease"
+    kubectl(
+        stack, "create", "clusterrolebinding", subject, f"--user={subject}",
+        f"--clusterrole={RELEASE}-view",
+    )  # fmt: skip
+
+    def listed(name: str) -> "subprocess.CompletedProcess[str]":
+        chosen = f"--field-selector=metadata.name={name}"
+        return kubectl(stack, "get", "leases", "-A", "-oname", chosen, f"--as={subject}")
+
+    assert listed(f"{RELEASE}-worker").stdout.strip().endswith(f"/{RELEASE}-worker")
+    assert "forbidden" in listed("another").stderr
+
+
 def test_nothing_was_forbidden_to_either_program_so_far(stack: Stack) -> None:
     events = map(json.loads, stack.audit.read_text().splitlines())
     programs = {f"system:serviceaccount:{NAMESPACE}:{RELEASE}-{who}" for who in GRANTS}
