@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from plugin.commands.plan import local_plan
+from plugin.commands.plan import WORKER_ONLY_REASONS, local_plan
 from plugin.commands.status import phase, progress
 from plugin.console import Console
 from plugin.formatting import NONE, dump, plural
@@ -78,8 +78,11 @@ def _reasons(rule: Rule, summary: RuleSummary, now: Instant) -> Iterator[tuple[s
         if problem.subject in {"schedule", "query"}:
             yield problem.reason, problem.message
     for each in local_plan(rule, now)["held"]:
-        is_other = each["reason"] == BlockReason.CRITERIA_NOT_MET
-        yield (BlockReason.OTHER_CLUSTER.value if is_other else each["reason"]), each["message"]
+        reason = each["reason"]
+        if reason == BlockReason.CRITERIA_NOT_MET:
+            yield BlockReason.OTHER_CLUSTER.value, each["message"]
+        elif summary.ready != "True" or reason not in WORKER_ONLY_REASONS:
+            yield reason, each["message"]
 
 
 def _is_problem(reason: str) -> bool:

@@ -22,7 +22,7 @@ from summaryrule.planner.types import Observations, PlannerSettings
 
 MAX_SHOWN: Final = 10
 """Windows of each kind in the table."""
-_WORKER_ONLY_REASONS: Final = frozenset(
+WORKER_ONLY_REASONS: Final = frozenset(
     {
         BlockReason.CRITERIA_NOT_MET,
         BlockReason.CRITERIA_EXPRESSION_ERROR,
@@ -98,7 +98,7 @@ def _worker_block_reasons(rule: Rule) -> Iterator[Held]:
     """The block reasons in status that only the worker can find."""
     for condition in nested_list(nested_dict(rule, "status"), "conditions"):
         reason = condition.get("reason")
-        if condition.get("type") == SCHEDULE_CONDITION and reason in _WORKER_ONLY_REASONS:
+        if condition.get("type") == SCHEDULE_CONDITION and reason in WORKER_ONLY_REASONS:
             yield {"reason": str(reason), "message": str(condition.get("message", ""))}
 
 

@@ -221,20 +221,21 @@ def _reported_problems(rule: Json) -> Iterator[Problem]:
     reported = set[str]()
     if not _is_for_this_worker(rule):
         return
+    ready, ready_reason, ready_message = _readiness(rule)
     for condition in sorted(
         _false_conditions(rule), key=lambda each: each.get("type") != SCHEDULE_CONDITION
     ):
         reason, message = as_str(condition.get("reason")), as_str(condition.get("message"))
         if condition.get("type") == SCHEDULE_CONDITION:
             reported.add(reason)
-            yield Problem("schedule", reason, message)
+            if ready != "True":  # else nothing is to run that this would stop
+                yield Problem("schedule", reason, message)
         elif backfill_phase(rule) == "Failed" or reason in _REASONS_OF_BOTH - reported:
             reported.add(reason)
             yield Problem("backfill", reason, message)
-    ready, reason, message = _readiness(rule)
-    found = BlockReason.named(reason)
+    found = BlockReason.named(ready_reason)
     if not reported and ready == "False" and found is not None and found.is_problem:
-        yield Problem("schedule", reason, message)
+        yield Problem("schedule", ready_reason, ready_message)
     for condition in _conditions(rule, QUERY_CONDITION):
         reason = as_str(condition.get("reason"))
         if reason == BlockReason.COLUMNS_DIFFER:

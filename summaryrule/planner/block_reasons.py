@@ -182,18 +182,26 @@ def for_ready(
     """The block reasons for condition ``Ready`` of a rule with this status, the first one first.
 
     Args:
-        context: a whole-rule block in it is the only reason.
+        context: a whole-rule block in it is the only reason, but no problem of an idle rule.
         status: the status to store.
         found: what ``all_blocked`` returned.
     """
-    if context.blocked is not None:
-        return (_for_other_cluster(context.blocked),)
+    whole = condition_for(context)
+    if whole is not None and whole.reason.is_problem and _is_idle(context, status):
+        whole = None
+    if whole is not None and whole == context.blocked:
+        return (_for_other_cluster(whole),)
     schedule = status.schedule or ScheduleStatus()
-    # A suspended rule without windows sends nothing, so nothing shows that the endpoint answers.
-    is_idle = context.rule.spec.suspend and not context.in_flight_windows(status)
-    endpoint = None if is_idle else condition_for(context)
     failed = () if has_too_many_failed(context, schedule) else failed_windows(schedule)
-    return (*(() if endpoint is None else (endpoint,)), *failed, *found)
+    others = (each for each in found if each != context.blocked)
+    return (*(() if whole is None else (whole,)), *failed, *others)
+
+
+def _is_idle(context: PlanContext, status: SummaryRuleStatus) -> bool:
+    """Whether somebody suspended everything, so that no window is to be sent."""
+    requested, spec = context.requested, context.rule.spec
+    is_suspended = spec.suspend and (requested is None or requested.suspend)
+    return is_suspended and not context.in_flight_windows(status)
 
 
 def _for_other_cluster(blocked: Blocked) -> Blocked:

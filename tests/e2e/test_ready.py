@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from devstack.chart import NAMESPACE, RELEASE
+from tests.e2e.faults import Faults, fault
 from tests.e2e.fixtures import Sandbox, backfill, hours_ago
 
 PATIENCE = 60.0
@@ -41,6 +42,22 @@ def plugin(sandbox: Sandbox, *words: str) -> subprocess.CompletedProcess[str]:
     return sandbox.kubectl("summaryrule", *words)
 
 
+def becomes_ready(sandbox: Sandbox) -> None:
+    waited = sandbox.kubectl(
+        "wait", f"summaryrule/{sandbox.name}", "--for=condition=Ready", "--timeout=50s"
+    )
+    assert waited.returncode == 0, waited.stderr
+
+
+def remedy(sandbox: Sandbox, reason: str) -> str:
+    """What `explain` says to do for this reason; it fails because of a problem."""
+    told = plugin(sandbox, "explain", sandbox.name)
+    assert told.returncode == 1
+    lines = told.stdout.splitlines()
+    (at,) = (at for at, line in enumerate(lines) if line.startswith(f"Held: {reason}: "))
+    return lines[at + 1]
+
+
 def test_a_typo_in_the_query_is_shown_and_its_remedy_makes_the_rule_ready(
     sandbox: Sandbox,
 ) -> None:
@@ -48,33 +65,46 @@ def test_a_typo_in_the_query_is_shown_and_its_remedy_makes_the_rule_ready(
     right = sandbox.rule(suspend=False)
     body = right["spec"]["body"].replace("summarize", "sumarize")
     sandbox.admit({**right, "spec": {**right["spec"], "body": body}})
-    says(sandbox, "False", "WindowFailed")
+    says(sandbox, "False", "QueryInvalid")
     assert "sumarize" in wide(sandbox)
     found = sandbox.get()["status"]["conditions"]
     assert {each["status"] for each in found if each["type"] == "Stalled"} == {"True"}
+    assert "correct spec.body" in remedy(sandbox, "QueryInvalid")
     sandbox.admit(right)
-    told = plugin(sandbox, "explain", sandbox.name)
-    assert told.returncode == 1
-    (remedy,) = (line for line in told.stdout.splitlines() if line.startswith("  do: "))
-    assert f"kubectl summaryrule retry {sandbox.name} --all" in remedy
-    assert plugin(sandbox, "retry", sandbox.name, "--all").returncode == 0
-    ready = sandbox.kubectl(
-        "wait", f"summaryrule/{sandbox.name}", "--for=condition=Ready", "--timeout=60s"
-    )
-    assert ready.returncode == 0, ready.stderr
+    becomes_ready(sandbox)
     assert columns(sandbox) == ["True", "Active"]
 
 
-def test_a_backfill_of_a_missing_table_and_a_wrong_database_are_shown(sandbox: Sandbox) -> None:
-    ended = hours_ago(2)
-    sandbox.admit(sandbox.rule(backfill=backfill(hours_ago(4), ended)))
+def test_windows_that_failed_are_shown_until_they_are_retried(
+    sandbox: Sandbox, faults: Faults
+) -> None:
+    sandbox.load(hours_ago(6), hours_ago(0))
+    faults.set(fault("operation-end", state="Failed", status="boom"))
+    sandbox.admit(sandbox.rule(suspend=False))
+    says(sandbox, "False", "WindowFailed")
+    assert "Failed: boom" in wide(sandbox)
+    assert f"kubectl summaryrule retry {sandbox.name} --all" in remedy(sandbox, "WindowFailed")
+    faults.clear()
+    assert plugin(sandbox, "retry", sandbox.name, "--all").returncode == 0
+    becomes_ready(sandbox)
+    faults.set(fault("operation-end", state="Failed", status="boom"))
+    start = hours_ago(5)
+    sandbox.admit(sandbox.rule(backfill=backfill(start, hours_ago(3)), suspend=False))
     says(sandbox, "False", "BackfillFailed")
+    assert f"window [{start}, " in wide(sandbox)
+    assert f"window [{start}, " in plugin(sandbox, "explain", sandbox.name).stdout
+
+
+def test_a_missing_table_and_a_wrong_database_are_shown(sandbox: Sandbox) -> None:
+    sandbox.admit(sandbox.rule(backfill=backfill(hours_ago(4), hours_ago(2))))
+    says(sandbox, "False", "QueryInvalid")
     assert sandbox.raw in wide(sandbox)
     gone = sandbox.kubectl("delete", "summaryrule", sandbox.name)
     assert gone.returncode == 0, gone.stderr
     sandbox.admit(sandbox.rule(suspend=False, database="Telemetrie"))
     says(sandbox, "False", "NoEndpoint")
     assert "'Telemetrie'" in wide(sandbox)
+    assert "kusto.endpoints" in remedy(sandbox, "NoEndpoint")
 
 
 @pytest.mark.parametrize(
@@ -86,10 +116,7 @@ def test_a_backfill_of_a_missing_table_and_a_wrong_database_are_shown(sandbox: S
 )
 def test_what_somebody_chose_is_ready(sandbox: Sandbox, spec: Any, reason: str) -> None:
     sandbox.admit(sandbox.rule(**spec))
-    ready = sandbox.kubectl(
-        "wait", f"summaryrule/{sandbox.name}", "--for=condition=Ready", "--timeout=60s"
-    )
-    assert ready.returncode == 0, ready.stderr
+    becomes_ready(sandbox)
     assert columns(sandbox) == ["True", reason]
     assert plugin(sandbox, "explain", sandbox.name).returncode == 0
 

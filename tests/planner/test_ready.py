@@ -8,6 +8,7 @@ import pytest
 
 from summaryrule.api.constants import SCHEDULE_CONDITION
 from summaryrule.api.v1 import dump
+from summaryrule.planner import query_validity
 from summaryrule.planner.plan import plan_unreadable
 from summaryrule.planner.types import RecordStatus
 from tests.manifests import NOW, rule, span, stored
@@ -52,6 +53,11 @@ def _edited_mid_run() -> FakeEnvironment:
     return env
 
 
+def _refused(env: FakeEnvironment) -> FakeEnvironment:
+    env.answer = lambda check: query_validity.invalid(check, "SEM0100: no column 'Valu'")
+    return _ran(env)
+
+
 def _broken(env: FakeEnvironment) -> FakeEnvironment:
     env.criteria_hold = False
     return _ran(env)
@@ -75,6 +81,7 @@ def kstatus(raw: Any) -> str:
     return "Current" if found.get("Ready", "True") == "True" else "InProgress"
 
 
+NOWHERE = {"suspend": True, "database": "Nowhere"}
 GARBAGE = {
     "conditions": [
         {
@@ -126,6 +133,30 @@ CASES: dict[str, tuple[Callable[[], FakeEnvironment], str, str, str]] = {
     "no answer": (_unanswered, "False EndpointUnavailable", "InProgress", "no usable answer"),
     "no answer, and suspended with nothing to send": (
         lambda: _unanswered(suspend=True),
+        "True Suspended",
+        "Current",
+        "spec.suspend is true",
+    ),
+    "suspended, and without an endpoint": (
+        lambda: _ran(_scheduled(suspend=True, database="Nowhere")),
+        "True Suspended",
+        "Current",
+        "spec.suspend is true",
+    ),
+    "suspended, with a backfill and without an endpoint": (
+        lambda: _ran(FakeEnvironment(stored(rule(span(*hours(2)), **NOWHERE)))),
+        "False NoEndpoint",
+        "Failed",
+        "'Nowhere'",
+    ),
+    "query refused": (
+        lambda: _refused(_scheduled()),
+        "False QueryInvalid",
+        "Failed",
+        "SEM0100",
+    ),
+    "query refused, and suspended": (
+        lambda: _refused(_scheduled(suspend=True)),
         "True Suspended",
         "Current",
         "spec.suspend is true",

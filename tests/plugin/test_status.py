@@ -98,6 +98,14 @@ def test_ready_and_its_reason_are_those_of_the_condition(
     assert row.endswith(problem)
 
 
+def test_what_would_stop_a_suspended_rule_is_no_problem() -> None:
+    held = condition(OWNER, "NoEndpoint", "no endpoint is configured")
+    ready = condition("Ready", "Suspended", "") | {"status": "True"}
+    (_, row) = shown(rule(conditions=[held, ready]))
+    assert row.split()[1:3] == ["True", "Suspended"]
+    assert row.endswith(" -")
+
+
 def test_a_rule_without_the_condition_says_why_it_has_none() -> None:
     unseen, theirs, going = rule(), rule(), rule()
     unseen["status"] = {}
