@@ -11,10 +11,10 @@ from plugin.commands.status import eta, phase, progress
 from plugin.console import Console
 from plugin.kubectl import Kubectl, RefusedError, Rule
 from plugin.leader import Leader, read_leader
-from summaryrule.api.constants import QUERY_CONDITION
-from summaryrule.api.instant import TICKS_PER_SECOND
+from summaryrule.api.block_reason import BlockReason
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.api.summary import summarize, without_leader
-from summaryrule.api.unstructured import as_int, as_str, nested_dict, nested_list
+from summaryrule.api.unstructured import as_int, nested_dict
 
 POLL_SECONDS: Final = 1.0
 LEADER_SECONDS: Final = 10.0
@@ -44,7 +44,7 @@ def follow(kubectl: Kubectl, name: str, console: Console, timeout: int) -> int:
             if phase is not None:
                 console.redraw("")
                 return _print_end(rule, phase, console)
-            invalid = _invalid_query(rule)
+            invalid = _invalid_query(rule, console.now())
             if invalid:
                 console.redraw("")
                 raise RefusedError(f"{name}: {invalid}; see kubectl summaryrule explain {name}")
@@ -100,12 +100,12 @@ def final_phase(rule: Rule) -> str | None:
     return "Failed" if phase == "Failed" and _is_current(rule) else None
 
 
-def _invalid_query(rule: Rule) -> str:
+def _invalid_query(rule: Rule, now: Instant) -> str:
     """Why Kusto refuses the query, so that no window runs; empty if it does not."""
     found = (
-        as_str(each.get("message"))
-        for each in nested_list(nested_dict(rule, "status"), "conditions")
-        if (each.get("type"), each.get("status")) == (QUERY_CONDITION, "False")
+        each.message
+        for each in summarize(rule, now).problems
+        if each.reason == BlockReason.QUERY_INVALID
     )
     return next(found, "") if _is_current(rule) else ""
 

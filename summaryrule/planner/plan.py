@@ -92,9 +92,11 @@ def _with_query(context: PlanContext) -> PlanContext:
     """
     is_active = backfill_request.is_active(context.stored.backfill)
     runs = context.runs_schedule or context.requested is not None or is_active
-    if context.blocked is not None or not runs or not context.settings.checks_queries:
+    if context.blocked is not None or not runs:
         return context
     key = query_validity.hash_of(context.rule, context.settings)
+    if not context.settings.checks_queries:
+        return replace(context, query_answer=query_validity.turned_off(context, key))
     answer = query_validity.answer_about(context, key)
     return replace(
         context,

@@ -58,6 +58,13 @@ def answer_about(context: PlanContext, key: str) -> QueryAnswer | None:
     return known if is_weaker else observed
 
 
+def turned_off(context: PlanContext, key: str) -> QueryAnswer | None:
+    """The answer of a worker that asks nothing; None if no worker has asked before."""
+    if stored_condition(context.stored) is None:
+        return None
+    return QueryAnswer(key, "Unknown", NOT_CHECKED, "the worker runs with --query-checks=0")
+
+
 def check_for(context: PlanContext, key: str, answer: QueryAnswer | None) -> QueryCheck | None:
     """What to ask, with the bounds of the last complete window; None if the query is valid."""
     if answer is not None and answer.reason == VALID:

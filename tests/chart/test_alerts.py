@@ -123,6 +123,10 @@ CASES: dict[str, tuple[Mapping[str, str], Mapping[int, set[str]]]] = {
         {KUSTO % "throttled": "0+2x600"},
         {60: set(), 300: set()},
     ),
+    "rules whose queries are invalid": (
+        {KUSTO % "InvalidQuery": "0+2x600"},
+        {60: set(), 300: set()},
+    ),
     "a certificate that was not renewed": (
         {ENDS: f"{30 * 3600}x600"},
         {350: set(), 373: {"WebhookCertificateExpiring"}},

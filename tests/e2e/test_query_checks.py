@@ -3,6 +3,8 @@
 import time
 from typing import Any
 
+from tests.e2e.api import RULES
+from tests.e2e.faults import Faults, fault
 from tests.e2e.fixtures import Sandbox, backfill, hours_ago
 
 TYPO = (
@@ -118,3 +120,33 @@ def test_a_condition_is_about_the_newest_spec(sandbox: Sandbox) -> None:
     sandbox.admit(sandbox.rule(body=f"{sandbox.raw}\n{TYPO}"))
     wait(sandbox, "QueryValid=False")
     assert time.monotonic() - began < 5
+
+
+def test_no_window_waits_for_the_checks_of_many_rules(sandbox: Sandbox, faults: Faults) -> None:
+    sandbox.load(hours_ago(3), hours_ago(0))
+    faults.set(fault("request-latency", match="getschema", seconds=2))
+    rules = [sandbox.rule(suspend=False, table=f"{sandbox.table}_{n}") for n in range(60)]
+    for number, rule in enumerate(rules):
+        rule["metadata"] |= {"name": f"{sandbox.name}-{number}", "labels": {"many": sandbox.name}}
+    began = time.monotonic()
+    sandbox.admit({"apiVersion": "v1", "kind": "List", "items": rules})
+    while any(
+        "lastDone" not in (each.get("status") or {}).get("schedule", {}) for each in many(sandbox)
+    ):
+        assert time.monotonic() - began < 20, "windows wait"
+        time.sleep(0.2)
+    asked = faults.fired("request-latency", "getschema")
+    assert 0 < asked <= 4 * ((time.monotonic() - began) / 2 + 1)
+    assert asked < len(rules)
+    done = sandbox.kubectl(
+        "wait", "--for=condition=QueryValid", "sr", "-l", f"many={sandbox.name}", "--timeout=50s"
+    )
+    assert done.returncode == 0, done.stderr
+    sandbox.kubectl("delete", "sr", "-l", f"many={sandbox.name}", "--wait=false")
+
+
+def many(sandbox: Sandbox) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = sandbox.api.get(f"{RULES}?labelSelector=many%3D{sandbox.name}")[
+        "items"
+    ]
+    return found

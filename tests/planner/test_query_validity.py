@@ -191,6 +191,16 @@ def test_a_rule_that_does_not_run_here_is_not_asked_about() -> None:
     assert env.decide().query_check is None
 
 
+def test_a_worker_that_asks_nothing_forgets_an_answer() -> None:
+    env = FakeEnvironment(stored(rule()))
+    env.answer = is_invalid
+    env.settle()
+    env.settings = replace(SETTINGS, checks_queries=False)
+    env.settle()
+    assert condition_of(env)[:2] == ("Unknown", "NotChecked")
+    assert env.kusto.starts == ["2026-11-24T05:00:00Z"]
+
+
 A, B, C = Column("A", "datetime"), Column("B", "long"), Column("C c", "string")
 ORDER = "columns match by position: end the query with | project A, B, ['C c']"
 RENAME = "columns match by position, so rename it or put it elsewhere"

@@ -68,6 +68,18 @@ def test_a_backfill_without_an_endpoint_is_said_once(*, runs_schedule: bool) -> 
     assert row.count(why) == 1
 
 
+def test_columns_that_differ_are_a_problem_and_an_invalid_query_is_said_once() -> None:
+    why = "column 1 is N:long, and N:real in table T: write toreal(N)"
+    differs = {**condition("QueryValid", "ColumnsDiffer", why), "status": "True"}
+    (_, row) = shown(rule(conditions=[differs]))
+    assert row.endswith(why)
+    wrong = "SEM0100: no column (line 2, position 5 of spec.body)"
+    kinds = ("QueryValid", OWNER, "Backfill")
+    conditions = [condition(kind, "QueryInvalid", wrong) for kind in kinds]
+    (_, row) = shown(rule(backfill=running(), conditions=conditions))
+    assert row.count(wrong) == 1
+
+
 def test_a_suspended_rule_is_not_behind() -> None:
     late = rule(schedule={"cursor": "2026-11-01T00:00:00Z", "lastDone": "2026-11-01T00:00:00Z"})
     late["spec"]["suspend"] = True
