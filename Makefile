@@ -173,7 +173,7 @@ prove-two-workers: binaries | .venv ## Stop the leader past its Lease and wake i
 
 .PHONY: prove-failures
 prove-failures: binaries | .venv ## Show the rows of the failure table that take minutes
-	$(PROOF) tests/e2e/proofs/test_slow_failures.py tests/e2e/proofs/test_outage.py
+	$(PROOF) tests/e2e/proofs/test_slow_failures.py tests/e2e/proofs/test_outage.py tests/e2e/proofs/test_silent_endpoints.py
 
 .PHONY: prove-reapply
 prove-reapply: binaries | .venv ## Apply a running backfill's manifest 200 times at random moments

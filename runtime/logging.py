@@ -60,6 +60,8 @@ def configure(style: Format, level: str = "INFO", stream: TextIO | None = None) 
     # NB: azure-core logs every request's headers at INFO (1.41.0).
     for noisy in ("azure", "aiohttp", "asyncio"):
         logging.getLogger(noisy).setLevel("WARNING")
+    # It warns of each token that it cannot get (1.27.0); the caller logs the error once.
+    logging.getLogger("azure.identity").setLevel("ERROR")
 
 
 class LineFormatter(logging.Formatter):

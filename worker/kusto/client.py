@@ -47,6 +47,8 @@ _PAUSING_THROTTLES: Final = 3
 _SHORT_CALLS: Final = {"submit": 20.0, "poll": 20.0}
 """Calls that Kusto answers at once, and the most seconds of one: what waits longer hangs."""
 _TOKEN_WITHIN: Final = 15.0
+_LOGIN_PAUSE: Final = 10.0
+"""Seconds for which a refused token is not asked for again, however many rules want one."""
 _APPLICATION: Final = f"summaryrule-operator/{installed_version()}"
 
 
@@ -95,6 +97,7 @@ class EndpointClient:
         self._client: KustoClient | None = None
         self._token = ""
         self._fetching_token = asyncio.Lock()
+        self._no_login_until = 0.0
 
     async def call(
         self,
@@ -234,12 +237,15 @@ class EndpointClient:
         if self._credential is None:
             return
         async with self._fetching_token:
+            if self.login_error is not None and self._clock.monotonic() < self._no_login_until:
+                raise Misconfigured(self.login_error, _LOGIN_PAUSE)
             try:
                 async with asyncio.timeout(_TOKEN_WITHIN):
                     token = await self._credential.get_token(f"{self.url}/.default")
             except Exception as error:
                 refused = no_token(error, self.url, self._login)
                 self._tracker.token_refused(refused)
+                self._no_login_until = self._clock.monotonic() + _LOGIN_PAUSE
                 raise refused from error
         self._token = str(token.token)
         self._tracker.token_obtained()

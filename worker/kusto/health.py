@@ -95,7 +95,7 @@ class EndpointTracker:
         try:
             yield
         except (Unreachable, Ambiguous, Misconfigured) as error:
-            self._set("failing", str(error))
+            self._set("failing", str(error), since=began.at)
             raise
         except (Conflict, LeaseLost):  # raised by the fence: nothing was sent
             raise
@@ -133,9 +133,9 @@ class EndpointTracker:
             state = "failing"
         return EndpointHealth(state, since, error, self._identity, self._has_token)
 
-    def _set(self, state: State, error: str | None) -> None:
+    def _set(self, state: State, error: str | None, since: Instant | None = None) -> None:
         if state != self._state:
-            self._since = self._now()
+            self._since = since or self._now()
         self._state, self._error = state, error
 
     def _now(self) -> Instant:

@@ -160,6 +160,7 @@ async def test_a_token_is_asked_for_at_the_start_and_its_absence_is_logged_once(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.endpoint_monitor._LOGIN_PERIOD", 0.01)
+    monkeypatch.setattr("worker.kusto.client._LOGIN_PAUSE", 0.0)
     monkeypatch.setattr("worker.endpoint_monitor._REPORT_PERIOD", 0.01)
     caplog.set_level(logging.INFO)
     identity, changed = Identity(RuntimeError("Azure CLI not found")), list[str]()
@@ -185,14 +186,14 @@ async def test_a_token_is_asked_for_at_the_start_and_its_absence_is_logged_once(
 
 
 async def test_a_login_error_says_the_newest_cause_without_what_differs_each_time() -> None:
-    client = EndpointClient(
-        "https://k.test", SetClock(), credential=(identity := Identity()), login=LOGIN
-    )
+    identity, clock = Identity(), SetClock()
+    client = EndpointClient("https://k.test", clock, credential=identity, login=LOGIN)
     said = list[str | None]()
     for cause in ("AADSTS700016: no such app.", "AADSTS700016: no such app.", "AADSTS700211: no"):
         number = len(said)
         trace = f" Trace ID: {number}-a Correlation ID: {number}-b Timestamp: 2026-11-20 12:00Z"
         identity.error = RuntimeError(cause + trace)
+        clock.seconds += 20
         with pytest.raises(Misconfigured):
             await poll(client)
         said.append(client.login_error)
@@ -200,4 +201,14 @@ async def test_a_login_error_says_the_newest_cause_without_what_differs_each_tim
     assert said[0] == said[1]
     assert "AADSTS700016: no such app.;" in str(said[1])
     assert "AADSTS700211" in str(said[2])
+    await client.close()
+
+
+async def test_many_rules_do_not_ask_again_at_once_for_a_token_that_was_refused() -> None:
+    identity, clock = Identity(RuntimeError("no")), SetClock()
+    client = EndpointClient("https://k.test", clock, credential=identity, login=LOGIN)
+    for clock.seconds in (0, 1, 9, 11):
+        with pytest.raises(Misconfigured, match="as workload-identity"):
+            await poll(client)
+    assert identity.asked == 2
     await client.close()
