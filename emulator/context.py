@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
-from emulator.catalog import Catalog
+from duckdb import DuckDBPyConnection
+
+from emulator import catalog as catalogs
 from emulator.faults import Faults
 from emulator.kql import Scope
 from emulator.operation_runner import OperationRunner
@@ -36,10 +38,11 @@ class Request:
     time_limit: timedelta = QUERY_TIMEOUT
     result_format: ResultFormat = field(default_factory=ResultFormat)
 
-    def scope(self, catalog: Catalog) -> Scope:
+    def scope(self, cursor: DuckDBPyConnection) -> Scope:
         """What a query of this request runs against; raises DatabaseNotFoundError."""
+        catalog = catalogs.read(cursor)
         catalog.tables(self.database)
-        return Scope(catalog, self.database, self.now, self.parameters)
+        return Scope(catalog, self.database, self.now, self.parameters, cursor)
 
 
 class Command(Protocol):

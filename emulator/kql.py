@@ -29,12 +29,16 @@ from emulator.scalar import expression_of, named, of_duckdb
 
 @dataclass(frozen=True)
 class Scope:
-    """What a query runs against: names, the request's database, its `now()` and its parameters."""
+    """What a query runs against: names, the request's database, its `now()` and its parameters.
+
+    `cursor` is that of the transaction that the query runs in, None when it is only compiled.
+    """
 
     catalog: Catalog
     database: str
     now: datetime
     parameters: Mapping[str, Any]
+    cursor: DuckDBPyConnection | None = None
 
     def functions(self) -> Iterator[StoredFunction]:
         """The stored functions of every database."""
@@ -106,7 +110,9 @@ def _environment(text: str, scope: Scope) -> Environment:
         )
         for name, tables in scope.catalog.databases.items()
     }
-    return Environment(databases, scope.database, datetime_ticks(scope.now), scope.parameters)
+    cursor, now = scope.cursor, datetime_ticks(scope.now)
+    read = None if cursor is None else lambda sql: cursor.execute(sql).fetchall()
+    return Environment(databases, scope.database, now, scope.parameters, read)
 
 
 def _schema(database: str, table: str, info: TableInfo, *, reads_extents: bool) -> TableSchema:

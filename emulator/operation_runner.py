@@ -41,7 +41,7 @@ class AppendJob:
         """What the query runs against, as this transaction sees it; `now()` is the submit."""
         database = self.append.table_key[0]
         now = self.operation.started_on
-        return Scope(catalog.read(cursor), database, now, self.parameters)
+        return Scope(catalog.read(cursor), database, now, self.parameters, cursor)
 
 
 class OperationRunner:

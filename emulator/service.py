@@ -92,8 +92,7 @@ class KustoService:
             )
 
         def work(cursor: DuckDBPyConnection) -> Table:
-            scope = request.scope(catalog.read(cursor))
-            return run(cursor, translate(request.text, scope))
+            return run(cursor, translate(request.text, request.scope(cursor)))
 
         try:
             return await self.context.store.read(work, request.time_limit)

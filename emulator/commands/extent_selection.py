@@ -93,7 +93,7 @@ def query_rows(
 ) -> Table:
     """The rows of what stands after `<|`: a query, or a `.show … extents` command."""
     if not text.lstrip().startswith("."):
-        return run(cursor, translate(text, request.scope(catalogs.read(cursor))))
+        return run(cursor, translate(text, request.scope(cursor)))
     command = show_extents.parse(Scanner(text))
     if not isinstance(command, Show):
         raise UnsupportedError("this command after '<|'", "give it '.show table … extents'")

@@ -35,7 +35,7 @@ class Show:
         selected = self.select(catalog, context, request)
         statement = selected if isinstance(selected, Statement) else describe(cursor, selected)
         if self.pipeline:
-            statement = translate(self.pipeline, request.scope(catalog), statement)
+            statement = translate(self.pipeline, request.scope(cursor), statement)
         return run(cursor, statement)
 
 

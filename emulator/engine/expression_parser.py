@@ -14,6 +14,11 @@ TEXT_OPERATORS: Final = frozenset(
     for name in ("has", "hasprefix", "hassuffix", "contains", "startswith", "endswith")
     for case in ("", "_cs")
 )
+_OLDER_OPERATORS: Final = {
+    "notcontains": "!contains",
+    "notcontainscs": "!contains_cs",
+    "containscs": "contains_cs",
+}
 LIST_OPERATORS: Final = ("in", "in~", "!in", "!in~", "has_any", "has_all")
 _SOURCES: Final = ("datatable", "print", "union", "externaldata", "external_data", "search", "find")
 _LITERAL_TYPES: Final = frozenset((*literals.TYPES, *literals.ALIASES)) - {"string"}
@@ -33,6 +38,7 @@ class ExpressionParser:
         self.cursor = cursor
         self._pipeline = pipeline
         self._rest = rest
+        self._in_search = False
 
     def expression(self) -> syntax.Expression:
         """One expression."""
@@ -44,6 +50,14 @@ class ExpressionParser:
             return self._or()
         finally:
             cursor.depth -= 1
+
+    def search_predicate(self) -> syntax.Expression:
+        """The predicate of `search`, where `column:"text"` is allowed."""
+        self._in_search = True
+        try:
+            return self.expression()
+        finally:
+            self._in_search = False
 
     def named(self) -> syntax.Named:
         """`name = expression`, `(a, b) = expression`, or an expression."""
@@ -224,7 +238,13 @@ class ExpressionParser:
         cursor, at = self.cursor, self.cursor.at
         if cursor.token.kind is Kind.MARK and cursor.token.text in ("=~", "!~"):
             return syntax.Binary(at, cursor.advance().text, left, self._sign())
+        if self._in_search and cursor.accept(":"):
+            return syntax.Binary(at, ":", left, self._sign())
         operator = self._word_operator()
+        older = _OLDER_OPERATORS.get(operator)
+        if older is not None:
+            cursor.advance()
+            return syntax.Binary(at, older, left, self._sign())
         if operator in TEXT_OPERATORS:
             self._read_word_operator(operator)
             return syntax.Binary(at, operator, left, self._sign())

@@ -19,6 +19,7 @@ from emulator.engine.naming import expression_name
 from emulator.engine.problems import SemanticProblem, SyntaxProblem, UnsupportedProblem
 from emulator.engine.relation import Relation
 from emulator.engine.scope import LetFunction, Scope
+from emulator.engine.star import every_column
 from emulator.engine.typed import NOT_CONSTANT, Typed, constant, quote
 from emulator.engine.windows import WINDOWS
 
@@ -203,6 +204,8 @@ class ExpressionBinder:
         return value if node.operator == "+" else arithmetic.negate(value, node.at)
 
     def _binary(self, node: syntax.Binary) -> Typed:
+        if isinstance(node.left, syntax.Star) and self.relation is not None:
+            return self.bind(every_column(self.relation, node))
         left, right = self.bind(node.left), self.bind(node.right)
         operator = node.operator
         if operator in ("and", "or"):

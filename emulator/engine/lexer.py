@@ -52,16 +52,16 @@ TICKS: Final = {
 
 _UNITS: Final = "|".join(sorted(TICKS, key=len, reverse=True))
 _PATTERN: Final = re.compile(
-    rf"""(?P<blank>\s+|//[^\n]*)
+    rf"""(?P<blank>[\s\u200b\ufeff]+|//[^\n]*)
     |(?P<block>[hH]?(?:```(?:.|\n)*?```|~~~(?:.|\n)*?~~~))
     |(?P<verbatim>[hH]?@(?:"(?:[^"]|"")*"|'(?:[^']|'')*'))
     |(?P<string>[hH]?(?:"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))
     |(?P<timespan>\d+(?:\.\d+)?(?:{_UNITS})(?![A-Za-z0-9_]))
     |(?P<hex>0[xX][0-9a-fA-F]+(?![A-Za-z0-9_]))
-    |(?P<real>\d+(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+)(?![A-Za-z0-9_]))
+    |(?P<real>\d+(?:\.\d*(?:[eE][+-]?\d+)?|[eE][+-]?\d+)(?![A-Za-z0-9_.]))
     |(?P<long>\d+(?![A-Za-z0-9_]))
+    |(?P<name>[A-Za-z_$][A-Za-z0-9_]*|[0-9]+[A-Za-z_][A-Za-z0-9_]*)
     |(?P<digits>\d+\w*)
-    |(?P<name>[A-Za-z_$][A-Za-z0-9_]*)
     |(?P<mark>\.\.|<\||=>|==|=~|!=|!~|<>|<=|>=|-->|<--|[-+*/%()\[\]{{}},;:.|=<>!?@~&])
     """,
     re.VERBOSE,

@@ -10,8 +10,13 @@ from emulator.engine.expression_parser import ExpressionParser
 from emulator.engine.lexer import Kind
 from emulator.engine.operator_parser import OPERATORS, OperatorParser
 from emulator.engine.problems import SyntaxProblem, UnsupportedProblem
+from emulator.engine.search_parser import parse_search
 
-_UNSUPPORTED_SOURCES: Final = ("externaldata", "external_data", "search", "find")
+_UNSUPPORTED_SOURCES: Final = ("externaldata", "external_data", "find")
+
+_INSTEAD: Final = {
+    "externaldata": "the endpoint reads no file and no network; put the rows into a table",
+}
 
 
 def parse(text: str) -> syntax.Query:
@@ -200,7 +205,7 @@ class QueryParser:
 
     def _starts_operator(self) -> bool:
         name = self.cursor.dashed_name() if self.cursor.is_name() else ""
-        return name in OPERATORS and name not in ("print", "range", "union")
+        return name in OPERATORS and name not in ("print", "range", "union", "search")
 
     def rest(self, source: syntax.Source) -> syntax.Pipeline:
         """The operators that follow `source`."""
@@ -215,7 +220,7 @@ class QueryParser:
         cursor, at = self.cursor, self.cursor.at
         name = cursor.token.text if cursor.is_name() else ""
         if name in _UNSUPPORTED_SOURCES and not self._is_plain_table():
-            raise UnsupportedProblem(f"the operator '{name}'", at)
+            raise UnsupportedProblem(f"the operator '{name}'", at, _INSTEAD.get(name, ""))
         if name == "evaluate" and cursor.is_name(count=1):
             return self._evaluate_source(at)
         reader = self._sources().get(name)
@@ -237,6 +242,7 @@ class QueryParser:
             "datatable": self._datatable,
             "print": self._print,
             "range": self._range,
+            "search": lambda at: syntax.SearchSource(at, parse_search(self.operators, at)),
             "union": lambda at: syntax.UnionSource(at, self.operators.union(at)),
         }
 

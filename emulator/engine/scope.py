@@ -1,6 +1,6 @@
 """What names mean at a place in a query: lets, functions and parameters."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -40,12 +40,16 @@ class Database:
 
 @dataclass
 class Environment:
-    """One query's surroundings; `common` collects the WITH clauses of tabular lets."""
+    """One query's surroundings; `common` collects the WITH clauses of tabular lets.
+
+    `read` runs SQL in the transaction of the query, for columns that come from the data.
+    """
 
     databases: Mapping[str, Database]
     database: str
     now: int
     parameters: Mapping[str, Any]
+    read: Callable[[str], list[tuple[Any, ...]]] | None = None
     names: Names = field(default_factory=Names)
     options: dict[str, Any] = field(default_factory=dict)
     common: list[str] = field(default_factory=list)

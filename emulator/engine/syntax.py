@@ -212,6 +212,13 @@ class UnionSource(Source):
 
 
 @dataclass(frozen=True)
+class SearchSource(Source):
+    """`search …` at the head of a pipeline."""
+
+    search: "Search"
+
+
+@dataclass(frozen=True)
 class NestedSource(Source):
     """`(pipeline)`."""
 
@@ -488,9 +495,19 @@ class Render(Operator):
 
 @dataclass(frozen=True)
 class Evaluate(Operator):
-    """`evaluate plugin(arguments)`."""
+    """`evaluate plugin(arguments) : (columns)`; `keeps_columns` for a `*` before them."""
 
     call: Call
+    columns: tuple[tuple[str, str], ...] | None = None
+    keeps_columns: bool = False
+
+
+@dataclass(frozen=True)
+class Search(Operator):
+    """`search in (sides) predicate`, the predicate as `where` would have it."""
+
+    sides: tuple[Pipeline, ...]
+    predicate: Expression
 
 
 @dataclass(frozen=True)

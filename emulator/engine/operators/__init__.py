@@ -4,13 +4,16 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from emulator.engine import syntax
-from emulator.engine.operators import columns, groups, parsing, rows, sides
+from emulator.engine.operators import columns, groups, parsing, plugins, rows, search, sides
+from emulator.engine.operators.plugins import PLUGINS
+from emulator.engine.operators.search import search_of
 from emulator.engine.operators.sides import union_of
 
 Apply = Callable[[Any, Any, Any, Any], Any]
 OPERATORS: Final[dict[type[syntax.Operator], Apply]] = {
     syntax.Count: rows.count,
     syntax.Distinct: rows.distinct,
+    syntax.Evaluate: plugins.evaluate,
     syntax.Extend: columns.extend,
     syntax.GetSchema: columns.getschema,
     syntax.Join: sides.join,
@@ -27,6 +30,7 @@ OPERATORS: Final[dict[type[syntax.Operator], Apply]] = {
     syntax.ProjectReorder: columns.project_reorder,
     syntax.Render: columns.render,
     syntax.SampleDistinct: rows.sample_distinct,
+    syntax.Search: search.search,
     syntax.Serialize: rows.serialize,
     syntax.Sort: rows.sort,
     syntax.Summarize: groups.summarize,
@@ -36,4 +40,4 @@ OPERATORS: Final[dict[type[syntax.Operator], Apply]] = {
     syntax.Where: rows.where,
 }
 
-__all__ = ["OPERATORS", "union_of"]
+__all__ = ["OPERATORS", "PLUGINS", "search_of", "union_of"]

@@ -17,6 +17,7 @@ from emulator.engine.operators.steps import (
 from emulator.engine.problems import SemanticProblem, UnsupportedProblem
 from emulator.engine.relation import Column, Relation, require_distinct
 from emulator.engine.scope import Scope
+from emulator.engine.table_scan import values
 from emulator.engine.typed import Typed, constant
 
 if TYPE_CHECKING:
@@ -219,7 +220,7 @@ def getschema(
         ]
         for number, column in enumerate(relation.columns)
     ]
-    return compiler.values(columns, rows)
+    return values(compiler, columns, rows)
 
 
 def render(compiler: "Compiler", relation: Relation, node: syntax.Render, scope: Scope) -> Relation:

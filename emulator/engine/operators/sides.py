@@ -9,6 +9,7 @@ from emulator.engine.operators.steps import require_groupable
 from emulator.engine.problems import SemanticProblem, UnsupportedProblem
 from emulator.engine.relation import Column, Relation, unique_names
 from emulator.engine.scope import Scope
+from emulator.engine.table_scan import tables_like
 from emulator.engine.typed import SQL_TYPES, Typed, constant, null
 
 if TYPE_CHECKING:
@@ -226,7 +227,7 @@ def _side_relations(
 ) -> list[Relation]:
     source = side.source
     if isinstance(source, syntax.TableSource) and source.is_pattern and not side.operators:
-        return compiler.tables_like(source)
+        return tables_like(compiler, source)
     try:
         return [compiler.pipeline(side, scope)]
     except SemanticProblem as problem:
