@@ -146,6 +146,10 @@ bench-webhook: | .venv ## Measure the webhook against Go, Kopf and FastAPI on on
 	$(RUN) --group bench python -m bench.webhook
 	$(RUN) --group bench python -m bench.webhook --path /mutate
 
+.PHONY: bench-status-page
+bench-status-page: | .venv ## Measure the status page: ten thousand rules, ten viewers, the first paint (two minutes)
+	$(RUN) python -m bench.status_page
+
 .PHONY: bench-worker
 bench-worker: binaries | .venv ## Measure the worker on a stack of its own: pace, writes, ten thousand rules (a quarter of an hour)
 	$(RUN) python -m bench.worker

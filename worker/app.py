@@ -50,7 +50,8 @@ from worker.operation_poller import OperationPoller
 from worker.ports import Clock
 from worker.query_checker import QueryChecker
 from worker.reconciler import Reconciler
-from worker.status_page import StatusPage, routes
+from worker.status_page.pages import StatusPage, WorkerView, handlers, streams
+from worker.status_page.rule_list import RuleList
 from worker.workqueue import WorkQueue
 
 log = logging.getLogger(__name__)
@@ -115,13 +116,15 @@ class WorkerApp:
         metrics.queue_depth(lambda: 0 if self._queue is None else self._queue.depth)
         metrics.rules(lambda: len(self._store))
         metrics.leader(lambda: self._elector.is_leader)
+        page = self._status_page()
         health = HealthServer(
             self._options.host,
             self._options.port,
             live=lambda: None,
             ready=self._not_ready,
             metrics=metrics.exposition,
-            pages=routes(self._status_page()),
+            pages=handlers(page),
+            streams=streams(page),
             details=self._endpoint_lines,
         )
         monitor = EndpointMonitor(self._kusto.clients, self._requeue_rules_of)
@@ -131,14 +134,13 @@ class WorkerApp:
                 await _until(stop, self._run_leader_election())
 
     def _status_page(self) -> StatusPage:
-        return StatusPage(
-            self._store,
-            self._clock,
+        worker = WorkerView(
             self._identity,
             lambda: self._elector.is_leader,
             self._kusto.health,
             self._rules_ahead,
         )
+        return StatusPage(RuleList(self._store), self._clock, self._settings, worker)
 
     def _rules_ahead(self) -> dict[Key, int]:
         """The rules that wait for a reconcile or a slot, each with the number of rules before it.

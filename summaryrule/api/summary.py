@@ -123,8 +123,8 @@ def summarize(rule: Json, now: Instant) -> RuleSummary:
     spec, status = nested_dict(rule, "spec"), nested_dict(rule, "status")
     schedule = nested_dict(status, "schedule")
     last = as_instant(schedule.get("lastDone"))
-    ready, reason, message = _readiness(rule)
-    overdue = _count_overdue(spec, schedule, now)
+    ready, reason, message = readiness(rule)
+    overdue = count_overdue(rule, now)
     return RuleSummary(
         namespace=as_str(nested_dict(rule, "metadata").get("namespace")),
         name=as_str(nested_dict(rule, "metadata").get("name")),
@@ -142,11 +142,11 @@ def summarize(rule: Json, now: Instant) -> RuleSummary:
         in_flight=_count_submitted(schedule),
         failed=len(nested_list(schedule, "failed")),
         backfill=_summarize_backfill(nested_dict(status, "backfill")),
-        problems=(*_reported_problems(rule), *_overdue_problems(overdue)),
+        problems=(*reported_problems(rule), *_overdue_problems(overdue)),
     )
 
 
-def _readiness(rule: Json) -> tuple[str, str, str]:
+def readiness(rule: Json) -> tuple[str, str, str]:
     """Status, reason and message of ``Ready``; an empty status if the rule has none."""
     metadata = nested_dict(rule, "metadata")
     if metadata.get("deletionTimestamp"):
@@ -205,12 +205,7 @@ def backfill_phase(rule: Json) -> str:
     return as_str(nested_dict(nested_dict(rule, "status"), "backfill").get("phase"))
 
 
-def has_problem(rule: Json) -> bool:
-    """Whether a condition says that a part of the rule does not run and should."""
-    return next(_reported_problems(rule), None) is not None
-
-
-def _reported_problems(rule: Json) -> Iterator[Problem]:
+def reported_problems(rule: Json) -> Iterator[Problem]:
     """The problems that the worker wrote into the conditions, each once.
 
     What somebody chose is not a problem: a suspended rule, or a rule for other clusters. A problem
@@ -221,7 +216,7 @@ def _reported_problems(rule: Json) -> Iterator[Problem]:
     reported = set[str]()
     if not _is_for_this_worker(rule):
         return
-    ready, ready_reason, ready_message = _readiness(rule)
+    ready, ready_reason, ready_message = readiness(rule)
     for condition in sorted(
         _false_conditions(rule), key=lambda each: each.get("type") != SCHEDULE_CONDITION
     ):
@@ -267,7 +262,10 @@ def _overdue_problems(overdue: int) -> Iterator[Problem]:
         yield Problem("schedule", BlockReason.BEHIND.value, message)
 
 
-def _count_overdue(spec: Json, schedule: Json, now: Instant) -> int:
+def count_overdue(rule: Json, now: Instant) -> int:
+    """The windows of the schedule that are due at ``now`` and were not taken yet."""
+    spec = nested_dict(rule, "spec")
+    schedule = nested_dict(nested_dict(rule, "status"), "schedule")
     cursor, interval = as_instant(schedule.get("cursor")), as_duration(spec.get("interval"))
     if cursor is None or interval is None or interval.ticks <= 0 or spec.get("suspend") is True:
         return 0

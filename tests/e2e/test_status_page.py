@@ -1,26 +1,61 @@
-"""The worker's status page on the real stack, as a browser behind a port-forward gets it."""
+"""The worker's status page on the real stack, in a real browser."""
 
 import json
 from urllib.request import urlopen
 
+from playwright.sync_api import expect
+
+from tests.browser import chromium
+from tests.e2e.faults import fault, faults_at
 from tests.e2e.fixtures import Sandbox, hours_ago
 
+LIVE = 30_000
+"""Milliseconds within which a change is shown: the page is updated every two seconds."""
 
-def test_the_page_shows_a_backfill_and_where_the_worker_stands(sandbox: Sandbox) -> None:
+
+def test_the_json_has_a_backfill_and_the_state_of_the_endpoint(sandbox: Sandbox) -> None:
     start, end = hours_ago(6), hours_ago(2)
     sandbox.load(start, end)
     sandbox.admit(sandbox.rule(backfill={"start": str(start), "end": str(end)}))
     sandbox.until_cleared()
     address = sandbox.stack.process("worker").address
     with urlopen(f"{address}/status.json?search={sandbox.name}") as answer:  # noqa: S310 - http
-        told = json.load(answer)
-    assert told["leads"]
-    (endpoint,) = told["endpoints"]
+        found = json.load(answer)
+    assert found["leads"]
+    (endpoint,) = found["endpoints"]
     assert endpoint["url"] == sandbox.stack.env()["KUSTO_ENDPOINT"]
     assert (endpoint["state"], endpoint["trouble"]) == ("answering", None)
-    (item,) = told["items"]
+    (item,) = found["items"]
     assert (item["backfill"]["phase"], item["backfill"]["done"]) == ("Completed", 4)
-    with urlopen(f"{address}/?search={sandbox.name}") as answer:  # noqa: S310 - http
-        page = answer.read().decode()
-    assert f"default/{sandbox.name}" in page
-    assert "Completed" in page
+
+
+def test_a_window_runs_and_ends_and_a_failure_appears_without_a_reload(sandbox: Sandbox) -> None:
+    start, end = hours_ago(6), hours_ago(2)
+    sandbox.load(start, end)
+    page_url = sandbox.stack.process("worker").address
+    match = sandbox.table
+    with faults_at(sandbox.stack.env()["KUSTO_ENDPOINT"]) as faults, chromium() as browser:
+        faults.set(
+            fault("operation-latency", seconds=8, count=1, match=match),
+            fault("operation-end", state="BadInput", status="no such column", match=match),
+        )
+        page = browser.new_page()
+        page.goto(f"{page_url}/rule?namespace=default&name={sandbox.name}")
+        expect(page.locator("main")).to_contain_text("There is no rule of this name.")
+        page.evaluate("window.isTheSamePage = true")
+        sandbox.admit(sandbox.rule(suspend=True, backfill={"start": str(start), "end": str(end)}))
+        lanes = page.locator(".lanes")
+        expect(lanes).to_contain_text("1 running", timeout=LIVE)
+        expect(lanes).to_contain_text("1 failed", timeout=LIVE)
+        page.locator(".failed a").first.click()
+        window = page.locator("section.window")
+        expect(window).to_contain_text("no such column")
+        expect(window).to_contain_text(f"let _startTime=datetime({start});")
+        faults.clear()
+        sandbox.kubectl(
+            "annotate", "summaryrule", sandbox.name, "adx-mon.azure.com/backfill-retry=all"
+        )
+        expect(lanes).to_contain_text("Backfill Completed: 4 done", timeout=LIVE)
+        expect(window).to_contain_text("done", timeout=LIVE)
+        assert page.evaluate("window.isTheSamePage")
+    sandbox.assert_exactly_once(start, end)

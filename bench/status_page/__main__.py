@@ -1,0 +1,121 @@
+"""`python -m bench.status_page`: CPU of an update, memory, and the first paint in Chromium.
+
+A page of many rules has viewers, each with a filter of its own, while rules change. The first paint
+is the time from the start of the navigation to the first row in the page. The rules are made here;
+no Kusto and no API server take part.
+"""
+
+import argparse
+import asyncio
+import resource
+import statistics
+import time
+from typing import Any
+
+from playwright.async_api import async_playwright
+
+from tests.browser import find_or_install
+from tests.plugin.rules import rule, running
+from tests.worker.status_page.views import status_page
+from worker.health_server import HealthServer
+from worker.metrics import Metrics
+from worker.status_page.pages import UPDATE_SECONDS, handlers, streams
+
+SECONDS = 5
+FILTERS = ("", "show=problem", "show=backfill", "search=rule-00", "namespace=default")
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(prog="python -m bench.status_page", description=__doc__)
+    parser.add_argument("--rules", type=int, default=10_000, metavar="N")
+    parser.add_argument("--viewers", type=int, default=10, metavar="N")
+    parser.add_argument(
+        "--changes", type=int, default=20, metavar="N", help="rules changed each second"
+    )
+    parser.add_argument("--rounds", type=int, default=5, metavar="N")
+    asyncio.run(_measure(parser.parse_args()))
+
+
+async def _measure(options: argparse.Namespace) -> None:
+    rules: list[Any] = [
+        rule(f"rule-{number:05}", backfill=running()) for number in range(options.rules)
+    ]
+    before = _memory()
+    page = status_page(rules)
+    server = HealthServer(
+        "127.0.0.1",
+        0,
+        live=lambda: None,
+        ready=lambda: None,
+        metrics=Metrics().exposition,
+        pages=handlers(page),
+        streams=streams(page),
+    )
+    async with server:
+        url = f"http://127.0.0.1:{server.port}"
+        paints = [await _first_paint(url) for _ in range(options.rounds)]
+        idle = await _cpu_of(options, rules, url, viewers=0)
+        watched = await _cpu_of(options, rules, url, viewers=options.viewers)
+    print(f"{options.rules} rules, {options.viewers} viewers, {options.changes} changes a second")
+    print(f"first paint: {_summary(paints, 's')}")
+    print(f"CPU in {SECONDS} s without viewers: {_summary(idle, 'ms')}")
+    updates = f"an update every {UPDATE_SECONDS} s"
+    print(f"CPU in {SECONDS} s with viewers, {updates}: {_summary(watched, 'ms')}")
+    print(f"memory for the page: {(_memory() - before) / 1024:.0f} MiB")
+
+
+async def _first_paint(url: str) -> float:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=find_or_install(), args=["--no-sandbox"]
+        )
+        page = await browser.new_page()
+        await page.goto("about:blank")
+        began = time.perf_counter()
+        await page.goto(url, wait_until="commit")
+        await page.locator("tbody tr").first.wait_for()
+        took = time.perf_counter() - began
+        await browser.close()
+    return took
+
+
+async def _cpu_of(
+    options: argparse.Namespace, rules: list[Any], url: str, *, viewers: int
+) -> list[float]:
+    """Milliseconds of this process in each round; the readers are processes of their own."""
+    watching = [
+        await asyncio.create_subprocess_exec(
+            "curl", "--silent", "--no-buffer", f"{url}/events?{FILTERS[number % len(FILTERS)]}",
+            stdout=asyncio.subprocess.DEVNULL,
+        )
+        for number in range(viewers)
+    ]  # fmt: skip
+    await asyncio.sleep(SECONDS)
+    found = []
+    for _ in range(options.rounds):
+        began = time.process_time()
+        for second in range(SECONDS):
+            for change in range(options.changes):
+                at = (second * options.changes + change) % len(rules)
+                rules[at] = rule(f"rule-{at:05}", backfill=running(percent=second))
+            await asyncio.sleep(1)
+        found.append((time.process_time() - began) * 1000)
+    for each in watching:
+        each.terminate()
+        await each.wait()
+    return found
+
+
+def _memory() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _summary(values: list[float], unit: str) -> str:
+    digits = 2 if unit == "s" else 0
+    low, high = f"{min(values):.{digits}f}", f"{max(values):.{digits}f}"
+    return f"{statistics.median(values):.{digits}f} {unit} ({low} to {high})"
+
+
+if __name__ == "__main__":
+    main()

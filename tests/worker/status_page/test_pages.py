@@ -1,0 +1,124 @@
+"""What the server answers: files, JSON and the live stream."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+
+from tests.plugin.rules import NOW, rule
+from tests.worker.status_page.views import data, many, status_page
+from worker.health_server import HealthServer
+from worker.kusto.health import EndpointHealth
+from worker.metrics import Metrics
+from worker.status_page.pages import StatusPage, handlers, streams
+
+UNKNOWN = EndpointHealth("unknown")
+
+
+@asynccontextmanager
+async def serving(page: StatusPage) -> AsyncIterator[httpx.AsyncClient]:
+    server = HealthServer(
+        "127.0.0.1",
+        0,
+        live=lambda: None,
+        ready=lambda: None,
+        metrics=Metrics().exposition,
+        pages=handlers(page),
+        streams=streams(page, every=0.02),
+    )
+    async with server, httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as client:
+        yield client
+
+
+async def test_the_three_views_are_one_document_that_loads_its_own_files_only() -> None:
+    async with serving(status_page(many(1))) as client:
+        for path in ("/", "/rule?namespace=a&name=b", "/worker"):
+            page = await client.get(path)
+            assert page.headers["content-type"] == "text/html; charset=utf-8"
+            policy = page.headers["content-security-policy"]
+            assert "default-src 'none'; script-src 'self'; style-src 'self'" in policy
+            assert "unsafe" not in policy
+            assert "http:" not in page.text
+            assert "https:" not in page.text
+        for name in ("app.js", "rules.js", "rule.js", "timeline.js", "worker.js", "dom.js"):
+            script = await client.get(f"/static/{name}")
+            assert script.headers["content-type"] == "text/javascript; charset=utf-8"
+            assert "innerHTML" not in script.text
+        assert (await client.get("/favicon.ico")).headers["content-type"] == "image/svg+xml"
+        assert (await client.get("/static/../app.py")).status_code == 404
+
+
+async def test_json_is_served_beside_the_probes() -> None:
+    async with serving(status_page(many(3))) as client:
+        found = (await client.get("/status.json", params={"search": "rule-00001"})).json()
+        assert [item["name"] for item in found["items"]] == ["rule-00001"]
+        assert found["at"] == str(NOW)
+        process = (await client.get("/worker.json")).json()
+        assert (process["identity"], process["queue"]) == ("worker-0", 0)
+        assert (await client.post("/status.json")).status_code == 405
+        assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_a_stream_sends_the_data_and_again_only_when_it_has_changed() -> None:
+    rules = [rule("cpu")]
+    async with (
+        serving(status_page(rules)) as client,
+        client.stream("GET", "/events?show=all") as reply,
+    ):
+        assert reply.headers["content-type"] == "text/event-stream"
+        events = (line async for line in reply.aiter_lines() if line.startswith("data: "))
+        first = json.loads((await anext(events)).removeprefix("data: "))
+        assert first["rules"] == 1
+        await asyncio.sleep(0.2)
+        rules.append(rule("memory"))
+        second = json.loads((await anext(events)).removeprefix("data: "))
+        assert [item["name"] for item in second["items"]] == ["cpu", "memory"]
+
+
+async def test_probes_are_answered_beside_as_many_viewers_as_there_may_be() -> None:
+    async with serving(status_page(many(1))) as client:
+
+        async def watch() -> int:
+            async with client.stream("GET", "/events") as reply:
+                await anext(reply.aiter_lines())
+                await asyncio.sleep(0.5)
+                return reply.status_code
+
+        viewers = [asyncio.create_task(watch()) for _ in range(40)]
+        await asyncio.sleep(0.3)
+        assert (await client.get("/healthz")).status_code == 200
+        codes = await asyncio.gather(*viewers)
+        assert codes.count(200) == 32
+        assert codes.count(503) == 8
+
+
+def test_each_endpoint_is_shown_with_its_state_and_cause() -> None:
+    failing = EndpointHealth("failing", NOW, "connection refused", "client-secret", has_token=True)
+    page = status_page([], {"https://a.example": failing, "https://b.example": UNKNOWN})
+    assert data(page)["endpoints"] == [
+        {
+            "url": "https://a.example",
+            "trouble": "connection refused",
+            "state": "failing",
+            "since": str(NOW),
+            "identity": "client-secret",
+        },
+        {
+            "url": "https://b.example",
+            "trouble": None,
+            "state": "unknown",
+            "since": None,
+            "identity": None,
+        },
+    ]
+
+
+async def test_a_viewer_that_has_left_makes_room_at_once() -> None:
+    async with serving(status_page(many(1))) as client:
+        for _ in range(100):
+            async with client.stream("GET", "/events") as reply:
+                assert reply.status_code == 200
+                await anext(reply.aiter_lines())
+            await asyncio.sleep(0.005)

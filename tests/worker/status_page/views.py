@@ -1,0 +1,44 @@
+"""A status page of given rules, and its data."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from summaryrule.planner.types import PlannerSettings
+from tests.plugin.rules import NOW, rule, running
+from worker.kube.store import Key
+from worker.kusto.health import EndpointHealth
+from worker.status_page.pages import StatusPage, WorkerView, handlers
+from worker.status_page.rule_list import RuleList
+
+OWNER = "summaryrule.adx-mon.azure.com"
+
+
+class Clock:
+    def now(self) -> int:
+        return NOW.ticks
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+def status_page(
+    rules: Iterable[Any],
+    endpoints: Mapping[str, EndpointHealth] | None = None,
+    ahead: Mapping[Key, int] | None = None,
+) -> StatusPage:
+    known = endpoints or {"http://127.0.0.1:8080": EndpointHealth("answering", NOW)}
+    worker = WorkerView("worker-0", lambda: True, lambda: known, lambda: ahead or {})
+    settings = PlannerSettings(
+        endpoints={"Telemetry": "https://c.example"}, labels={"region": "eastus"}
+    )
+    return StatusPage(RuleList(rules), Clock(), settings, worker)
+
+
+def data(page: StatusPage, query: str = "", path: str = "/status.json") -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(handlers(page)[path](query)[2])
+    return found
+
+
+def many(count: int) -> list[dict[str, Any]]:
+    return [rule(f"rule-{number:05}", backfill=running()) for number in range(count)]

@@ -1,0 +1,169 @@
+"""The paths of the status page: its files, its data as JSON, and the same data as a live stream."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from runtime.version import installed_version
+from summaryrule.api.instant import Instant, InvalidInstantError
+from summaryrule.planner.types import PlannerSettings
+from worker.health_server import Handler, Reply, Stream
+from worker.kube.store import Key
+from worker.kusto.health import EndpointHealth
+from worker.ports import Clock
+from worker.status_page.rule_detail import rule_as_json, window_as_json
+from worker.status_page.rule_list import RuleList, RuleQuery, parse_parameters
+
+UPDATE_SECONDS: Final = 2.5
+"""How often a stream compares its data with what it sent last."""
+KEEP_ALIVE_SECONDS: Final = 15.0
+"""A stream without news sends a comment this often, so that a closed connection is noticed."""
+
+_FOLDER: Final = Path(__file__).parent / "static"
+_TYPES: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_JSON: Final = "application/json"
+
+Json = dict[str, Any]
+View = Callable[[str], Json]
+"""Makes the JSON of a view, given the query of its URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    """What the page shows of this process; each function is called at each update.
+
+    ``ahead`` gives the rules that wait in the queue, each with the number of rules before it.
+    """
+
+    identity: str
+    leads: Callable[[], bool]
+    endpoints: Callable[[], Mapping[str, EndpointHealth]]
+    ahead: Callable[[], Mapping[Key, int]] = dict
+
+
+@dataclass(frozen=True, slots=True)
+class StatusPage:
+    """The sources of the page. It reads them and asks neither Kusto nor the API server."""
+
+    rules: RuleList
+    clock: Clock
+    settings: PlannerSettings
+    worker: WorkerView
+
+    def status(self, raw: str) -> Json:
+        """``/status.json``: all rules; see ``RuleQuery`` for the parameters."""
+        now = self._now()
+        view = self.rules.as_json(RuleQuery.parse(raw), now, self.worker.ahead())
+        return {**self._common(now), **view}
+
+    def rule(self, raw: str) -> Json:
+        """``/rule.json?namespace=N&name=M``: one rule; ``found`` says whether there is one."""
+        now, given = self._now(), parse_parameters(raw)
+        rule = self.rules.find(given.get("namespace", ""), given.get("name", ""))
+        if rule is None:
+            return {**self._common(now), "found": False}
+        return {**self._common(now), "found": True, **rule_as_json(rule, now)}
+
+    def window(self, raw: str) -> Json:
+        """``/window.json?namespace=N&name=M&lane=L&at=T``: the window that contains ``at``."""
+        now, given = self._now(), parse_parameters(raw)
+        rule = self.rules.find(given.get("namespace", ""), given.get("name", ""))
+        try:
+            at, lane = Instant.parse(given.get("at", "")), int(given.get("lane", "0"))
+        except (InvalidInstantError, ValueError):
+            return {"found": False, "error": "write at=TIME as RFC 3339, and lane=NUMBER"}
+        found = None if rule is None else window_as_json(rule, at, lane, self.settings, now)
+        return {"found": found is not None, **(found or {})}
+
+    def process(self, _: str) -> Json:
+        """``/worker.json``: this process, its queue and its endpoints."""
+        return {
+            **self._common(self._now()),
+            "version": installed_version(),
+            "queue": len(self.worker.ahead()),
+            "mode": self.settings.mode,
+            "clusterLabels": dict(self.settings.labels),
+            "databases": dict(self.settings.endpoints),
+            "limits": {
+                "intervalInFlight": self.settings.interval_in_flight,
+                "failedWindows": self.settings.failed_limit,
+            },
+        }
+
+    def _now(self) -> Instant:
+        return Instant(self.clock.now())
+
+    def _common(self, now: Instant) -> Json:
+        return {
+            "at": str(now),
+            "identity": self.worker.identity,
+            "leads": self.worker.leads(),
+            "endpoints": [
+                {"url": url, **health.as_json()}
+                for url, health in sorted(self.worker.endpoints().items())
+            ],
+        }
+
+
+def handlers(page: StatusPage) -> Mapping[str, Handler]:
+    """The handlers of files and JSON by path; the three views are one document."""
+    views: Mapping[str, View] = {
+        "/status.json": page.status,
+        "/rule.json": page.rule,
+        "/window.json": page.window,
+        "/worker.json": page.process,
+    }
+    files = {f"/static/{each.name}": _file(each) for each in sorted(_FOLDER.iterdir())}
+    document = _file(_FOLDER / "index.html")
+    shown = dict.fromkeys(("/", "/rule", "/worker"), document)
+    icon = {"/favicon.ico": files["/static/icon.svg"]}
+    return {**shown, **icon, **files, **{path: _as_json(view) for path, view in views.items()}}
+
+
+def streams(page: StatusPage, *, every: float = UPDATE_SECONDS) -> Mapping[str, Stream]:
+    """The live streams by path: the JSON of a view, again at each change, as server-sent events."""
+    views: Mapping[str, View] = {"/": page.status, "/rule": page.rule, "/worker": page.process}
+    return {f"/events{path.rstrip('/')}": _stream(view, every) for path, view in views.items()}
+
+
+def _file(path: Path) -> Handler:
+    reply: Reply = (HTTPStatus.OK, _TYPES[path.suffix], path.read_bytes())
+    return lambda _: reply
+
+
+def _as_json(view: View) -> Handler:
+    return lambda query: (HTTPStatus.OK, _JSON, _encode(view(query)))
+
+
+def _encode(data: Json) -> bytes:
+    return msgspec.json.encode(data)
+
+
+def _stream(view: View, every: float) -> Stream:
+    async def events(query: str) -> AsyncIterator[bytes]:
+        sent, silent = b"", 0.0
+        while True:
+            data = view(query)
+            at = data.pop("at")
+            now = _encode(data)
+            if now != sent:
+                yield b"data: " + _encode({"at": at, **data}) + b"\n\n"
+                sent, silent = now, 0.0
+            elif silent >= KEEP_ALIVE_SECONDS:
+                yield b": nothing new\n\n"
+                silent = 0.0
+            # All streams wake at the same time, so that they share the work for all rules.
+            await asyncio.sleep(every - asyncio.get_running_loop().time() % every)
+            silent += every
+
+    return events
