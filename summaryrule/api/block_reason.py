@@ -17,6 +17,8 @@ class BlockKind(StrEnum):
     """Somebody must correct something."""
     RETRYING = "Retrying"
     """Something is wrong; the worker tries again by itself."""
+    STARTING = "Starting"
+    """Nothing is known to be wrong; the worker has to find out first."""
     WAITING = "Waiting"
     """Nothing is wrong; it continues by itself."""
     INTENDED = "Intended"
@@ -34,6 +36,7 @@ class BlockReason(StrEnum):
     CRITERIA_EXPRESSION_ERROR = "CriteriaExpressionError"
     NO_ENDPOINT = "NoEndpoint"
     ENDPOINT_UNAVAILABLE = "EndpointUnavailable"
+    CHECKING_QUERY = "CheckingQuery"
     QUERY_INVALID = "QueryInvalid"
     COLUMNS_DIFFER = "ColumnsDiffer"
     SUSPENDED = "Suspended"
@@ -119,6 +122,11 @@ _TEXTS: Final[Mapping[BlockReason, _Texts]] = {
         "{cause}",
         "check the endpoint that the message names, and the network and identity of the worker;"
         " windows run when it answers again",
+    ),
+    BlockReason.CHECKING_QUERY: _Texts(
+        BlockKind.STARTING,
+        "the endpoint has not said yet whether the query is valid",
+        "nothing: the endpoint is asked within seconds",
     ),
     BlockReason.QUERY_INVALID: _Texts(
         BlockKind.NEEDS_ACTION,

@@ -40,6 +40,8 @@ ACTIVE_PHASES: Final = frozenset({"Pending", "Running", "Paused", "Failed"})
 RUNNABLE_PHASES: Final = frozenset({"Pending", "Running"})
 """Phases in which a backfill may take new windows."""
 
+NOT_OBSERVED: Final = -1
+"""``status.observedGeneration`` of a rule that no worker has reconciled yet."""
 HISTORY_LIMIT: Final = 10
 BODY_LIMIT: Final = 1_048_576
 """Characters of a body: status and metadata must fit beside it in the 1.5 MiB of etcd."""

@@ -168,7 +168,7 @@ def readiness(rule: Json) -> tuple[str, str, str]:
 
 def is_seen(rule: Json) -> bool:
     """Whether a worker has recorded that it reconciled the rule."""
-    return bool(as_int(nested_dict(rule, "status").get("observedGeneration")))
+    return as_int(nested_dict(rule, "status").get("observedGeneration")) > 0
 
 
 def in_queue(rule: RuleSummary, ahead: int) -> RuleSummary:

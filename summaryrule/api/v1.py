@@ -28,6 +28,7 @@ from summaryrule.api.constants import (
     GROUP,
     HISTORY_LIMIT,
     KIND,
+    NOT_OBSERVED,
     PLURAL,
     SKIPPED_LIMIT,
     VERSION,
@@ -544,7 +545,11 @@ class SummaryRule(_Model):
     kind: str = KIND
     metadata: ObjectMeta = Field(default_factory=ObjectMeta)
     spec: SummaryRuleSpec
-    status: SummaryRuleStatus | None = None
+    # Until a worker has written the status, kstatus must not call the rule Current; Flux's own APIs
+    # have this default as well.
+    status: SummaryRuleStatus | None = Field(
+        default=None, json_schema_extra={"default": {"observedGeneration": NOT_OBSERVED}}
+    )
 
 
 def dump(model: BaseModel) -> dict[str, Any]:

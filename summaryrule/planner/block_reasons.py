@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from summaryrule.api.block_reason import BlockReason
+from summaryrule.api.block_reason import BlockKind, BlockReason
 from summaryrule.api.constants import (
     BACKFILL_CONDITION,
     OWNER_ANNOTATION,
@@ -187,7 +187,10 @@ def for_ready(
         found: what ``all_blocked`` returned.
     """
     whole = condition_for(context)
-    if whole is not None and whole.reason.is_problem and _is_idle(context, status):
+    if whole is None and context.is_unchecked:
+        whole = Blocked.because(BlockReason.CHECKING_QUERY)
+    is_chosen = whole is not None and whole.reason.kind is BlockKind.INTENDED
+    if not is_chosen and _is_idle(context, status):
         whole = None
     if whole is not None and whole == context.blocked:
         return (_for_other_cluster(whole),)

@@ -130,14 +130,16 @@ def ready_conditions(blocked: Iterable[Blocked]) -> list[DesiredCondition]:
     """``Ready``, and what kstatus wants beside it.
 
     ``Ready`` is False with the first problem, and ``Stalled`` is then True if somebody must act, or
-    ``Reconciling`` if the worker tries again by itself. Without a problem ``Ready`` is True, with
-    the first reason that somebody chose, or ``Active``. A reason that only waits changes nothing.
+    ``Reconciling`` if the worker tries again by itself, or still has to find out. Without a problem
+    ``Ready`` is True, with the first reason that somebody chose, or ``Active``. A reason that only
+    waits changes nothing.
 
     Args:
         blocked: block reasons, the most important first.
     """
     found = list(blocked)
-    for problem in (each for each in found if each.reason.is_problem):
+    starting = (each for each in found if each.reason.kind is BlockKind.STARTING)
+    for problem in (*(each for each in found if each.reason.is_problem), *starting):
         is_stalled = problem.reason.kind is BlockKind.NEEDS_ACTION
         beside = STALLED_CONDITION if is_stalled else RECONCILING_CONDITION
         said = problem.reason.value, problem.message

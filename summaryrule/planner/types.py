@@ -355,9 +355,15 @@ class PlanContext:
         Kusto rejects every window of an invalid query. While the query is invalid, or is not
         checked yet, no window fails for that.
         """
-        is_unchecked = self.query_answer is None and self.query_check is not None
         is_invalid = self.query_answer is not None and self.query_answer.status == "False"
-        return replace(self.observed, rejected={}) if is_unchecked or is_invalid else self.observed
+        if self.is_unchecked or is_invalid:
+            return replace(self.observed, rejected={})
+        return self.observed
+
+    @property
+    def is_unchecked(self) -> bool:
+        """Whether the endpoint was not asked about the query yet, or has not answered."""
+        return self.query_answer is None and self.query_check is not None
 
     def in_flight_windows(self, status: SummaryRuleStatus) -> tuple[WindowStatus, ...]:
         """The windows of this worker that are in flight, the schedule's first."""

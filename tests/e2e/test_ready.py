@@ -1,8 +1,10 @@
 """READY and REASON on the real stack: within a minute `kubectl get` says what is wrong."""
 
+import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -119,6 +121,35 @@ def test_what_somebody_chose_is_ready(sandbox: Sandbox, spec: Any, reason: str) 
     becomes_ready(sandbox)
     assert columns(sandbox) == ["True", reason]
     assert plugin(sandbox, "explain", sandbox.name).returncode == 0
+
+
+def install(sandbox: Sandbox, folder: Path, **spec: Any) -> subprocess.CompletedProcess[str]:
+    """helm 4 waits by the rules of kstatus, from kstatus itself."""
+    rule = sandbox.rule(**spec)
+    (folder / "templates").mkdir()
+    (folder / "Chart.yaml").write_text("apiVersion: v2\nname: rules\nversion: 0.1.0\n")
+    (folder / "templates" / "rule.yaml").write_text(json.dumps(rule))
+    return subprocess.run(
+        ["helm", "install", sandbox.name, str(folder), "--wait", "--timeout=20s"],
+        env=sandbox.stack.env() | {"HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+
+
+def test_helm_waits_for_what_kstatus_says(sandbox: Sandbox, tmp_path: Path) -> None:
+    refused = install(sandbox, tmp_path, suspend=False)
+    assert refused.returncode == 1
+    assert f"SummaryRule/default/{sandbox.name}" in refused.stderr
+    assert "status: Failed" in refused.stderr
+    sandbox.kubectl("delete", "summaryrule", sandbox.name)
+
+
+def test_helm_does_not_wait_for_a_rule_that_is_suspended(sandbox: Sandbox, tmp_path: Path) -> None:
+    installed = install(sandbox, tmp_path, suspend=True)
+    assert installed.returncode == 0, installed.stderr
 
 
 @pytest.fixture

@@ -53,6 +53,11 @@ def _edited_mid_run() -> FakeEnvironment:
     return env
 
 
+def _unchecked(env: FakeEnvironment) -> FakeEnvironment:
+    env.answer = None
+    return _ran(env)
+
+
 def _refused(env: FakeEnvironment) -> FakeEnvironment:
     env.answer = lambda check: query_validity.invalid(check, "SEM0100: no column 'Valu'")
     return _ran(env)
@@ -148,6 +153,18 @@ CASES: dict[str, tuple[Callable[[], FakeEnvironment], str, str, str]] = {
         "False NoEndpoint",
         "Failed",
         "'Nowhere'",
+    ),
+    "query not checked yet": (
+        lambda: _unchecked(_scheduled()),
+        "False CheckingQuery",
+        "InProgress",
+        "has not said yet",
+    ),
+    "query not checked yet, and suspended": (
+        lambda: _unchecked(_scheduled(suspend=True)),
+        "True Suspended",
+        "Current",
+        "spec.suspend is true",
     ),
     "query refused": (
         lambda: _refused(_scheduled()),
