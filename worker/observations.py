@@ -28,6 +28,7 @@ class _RuleObservations:
     no_reply: dict[str, "_NoReply"] = field(default_factory=dict)
     cursor_sync: tuple[Instant, int] | None = None
     last_message: str = ""
+    is_read: bool = False
     query_answer: QueryAnswer | None = None
 
     @property
@@ -119,6 +120,14 @@ class ObservationStore:
             for each, answer in recorded.items():
                 if current.get(each) == answer:
                     del current[each]
+
+    def add_read(self, key: Key) -> None:
+        """The API server has answered a read or a write of the rule."""
+        self._of_rule(key).is_read = True
+
+    def is_read(self, key: Key) -> bool:
+        """Whether the rule is known from the API server itself, and not from the watch alone."""
+        return self._of_rule(key).is_read
 
     def add_cursor_sync(self, key: Key, at: Instant, generation: int) -> None:
         """Store when the cursor was written to the rule's spec, and the generation it produced."""

@@ -105,6 +105,9 @@ class Reconciler:
         following = effects(plan.context) if plan.context is not None else ()
         if not following:
             return None if plan.writes else Result(_seconds_until(plan.requeue_at, now))
+        submits = any(isinstance(each, Submit) for each in following)
+        if submits and not await self._is_stored(key, current, seen):
+            return None
         with self.limiter.slot(self._endpoint(following), key) as has_slot:
             if not has_slot:
                 return Result()
@@ -168,11 +171,26 @@ class Reconciler:
             return None
         return self._take(key, rule, stored, seen)
 
+    async def _is_stored(self, key: Key, rule: RawRule, seen: Observations) -> bool:
+        """Whether the API server has this version of the rule; if not, the cache gets its version.
+
+        The server is asked before the first submit only, unless the rule was written before. The
+        watch of a new leader may lag behind the last writes of the leader before it: windows that
+        have an operation would be submitted again.
+        """
+        if self.observations.is_read(key):
+            return True
+        fresh = await self.rule_client.get(*key)
+        self._take(key, rule, fresh, seen)
+        return version_of(fresh) == version_of(rule)
+
     def _take(
         self, key: Key, before: RawRule, stored: RawRule, seen: Observations
     ) -> RawRule | None:
         """Put the object into the cache; None if the cache already holds a newer one."""
         self.status_metrics.observe_write(before, stored, seen.operations)
+        if stored is not before:
+            self.observations.add_read(key)
         self.store.put(stored)
         current = self.store.get(key)
         is_current = current is not None and version_of(current) == version_of(stored)

@@ -403,7 +403,9 @@ def _apply_operations(context: PlanContext, status: BackfillStatus) -> BackfillS
         window for window in status.in_flight if not window_execution.is_prerecorded(window, now)
     ]
     outcomes = window_execution.apply_observations(sent, observed, now, context.settings)
-    errors = [window.error for window in (*outcomes.in_flight, *outcomes.failed) if window.error]
+    known = {(window.token, window.attempt, window.error) for window in sent}
+    ended = (*outcomes.in_flight, *outcomes.failed)
+    errors = [w.error for w in ended if w.error and (w.token, w.attempt, w.error) not in known]
     changed = status.model_copy(
         update={
             "in_flight": outcomes.in_flight,

@@ -85,6 +85,23 @@ def test_a_submit_refused_for_good_fails_its_window() -> None:
     assert env.backfill.failed[0].error == "Semantic error: no such column"
 
 
+def test_the_last_error_is_the_newest_and_not_that_of_a_window_that_still_waits() -> None:
+    env = backfilling(2, maxInFlight=2)
+    env.kusto.is_slow = True
+    env.settle()
+    env.kusto.end("op-1", "Failed?")
+    env.settle()
+    env.kusto.end("op-2", "BadInput")
+    env.settle()
+    (waiting,) = env.backfill.in_flight
+    assert waiting.error == "Failed: boom"
+    assert env.backfill.last_error == "BadInput: boom"
+    written = len(env.log)
+    env.settle()
+    assert env.backfill.last_error == "BadInput: boom"
+    assert env.log[written:] == []
+
+
 def test_with_several_in_flight_the_others_end_and_nothing_new_starts() -> None:
     env = _failing("Failed", maxInFlight=2)
     env.run()

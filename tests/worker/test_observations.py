@@ -1,7 +1,9 @@
 """When a rule's condition says that its endpoint does not answer."""
 
 import asyncio
+import contextlib
 import re
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from worker.kube.store import Key, ModelCache, Store
 from worker.metrics import Metrics, StatusMetrics
 from worker.observations import ObservationStore
 from worker.operation_poller import OperationPoller
+from worker.ports import RawRule
 from worker.query_checker import QueryChecker
 from worker.reconciler import Reconciler
 from worker.workqueue import WorkQueue
@@ -63,9 +66,10 @@ def test_an_answered_poll_says_nothing_of_submits() -> None:
 class Stopping(MemoryKusto):
     """Answers until `stopped`; then each call waits 20 s in vain, as the client's limit has it."""
 
-    stopped = False
+    stopped, submits = False, 0
 
     async def submit(self, *args: Any, **more: Any) -> str:
+        self.submits += 1
         await self._wait(Ambiguous("no answer in time"))
         return await super().submit(*args, **more)
 
@@ -79,50 +83,93 @@ class Stopping(MemoryKusto):
             raise error
 
 
+class Worker:
+    """One term as leader over the rules that `store` shows."""
+
+    def __init__(self, cluster: Cluster, kusto: MemoryKusto, login_error: str = "") -> None:
+        clock, models, metrics = VirtualClock(), ModelCache(), Metrics()
+        self.queue: WorkQueue[Key] = WorkQueue(clock)
+        add = self.queue.add
+        self.store, observations = Store(add), ObservationStore()
+        rules = MemoryRules(cluster)
+        self.poller = OperationPoller(kusto, observations, clock, add)
+        executor = Executor(rules, self.store, kusto, MemoryEvents(), observations, HeldLease())
+        self.metrics = metrics
+        self.reconciler = Reconciler(
+            rules,
+            self.store,
+            observations,
+            self.poller,
+            QueryChecker(kusto, observations, clock, add, limit=1),
+            executor,
+            clock,
+            PlannerSettings(endpoints={"D": "https://d"}, checks_queries=False),
+            evaluate,
+            StatusMetrics(metrics, models),
+            models,
+            EndpointLimiter(4, add),
+            lambda _database: login_error,
+        )
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        tasks = [
+            asyncio.create_task(self.poller.run()),
+            asyncio.create_task(run_workers(self.queue, self.reconciler, self.metrics, 4)),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def kusto_of_d() -> Stopping:
+    return Stopping(World(VirtualClock(), databases=frozenset({"D"})))
+
+
 async def condition_of(when: str) -> tuple[str, str]:
     """The rule's condition 30 seconds after the endpoint stopped, by what waited for it then."""
-    clock, cluster, metrics = VirtualClock(), Cluster(), Metrics()
-    world = World(clock, databases=frozenset({"D"}))
-    queue: WorkQueue[Key] = WorkQueue(clock)
-    store, observations, models = Store(queue.add), ObservationStore(), ModelCache()
-    kusto, rules = Stopping(world), MemoryRules(cluster)
-    poller = OperationPoller(kusto, observations, clock, queue.add)
-    login = "no token for https://d" if when == "no login" else ""
-    reconciler = Reconciler(
-        rules,
-        store,
-        observations,
-        poller,
-        QueryChecker(kusto, observations, clock, queue.add, limit=1),
-        Executor(rules, store, kusto, MemoryEvents(), observations, HeldLease()),
-        clock,
-        PlannerSettings(endpoints={"D": "https://d"}, checks_queries=False),
-        evaluate,
-        StatusMetrics(metrics, models),
-        models,
-        EndpointLimiter(4, queue.add),
-        lambda _database: login,
-    )
+    cluster, kusto = Cluster(), kusto_of_d()
+    worker = Worker(cluster, kusto, "no token for https://d" if when == "no login" else "")
     kusto.stopped = when == "a submit"
     cluster.create(RULE)
-    MemoryWatch(cluster, store, lambda: 0.0)
-    tasks = [
-        asyncio.create_task(poller.run()),
-        asyncio.create_task(run_workers(queue, reconciler, metrics, 4)),
-    ]
-    if when == "a poll":
-        await asyncio.sleep(0.01)
-        kusto.stopped = True
-    await asyncio.sleep(30)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    MemoryWatch(cluster, worker.store, lambda: 0.0)
+    async with worker.running():
+        if when == "a poll":
+            await asyncio.sleep(0.01)
+            kusto.stopped = True
+        await asyncio.sleep(30)
     (found,) = [
         each
         for each in cluster.get(*KEY)["status"]["conditions"]
         if each["type"] == "summaryrule.adx-mon.azure.com"
     ]
     return found["reason"], found["message"]
+
+
+async def submits_of_next_term(*, has_late_watch: bool) -> tuple[int, int]:
+    """The submits of a leader, and of the next one, whose watch may lag behind the first's."""
+    cluster, kusto = Cluster(), kusto_of_d()
+    versions = list[RawRule]()
+    cluster.watch(lambda _kind, item: versions.append(item))
+    first = Worker(cluster, kusto)
+    MemoryWatch(cluster, first.store, lambda: 0.0)
+    cluster.create(RULE)
+    async with first.running():
+        await asyncio.sleep(0.01)
+    before = kusto.submits
+    recorded = [each for each in versions if "inFlight" in str(each.get("status"))]
+    second = Worker(cluster, kusto)
+    second.store.put(recorded[0] if has_late_watch else recorded[-1])
+    await second.reconciler.reconcile(KEY)
+    return before, kusto.submits - before
+
+
+@pytest.mark.parametrize("has_late_watch", [True, False])
+def test_a_new_leader_reads_a_rule_before_it_submits(*, has_late_watch: bool) -> None:
+    assert run_virtually(submits_of_next_term(has_late_watch=has_late_watch)) == (1, 0)
 
 
 class HeldLease:
