@@ -16,7 +16,7 @@ from tests.worker.simulation.kusto import MemoryKusto, World
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
 from worker.controller import run_workers
 from worker.endpoint_limiter import EndpointLimiter
-from worker.errors import Ambiguous, Misconfigured, Unreachable, WorkerError
+from worker.errors import Ambiguous, Misconfigured, Refused, Unreachable, WorkerError
 from worker.executor import Executor
 from worker.kube.store import Key, ModelCache, Store
 from worker.metrics import Metrics, StatusMetrics
@@ -123,6 +123,28 @@ class Worker:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Refusing(MemoryKusto):
+    """Refuses each window for good."""
+
+    async def submit(self, *_args: Any, **_more: Any) -> str:
+        raise Refused("SEM0100: no such column", "SEM0100")
+
+
+def test_a_window_that_fails_is_logged_at_warning_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        cluster = Cluster()
+        worker = Worker(cluster, Refusing(World(VirtualClock(), databases=frozenset({"D"}))))
+        MemoryWatch(cluster, worker.store, lambda: 0.0)
+        cluster.create(RULE)
+        async with worker.running():
+            await asyncio.sleep(60)
+
+    run_virtually(story())
+    (warning,) = [each.message for each in caplog.records if each.levelname == "WARNING"]
+    assert warning.startswith("WindowFailed: interval window [")
+    assert warning.endswith(" failed: SEM0100: no such column")
 
 
 def kusto_of_d() -> Stopping:
