@@ -132,7 +132,8 @@ _TEXTS: Final[Mapping[BlockReason, _Texts]] = {
         BlockKind.NEEDS_ACTION,
         "{cause}",
         "correct spec.body where the message says, or create the table that it names; windows then"
-        " run without a retry",
+        " run without a retry. After an edit, a backfill that has begun also needs kubectl"
+        " summaryrule retry {name} --all",
     ),
     BlockReason.COLUMNS_DIFFER: _Texts(
         BlockKind.NEEDS_ACTION,
