@@ -19,17 +19,17 @@ from summaryrule.api.constants import (
     RUNNABLE_PHASES,
     SCHEDULE_CONDITION,
 )
-from summaryrule.api.duration import Duration
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.api.unstructured import (
-    as_duration,
     as_instant,
     as_int,
     as_str,
+    ingestion_delay_of,
+    interval_of,
     nested_dict,
     nested_list,
 )
-from summaryrule.api.windows import floor
+from summaryrule.api.windows import ceil
 
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _REASONS_OF_BOTH: Final = frozenset(
@@ -262,17 +262,29 @@ def _overdue_problems(overdue: int) -> Iterator[Problem]:
         yield Problem("schedule", BlockReason.BEHIND.value, message)
 
 
-def count_overdue(rule: Json, now: Instant) -> int:
-    """The windows of the schedule that are due at ``now`` and were not taken yet."""
+def overdue_from(rule: Json, count: int) -> Instant | None:
+    """When this number of interval windows is due and was not taken; None if that never happens.
+
+    A rule that is suspended, or that another cluster or operator runs, is never overdue.
+    """
     spec = nested_dict(rule, "spec")
     schedule = nested_dict(nested_dict(rule, "status"), "schedule")
-    cursor, interval = as_instant(schedule.get("cursor")), as_duration(spec.get("interval"))
-    if cursor is None or interval is None or interval.ticks <= 0 or spec.get("suspend") is True:
-        return 0
-    delay = as_duration(spec.get("ingestionDelay")) or Duration(0)
-    limit = floor(now.plus(-delay.ticks), interval)
+    cursor, interval = as_instant(schedule.get("cursor")), interval_of(spec)
+    if cursor is None or interval is None or spec.get("suspend") is True:
+        return None
+    if not _is_for_this_worker(rule):
+        return None
     taken = len(nested_list(schedule, "inFlight")) + len(nested_list(schedule, "failed"))
-    return max(0, (limit.ticks - cursor.ticks) // interval.ticks - taken)
+    end = ceil(cursor.plus((count + taken) * interval.ticks), interval)
+    return end.plus(ingestion_delay_of(spec).ticks)
+
+
+def count_overdue(rule: Json, now: Instant) -> int:
+    """The windows of the schedule that are due at ``now`` and were not taken yet."""
+    first, interval = overdue_from(rule, 1), interval_of(nested_dict(rule, "spec"))
+    if first is None or interval is None or now < first:
+        return 0
+    return 1 + (now.ticks - first.ticks) // interval.ticks
 
 
 def _summarize_backfill(backfill: Json) -> BackfillSummary | None:

@@ -80,11 +80,14 @@ def lanes(rule: Json, now: Instant) -> tuple[Lane, ...]:
     interval = as_duration(spec.get("interval"))
     if interval is None or interval.ticks <= 0:
         return ()
-    current = nested_dict(status, "backfill")
+    current, history = nested_dict(status, "backfill"), nested_list(status, "backfillHistory")
+    key = as_str(current.get("requestKey"))
+    if key and history and history[0].get("key") == key:
+        history = history[1:]  # the backfill that ended last is in both
     found = [
         _schedule_lane(rule, interval, now),
         _backfill_lane(current, interval),
-        *(_history_lane(each, interval) for each in nested_list(status, "backfillHistory")),
+        *(_history_lane(each, interval) for each in history),
     ]
     return tuple(each for each in found if each is not None)
 

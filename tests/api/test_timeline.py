@@ -80,6 +80,15 @@ def test_a_canceled_request_says_what_it_did_not_run() -> None:
     assert lane.phase == "Canceled"
 
 
+def test_the_backfill_that_ended_last_has_one_lane_although_it_is_in_history_too() -> None:
+    record = {"key": "k2", "start": "2026-11-01T00:00:00Z", "end": "2026-11-24T00:00:00Z"}
+    made = rule(
+        backfill=running(requestKey="k2"), backfillHistory=[record, {**record, "key": "k1"}]
+    )
+    assert len(lanes(made, NOW)) == 2
+    assert len(lanes(rule(backfillHistory=[record]), NOW)) == 1
+
+
 def test_a_month_of_minutes_is_a_handful_of_segments() -> None:
     backfill = running(doneUntil="2026-11-20T00:00:00Z")
     made = rule(backfill=backfill)

@@ -69,7 +69,7 @@ class StatusPage:
     def rule(self, raw: str) -> Json:
         """``/rule.json?namespace=N&name=M``: one rule; ``found`` says whether there is one."""
         now, given = self._now(), parse_parameters(raw)
-        rule = self.rules.find(given.get("namespace", ""), given.get("name", ""))
+        rule = self.rules.find(given.get("namespace", ""), given.get("name", ""), now)
         if rule is None:
             return {**self._common(now), "found": False}
         return {**self._common(now), "found": True, **rule_as_json(rule, now)}
@@ -77,7 +77,7 @@ class StatusPage:
     def window(self, raw: str) -> Json:
         """``/window.json?namespace=N&name=M&lane=L&at=T``: the window that contains ``at``."""
         now, given = self._now(), parse_parameters(raw)
-        rule = self.rules.find(given.get("namespace", ""), given.get("name", ""))
+        rule = self.rules.find(given.get("namespace", ""), given.get("name", ""), now)
         try:
             at, lane = Instant.parse(given.get("at", "")), int(given.get("lane", "0"))
         except (InvalidInstantError, ValueError):

@@ -28,21 +28,20 @@ Command = dict[str, str]
 def rule_as_json(rule: RawRule, now: Instant) -> dict[str, Any]:
     """The view of one rule: summary, conditions with remedies, spec, lanes, commands to copy."""
     metadata = nested_dict(rule, "metadata")
-    name = as_str(metadata.get("name"))
     conditions = nested_list(nested_dict(rule, "status"), "conditions")
     lanes = timeline.lanes(rule, now)
     return {
         "summary": {**as_json(summarize(rule, now)), "strip": timeline.strip(lanes, now, STRIP)},
         "created": as_str(metadata.get("creationTimestamp")),
         "labels": nested_dict(metadata, "labels"),
-        "conditions": [_condition(each, name) for each in conditions],
+        "conditions": [_condition(each, _target(metadata)) for each in conditions],
         "spec": nested_dict(rule, "spec"),
         "lanes": [timeline.as_json(lane) for lane in lanes],
         "commands": list(_commands(rule)),
     }
 
 
-def _condition(condition: Mapping[str, Any], name: str) -> dict[str, str]:
+def _condition(condition: Mapping[str, Any], target: str) -> dict[str, str]:
     reason = as_str(condition.get("reason"))
     found = BlockReason.named(reason)
     is_good = found is None or condition.get("status") == "True"
@@ -52,7 +51,7 @@ def _condition(condition: Mapping[str, Any], name: str) -> dict[str, str]:
         "reason": reason,
         "message": as_str(condition.get("message")),
         "since": as_str(condition.get("lastTransitionTime")),
-        "remedy": "" if found is None or is_good else found.remedy(name),
+        "remedy": "" if found is None or is_good else found.remedy(target),
     }
 
 

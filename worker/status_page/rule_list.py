@@ -15,14 +15,16 @@ from urllib.parse import parse_qs
 from summaryrule.api import timeline
 from summaryrule.api.block_reason import BlockReason
 from summaryrule.api.constants import ACTIVE_PHASES
-from summaryrule.api.instant import TICKS_PER_SECOND, Instant
+from summaryrule.api.instant import MAX, MIN, TICKS_PER_SECOND, Instant
 from summaryrule.api.summary import (
+    OVERDUE_FROM,
     Problem,
     RuleSummary,
     as_json,
     backfill_phase,
     count_overdue,
     in_queue,
+    overdue_from,
     readiness,
     reported_problems,
     summarize,
@@ -99,7 +101,10 @@ def parse_parameters(raw: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What filters, order and counts need of a rule; ``rule`` is the object that it is of."""
+    """What filters, order and counts need of a rule; ``rule`` is the object that it is of.
+
+    From the tick ``late_from`` on, the windows that are due are a problem too.
+    """
 
     rule: RawRule
     name: str
@@ -110,6 +115,7 @@ class Row:
     reasons: frozenset[str]
     problem: Problem | None
     has_backfill: bool
+    late_from: int
 
     @classmethod
     def of(cls, rule: RawRule) -> "Row":
@@ -130,14 +136,19 @@ class Row:
             reasons=frozenset({ready, *(each.reason for each in problems)} - {""}),
             problem=problems[0] if problems else None,
             has_backfill=backfill_phase(rule) in ACTIVE_PHASES,
+            late_from=(overdue_from(rule, OVERDUE_FROM) or MAX).ticks,
         )
 
+    def is_troubled(self, now: Instant) -> bool:
+        """Whether the rule has a problem at ``now``."""
+        return self.problem is not None or self.late_from <= now.ticks
 
-def _matching(rows: Iterable[Row], query: RuleQuery) -> list[Row]:
+
+def _matching(rows: Iterable[Row], query: RuleQuery, now: Instant) -> list[Row]:
     """The rows that the query shows, in their order."""
     found = list(rows)
     if query.show == "problem":
-        found = [row for row in found if row.problem is not None]
+        found = [row for row in found if row.is_troubled(now)]
     if query.show == "backfill":
         found = [row for row in found if row.has_backfill]
     if query.namespace:
@@ -157,27 +168,32 @@ def _matching(rows: Iterable[Row], query: RuleQuery) -> list[Row]:
 
 @dataclass(frozen=True, slots=True)
 class _Snapshot:
-    """All rows, those with a problem first, and what the view says of all of them."""
+    """All rows, those with a problem first, and what the view says of all of them.
+
+    It is true until an object is replaced, and until the tick ``until``.
+    """
 
     rules: list[RawRule]
     rows: list[Row]
     counts: Mapping[str, Any]
+    until: int
 
     @classmethod
-    def of(cls, rules: list[RawRule], before: "_Snapshot | None") -> "_Snapshot":
+    def of(cls, rules: list[RawRule], before: "_Snapshot | None", now: Instant) -> "_Snapshot":
         known = {} if before is None else {id(row.rule): row for row in before.rows}
         rows = [known.get(id(rule)) or Row.of(rule) for rule in rules]
         rows.sort(key=attrgetter("name"))
-        rows.sort(key=lambda row: row.problem is None)
+        rows.sort(key=lambda row: not row.is_troubled(now))
         counts = {
             "rules": len(rows),
             "backfills": sum(row.has_backfill for row in rows),
-            "troubled": sum(row.problem is not None for row in rows),
+            "troubled": sum(row.is_troubled(now) for row in rows),
             "namespaces": _choices(row.namespace for row in rows),
             "databases": _choices(row.database for row in rows),
             "reasons": dict(Counter(reason for row in rows for reason in row.reasons)),
         }
-        return cls(rules, rows, counts)
+        later = (row.late_from for row in rows if row.late_from > now.ticks)
+        return cls(rules, rows, counts, min(later, default=MAX.ticks))
 
 
 class RuleList:
@@ -186,25 +202,25 @@ class RuleList:
     def __init__(self, rules: Iterable[RawRule]) -> None:
         """``rules`` is iterated at each update; its objects are replaced, never changed."""
         self._rules = rules
-        self._snapshot = _Snapshot.of([], None)
+        self._snapshot = _Snapshot.of([], None, MIN)
         self._items: dict[str, tuple[Row, int, dict[str, Any]]] = {}
 
-    def rows(self) -> list[Row]:
-        """The rows of all rules as they are now, those with a problem first, then by name."""
-        return self._update().rows
+    def rows(self, now: Instant) -> list[Row]:
+        """The rows of all rules, those with a problem at ``now`` first, then by name."""
+        return self._update(now).rows
 
-    def find(self, namespace: str, name: str) -> RawRule | None:
+    def find(self, namespace: str, name: str, now: Instant) -> RawRule | None:
         """The raw rule of this name."""
         wanted = f"{namespace}/{name}"
-        return next((row.rule for row in self.rows() if row.name == wanted), None)
+        return next((row.rule for row in self.rows(now) if row.name == wanted), None)
 
     def as_json(self, query: RuleQuery, now: Instant, ahead: Mapping[Key, int]) -> dict[str, Any]:
         """The view: counts of all rules, groups of problems, and one page of rules that match.
 
         A page beyond the last is the last. ``ahead`` gives the rules that wait in the queue.
         """
-        snapshot = self._update()
-        matching = _matching(snapshot.rows, query)
+        snapshot = self._update(now)
+        matching = _matching(snapshot.rows, query, now)
         if query.sort == "name":
             matching.sort(key=attrgetter("name"))
         if query.sort == "overdue":
@@ -236,10 +252,10 @@ class RuleList:
         self._items[row.name] = (row, period, item)
         return item
 
-    def _update(self) -> _Snapshot:
-        rules = list(self._rules)
-        if rules != self._snapshot.rules:
-            self._snapshot = _Snapshot.of(rules, self._snapshot)
+    def _update(self, now: Instant) -> _Snapshot:
+        rules, last = list(self._rules), self._snapshot
+        if rules != last.rules or now.ticks >= last.until:
+            self._snapshot = _Snapshot.of(rules, last, now)
         return self._snapshot
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from summaryrule.api.instant import Instant
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from tests.plugin.rules import NOW, condition, rule, running
 from tests.worker.status_page.views import OWNER, data, many, status_page
 from worker.status_page.rule_list import ROWS, RuleList, RuleQuery
@@ -40,6 +40,29 @@ def test_the_most_overdue_come_first_on_request() -> None:
     late = rule("late", schedule={"cursor": "2026-11-20T00:00:00Z"})
     page = status_page([rule("a", schedule={"cursor": "2026-11-24T10:00:00Z"}), late])
     assert names(data(page, "sort=overdue")) == ["late", "a"]
+
+
+def test_a_rule_that_falls_behind_is_a_problem_from_then_on() -> None:
+    late = rule("late", schedule={"cursor": "2026-11-24T09:00:00Z"})
+    listed = RuleList([rule("a"), late])
+    query, delay = RuleQuery(show="problem"), 5 * 60 * TICKS_PER_SECOND
+    behind = Instant.parse("2026-11-24T11:00:00Z").plus(delay)
+    before, after = (listed.as_json(query, at, {}) for at in (behind.plus(-1), behind))
+    assert (before["troubled"], names(before)) == (0, [])
+    assert (after["troubled"], names(after)) == (1, ["late"])
+    assert names(listed.as_json(RuleQuery(), behind, {})) == ["late", "a"]
+    assert after["items"][0]["problems"][0]["reason"] == "Behind"
+
+
+@pytest.mark.parametrize("reason", ["CriteriaNotMet", "NotOurs"])
+def test_a_rule_that_others_run_is_no_problem_however_old_its_last_window_is(reason: str) -> None:
+    condition_here = condition(OWNER, reason, "for another cluster")
+    moved = rule("moved", schedule={"cursor": "2026-11-01T00:00:00Z"}, conditions=[condition_here])
+    suspended = rule("suspended", schedule={"cursor": "2026-11-01T00:00:00Z"})
+    suspended["spec"]["suspend"] = True
+    found = data(status_page([moved, suspended]))
+    assert found["troubled"] == 0
+    assert [(item["problems"], item["overdueWindows"]) for item in found["items"]] == [([], 0)] * 2
 
 
 def test_namespace_database_label_and_reason_choose_too() -> None:
@@ -107,9 +130,9 @@ def test_objects_that_are_no_rules_are_listed_too() -> None:
 def test_a_row_is_made_again_only_when_its_object_changed() -> None:
     rules = many(3)
     listed = RuleList(rules)
-    before = listed.rows()
+    before = listed.rows(NOW)
     rules[1] = rule("rule-00001")
-    after = listed.rows()
+    after = listed.rows(NOW)
     assert [one is other for one, other in zip(before, after, strict=True)] == [True, False, True]
     assert not after[1].has_backfill
 

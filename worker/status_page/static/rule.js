@@ -27,7 +27,8 @@ export function render(data, parameters, draw) {
   return [
     h("h1", {}, name),
     h("p", {}, `${summary.database}.${summary.table}, every ${summary.interval}. `,
-      `Last window ended ${time(summary.last)}, ${plural(summary.overdueWindows, "window")} overdue.`),
+      summary.last ? `Last window ended ${time(summary.last)}. ` : "No window of the schedule has completed yet. ",
+      summary.suspended ? "The schedule is suspended." : `${plural(summary.overdueWindows, "window")} overdue.`),
     h("p", { class: "current" }, h("span", { class: `state ${summary.problems.length ? "bad" : summary.ready === "True" ? "good" : "quiet"}` },
       summary.problems[0]?.reason || summary.reason || "unknown"), " ", summary.problems[0]?.message || summary.message, " ", strip(summary.strip ?? "")),
     h("h2", {}, "Windows"),

@@ -111,9 +111,9 @@ function row(item) {
       h("small", {}, `${item.database}.${item.table}, every ${item.interval}`)),
     h("td", { "data-title": "Ready" }, ready(item),
       problem && h("small", { class: "message", title: problem.message }, problem.message || problem.reason)),
-    h("td", { "data-title": "Last windows" }, strip(item.strip)),
+    h("td", { "data-title": "Last windows", class: item.strip ? "" : "empty" }, item.strip && strip(item.strip)),
     h("td", { "data-title": "Schedule" }, schedule(item)),
-    h("td", { "data-title": "Backfill" }, backfill(item.backfill)));
+    h("td", { "data-title": "Backfill", class: item.backfill ? "" : "empty" }, backfill(item.backfill)));
 }
 
 function ready(item) {

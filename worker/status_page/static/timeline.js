@@ -1,7 +1,7 @@
 // The timeline: lanes of windows over time, with zoom by buttons, drag and keys.
 
 import { h } from "./dom.js";
-import { absolute, length, now, plural } from "./format.js";
+import { absolute, length, now, plural, time } from "./format.js";
 
 const SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
 const LONGEST = 30 * DAY;
@@ -60,7 +60,7 @@ function inWords(lane) {
   }
   const states = [...counts].map(([state, count]) => `${count} ${state}`).join(", ");
   if (lane.kind === "schedule") return `Schedule: ${states}`;
-  const who = [lane.requestId && `request ${lane.requestId}`, lane.requestedBy && `by ${lane.requestedBy}`, lane.requestedAt].filter(Boolean);
+  const who = [lane.requestId && `request ${lane.requestId}`, lane.requestedBy && `by ${lane.requestedBy}`, lane.requestedAt && time(lane.requestedAt)].filter(Boolean);
   return `Backfill ${lane.phase}: ${states}${who.length ? ` (${who.join(", ")})` : ""}`;
 }
 
@@ -79,11 +79,12 @@ function drawLane(lane, index, from, to, x, wide) {
   const lines = [];
   if (pixels >= CLICKABLE) {
     const first = Date.parse(lane.segments[0].start);
-    for (let at = first + Math.ceil((from - first) / step) * step; at < to && lines.length < MOST_LINES; at += step) {
+    const last = Math.min(to, Date.parse(lane.segments.at(-1).end));
+    for (let at = first + Math.max(0, Math.ceil((from - first) / step)) * step; at < last && lines.length < MOST_LINES; at += step) {
       lines.push(h("line", { x1: x(at).toFixed(1), x2: x(at).toFixed(1), y1: top, y2: top + BAR, class: "edge" }));
     }
   }
-  return h("g", { "data-lane": String(index) }, h("text", { x: 2, y: top - 3, class: "lane" }, lane.kind), bars, lines);
+  return h("g", { "data-lane": String(index) }, h("text", { x: 2, y: top - 3, class: "lane" }, `${index + 1}. ${lane.kind} ${lane.requestId}`), bars, lines);
 }
 
 const rank = (segment) => ({ failed: 2, running: 1, sending: 1, skipped: 1 })[segment.state] ?? 0;
