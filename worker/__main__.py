@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 from worker.cli import parser
 from worker.errors import WorkerError
@@ -15,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return the exit code: 0 success, 1 failure, 2 bad usage or input."""
     options = parser().parse_args(arguments)
     try:
-        return _run(options) if options.command == "run" else _plan(options)
+        return COMMANDS[options.command](options)
     except ValueError as error:
         print(f"worker {options.command}: {error}", file=sys.stderr)
         return _USAGE
@@ -43,6 +44,17 @@ def _plan(options: argparse.Namespace) -> int:
     from worker import plan_command  # noqa: PLC0415 - as above
 
     return plan_command.run(options)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from worker import verify_command  # noqa: PLC0415 - as above
+
+    if not options.rules and not options.file:
+        raise ValueError("name a rule, or give a file with -f")
+    return verify_command.run(options)
+
+
+COMMANDS: Final = {"run": _run, "plan": _plan, "verify": _verify}
 
 
 if __name__ == "__main__":

@@ -34,15 +34,11 @@ from worker.kube.leases import LeaseClient
 from worker.kube.reflector import Reflector
 from worker.kube.store import Key, ModelCache, Store, key_of
 from worker.kube.summaryrules import SummaryRuleClient
-from worker.kusto.client import EndpointClient
 from worker.kusto.commands import KustoCommands
 from worker.kusto.config import (
-    create_credential,
-    is_loopback,
-    login_of,
     parse_endpoints,
-    require_trusted,
 )
+from worker.kusto.connect import connect_kusto
 from worker.leader_election import LeaderElector, Leadership
 from worker.metrics import Metrics, StatusMetrics
 from worker.observations import ObservationStore
@@ -78,7 +74,9 @@ async def run(options: argparse.Namespace, environ: Mapping[str, str]) -> None:
     clock, metrics = SystemClock(), Metrics()
     async with (
         _connected(environ) as client,
-        _kusto(options, environ, settings, clock, metrics) as kusto,
+        connect_kusto(
+            settings.endpoints, options.kusto_credential, environ, clock, metrics.kusto_request
+        ) as kusto,
     ):
         api = KubeClient(client, observe=metrics.api_request)
         await WorkerApp(options, settings, api, kusto, clock=clock, metrics=metrics).run()
@@ -240,40 +238,6 @@ async def _connected(environ: Mapping[str, str]) -> AsyncIterator[ApiClient]:
         yield client
     finally:
         await client.close()  # type: ignore[no-untyped-call]
-
-
-@contextlib.asynccontextmanager
-async def _kusto(
-    options: argparse.Namespace,
-    environ: Mapping[str, str],
-    settings: PlannerSettings,
-    clock: Clock,
-    metrics: Metrics,
-) -> AsyncIterator[KustoCommands]:
-    """One client per endpoint; endpoints on loopback get no credential."""
-    urls = set(settings.endpoints.values())
-    remote = [url for url in urls if not is_loopback(url)]
-    credential = create_credential(options.kusto_credential, environ) if remote else None
-    login = login_of(options.kusto_credential, environ)
-    for url in remote:
-        require_trusted(url, environ)
-    services = {
-        url: EndpointClient(
-            url,
-            clock,
-            credential=credential if url in remote else None,
-            login=login if url in remote else None,
-            observe=metrics.kusto_request,
-        )
-        for url in urls
-    }
-    commands = KustoCommands({name: services[url] for name, url in settings.endpoints.items()})
-    try:
-        yield commands
-    finally:
-        await commands.close()
-        if credential is not None:
-            await credential.close()
 
 
 @contextlib.asynccontextmanager

@@ -30,15 +30,38 @@ The first 1,000 windows of each kind are listed. Tokens are the same as those of
 rule has its UID: given by its name, or from `kubectl get -o yaml`.
 Exit code 0: planned; 1: the cluster cannot be reached or refuses; 2: no such file or rule.
 """
+_VERIFY_EXAMPLE: Final = """\
+example:
+  python -m worker verify cpu-hourly -n telemetry --from 2026-01-01T00:00:00Z \\
+      --kusto-endpoint Telemetry=https://help.kusto.windows.net --kusto-credential az-login
+
+Asks Kusto which windows have rows in the table, by the tags of its extents, and compares them with
+what the rule's status says. It needs the role Database Viewer. A window that is done and has no
+rows is run as a query to see whether it is empty, for at most 200 windows.
+Without --kusto-endpoint, KUSTO_DATABASE and KUSTO_ENDPOINT name the endpoint. Give the worker's
+cluster labels too, if the body reads them.
+  once        the rows of one run are there
+  empty       done, and the query has no rows
+  missing     done, and no rows are there
+  twice       the rows of several runs are there
+  failed      the window failed; retry or skip it
+  pending     running, or still to run
+  unlisted    the rows are there, and status does not know of the run
+  unknown     extents of that time have no tags, or the window was on another grid
+  not covered neither the schedule nor a backfill had it
+Each wrong window is followed by the command that repairs it.
+Exit code 0: nothing is missing, twice or failed; 1: something is, or Kusto or the cluster cannot be
+asked; 2: bad usage, no such file or rule.
+"""
 
 
 def parser() -> argparse.ArgumentParser:
-    """``worker run`` and ``worker plan``."""
+    """``worker run``, ``worker plan`` and ``worker verify``."""
     top = argparse.ArgumentParser(
         prog="python -m worker",
         description="Runs SummaryRules: interval windows, and backfills of the past.",
     )
-    commands = top.add_subparsers(dest="command", required=True, metavar="run | plan")
+    commands = top.add_subparsers(dest="command", required=True, metavar="run | plan | verify")
     raw = argparse.RawDescriptionHelpFormatter
     text = "run rules until stopped"
     _add_run_options(
@@ -47,6 +70,10 @@ def parser() -> argparse.ArgumentParser:
     text = "print what a run would do"
     _add_plan_options(
         commands.add_parser("plan", help=text, epilog=_PLAN_EXAMPLE, formatter_class=raw)
+    )
+    text = "compare a rule's table with its status"
+    _add_verify_options(
+        commands.add_parser("verify", help=text, epilog=_VERIFY_EXAMPLE, formatter_class=raw)
     )
     return top
 
@@ -203,6 +230,29 @@ def _add_plan_options(plan: argparse.ArgumentParser) -> None:
         default="text",
         help="output format (default: %(default)s)",
     )
+
+
+def _add_verify_options(verify: argparse.ArgumentParser) -> None:
+    add = verify.add_argument
+    add("rules", nargs="*", metavar="FILE|NAME", help="a rule's name, or a file with its status")
+    text = "file with rules and their status; - for standard input; repeat for more"
+    add("-f", "--file", action="append", default=[], metavar="FILE", help=text)
+    text = "namespace of the named rules (default: the pod's, or that of KUBECONFIG's context)"
+    add("-n", "--namespace", metavar="NS", help=text)
+    text = "inclusive start, RFC 3339 (default: the first known window, at most 30 days ago)"
+    add("--from", dest="since", type=_instant, metavar="T", help=text)
+    text = "exclusive end, RFC 3339 (default: the last known window)"
+    add("--to", dest="until", type=_instant, metavar="T", help=text)
+    text = "endpoint that serves a database; repeat for each (plain http: loopback only)"
+    add("--kusto-endpoint", action="append", default=[], metavar="DB=URL", help=text)
+    text = "auto (default), workload-identity, managed-identity, client-secret or az-login"
+    add("--kusto-credential", default="auto", metavar="KIND", help=text)
+    text = "allow plain http to other machines, if something else protects the connection"
+    add("--allow-plain-http", action="store_true", help=text)
+    text = "label that bodies read as _K; repeat for each"
+    add("--cluster-label", action="append", default=[], metavar="K=V", help=text)
+    text = "output format (default: %(default)s)"
+    add("-o", "--output", choices=("text", "json"), default="text", help=text)
 
 
 def _instant(text: str) -> Instant:

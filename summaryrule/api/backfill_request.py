@@ -201,6 +201,11 @@ def window_token(rule: SummaryRule, window: Window, request_id: str | None = Non
     return _digest(rule_identity(rule), grid, str(window.start), *again)[:32]
 
 
+def legacy_window_token(rule: SummaryRule, key: str, start: Instant) -> str:
+    """The token that release 0.1.0 gave a window of the backfill with this request key."""
+    return _digest(rule_identity(rule), key, str(start))[:32]
+
+
 def spec_hash(spec: SummaryRuleSpec) -> str:
     """A hash of what decides a window's result: database, table, body, interval: 16 hex digits."""
     return _digest(spec.database, spec.table, spec.body.strip(), str(spec.interval))[:16]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from worker.__main__ import main
-from worker.plan_command import is_file
+from worker.rule_sources import is_file
 
 RULE = """\
 apiVersion: adx-mon.azure.com/v1

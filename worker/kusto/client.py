@@ -52,7 +52,7 @@ _LOGIN_PAUSE: Final = 10.0
 _APPLICATION: Final = f"summaryrule-operator/{installed_version()}"
 
 
-def _ignore(_call: str, _result: str, _seconds: float) -> None:
+def ignore(_call: str, _result: str, _seconds: float) -> None:
     """Nobody counts."""
 
 
@@ -68,7 +68,7 @@ class EndpointClient:
         login: Login | None = None,
         concurrency: int = 16,
         within: float = 30.0,
-        observe: Observe = _ignore,
+        observe: Observe = ignore,
         backoff: Backoff | None = None,
     ) -> None:
         """Make the client; it connects with its first call.

@@ -10,6 +10,7 @@ from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant, InvalidInstantError
 from summaryrule.kql import quote_name, without_trailing_semicolons
 from summaryrule.planner.types import Column, Operation
+from summaryrule.verification import Extent
 from worker.errors import Ambiguous, InvalidQuery, Refused
 from worker.kusto.client import EndpointClient, Row
 from worker.kusto.errors import format_error
@@ -116,6 +117,38 @@ class KustoCommands:
         )
         rows = await self._query_or_empty("tags", database, text)
         return {tag for row in rows for tag in _tags(row.get("Tags")) if tag.startswith(prefix)}
+
+    async def list_extents(
+        self, database: str, table: str, since: Instant, until: Instant
+    ) -> list[Extent]:
+        """The extents with rows created in ``[since, until]``, with their tags; none without table.
+
+        Raises:
+            WorkerError: see ``worker.kusto.errors``.
+        """
+        text = (
+            f".show table {quote_name(table)} extents | where MaxCreatedOn >= datetime({since})"
+            f" and MinCreatedOn <= datetime({until}) | project Tags, MinCreatedOn, MaxCreatedOn"
+        )
+        rows = await self._query_or_empty("extents", database, text)
+        return [
+            Extent(
+                frozenset(_tags(row["Tags"])),
+                Instant.parse(str(row["MinCreatedOn"])),
+                Instant.parse(str(row["MaxCreatedOn"])),
+            )
+            for row in rows
+        ]
+
+    async def has_rows(self, database: str, query: str) -> bool:
+        """Whether the query has at least one row.
+
+        Raises:
+            WorkerError: see ``worker.kusto.errors``; ``InvalidQuery`` too where it cannot be
+                continued.
+        """
+        text = f"{without_trailing_semicolons(query)}\n| take 1"
+        return bool(await self._client_for(database).ask("query", database, text))
 
     async def cancel(self, database: str, operation: str) -> bool:
         """Ask for a cancel; whether Kusto says it was done."""
