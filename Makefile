@@ -154,6 +154,10 @@ bench-status-page: | .venv ## Measure the status page: ten thousand rules, ten v
 bench-worker: binaries | .venv ## Measure the worker on a stack of its own: pace, writes, ten thousand rules (a quarter of an hour)
 	$(RUN) python -m bench.worker
 
+.PHONY: pictures
+pictures: binaries | .venv ## Draw the pictures of the documentation from a stack of its own (a minute; needs Chromium)
+	$(RUN) python -m tests.pictures
+
 .PHONY: simulate
 simulate: | .venv ## Run the worker through ten thousand random schedules in virtual time
 	$(RUN) python -m tests.worker.simulation --schedules 10000

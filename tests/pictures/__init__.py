@@ -1,0 +1,1 @@
+"""Draws the pictures of the documentation from a real stack (``make pictures``)."""
