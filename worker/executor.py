@@ -5,8 +5,9 @@ stored then. Answers that status does not hold yet go to the observations.
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,7 +97,8 @@ class Executor:
             await self._cancel(key, action)
         elif isinstance(action, CheckIngestTag):
             tag = f"ingest-by:{action.token}"
-            found = await self.kusto.has_tag(action.database, action.table, tag)
+            with self._reporting_no_reply(key, "tags"):
+                found = await self.kusto.has_tag(action.database, action.table, tag)
             self.observations.add_tag(key, action.token, found=found)
         elif isinstance(action, FindIngestTags):
             await self._find_ingest_tags(key, action)
@@ -114,13 +116,31 @@ class Executor:
     async def _find_ingest_tags(self, key: Key, action: FindIngestTags) -> None:
         """Without the right to read extents there are no tags: Kusto drops each repeat itself."""
         try:
-            found = await self.kusto.find_tags(
-                action.database, action.table, "ingest-by:", action.since
-            )
+            with self._reporting_no_reply(key, "tags"):
+                found = await self.kusto.find_tags(
+                    action.database, action.table, "ingest-by:", action.since
+                )
         except Refused as error:
             log.warning("the tags of table %s cannot be read: %s", action.table, error)
             found = set()
         self.observations.add_ingest_tags(key, action.request_key, found)
+
+    @contextlib.contextmanager
+    def _reporting_no_reply(self, key: Key, call: str) -> Iterator[None]:
+        """Around a call for the rule: its condition says so if the endpoint does not answer."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        try:
+            yield
+        except Temporary as error:
+            if not isinstance(error, Throttled | Conflict):
+                self.observations.add_no_reply(key, call, error, clock() - began)
+            raise
+        except Refused:
+            self.observations.add_reply(key, call)
+            raise
+        else:
+            self.observations.add_reply(key, call)
 
     async def _cancel(self, key: Key, action: Cancel) -> None:
         try:
@@ -146,21 +166,16 @@ class Executor:
     async def _submit(self, rule: RawRule, submit: Submit) -> None:
         key, window = key_of(rule), submit.window
         fence = RuleFence(self.fence, self.store, rule)
-        began = asyncio.get_running_loop().time()
         with log_context(window=str(window.window)):
             try:
-                operation_id = await self.kusto.submit(
-                    submit.database, submit.command, before_send=fence.check
-                )
+                with self._reporting_no_reply(key, "submit"):
+                    operation_id = await self.kusto.submit(
+                        submit.database, submit.command, before_send=fence.check
+                    )
             except Refused as error:
                 log.info("Kusto refused the window: %s", error)
                 self.observations.add_rejected(key, window.token, str(error))
                 return
-            except Temporary as error:
-                if not isinstance(error, Throttled | Conflict):
-                    seconds = asyncio.get_running_loop().time() - began
-                    self.observations.add_no_reply(key, "submit", error, seconds)
-                raise
             log.debug("submitted as operation %s", operation_id)
             self.observations.add_submitted(key, window.token, operation_id)
 

@@ -68,12 +68,10 @@ class ObservationStore:
     def add_submitted(self, key: Key, token: str, operation_id: str) -> None:
         """A submit was answered with this operation."""
         self._of_rule(key).submitted[token] = operation_id
-        self.add_reply(key, "submit")
 
     def add_rejected(self, key: Key, token: str, why: str) -> None:
         """A submit was refused for good."""
         self._of_rule(key).rejected[token] = why
-        self.add_reply(key, "submit")
 
     def add_no_reply(self, key: Key, call: str, error: WorkerError, seconds: float) -> bool:
         """A call for the rule got no usable answer for ``seconds``; return whether that is news.

@@ -28,11 +28,12 @@ from worker.reconciler import Reconciler
 from worker.workqueue import WorkQueue
 
 KEY = ("n", "r")
+SPEC = {"database": "D", "table": "T", "body": "T", "interval": "1h"}
 RULE = {
     "apiVersion": "adx-mon.azure.com/v1",
     "kind": "SummaryRule",
     "metadata": {"namespace": "n", "name": "r"},
-    "spec": {"database": "D", "table": "T", "body": "T", "interval": "1h"},
+    "spec": SPEC,
 }
 
 
@@ -66,7 +67,7 @@ def test_an_answered_poll_says_nothing_of_submits() -> None:
 class Stopping(MemoryKusto):
     """Answers until `stopped`; then each call waits 20 s in vain, as the client's limit has it."""
 
-    stopped, submits = False, 0
+    stopped, has_no_tags, submits = False, False, 0
 
     async def submit(self, *args: Any, **more: Any) -> str:
         self.submits += 1
@@ -76,6 +77,11 @@ class Stopping(MemoryKusto):
     async def operations(self, *args: Any) -> Any:
         await self._wait(Unreachable("no answer in time"))
         return await super().operations(*args)
+
+    async def find_tags(self, *args: Any) -> Any:
+        if self.has_no_tags:
+            raise Unreachable("502")
+        return await super().find_tags(*args)
 
     async def _wait(self, error: WorkerError) -> None:
         if self.stopped:
@@ -155,8 +161,11 @@ async def condition_of(when: str) -> tuple[str, str]:
     """The rule's condition 30 seconds after the endpoint stopped, by what waited for it then."""
     cluster, kusto = Cluster(), kusto_of_d()
     worker = Worker(cluster, kusto, "no token for https://d" if when == "no login" else "")
-    kusto.stopped = when == "a submit"
-    cluster.create(RULE)
+    kusto.stopped, kusto.has_no_tags = when == "a submit", when == "tags"
+    # Only a backfill asks for tags; the range is before the start of virtual time.
+    backfill = {"start": "2026-03-01T00:00:00Z", "end": "2026-03-01T06:00:00Z"}
+    extra = {"suspend": True, "backfill": backfill} if when == "tags" else {}
+    cluster.create({**RULE, "spec": {**SPEC, **extra}})
     MemoryWatch(cluster, worker.store, lambda: 0.0)
     async with worker.running():
         if when == "a poll":
@@ -206,6 +215,7 @@ class HeldLease:
     [
         ("a submit", r"no answer in time; window \[.*\) waits for it"),
         ("a poll", r"no answer in time; window \[.*\) waits for it"),
+        ("tags", r"502(; window \[.*\) waits for it)?"),
         ("no login", r"no token for https://d.*"),
     ],
 )
