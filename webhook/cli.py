@@ -4,6 +4,7 @@ import argparse
 from datetime import timedelta
 from typing import Any, Final
 
+from runtime.ownership import add_ownership_options
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
 from webhook.certificates.lifetimes import LIFETIME_OPTIONS
@@ -65,6 +66,7 @@ def _review(command: argparse.ArgumentParser) -> None:
     add("--user", default="kubernetes-admin", metavar="NAME", help=f"who asks{_DEFAULT}")
     add("--now", type=_instant, metavar="T", help="judge as at this RFC 3339 time")
     add("-o", "--output", choices=("text", "json"), default="text", help=f"form{_DEFAULT}")
+    add_ownership_options(command)
     add("--worker-user", default=WORKER, metavar="U", help=f"the worker's user name{_DEFAULT}")
 
 
@@ -74,6 +76,7 @@ def _serve(command: argparse.ArgumentParser) -> None:
     add("--port", type=int, default=9443, help=f"port to listen on{_DEFAULT}")
     add("--drain", type=_period, default="5s", metavar="D", help=f"after SIGTERM{_DEFAULT}")
     add("--log-level", choices=_LEVELS, default="info", help=f"least to log{_DEFAULT}")
+    add_ownership_options(command)
     add("--worker-user", default=WORKER, metavar="U", help=f"the worker's user name{_DEFAULT}")
     _certificates(command.add_argument_group("certificates"))
     _lifetimes(command.add_argument_group("lifetimes (mode self)"))

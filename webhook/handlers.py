@@ -5,14 +5,17 @@ and turns what they find into a response.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from summaryrule.admission.defaulting import apply_defaults
 from summaryrule.admission.validation import review
 from summaryrule.api import unstructured
-from summaryrule.api.constants import GROUP, KIND
+from summaryrule.api.constants import GROUP, KIND, REQUESTED_BY_ANNOTATION
 from summaryrule.api.field_errors import FieldError
 from summaryrule.api.instant import Instant
+from summaryrule.api.ownership import Ownership
+from summaryrule.api.upstream_backfill import is_upstream_request
 from webhook.admission_review import (
     API_VERSION,
     AdmissionRequest,
@@ -31,18 +34,27 @@ Result = tuple[AdmissionResponse, tuple[FieldError, ...]]
 
 @dataclass(frozen=True, slots=True)
 class AdmissionConfig:
-    """The worker's user name, and a CEL parser: its error for an expression, or None."""
+    """The worker's user name, a CEL parser, and which rules this operator runs.
+
+    ``parse_cel`` returns its error for an expression, or None.
+    """
 
     worker: str
     parse_cel: Callable[[str], str | None]
+    ownership: Ownership = field(default_factory=Ownership)
 
 
 def mutate(request: AdmissionRequest, config: AdmissionConfig, now: Instant) -> Result:
     """Default the object. Always allowed: the next stages refuse what cannot be read."""
-    if request.api_version != API_VERSION or request.object is None or not _is_for_us(request):
+    if (
+        request.api_version != API_VERSION
+        or request.object is None
+        or not _is_for_us(request)
+        or not config.ownership.is_for_us(request.object)
+    ):
         return _not_applicable(request), ()
     defaulted = apply_defaults(
-        request.old, request.object, user=request.user, worker=config.worker, now=now
+        _stored(request, config), request.object, user=request.user, worker=config.worker, now=now
     )
     patch = tuple(diff(request.object, defaulted.object))
     if patch:
@@ -63,11 +75,12 @@ def validate(request: AdmissionRequest, config: AdmissionConfig, now: Instant) -
     if (
         request.object is None
         or not _is_for_us(request)
+        or not config.ownership.is_for_us(request.object)
         or unstructured.is_being_deleted(request.object)
     ):
         return _not_applicable(request), ()
     found = review(
-        request.old,
+        _stored(request, config),
         request.object,
         user=request.user,
         worker=config.worker,
@@ -83,6 +96,23 @@ def validate(request: AdmissionRequest, config: AdmissionConfig, now: Instant) -
 
 def _is_for_us(request: AdmissionRequest) -> bool:
     return request.kind == KIND and request.group == GROUP and not request.subresource
+
+
+def _stored(request: AdmissionRequest, config: AdmissionConfig) -> dict[str, Any] | None:
+    """The stored object, without what was never checked because another operator owned the rule.
+
+    That is a backfill in our form and its requester: with them the rule becomes ours.
+    """
+    old = request.old
+    if old is None or config.ownership.is_for_us(old):
+        return old
+    spec = dict(unstructured.nested_dict(old, "spec"))
+    if not is_upstream_request(spec.get("backfill")):
+        spec.pop("backfill", None)
+    annotations = {**unstructured.annotations_of(old)}
+    annotations.pop(REQUESTED_BY_ANNOTATION, None)
+    metadata = {**unstructured.nested_dict(old, "metadata"), "annotations": annotations}
+    return {**old, "metadata": metadata, "spec": spec}
 
 
 def _not_applicable(request: AdmissionRequest) -> AdmissionResponse:

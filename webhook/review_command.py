@@ -8,6 +8,7 @@ from typing import Any
 
 from runtime import cel, clock
 from runtime.manifests import read_file, require_rules
+from runtime.ownership import read_ownership
 from summaryrule.admission.manifest_review import ReviewResult, review_manifest
 
 Rule = dict[str, Any]
@@ -29,6 +30,7 @@ def run(options: Namespace) -> int:
             worker=options.worker_user,
             now=now,
             parse_cel=cel.parse_error,
+            ownership=read_ownership(options),
         )
         for rule in _rules(options.files)
     ]

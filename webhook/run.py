@@ -11,6 +11,7 @@ from pathlib import Path
 import uvloop
 
 from runtime import cel, logging
+from runtime.ownership import read_ownership
 from webhook import kube_config
 from webhook.app import Application, admission_routes
 from webhook.certificates import loop
@@ -70,7 +71,9 @@ def _server(
     options: Namespace, tls: ReloadableTLSContext, gates: ReadinessGates, metrics: Metrics
 ) -> Server:
     application = Application(
-        admission_routes(AdmissionConfig(options.worker_user, cel.parse_error), metrics),
+        admission_routes(
+            AdmissionConfig(options.worker_user, cel.parse_error, read_ownership(options)), metrics
+        ),
         create_app(gates, metrics),
         client_names=options.client_name if options.client_ca else None,
     )

@@ -18,6 +18,7 @@ from kubernetes.aio.client.api_client import ApiClient
 
 from runtime.cel import evaluate
 from runtime.clock import SystemClock
+from runtime.ownership import read_ownership
 from summaryrule.api.unstructured import nested_dict
 from summaryrule.planner.types import PlannerSettings
 from worker.cli import labels
@@ -67,8 +68,7 @@ async def run(options: argparse.Namespace, environ: Mapping[str, str]) -> None:
             options.kusto_endpoint, allow_plain_http=options.allow_plain_http
         ),
         labels=labels(options.cluster_label, "--cluster-label"),
-        adopt_unowned=options.adopt_unowned,
-        mode=options.mode,
+        ownership=read_ownership(options),
         checks_queries=options.query_checks > 0,
     )
     clock, metrics = SystemClock(), Metrics()
@@ -113,6 +113,8 @@ class WorkerApp:
         metrics = self._metrics
         metrics.queue_depth(lambda: 0 if self._queue is None else self._queue.depth)
         metrics.rules(lambda: len(self._store))
+        ownership = self._settings.ownership
+        metrics.rules_of_others(lambda: sum(not ownership.is_for_us(rule) for rule in self._store))
         metrics.leader(lambda: self._elector.is_leader)
         page = self._status_page()
         health = HealthServer(
@@ -138,7 +140,8 @@ class WorkerApp:
             self._kusto.health,
             self._rules_ahead,
         )
-        return StatusPage(RuleList(self._store), self._clock, self._settings, worker)
+        rules = RuleList(self._store, self._settings.ownership)
+        return StatusPage(rules, self._clock, self._settings, worker)
 
     def _rules_ahead(self) -> dict[Key, int]:
         """The rules that wait for a reconcile or a slot, each with the number of rules before it.

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Iterable
 from typing import Final
 
+from runtime.ownership import add_ownership_options
 from summaryrule.api.instant import Instant, InvalidInstantError
 from summaryrule.planner.block_reasons import label_error
 
@@ -98,6 +99,16 @@ def labels(pairs: Iterable[str], option: str) -> dict[str, str]:
     return found
 
 
+def _mode(text: str) -> str:
+    """The value of ``--mode``, which has one meaning left: ``all``."""
+    if text != "all":
+        raise argparse.ArgumentTypeError(
+            f"{text!r} was removed, because two operators overwrote each other's status: leave the"
+            " option out, and run the backfill with a second rule (docs/migrating.md)"
+        )
+    return text
+
+
 def _add_planner_options(command: argparse.ArgumentParser, *also: str) -> None:
     """The options that decisions depend on; a run and a plan share them."""
     add = command.add_argument
@@ -116,18 +127,8 @@ def _add_planner_options(command: argparse.ArgumentParser, *also: str) -> None:
         metavar="K=V",
         help="label that criteria match and bodies read as _K; repeat for each",
     )
-    add(
-        "--adopt-unowned",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="run rules without an owner annotation (default: yes; use no where adx-mon runs too)",
-    )
-    add(
-        "--mode",
-        choices=("all", "backfill"),
-        default="all",
-        help="backfill: leave interval runs to another operator (default: %(default)s)",
-    )
+    add_ownership_options(command)
+    add("--mode", type=_mode, default="all", help=argparse.SUPPRESS)
 
 
 def _add_run_options(run: argparse.ArgumentParser) -> None:

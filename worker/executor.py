@@ -12,7 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from runtime.logging import log_context
-from summaryrule.api.constants import FINALIZER
+from summaryrule.api.constants import (
+    DESIRED_OWNER_ANNOTATION,
+    FINALIZER,
+    OWNER_ANNOTATION,
+)
 from summaryrule.api.v1 import dump
 from summaryrule.planner.field_ownership import without_range_ownership
 from summaryrule.planner.types import (
@@ -27,6 +31,7 @@ from summaryrule.planner.types import (
     RemoveAnnotations,
     RemoveBackfill,
     SetFinalizer,
+    SetOwner,
     Submit,
     UpdateSpecCursor,
 )
@@ -187,6 +192,7 @@ Write = (
     | RemoveBackfill
     | SetFinalizer
     | RemoveAnnotations
+    | SetOwner
 )
 
 
@@ -209,6 +215,9 @@ def to_patch(rule: RawRule, action: Write) -> dict[str, Any]:
             return _finalizers(rule, present=action.present)
         case RemoveAnnotations():
             return {"metadata": {"annotations": dict.fromkeys(action.names)}}
+        case SetOwner():
+            owner = {OWNER_ANNOTATION: action.owner, DESIRED_OWNER_ANNOTATION: None}
+            return {"metadata": {"annotations": owner}}
         case ReleaseFieldOwnership():
             return {
                 "metadata": {

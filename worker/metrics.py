@@ -145,6 +145,13 @@ class Metrics:
         """Ask ``count`` at each scrape how many rules are mirrored."""
         self._gauge("rules", "SummaryRules that the worker sees.").set_function(count)
 
+    def rules_of_others(self, count: Callable[[], int]) -> None:
+        """Ask ``count`` at each scrape how many rules another operator owns."""
+        gauge = self._gauge(
+            "rules_of_other_owners", "SummaryRules that this operator leaves alone."
+        )
+        gauge.set_function(count)
+
     def leader(self, is_leader: Callable[[], bool]) -> None:
         """Ask ``is_leader`` at each scrape."""
         self._gauge("leader", "1 while this process holds the Lease.").set_function(is_leader)

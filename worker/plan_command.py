@@ -8,13 +8,16 @@ from typing import Any
 
 from runtime import clock
 from runtime.cel import evaluate
+from runtime.ownership import read_ownership
 from summaryrule.admission.defaulting import apply_defaults
+from summaryrule.api.block_reason import BlockReason
 from summaryrule.api.instant import Instant
 from summaryrule.api.object_meta import display_name, validate_name
 from summaryrule.api.schema_validation import MalformedError, parse_rule
+from summaryrule.planner.adoption import plan_ownership
 from summaryrule.planner.plan import decide
 from summaryrule.planner.plan_json import explain
-from summaryrule.planner.types import Observations, PlannerSettings
+from summaryrule.planner.types import Blocked, Observations, PlannerSettings
 from worker.cli import labels
 from worker.kusto.config import parse_endpoints
 from worker.rule_sources import read_rules
@@ -30,8 +33,7 @@ def run(options: Namespace) -> int:
     settings = PlannerSettings(
         endpoints=parse_endpoints(options.kusto_endpoint, allow_plain_http=True),
         labels=labels(options.cluster_label, "--cluster-label"),
-        adopt_unowned=options.adopt_unowned,
-        mode=options.mode,
+        ownership=read_ownership(options),
     )
     now = options.now or clock.now()
     rules = read_rules(options.rules, options.namespace, "worker plan")
@@ -59,6 +61,9 @@ def _plan(rule: Mapping[str, Any], now: Instant, given: PlannerSettings) -> dict
         if _lacks_end(rule)
         else rule
     )
+    not_ours = plan_ownership(rule, now, given)
+    if not_ours is not None and not_ours.blocked:
+        return _without_windows(rule, not_ours.blocked)
     refused = [str(each) for each in validate_name(rule)]
     try:
         parsed = parse_rule(stored)
@@ -69,11 +74,15 @@ def _plan(rule: Mapping[str, Any], now: Instant, given: PlannerSettings) -> dict
             settings = replace(given, endpoints=given.endpoints or {parsed.spec.database: ""})
             plan = decide(parsed, Observations(), now, settings, evaluate)
             return explain(parsed, plan, now, settings)
+    return _without_windows(rule, [Blocked(BlockReason.MALFORMED, text) for text in refused])
+
+
+def _without_windows(rule: Mapping[str, Any], blocked: Iterable[Blocked]) -> dict[str, Any]:
     return {
         "name": display_name(rule),
         "count": {"interval": 0, "backfill": 0},
         "estimate": {},
-        "held": [{"reason": "Malformed", "message": message} for message in refused],
+        "held": [{"reason": each.reason, "message": each.message} for each in blocked],
         "interval": [],
         "backfill": [],
     }
@@ -82,7 +91,7 @@ def _plan(rule: Mapping[str, Any], now: Instant, given: PlannerSettings) -> dict
 def _lacks_end(rule: Mapping[str, Any]) -> bool:
     spec = rule.get("spec")
     backfill = spec.get("backfill") if isinstance(spec, dict) else None
-    return isinstance(backfill, dict) and backfill.get("end") is None
+    return isinstance(backfill, dict) and backfill.get("end", backfill.get("endTime")) is None
 
 
 def _as_text(plan: Mapping[str, Any]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from summaryrule.api.block_reason import BlockReason
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.api.schema_validation import MalformedError
 from summaryrule.api.unstructured import as_str, nested_dict
+from summaryrule.planner.adoption import plan_ownership
 from summaryrule.planner.block_reasons import Evaluate
 from summaryrule.planner.effects import effects
 from summaryrule.planner.plan import decide, plan_unreadable
@@ -120,11 +121,21 @@ class Reconciler:
         return replace(seen, endpoint_error=login_error) if login_error else seen
 
     def _decide(self, rule: RawRule, seen: Observations, now: Instant) -> Plan:
+        not_ours = plan_ownership(rule, now, self.settings)
+        if not_ours is not None:
+            self._log_not_ours(key_of(rule), not_ours)
+            return not_ours
         try:
             return decide(self.models.parse(rule), seen, now, self.settings, self.evaluate)
         except MalformedError as error:
             is_new = self.observations.is_new_message(key_of(rule), str(error))
             return plan_unreadable(rule, str(error), now, is_new=is_new)
+
+    def _log_not_ours(self, key: Key, plan: Plan) -> None:
+        """Log once why the rule is left alone: nothing may be written to it, also no Event."""
+        for each in plan.blocked:
+            if self.observations.is_new_message(key, each.message):
+                log.info("%s: %s", each.reason, each.message)
 
     def _with_stored(self, key: Key, stored: RawRule, plan: Plan) -> Plan:
         """The plan with the stored rule; the effects are computed from it."""
@@ -206,7 +217,7 @@ class Reconciler:
 def _runs_schedule(plan: Plan) -> bool:
     """Whether the rule's interval windows should run here, even if something holds them now."""
     held = {each.reason for each in plan.blocked}
-    return plan.context is not None and plan.context.runs_schedule and not held & _NOT_HERE
+    return plan.context is not None and not held & _NOT_HERE
 
 
 def _seconds_until(at: Instant | None, now: Instant) -> float | None:

@@ -16,6 +16,7 @@ from summaryrule.api.constants import SCHEDULE_CONDITION
 from summaryrule.api.instant import Instant
 from summaryrule.api.schema_validation import MalformedError, parse_rule
 from summaryrule.api.unstructured import nested_dict, nested_list
+from summaryrule.planner.adoption import plan_ownership
 from summaryrule.planner.plan import decide
 from summaryrule.planner.plan_json import explain
 from summaryrule.planner.types import Observations, PlannerSettings
@@ -79,10 +80,14 @@ Held = Mapping[str, str]
 def local_plan(rule: Rule, now: Instant) -> dict[str, Any]:
     """The plan that `worker plan` prints, without windows where status has a worker's reason."""
     reasons = list(_worker_block_reasons(rule))
+    name = nested_dict(rule, "metadata").get("name")
+    not_ours = plan_ownership(rule, now, PlannerSettings())
+    if not_ours is not None:
+        held = [{"reason": each.reason.value, "message": each.message} for each in not_ours.blocked]
+        return {"name": name, "held": held, "interval": [], "backfill": []}
     try:
         known = parse_rule(_without_criteria(rule))
     except MalformedError as error:
-        name = nested_dict(rule, "metadata").get("name")
         held = [{"reason": "Malformed", "message": str(error)}]
         return {"name": name, "held": held, "interval": [], "backfill": []}
     settings = PlannerSettings(endpoints={known.spec.database: ""})

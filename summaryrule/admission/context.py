@@ -167,6 +167,7 @@ class DefaultingContext(_RequestContext):
         self.new = {**new, "spec": spec}
         self.user, self.now = user, now
         self.warnings: list[str] = []
+        self.copied_bounds: list[str] = []
         self.is_end_defaulted = False
         if self.has_backfill:
             spec["backfill"] = self.backfill

@@ -4,16 +4,17 @@ It runs before the schema and sees raw JSON. What it cannot read stays as it is,
 refuses it. To apply it twice gives the same object as to apply it once. The steps, in order:
 
 1. ``ingestionDelay`` that is missing becomes ``0s``.
-2. ``backfill.operationId`` goes back to its stored value, unless the worker is the user.
-3. ``backfill.end`` that is missing becomes the end that the same request had before, else the end
+2. ``backfill.startTime`` and ``endTime``, adx-mon's fields, are copied to ``start`` and ``end``.
+3. ``backfill.operationId`` goes back to its stored value, unless the worker is the user.
+4. ``backfill.end`` that is missing becomes the end that the same request had before, else the end
    of the last complete window.
-4. A backfill that is running keeps the cursor that is stored as its start.
-5. A backfill that history holds as done, up to the end as written, is removed: it is not a new
+5. A backfill that is running keeps the cursor that is stored as its start.
+6. A backfill that history holds as done, up to the end as written, is removed: it is not a new
    request, whatever the interval is now.
-6. A start before its end is floored to the interval's grid, its end is ceiled, and both are written
+7. A start before its end is floored to the interval's grid, its end is ceiled, and both are written
    in UTC. The start of a request in history becomes the start that it had. A bound that is as
    stored stays so, whatever the interval is now: another bound would make another request.
-7. The requester goes into an annotation that users cannot set.
+8. The requester goes into an annotation that users cannot set.
 """
 
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from summaryrule.admission.context import DefaultingContext
-from summaryrule.api import unstructured, validation_rules
+from summaryrule.api import unstructured, upstream_backfill, validation_rules
 from summaryrule.api.backfill_request import is_completed
 from summaryrule.api.constants import DEFAULTED_END_ANNOTATION, REQUESTED_BY_ANNOTATION
 from summaryrule.api.instant import Instant
@@ -183,12 +184,33 @@ def _remove_completed_backfill(context: DefaultingContext) -> None:
     context.warn(already_completed_warning(record))
 
 
-def _warn_upstream_fields(context: DefaultingContext) -> None:
-    for name, ours in (("startTime", "start"), ("endTime", "end")):
-        if name in context.backfill:
-            context.warn(
-                f"spec.backfill.{name}: is upstream's field; write spec.backfill.{ours} instead"
-            )
+def _copy_upstream_bounds(context: DefaultingContext) -> None:
+    """Copy adx-mon's bounds to ours where this request set or changed them.
+
+    adx-mon's fields stay in the object, so that the manifest that has them stays as it is stored:
+    the next apply of it changes nothing.
+    """
+    backfill, stored = context.backfill, context.old_backfill
+    for theirs, ours in upstream_backfill.FIELDS.items():
+        is_changed = context.has_changed(theirs, "requestId")
+        is_lost = ours in stored and ours not in backfill
+        if theirs in backfill and (is_lost or (is_changed and not _is_written(context, ours))):
+            backfill[ours] = backfill[theirs]
+            context.copied_bounds += [theirs] if is_changed else []
+
+
+def _is_written(context: DefaultingContext, name: str) -> bool:
+    """Whether the author of this request set the bound: it is there, and not as it is stored."""
+    return name in context.backfill and context.has_changed(name)
+
+
+def _warn_copied_bounds(context: DefaultingContext) -> None:
+    for theirs in context.copied_bounds if context.has_backfill else ():
+        ours = upstream_backfill.FIELDS[theirs]
+        context.warn(
+            f"spec.backfill.{theirs}: is adx-mon's field; it was copied to spec.backfill.{ours};"
+            f" write {ours}"
+        )
 
 
 def _annotate_defaulted_end(context: DefaultingContext) -> None:
@@ -210,11 +232,12 @@ def _set_requester(context: DefaultingContext) -> None:
 
 
 _BACKFILL_STEPS: Final = (
+    _copy_upstream_bounds,
     _restore_operation_id,
     _default_end,
     _keep_cursor,
     _remove_completed_backfill,
     _align_to_grid,
-    _warn_upstream_fields,
+    _warn_copied_bounds,
     _annotate_defaulted_end,
 )

@@ -16,10 +16,12 @@ from summaryrule.api.constants import KIND
 from summaryrule.api.field_errors import FieldError
 from summaryrule.api.instant import Instant
 from summaryrule.api.object_meta import display_name, validate_name
+from summaryrule.api.ownership import Ownership, owner_of
 from summaryrule.api.schema_validation import validate_schema
 
 _ANNOTATIONS_LIMIT: Final = 262_144
 """Bytes of all annotations of an object (Kubernetes, TotalAnnotationSizeLimitB)."""
+_OURS: Final = Ownership()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,24 @@ class ReviewResult:
 
 
 def review_manifest(
-    old: Json | None, new: Json, *, user: str, worker: str, now: Instant, parse_cel: ParseCel
+    old: Json | None,
+    new: Json,
+    *,
+    user: str,
+    worker: str,
+    now: Instant,
+    parse_cel: ParseCel,
+    ownership: Ownership = _OURS,
 ) -> ReviewResult:
     """Run all stages on one object; ``old`` is the stored object, None for a create.
 
-    An update keeps the stored status, as the API server does for the main resource.
+    An update keeps the stored status, as the API server does for the main resource. Only the schema
+    applies to a rule of another owner.
     """
+    if not ownership.is_for_us(new):
+        of_schema = (*validate_name(new), *validate_schema(new, old))
+        text = f"only the schema is checked: the rule belongs to {owner_of(new) or 'nobody'!r}"
+        return ReviewResult(display_name(new), not of_schema, of_schema, (text,), new)
     sent = new if old is None or "status" not in old else {**new, "status": old["status"]}
     defaulted = apply_defaults(old, sent, user=user, worker=worker, now=now)
     stored = defaulted.object

@@ -80,7 +80,7 @@ def body_is_management_command(context: AdmissionContext) -> FieldError | None:
 def criteria_expression_does_not_parse(context: AdmissionContext) -> FieldError | None:
     """A rule whose expression is not CEL would never run."""
     expression = context.changed_text("criteriaExpression")
-    error = context.parse_cel(expression) if expression else None
+    error = context.parse_cel(expression) if expression and not expression.isspace() else None
     if error is not None:
         detail = f"is not a CEL expression: {error}"
         return invalid("spec.criteriaExpression", detail, _shorten(expression or ""))

@@ -15,16 +15,25 @@ from pydantic import ValidationError
 from summaryrule.api.constants import ACTIVE_PHASES
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
-from summaryrule.api.unstructured import as_instant
+from summaryrule.api.unstructured import as_instant, interval_of, nested_dict
+from summaryrule.api.upstream_backfill import (
+    UpstreamProgress,
+    UpstreamRequest,
+    is_upstream_progress,
+    read_progress,
+    read_request,
+)
 from summaryrule.api.v1 import (
     BackfillRecord,
     BackfillSpec,
     BackfillStatus,
+    Range,
     ScheduleStatus,
     SummaryRule,
     SummaryRuleSpec,
+    WindowStatus,
 )
-from summaryrule.api.windows import Window, floor
+from summaryrule.api.windows import Window, ceil, count_windows, floor
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +108,23 @@ def read_stored_requests(stored: Mapping[str, Any]) -> StoredRequests:
         return StoredRequests()
     history = status.get("backfillHistory")
     records = history if isinstance(history, list) else []
-    read = (_read_record(each) for each in records)
+    read = (*(_read_record(each) for each in records), _read_upstream(stored))
     return StoredRequests(
         _read_backfill(status.get("backfill")),
         tuple(each for each in read if each is not None),
         _read_schedule(status.get("schedule")),
     )
+
+
+def _read_upstream(stored: Mapping[str, Any]) -> BackfillRecord | None:
+    """The backfill that adx-mon ran for this rule, before the worker has it in history."""
+    progress = nested_dict(nested_dict(stored, "status"), "backfill")
+    spec = nested_dict(stored, "spec")
+    interval = interval_of(spec)
+    if interval is None or not progress or not is_upstream_progress(progress):
+        return None
+    request = read_request(nested_dict(spec, "backfill"))
+    return upstream_record(read_progress(progress), request, interval)
 
 
 def _read_backfill(raw: object) -> BackfillStatus | None:
@@ -169,6 +189,63 @@ def is_completed(record: BackfillRecord | None, end: Instant | None) -> bool:
     if record is None or record.done_until is None:
         return False
     return record.done_until >= (record.end if end is None else end)
+
+
+# adx-mon's backfills
+
+
+def upstream_record(
+    progress: UpstreamProgress, request: UpstreamRequest | None, interval: Duration
+) -> BackfillRecord | None:
+    """The record of a backfill that adx-mon ran; None if its range is not known.
+
+    The record has no key, and its unfinished windows have no token. Each of them has the operation
+    that adx-mon submitted, if any: whoever continues the backfill polls it first. A backfill that
+    failed has lost its operations, so only its first completed windows count as done.
+
+    Args:
+        progress: adx-mon's ``status.backfill``.
+        request: ``spec.backfill``; its range counts if it has the same requestId.
+        interval: the interval of the rule.
+    """
+    span, reached = _upstream_range(progress, request, interval), progress.next_start
+    if span is None or reached is None:
+        return None
+    if progress.phase == "Failed":
+        reached = min(reached, span.start.plus(progress.completed * interval.ticks))
+    left = tuple(
+        WindowStatus(start=each.start, end=each.end, operation_id=each.operation_id)
+        for each in sorted(progress.operations, key=lambda each: each.start)
+    )
+    bounds = [span.start, *(window.end for window in left)]
+    follow = [*(window.start for window in left), max(bounds[-1], reached)]
+    done = [Range(start=a, end=b) for a, b in zip(bounds, follow, strict=True) if a < b]
+    first = done.pop(0).end if done and done[0].start == span.start else span.start
+    return BackfillRecord(
+        id=progress.request_id,
+        start=floor(span.start, interval),
+        end=ceil(span.end, interval),
+        phase="Canceled" if progress.phase in ACTIVE_PHASES else "Completed",
+        interval=interval,
+        windows=progress.completed,
+        progress=f"{progress.completed}/{count_windows(span.start, span.end, interval)}",
+        done_until=first,
+        done_ahead=tuple(done),
+        unfinished=left,
+    )
+
+
+def _upstream_range(
+    progress: UpstreamProgress, request: UpstreamRequest | None, interval: Duration
+) -> Window | None:
+    if request is not None and request.request_id == progress.request_id:
+        if request.start is not None and request.end is not None and request.start < request.end:
+            return Window(request.start, request.end)
+        return None
+    if progress.phase != "Completed" or progress.next_start is None or not progress.completed:
+        return None
+    length = progress.completed * interval.ticks
+    return Window(progress.next_start.plus(-length), progress.next_start)
 
 
 # Keys, tokens and hashes

@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from summaryrule.api.constants import OPERATOR_NAME, OWNER_ANNOTATION
+from summaryrule.api.constants import (
+    DESIRED_OWNER_ANNOTATION,
+    OPERATOR_NAME,
+    OWNER_ANNOTATION,
+)
 
 
 class BlockKind(StrEnum):
@@ -30,6 +34,7 @@ class BlockReason(StrEnum):
 
     DELETING = "Deleting"
     NOT_OURS = "NotOurs"
+    HANDING_OVER = "HandingOver"
     MALFORMED = "Malformed"
     CRITERIA_NOT_MET = "CriteriaNotMet"
     OTHER_CLUSTER = "OtherCluster"
@@ -45,6 +50,7 @@ class BlockReason(StrEnum):
     SUPERSEDING = "Superseding"
     PAUSED = "Paused"
     BACKFILL_FAILED = "BackfillFailed"
+    UPSTREAM_BACKFILL = "UpstreamBackfill"
     SPEC_CHANGED = "SpecChanged"
     WAITING_UNTIL_DUE = "WaitingUntilDue"
     BEHIND = "Behind"
@@ -98,6 +104,12 @@ _TEXTS: Final[Mapping[BlockReason, _Texts]] = {
         f"the rule {{cause}} (annotation {OWNER_ANNOTATION})",
         "another operator owns the rule; to run it here: kubectl annotate"
         f" --overwrite summaryrule {{name}} {OWNER_ANNOTATION}={OPERATOR_NAME}",
+    ),
+    BlockReason.HANDING_OVER: _Texts(
+        BlockKind.WAITING,
+        "the rule goes to {owner!r} when spec.backfill is gone and no window is in flight",
+        "nothing; to keep the rule: kubectl annotate summaryrule {name}"
+        f" {DESIRED_OWNER_ANNOTATION}-",
     ),
     BlockReason.MALFORMED: _Texts(
         BlockKind.NEEDS_ACTION,
@@ -168,6 +180,12 @@ _TEXTS: Final[Mapping[BlockReason, _Texts]] = {
         BlockKind.NEEDS_ACTION,
         "{cause}; retry or skip by annotation",
         f"{_RETRY}, or skip the window",
+    ),
+    BlockReason.UPSTREAM_BACKFILL: _Texts(
+        BlockKind.NEEDS_ACTION,
+        "spec.backfill is a request to adx-mon{cause}",
+        "write start and end in place of startTime and endTime, with the same requestId, to"
+        " continue it here; or remove spec.backfill: kubectl summaryrule cancel {name}",
     ),
     BlockReason.SPEC_CHANGED: _Texts(
         BlockKind.NEEDS_ACTION,

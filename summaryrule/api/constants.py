@@ -14,6 +14,7 @@ RESOURCE: Final = f"{PLURAL}.{GROUP}"
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 
 OWNER_ANNOTATION: Final = f"{GROUP}/owner"
+DESIRED_OWNER_ANNOTATION: Final = f"{GROUP}/desired-owner"
 REQUESTED_BY_ANNOTATION: Final = f"{GROUP}/backfill-requested-by"
 DEFAULTED_END_ANNOTATION: Final = f"{GROUP}/backfill-defaulted-end"
 RETRY_ANNOTATION: Final = f"{GROUP}/backfill-retry"

@@ -42,9 +42,10 @@ def invalid(field: str, detail: str, value: Any = _OMITTED) -> FieldError:  # no
     return FieldError(field, "FieldValueInvalid", f"Invalid value: {shown}{detail}")
 
 
-def required(field: str) -> FieldError:
-    """A required field is missing."""
-    return FieldError(field, "FieldValueRequired", "Required value")
+def required(field: str, detail: str = "") -> FieldError:
+    """A required field is missing; ``detail`` says what to write."""
+    message = f"Required value: {detail}" if detail else "Required value"
+    return FieldError(field, "FieldValueRequired", message)
 
 
 def forbidden(field: str, detail: str) -> FieldError:

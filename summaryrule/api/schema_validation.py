@@ -86,6 +86,8 @@ def _field_rules(new: Mapping[str, Any]) -> Iterator[tuple[Location, FieldError]
     except ValidationError as errors:
         for error in errors.errors(include_url=False):
             location = ("spec", *error["loc"])
+            if location[:-1] == _BACKFILL and error["type"] == "missing":
+                continue  # a rule over several fields: adx-mon's may be there instead
             # A missing field is a violation in the object that lacks it.
             place = location[:-1] if error["type"] == "missing" else location
             yield place, _to_field_error(_path(location), dict(error))
@@ -136,14 +138,10 @@ def _cross_field_rules(new: Mapping[str, Any]) -> Iterator[tuple[Location, Field
     if not isinstance(backfill, dict):
         return
     has_range = all(isinstance(backfill.get(name), str) for name in ("start", "end"))
-    for rule in (
-        (validation_rules.START_BEFORE_END, validation_rules.NO_UPSTREAM_FIELDS)
-        if has_range
-        else (validation_rules.NO_UPSTREAM_FIELDS,)
-    ):
-        if not rule.check(backfill):
-            field = f"spec.backfill.{rule.field}" if rule.field else "spec.backfill"
-            yield _BACKFILL, invalid(field, rule.message_for(backfill))
+    for rule in validation_rules.BACKFILL_RULES:
+        if (has_range or rule.is_required) and not rule.check(backfill):
+            create = required if rule.is_required else invalid
+            yield _BACKFILL, create(f"spec.backfill.{rule.field}", rule.message_for(backfill))
 
 
 def _path(location: Sequence[int | str]) -> str:

@@ -12,14 +12,13 @@ from summaryrule.api.block_reason import BlockKind, BlockReason
 from summaryrule.api.constants import (
     ACTIVE_PHASES,
     BACKFILL_CONDITION,
-    OPERATOR_NAME,
-    OWNER_ANNOTATION,
     QUERY_CONDITION,
     READY_CONDITION,
     RUNNABLE_PHASES,
     SCHEDULE_CONDITION,
 )
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
+from summaryrule.api.ownership import UNOWNED, Ownership, owner_of
 from summaryrule.api.unstructured import (
     as_instant,
     as_int,
@@ -32,9 +31,7 @@ from summaryrule.api.unstructured import (
 from summaryrule.api.windows import ceil
 
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
-_REASONS_OF_BOTH: Final = frozenset(
-    {BlockReason.NO_ENDPOINT, BlockReason.ENDPOINT_UNAVAILABLE, BlockReason.QUERY_INVALID}
-)
+_DEFAULT: Final = Ownership()
 OVERDUE_FROM: Final = 2
 """The number of overdue windows from which they are a problem: one may have become due just now."""
 
@@ -118,13 +115,16 @@ class RuleSummary:
     ahead: int | None = None
 
 
-def summarize(rule: Json, now: Instant) -> RuleSummary:
-    """Summarize a raw object. A part of a wrong type counts as missing."""
+def summarize(rule: Json, now: Instant, ownership: Ownership = _DEFAULT) -> RuleSummary:
+    """Summarize a raw object. A part of a wrong type counts as missing.
+
+    ``ownership`` says which rules the worker runs. The status of another rule is not ours to judge.
+    """
     spec, status = nested_dict(rule, "spec"), nested_dict(rule, "status")
     schedule = nested_dict(status, "schedule")
     last = as_instant(schedule.get("lastDone"))
-    ready, reason, message = readiness(rule)
-    overdue = count_overdue(rule, now)
+    ready, reason, message = readiness(rule, ownership)
+    overdue = count_overdue(rule, now) if ownership.is_for_us(rule) else 0
     return RuleSummary(
         namespace=as_str(nested_dict(rule, "metadata").get("namespace")),
         name=as_str(nested_dict(rule, "metadata").get("name")),
@@ -142,25 +142,24 @@ def summarize(rule: Json, now: Instant) -> RuleSummary:
         in_flight=_count_submitted(schedule),
         failed=len(nested_list(schedule, "failed")),
         backfill=_summarize_backfill(nested_dict(status, "backfill")),
-        problems=(*reported_problems(rule), *_overdue_problems(overdue)),
+        problems=(*reported_problems(rule, ownership), *_overdue_problems(overdue)),
     )
 
 
-def readiness(rule: Json) -> tuple[str, str, str]:
+def readiness(rule: Json, ownership: Ownership = _DEFAULT) -> tuple[str, str, str]:
     """Status, reason and message of ``Ready``; an empty status if the rule has none."""
     metadata = nested_dict(rule, "metadata")
     if metadata.get("deletionTimestamp"):
         return "False", BlockReason.DELETING.value, BlockReason.DELETING.message()
+    if not ownership.is_for_us(rule):
+        cause = f"belongs to {owner_of(rule)!r}" if owner_of(rule) else UNOWNED
+        return "", BlockReason.NOT_OURS.value, BlockReason.NOT_OURS.message(cause=cause)
     for condition in _conditions(rule, READY_CONDITION):
         return (
             as_str(condition.get("status")),
             as_str(condition.get("reason")),
             as_str(condition.get("message")),
         )
-    owner = as_str(nested_dict(metadata, "annotations").get(OWNER_ANNOTATION))
-    if owner not in {"", OPERATOR_NAME}:
-        cause = BlockReason.NOT_OURS.message(cause=f"belongs to {owner!r}")
-        return "", BlockReason.NOT_OURS.value, cause
     if is_seen(rule):
         return "", "", ""
     return "", BlockReason.NOT_SEEN.value, BlockReason.NOT_SEEN.message()
@@ -205,18 +204,16 @@ def backfill_phase(rule: Json) -> str:
     return as_str(nested_dict(nested_dict(rule, "status"), "backfill").get("phase"))
 
 
-def reported_problems(rule: Json) -> Iterator[Problem]:
+def reported_problems(rule: Json, ownership: Ownership = _DEFAULT) -> Iterator[Problem]:
     """The problems that the worker wrote into the conditions, each once.
 
-    What somebody chose is not a problem: a suspended rule, or a rule for other clusters. A problem
-    of the endpoint or the query is in both conditions. It is in the backfill's alone if another
-    operator runs the interval runs (``--mode=backfill``). Columns that differ stop no window, and
-    are in the condition of the query alone.
+    What somebody chose is not a problem: a suspended rule, a rule for other clusters or of another
+    operator. Columns that differ stop no window, and are in the condition of the query alone.
     """
     reported = set[str]()
-    if not _is_for_this_worker(rule):
+    if not ownership.is_for_us(rule) or not _is_for_this_worker(rule):
         return
-    ready, ready_reason, ready_message = readiness(rule)
+    ready, ready_reason, ready_message = readiness(rule, ownership)
     for condition in sorted(
         _false_conditions(rule), key=lambda each: each.get("type") != SCHEDULE_CONDITION
     ):
@@ -225,7 +222,7 @@ def reported_problems(rule: Json) -> Iterator[Problem]:
             reported.add(reason)
             if ready != "True":  # else nothing is to run that this would stop
                 yield Problem("schedule", reason, message)
-        elif backfill_phase(rule) == "Failed" or reason in _REASONS_OF_BOTH - reported:
+        elif backfill_phase(rule) == "Failed":
             reported.add(reason)
             yield Problem("backfill", reason, message)
     found = BlockReason.named(ready_reason)
@@ -238,7 +235,7 @@ def reported_problems(rule: Json) -> Iterator[Problem]:
 
 
 def _is_for_this_worker(rule: Json) -> bool:
-    """Whether nobody chose that another cluster or another operator runs the rule."""
+    """Whether nobody chose that another cluster runs the rule."""
     reasons = {as_str(each.get("reason")) for each in _conditions(rule, SCHEDULE_CONDITION)}
     return not reasons & {BlockReason.CRITERIA_NOT_MET, BlockReason.NOT_OURS}
 

@@ -16,8 +16,10 @@ from pydantic import (
     StringConstraints,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from summaryrule.api import validation_rules
@@ -35,6 +37,14 @@ from summaryrule.api.constants import (
 )
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
+from summaryrule.api.upstream_backfill import (
+    UpstreamProgress,
+    UpstreamRequest,
+    is_upstream_progress,
+    is_upstream_request,
+    read_progress,
+    read_request,
+)
 from summaryrule.api.windows import Window
 
 Phase = Literal["Pending", "Running", "Paused", "Completed", "Failed", "Canceled", "Superseded"]
@@ -140,17 +150,24 @@ class _Model(BaseModel):
     )
 
 
+def _backfill_schema(schema: dict[str, Any]) -> None:
+    """CEL rules in place of ``required``, so that a rule of adx-mon may have its own bounds."""
+    del schema["required"]
+    schema["x-kubernetes-validations"] = [
+        rule.as_validation() for rule in validation_rules.BACKFILL_RULES
+    ]
+
+
+def _shared_status_schema(schema: dict[str, Any]) -> None:
+    """Keep the fields that adx-mon writes into the status of the rules that it runs."""
+    del schema["required"]
+    schema["x-kubernetes-preserve-unknown-fields"] = True
+
+
 class BackfillSpec(_Model):
     """A past range to compute once, beside the schedule. The worker removes it when done."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "x-kubernetes-validations": [
-                validation_rules.START_BEFORE_END.as_validation(),
-                validation_rules.NO_UPSTREAM_FIELDS.as_validation(),
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra=_backfill_schema)
 
     start: SpecTime = Field(
         description="Inclusive start of the range: an RFC 3339 time in UTC or with an offset, at"
@@ -187,10 +204,13 @@ class BackfillSpec(_Model):
         description="Set by the worker only: the oldest Kusto operation in flight.",
     )
     start_time: str | None = Field(
-        default=None, description="Not supported: upstream's name for start. Write start."
+        default=None,
+        description="adx-mon's name for start. Admission copies it to start when it is set or"
+        " changed.",
     )
     end_time: str | None = Field(
-        default=None, description="Not supported: upstream's name for end. Write end."
+        default=None,
+        description="adx-mon's name for end. Admission copies it to end when it is set or changed.",
     )
 
 
@@ -246,6 +266,24 @@ class SummaryRuleSpec(_Model):
     name: str | None = Field(
         default=None, description="Deprecated and unused: metadata.name names the rule."
     )
+    upstream_backfill: SkipJsonSchema[
+        Annotated[UpstreamRequest | None, PlainValidator(lambda value: value)]
+    ] = Field(default=None, exclude=True)
+    """``spec.backfill`` if it is in adx-mon's form; ``backfill`` is None then."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _separate_upstream_backfill(cls, spec: object) -> object:
+        backfill = spec.get("backfill") if isinstance(spec, dict) else None
+        if not isinstance(spec, dict) or not is_upstream_request(backfill):
+            return spec
+        return {**spec, "backfill": None, "upstream_backfill": read_request(spec["backfill"])}
+
+    @field_validator("criteria_expression")
+    @classmethod
+    def _ignore_blank_expression(cls, expression: str | None) -> str | None:
+        """A blank expression is none, as for adx-mon."""
+        return expression if expression and not expression.isspace() else None
 
 
 class WindowStatus(_Model):
@@ -319,6 +357,8 @@ class ScheduleStatus(_Model):
 
 class BackfillStatus(_Model):
     """The backfill that runs or ran last."""
+
+    model_config = ConfigDict(json_schema_extra=_shared_status_schema)
 
     request_key: str = Field(default="", description="Identity of the request.")
     request_id: str | None = Field(default=None, description="The requestId asked for.")
@@ -460,14 +500,18 @@ class SummaryRuleStatus(_Model):
     backfill_history: tuple[BackfillRecord, ...] = Field(
         default=(), description=f"The last {HISTORY_LIMIT} backfills that ended, newest first."
     )
+    upstream_backfill: SkipJsonSchema[
+        Annotated[UpstreamProgress | None, PlainValidator(lambda value: value)]
+    ] = Field(default=None, exclude=True)
+    """``status.backfill`` if adx-mon wrote it; ``backfill`` is None then."""
 
-    @field_validator("backfill", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _ignore_upstream(cls, value: object) -> object:
-        """Ignore a ``status.backfill`` of adx-mon, which has other fields."""
-        if isinstance(value, dict) and not {"requestedStart", "requested_start"} & value.keys():
-            return None
-        return value
+    def _separate_upstream_backfill(cls, status: object) -> object:
+        backfill = status.get("backfill") if isinstance(status, dict) else None
+        if not isinstance(status, dict) or not is_upstream_progress(backfill):
+            return status
+        return {**status, "backfill": None, "upstream_backfill": read_progress(status["backfill"])}
 
 
 class ObjectMeta(_Model):

@@ -31,6 +31,7 @@ class ValidationRule:
         field: the field of the value that a violation names; empty for the value itself.
         message_expression: CEL for a message that quotes the value.
         format_message: ``message_expression`` in Python.
+        is_required: whether a violation means that ``field`` is missing.
     """
 
     cel: str
@@ -39,6 +40,7 @@ class ValidationRule:
     field: str = ""
     message_expression: str = ""
     format_message: Callable[[Any], str] | None = None
+    is_required: bool = False
 
     def message_for(self, value: Any) -> str:  # noqa: ANN401 - JSON
         """The message for ``value``, as the API server prints it."""
@@ -55,6 +57,8 @@ class ValidationRule:
             entry["messageExpression"] = self.message_expression
         if self.field:
             entry["fieldPath"] = f".{self.field}"
+        if self.is_required:
+            entry["reason"] = "FieldValueRequired"
         return entry
 
 
@@ -230,8 +234,18 @@ START_BEFORE_END: Final = ValidationRule(
         ": the range is half-open, [start, end); write an earlier start or a later end"
     ),
 )
-NO_UPSTREAM_FIELDS: Final = ValidationRule(
-    cel="!has(self.startTime) && !has(self.endTime)",
-    message="startTime and endTime are upstream's fields; write start and end instead",
-    check=lambda backfill: "startTime" not in backfill and "endTime" not in backfill,
+HAS_START: Final = ValidationRule(
+    cel="has(self.start) || has(self.startTime)",
+    message="write the start of the range, an RFC 3339 time such as 2026-01-31T13:00:00Z",
+    check=lambda backfill: "start" in backfill or "startTime" in backfill,
+    field="start",
+    is_required=True,
 )
+HAS_END: Final = ValidationRule(
+    cel="has(self.end) || has(self.endTime)",
+    message="write the end of the range, an RFC 3339 time such as 2026-01-31T14:00:00Z",
+    check=lambda backfill: "end" in backfill or "endTime" in backfill,
+    field="end",
+    is_required=True,
+)
+BACKFILL_RULES: Final = (HAS_START, HAS_END, START_BEFORE_END)

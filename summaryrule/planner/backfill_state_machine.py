@@ -27,6 +27,7 @@ from summaryrule.api import backfill_request
 from summaryrule.api.backfill_request import (
     find_in_history,
     identity_of,
+    request_identity,
     request_key,
     spec_hash,
     window_token,
@@ -181,8 +182,33 @@ def step(context: PlanContext) -> BackfillStep:
         return _step_active(context, active, requested)
     if requested is None:
         cleared = status and status.model_copy(update={"clearing": False})
-        return BackfillStep(cleared, history)
+        held = _blocked_by_upstream(context)
+        return BackfillStep(cleared, history, blocked=held, events=_events_for_new(context, held))
     return _step_ended(context, status, history, requested)
+
+
+def _blocked_by_upstream(context: PlanContext) -> tuple[Blocked, ...]:
+    """The block for a request to adx-mon that is in spec and not done."""
+    request = context.rule.spec.upstream_backfill
+    if request is None:
+        return ()
+    record = None
+    if request.start is not None:
+        interval = context.rule.spec.interval
+        identity = request_identity(request.start, interval, request.request_id)
+        record = find_in_history(context.stored.backfill_history, identity)
+    known = record and f" that did not end; it is done until {record.done_until}"
+    return (Blocked.because(BlockReason.UPSTREAM_BACKFILL, cause=known or ""),)
+
+
+def _events_for_new(context: PlanContext, held: tuple[Blocked, ...]) -> tuple[EmitEvent, ...]:
+    """An Event for each of these blocks that no condition names yet."""
+    named = {each.message for each in context.stored.conditions}
+    return tuple(
+        EmitEvent("Warning", each.reason.value, each.message)
+        for each in held
+        if each.message not in named
+    )
 
 
 def _step_active(

@@ -11,13 +11,9 @@ from typing import Final
 
 from summaryrule.api.block_reason import BlockKind, BlockReason
 from summaryrule.api.constants import (
-    BACKFILL_CONDITION,
-    OWNER_ANNOTATION,
-    RUNNABLE_PHASES,
     SCHEDULE_CONDITION,
 )
 from summaryrule.api.v1 import (
-    BackfillStatus,
     ScheduleStatus,
     SummaryRule,
     SummaryRuleSpec,
@@ -94,15 +90,6 @@ def label_error(labels: Mapping[str, str]) -> str | None:
     return None
 
 
-def owned_by_other(rule: SummaryRule, settings: PlannerSettings) -> Blocked | None:
-    """The block if the rule belongs to another operator: this worker does not write to it."""
-    owner = rule.metadata.annotations.get(OWNER_ANNOTATION, "")
-    if owner == settings.owner or (not owner and settings.adopt_unowned):
-        return None
-    why = f"belongs to {owner!r}" if owner else "has no owner and unowned rules are not adopted"
-    return Blocked.because(BlockReason.NOT_OURS, cause=why)
-
-
 def blocked_by(rule: SummaryRule, settings: PlannerSettings, evaluate: Evaluate) -> Blocked | None:
     """Why no window of the rule may be submitted: its criteria, or no endpoint for its database."""
     result = evaluate_criteria(rule.spec, settings.labels, evaluate)
@@ -128,19 +115,16 @@ def condition_for(context: PlanContext) -> Blocked | None:
     )
 
 
-def event_for(context: PlanContext, backfill: BackfillStatus | None) -> tuple[EmitEvent, ...]:
+def event_for(context: PlanContext) -> tuple[EmitEvent, ...]:
     """An Event when a new reason for which the rule does not run goes into its condition.
 
     Criteria that do not match cause no Event: many rules are for other clusters.
     """
     blocked = condition_for(context)
-    is_running = backfill is not None and backfill.phase in RUNNABLE_PHASES
-    if blocked is None or not (context.runs_schedule or is_running):
+    if blocked is None or blocked.reason is BlockReason.CRITERIA_NOT_MET:
         return ()
-    if blocked.reason is BlockReason.CRITERIA_NOT_MET:
-        return ()
-    kind = SCHEDULE_CONDITION if context.runs_schedule else BACKFILL_CONDITION
-    messages = [each.message for each in context.stored.conditions if each.type == kind]
+    stored = context.stored.conditions
+    messages = [each.message for each in stored if each.type == SCHEDULE_CONDITION]
     # The window that waits may be another one: that is no new reason.
     is_endpoint = blocked.reason is BlockReason.ENDPOINT_UNAVAILABLE
     cause = context.observed.endpoint_error if is_endpoint else blocked.message
@@ -159,6 +143,8 @@ def all_blocked(
 ) -> tuple[Blocked, ...]:
     """All reasons for which the rule or a part of it does not run, those of the rule first."""
     found = [] if context.blocked is None else [context.blocked]
+    if context.next_owner:
+        found.append(Blocked.because(BlockReason.HANDING_OVER, owner=context.next_owner))
     if context.rule.spec.suspend:
         found.append(Blocked.because(BlockReason.SUSPENDED))
     if schedule is not None and has_too_many_failed(context, schedule):

@@ -1,16 +1,16 @@
 """Status conditions, and the reasons for which a rule does not run.
 
-Three condition types and their message formats are adx-mon's. They are read once, when a rule has
-no ``status.schedule`` yet, and are written for the tools that read them. ``Backfill`` is True while
-no backfill is outstanding. ``QueryValid`` has Kusto's answer about the query. ``Ready``,
-``Stalled`` and ``Reconciling`` are those of kstatus (https://github.com/kubernetes-sigs/cli-utils,
-pkg/kstatus), which Flux and other tools read.
+Three condition types and their message formats are adx-mon's. They are written for the tools that
+read them, and so that adx-mon can take the rule back. ``Backfill`` is True while no backfill is
+outstanding. ``QueryValid`` has Kusto's answer about the query. ``Ready``, ``Stalled`` and
+``Reconciling`` are those of kstatus (https://github.com/kubernetes-sigs/cli-utils, pkg/kstatus),
+which Flux and other tools read.
 """
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from summaryrule.api.backfill_request import is_active
 from summaryrule.api.block_reason import BlockKind
@@ -25,13 +25,11 @@ from summaryrule.api.constants import (
     SCHEDULE_CONDITION,
     STALLED_CONDITION,
 )
-from summaryrule.api.instant import TICKS_PER_SECOND, Instant, InvalidInstantError
+from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.api.v1 import (
     Condition,
     ScheduleStatus,
-    SummaryRule,
     SummaryRuleStatus,
-    WindowStatus,
 )
 from summaryrule.planner.block_reasons import failed_windows
 from summaryrule.planner.types import Blocked, QueryAnswer
@@ -40,10 +38,6 @@ _OPERATIONS_LIMIT: Final = 200
 _ACTIVE: Final = "windows run as they are due"
 _ABNORMAL: Final = frozenset({STALLED_CONDITION, RECONCILING_CONDITION})
 """Conditions that a rule has only while they are True."""
-
-
-class UpstreamStatusError(ValueError):
-    """A condition of adx-mon cannot be read; the message says which one and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +93,6 @@ def desired_conditions(
     blocked: Blocked | None,
     for_ready: Iterable[Blocked],
     query_answer: QueryAnswer | None,
-    *,
-    runs_schedule: bool,
 ) -> list[DesiredCondition]:
     """The conditions for this status.
 
@@ -109,13 +101,9 @@ def desired_conditions(
         blocked: why no window is submitted; None if windows are.
         for_ready: the block reasons that ``Ready`` is derived from.
         query_answer: whether the query is valid; None leaves the condition as it is.
-        runs_schedule: whether this worker runs the interval runs. If another operator does,
-            adx-mon's conditions and ``Ready`` are the state of that operator and stay as they are.
     """
-    desired = list[DesiredCondition]()
-    if runs_schedule:
-        desired += ready_conditions(for_ready)
-        desired += _schedule_conditions(status.schedule or ScheduleStatus(), blocked)
+    desired = ready_conditions(for_ready)
+    desired += _schedule_conditions(status.schedule or ScheduleStatus(), blocked)
     backfill = _backfill_condition(status, blocked)
     query = None if query_answer is None else _query_condition(query_answer)
     return [*desired, *(each for each in (backfill, query) if each is not None)]
@@ -167,20 +155,6 @@ def _schedule_conditions(
     return [*desired, executed]
 
 
-def import_upstream_status(rule: SummaryRule) -> ScheduleStatus:
-    """The schedule of a rule that adx-mon ran, from its conditions.
-
-    Raises:
-        UpstreamStatusError: if a condition cannot be read. A guessed cursor could lose or double
-            windows.
-    """
-    conditions = {c.type: c for c in (rule.status.conditions if rule.status else ())}
-    cursor = _read_cursor(conditions.get(LAST_EXECUTION_CONDITION))
-    in_flight = _read_operations(conditions.get(OPERATIONS_CONDITION))
-    ran = max((each.end for each in in_flight), default=cursor)
-    return ScheduleStatus(cursor=cursor, last_done=cursor, in_flight=in_flight, upstream_until=ran)
-
-
 def _schedule_condition(schedule: ScheduleStatus, blocked: Blocked | None) -> DesiredCondition:
     if blocked is not None:
         return not_running(SCHEDULE_CONDITION, blocked)
@@ -224,39 +198,6 @@ def _backfill_condition(
     return DesiredCondition(
         BACKFILL_CONDITION, is_final, backfill.reason or backfill.phase, message
     )
-
-
-def _read_cursor(condition: Condition | None) -> Instant | None:
-    if condition is None or not condition.message:
-        return None
-    try:
-        return Instant.parse(condition.message)
-    except InvalidInstantError as error:
-        raise UpstreamStatusError(
-            f"condition {LAST_EXECUTION_CONDITION} holds {condition.message[:60]!r}, which {error};"
-            " write the end of the last window that ran, or remove the condition to start afresh"
-        ) from error
-
-
-def _read_operations(condition: Condition | None) -> tuple[WindowStatus, ...]:
-    if condition is None or not condition.message.strip():
-        return ()
-    try:
-        return tuple(_read_operation(entry) for entry in json.loads(condition.message))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise UpstreamStatusError(
-            f"condition {OPERATIONS_CONDITION} holds no list of operations that can be read; remove"
-            " it once they have ended"
-        ) from error
-
-
-def _read_operation(entry: dict[str, Any]) -> WindowStatus:
-    start, last = Instant.parse(entry["startTime"]), Instant.parse(entry["endTime"])
-    # adx-mon writes the inclusive end, one tick before the boundary.
-    end = last.plus(1) if last.ticks % TICKS_PER_SECOND else last
-    if start >= end:
-        raise ValueError(f"{start} is not before {end}")
-    return WindowStatus(start=start, end=end, operation_id=entry["operationId"])
 
 
 def _whole_second(now: Instant) -> Instant:

@@ -63,7 +63,7 @@ def _ready_submits(context: PlanContext) -> Iterator[Submit]:
         context.stored.backfill,
         context.requested,
     )
-    if schedule is not None and not rule.spec.suspend and context.runs_schedule:
+    if schedule is not None and not rule.spec.suspend:
         yield from _ready_intents(context, schedule.in_flight, settings.interval_in_flight)
     if (
         status is not None

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from summaryrule.api.constants import SKIP_ANNOTATION
-from summaryrule.api.v1 import BackfillStatus, WindowStatus
+from summaryrule.api.v1 import BackfillStatus, ScheduleStatus, WindowStatus
 from summaryrule.planner.types import EmitEvent
 
 _MAX_LENGTH: Final = 200
@@ -21,6 +21,20 @@ def started(status: BackfillStatus) -> EmitEvent:
     """A backfill started."""
     text = f"{status.windows_total} windows from {status.requested_start} to {status.requested_end}"
     return EmitEvent("Normal", "BackfillStarted", text)
+
+
+def adopted(owner: str) -> EmitEvent:
+    """The rule is taken over from another owner."""
+    return EmitEvent("Normal", "Adopted", f"the rule was taken over from {owner!r}")
+
+
+def handed_over(owner: str, schedule: ScheduleStatus | None) -> EmitEvent:
+    """The rule goes to another owner, with the failed windows that nobody will retry."""
+    failed = schedule.failed if schedule is not None else ()
+    text = f"the rule goes to {owner!r}; interval windows continue from the cursor"
+    if failed:
+        text += f"; {len(failed)} failed windows are not in the table, the first {failed[0].window}"
+    return EmitEvent("Warning" if failed else "Normal", "HandedOver", text)
 
 
 def completed(status: BackfillStatus) -> EmitEvent:

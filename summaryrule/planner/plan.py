@@ -7,7 +7,8 @@ so that the same call continues after a crash, a conflict or a lost reply.
 A window is submitted if none of these applies; they are checked in this order:
 
 1. The rule is being deleted (Deleting).
-2. The rule belongs to another operator (NotOurs).
+2. The rule belongs to another operator (NotOurs). This is asked first, on the raw object, by
+   ``adoption.plan_ownership``.
 3. The rule, a condition of adx-mon or the range of the backfill cannot be read (Malformed).
 4. Its criteria do not match the cluster (CriteriaNotMet, CriteriaExpressionError).
 5. There is no endpoint for its database (NoEndpoint).
@@ -32,6 +33,7 @@ from summaryrule.api.schema_validation import read_status
 from summaryrule.api.v1 import ScheduleStatus, SummaryRule, SummaryRuleStatus
 from summaryrule.api.windows import Window, WindowSequence, due_at
 from summaryrule.planner import (
+    adoption,
     annotations,
     backfill_state_machine,
     block_reasons,
@@ -71,18 +73,17 @@ def decide(
     settings: PlannerSettings,
     evaluate: block_reasons.Evaluate,
 ) -> Plan:
-    """Decide what to do for ``rule`` at ``now``; ``evaluate`` evaluates its CEL criteria."""
+    """Decide what to do for ``rule``, which is ours; ``evaluate`` evaluates its CEL criteria."""
     if rule.metadata.deletion_timestamp is not None:
         return plan_deletion(PlanContext(rule, observed, now, settings))
-    not_ours = block_reasons.owned_by_other(rule, settings)
-    if not_ours is not None:
-        return Plan(blocked=(not_ours,))
     try:
-        before = _stored_schedule(rule, settings)
-    except conditions.UpstreamStatusError as error:
+        before = _stored_schedule(rule)
+    except adoption.UpstreamStatusError as error:
         return _report(rule, Blocked(BlockReason.MALFORMED, str(error)), now)
+    known = adoption.with_upstream_backfill(rule)
     blocked = block_reasons.blocked_by(rule, settings, evaluate)
-    return _decide(_with_query(PlanContext(rule, observed, now, settings, blocked)), before)
+    context = PlanContext(known, observed, now, settings, blocked)
+    return adoption.plan_hand_over(context) or _decide(_with_query(context), before)
 
 
 def _with_query(context: PlanContext) -> PlanContext:
@@ -90,9 +91,7 @@ def _with_query(context: PlanContext) -> PlanContext:
 
     A rule that does not run here is not asked about.
     """
-    is_active = backfill_request.is_active(context.stored.backfill)
-    runs = context.runs_schedule or context.requested is not None or is_active
-    if context.blocked is not None or not runs:
+    if context.blocked is not None:
         return context
     key = query_validity.hash_of(context.rule, context.settings)
     if not context.settings.checks_queries:
@@ -189,14 +188,12 @@ def plan_unreadable(raw: Mapping[str, Any], message: str, now: Instant, *, is_ne
     return Plan((*event, RecordStatus(changed)), blocked=blocked)
 
 
-def _stored_schedule(rule: SummaryRule, settings: PlannerSettings) -> ScheduleStatus | None:
-    if settings.mode == "backfill":
-        return None
+def _stored_schedule(rule: SummaryRule) -> ScheduleStatus:
     stored = rule.status.schedule if rule.status is not None else None
-    return stored if stored is not None else conditions.import_upstream_status(rule)
+    return stored if stored is not None else adoption.import_upstream_status(rule)
 
 
-def _decide(context: PlanContext, before: ScheduleStatus | None) -> Plan:
+def _decide(context: PlanContext, before: ScheduleStatus) -> Plan:
     backfill_step = backfill_state_machine.step(context)
     schedule_step = _step_schedule(context, before, backfill_step)
     blocked = block_reasons.all_blocked(context, schedule_step.status, backfill_step.blocked)
@@ -216,10 +213,8 @@ def _decide(context: PlanContext, before: ScheduleStatus | None) -> Plan:
 
 
 def _step_schedule(
-    context: PlanContext, before: ScheduleStatus | None, backfill_step: BackfillStep
+    context: PlanContext, before: ScheduleStatus, backfill_step: BackfillStep
 ) -> ScheduleStep:
-    if before is None:
-        return ScheduleStep(context.stored.schedule)
     may_retry = not backfill_state_machine.is_retry_deferred(context.rule, backfill_step.status)
     return schedule.step(context, before, may_retry=may_retry)
 
@@ -238,7 +233,7 @@ def _writes(
     yield from backfill_step.cancels
     yield RecordStatus(status)
     yield from _annotation_writes(context, status)
-    yield from block_reasons.event_for(context, backfill_step.status)
+    yield from block_reasons.event_for(context)
     yield from query_validity.event_for(context)
     yield from schedule_step.events
     yield from backfill_step.events
@@ -251,7 +246,10 @@ def _status(
     blocked: tuple[Blocked, ...],
 ) -> SummaryRuleStatus:
     generation = context.rule.metadata.generation
-    status = context.stored.model_copy(
+    stored = context.stored
+    if adoption.is_new_here(stored):
+        stored = adoption.without_upstream_conditions(stored)
+    status = stored.model_copy(
         update={
             "observed_generation": generation,
             "schedule": schedule_step.status,
@@ -268,7 +266,6 @@ def _status(
             block_reasons.condition_for(context),
             block_reasons.for_ready(context, status, blocked),
             context.query_answer,
-            runs_schedule=context.runs_schedule,
         ),
         generation=generation,
         now=context.now,
@@ -352,12 +349,12 @@ def _addressable_windows(context: PlanContext) -> annotations.AddressableWindows
 
 
 def _requeue_at(
-    context: PlanContext, status: SummaryRuleStatus, due: WindowSequence | None
+    context: PlanContext, status: SummaryRuleStatus, due: WindowSequence
 ) -> Instant | None:
     spec = context.rule.spec
     intents = (each for each in context.in_flight_windows(status) if each.operation_id is None)
     times = [effects.submit_at(context, window) for window in intents]
-    if due is not None and not spec.suspend:
+    if not spec.suspend:
         following = Window(due.end, due.end.plus(spec.interval.ticks))
         times.append(due_at(following, spec.ingestion_delay))
     running = status.backfill

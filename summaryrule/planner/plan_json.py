@@ -60,7 +60,8 @@ def _unfinished_windows(
     stored = rule.status.backfill if rule.status is not None else None
     taken = {window.token for window in stored.in_flight} if stored is not None else set()
     for window in status.in_flight:
-        if window.token not in taken and is_due(window.window, now, rule.spec.ingestion_delay):
+        is_known = window.token in taken or window.operation_id is not None
+        if not is_known and is_due(window.window, now, rule.spec.ingestion_delay):
             yield window.window
 
 

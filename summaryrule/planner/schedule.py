@@ -33,13 +33,13 @@ class ScheduleStep:
     """The schedule after one step.
 
     Attributes:
-        status: the status to store; None if it has none and this worker runs no interval windows.
+        status: the status to store.
         due: windows that were due and had no intent before this step.
         events: Kubernetes Events to emit.
     """
 
-    status: ScheduleStatus | None
-    due: WindowSequence | None = None
+    status: ScheduleStatus
+    due: WindowSequence
     events: tuple[EmitEvent, ...] = ()
 
 
@@ -54,10 +54,10 @@ def step(context: PlanContext, before: ScheduleStatus, *, may_retry: bool) -> Sc
         before.in_flight, context.counted, context.now, settings
     )
     status = _apply_outcomes(context, before, outcomes, may_retry=may_retry)
-    due = due_windows(rule.spec, status, context.now, settings)
+    due = due_windows(rule.spec, status, context.now)
     failed = outcomes.failed
     emitted = (events.window_failed(failed, "interval"),) if failed else ()
-    if context.blocked is None:
+    if context.blocked is None and not context.is_handed_over:
         status = record_intents(rule, status, due, settings)
     return ScheduleStep(status, due, emitted)
 
@@ -80,14 +80,11 @@ def _apply_outcomes(
     return status.model_copy(update=changes)
 
 
-def due_windows(
-    spec: SummaryRuleSpec, status: ScheduleStatus, now: Instant, settings: PlannerSettings
-) -> WindowSequence:
+def due_windows(spec: SummaryRuleSpec, status: ScheduleStatus, now: Instant) -> WindowSequence:
     """The windows that are due and have no intent yet, oldest first."""
     first = next_window(now, spec.interval, spec.ingestion_delay, _taken_until(status))
     limit = floor(now.plus(-spec.ingestion_delay.ticks), spec.interval)
-    is_open = not spec.suspend and settings.mode == "all"
-    return WindowSequence(first.start, limit if is_open else first.start, spec.interval)
+    return WindowSequence(first.start, first.start if spec.suspend else limit, spec.interval)
 
 
 def record_intents(

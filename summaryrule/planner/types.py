@@ -5,10 +5,12 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Final, Literal, NamedTuple
 
+from summaryrule.api.backfill_request import find_in_history, is_completed, request_identity
 from summaryrule.api.block_reason import BlockReason
-from summaryrule.api.constants import OPERATOR_NAME
+from summaryrule.api.constants import DESIRED_OWNER_ANNOTATION, OPERATOR_NAME
 from summaryrule.api.duration import NANOSECONDS_PER_SECOND, Duration
 from summaryrule.api.instant import Instant
+from summaryrule.api.ownership import Ownership
 from summaryrule.api.v1 import (
     BackfillSpec,
     BackfillStatus,
@@ -26,9 +28,7 @@ class PlannerSettings:
     Attributes:
         endpoints: the Kusto endpoint of each database.
         labels: the cluster labels, for criteria and KQL bodies.
-        owner: the value of the owner annotation that this worker accepts.
-        adopt_unowned: whether this worker takes rules without an owner annotation.
-        mode: ``all``; or ``backfill`` if another operator runs the interval runs.
+        ownership: which rules this worker runs.
         interval_in_flight: the maximum of interval windows of one rule in flight.
         failed_limit: the number of failed interval windows of one rule that stops new ones.
         max_attempts: the attempts after which a window fails for good.
@@ -46,9 +46,7 @@ class PlannerSettings:
 
     endpoints: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
-    owner: str = OPERATOR_NAME
-    adopt_unowned: bool = True
-    mode: Literal["all", "backfill"] = "all"
+    ownership: Ownership = field(default_factory=Ownership)
     interval_in_flight: int = 4
     failed_limit: int = 48
     max_attempts: int = 5
@@ -257,6 +255,13 @@ class SetFinalizer:
 
 
 @dataclass(frozen=True, slots=True)
+class SetOwner:
+    """Set the owner annotation and remove the one that asks for a change of owner."""
+
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveAnnotations:
     """Remove retry and skip annotations that status has recorded."""
 
@@ -283,6 +288,7 @@ Effect = (
     | RemoveBackfill
     | SetFinalizer
     | RemoveAnnotations
+    | SetOwner
     | EmitEvent
 )
 """One side effect as plain data. Effects run in the order in which a plan lists them."""
@@ -340,13 +346,28 @@ class PlanContext:
 
     @property
     def requested(self) -> BackfillSpec | None:
-        """``spec.backfill``."""
-        return self.rule.spec.backfill
+        """``spec.backfill``; one in adx-mon's form only if history has it as done."""
+        theirs, interval = self.rule.spec.upstream_backfill, self.rule.spec.interval
+        if theirs is None or theirs.start is None or theirs.end is None:
+            return self.rule.spec.backfill
+        request = request_identity(theirs.start, interval, theirs.request_id)
+        if is_completed(find_in_history(self.stored.backfill_history, request), theirs.end):
+            return BackfillSpec(
+                start=theirs.start, end=theirs.end, request_id=theirs.request_id or None
+            )
+        return None
 
     @property
-    def runs_schedule(self) -> bool:
-        """Whether this worker runs interval windows."""
-        return self.settings.mode == "all"
+    def next_owner(self) -> str:
+        """The other owner that the rule is to get; empty if it stays ours."""
+        desired = self.rule.metadata.annotations.get(DESIRED_OWNER_ANNOTATION, "")
+        return "" if desired == OPERATOR_NAME else desired
+
+    @property
+    def is_handed_over(self) -> bool:
+        """Whether no new interval window may start, so that the rule gets its next owner."""
+        spec = self.rule.spec
+        return bool(self.next_owner) and spec.backfill is None and spec.upstream_backfill is None
 
     @property
     def counted(self) -> Observations:
@@ -367,8 +388,7 @@ class PlanContext:
 
     def in_flight_windows(self, status: SummaryRuleStatus) -> tuple[WindowStatus, ...]:
         """The windows of this worker that are in flight, the schedule's first."""
-        schedule = status.schedule if self.runs_schedule else None
-        backfill = status.backfill
+        schedule, backfill = status.schedule, status.backfill
         return (
             *(schedule.in_flight if schedule else ()),
             *(backfill.in_flight if backfill else ()),
@@ -376,8 +396,7 @@ class PlanContext:
 
     def running_operations(self, status: SummaryRuleStatus) -> tuple[RunningOperation, ...]:
         """The operations in flight, the schedule's first."""
-        schedule = status.schedule if self.runs_schedule else None
-        backfill = status.backfill
+        schedule, backfill = status.schedule, status.backfill
         return (
             *(self._running(schedule.in_flight, schedule.operation_time) if schedule else ()),
             *(self._running(backfill.in_flight, backfill.operation_time) if backfill else ()),

@@ -122,7 +122,8 @@ def test_a_time_of_another_type_is_refused_as_the_server_would(value: object) ->
 
 def test_a_missing_start_is_required() -> None:
     result = admit(rule({"end": "2026-11-20T06:00:00Z"}))
-    assert result.messages == ["spec.backfill.start: Required value"]
+    assert result.fields == ["spec.backfill.start"]
+    assert result.messages[0].startswith("spec.backfill.start: Required value: write the start")
 
 
 def test_the_year_one_is_a_time_and_too_old() -> None:

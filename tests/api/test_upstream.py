@@ -121,11 +121,19 @@ def test_an_interval_of_1d_is_refused_with_24h_to_write() -> None:
     assert "write 24h for one day" in result.messages[0]
 
 
-def test_upstreams_backfill_fields_are_refused_with_ours_to_write() -> None:
+def test_upstreams_backfill_is_read_and_judged_as_ours() -> None:
+    """Its documented range is longer ago than a backfill may be here."""
     result = admit(_named("hourly-avg"))
-    assert result.fields == ["spec.backfill.start", "spec.backfill.end", "spec.backfill"]
-    assert "write start and end instead" in result.messages[2]
-    assert any("write spec.backfill.start instead" in warning for warning in result.warnings)
+    assert result.fields == ["spec.backfill.start", "spec.backfill.end"]
+    assert all("is more than 30 days ago" in message for message in result.messages)
+    assert admit(_named("hourly-avg"), now=Instant.parse("2026-01-31T00:00:00Z")).violations == ()
+
+
+def test_a_blank_criteria_expression_is_none() -> None:
+    rule = _named("samplefn")
+    rule = {**rule, "spec": {**rule["spec"], "criteriaExpression": " \n"}}
+    assert admit(rule).violations == ()
+    assert SummaryRuleSpec.model_validate(rule["spec"]).criteria_expression is None
 
 
 def test_a_bracketed_table_is_refused_with_its_bare_name_to_write() -> None:

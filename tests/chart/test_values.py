@@ -20,7 +20,7 @@ WRONG: dict[str, tuple[Object, str]] = {
     ),
     "a misspelt value": (
         {"worker": {"replica": 3}},
-        "at '/worker/replica': value must be 'a key that the chart has here: adoptUnowned,",
+        "at '/worker/replica': value must be 'a key that the chart has here: adoptOwners,",
     ),
     "words for a number": (
         {"worker": {"replicas": "two"}},
@@ -35,7 +35,10 @@ WRONG: dict[str, tuple[Object, str]] = {
         {"worker": {"extraArgs": "--workers=16"}},
         "at '/worker/extraArgs': got string, want array",
     ),
-    "a mode that is none": ({"worker": {"mode": "some"}}, "must be one of 'all', 'backfill'"),
+    "a mode that was removed": (
+        {"worker": {"mode": "backfill"}},
+        "at '/worker/mode': value must be 'left out: backfill was removed,",
+    ),
     "a failure policy in lower case": (
         {"webhook": {"failurePolicy": "fail"}},
         "must be one of 'Fail', 'Ignore'",

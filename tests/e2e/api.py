@@ -40,6 +40,10 @@ class Api:
         """Merge a change into an object."""
         return _send(self._context, _request(self._url + path, change, "PATCH", MERGE))
 
+    def put(self, path: str, found: Object) -> Object:
+        """Replace an object."""
+        return _send(self._context, _request(self._url + path, found, "PUT", JSON))
+
 
 class Etcd:
     """etcd, which does not validate what is written to it."""

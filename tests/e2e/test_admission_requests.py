@@ -147,7 +147,6 @@ def unread(at: Instant) -> Mapping[str, Case]:
         " SummaryRule: strict decoding error: unknown field "
     )
     theirs = {"requestId": "jan", "startTime": str(START), "endTime": str(END)}
-    instead = "is upstream's field; write spec.backfill"
     return {
         "an unknown field": _said(("apply",), rule(intervall="1h"), f'{strict}"spec.intervall"'),
         "an unknown field of a backfill": _said(
@@ -169,14 +168,20 @@ def unread(at: Instant) -> Mapping[str, Case]:
         ),
         "upstream's backfill": _said(
             ("apply",),
-            rule(backfill=theirs),
-            f"Warning: spec.backfill.startTime: {instead}.start instead",
-            f"Warning: spec.backfill.endTime: {instead}.end instead",
+            rule(backfill={**theirs, "endTime": "tomorrow"}),
+            *(
+                f"Warning: spec.backfill.{each}Time: is adx-mon's field; it was copied to"
+                f" spec.backfill.{each}; write {each}"
+                for each in ("start", "end")
+            ),
             *invalid(
                 "it",
                 (
-                    "spec.backfill.end: Required value",
-                    "spec.backfill.start: Required value",
+                    (
+                        'spec.backfill.end: Invalid value: "tomorrow": must be an RFC 3339 time'
+                        " with an upper-case T, an upper-case Z or an offset, and at most 7"
+                        " fraction digits, such as 2026-01-31T13:00:00Z"
+                    ),
                     UNCHECKED,
                 ),
             ),

@@ -9,11 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from summaryrule.api.constants import FIELD_MANAGER, FINALIZER
+from summaryrule.api.constants import (
+    DESIRED_OWNER_ANNOTATION,
+    FIELD_MANAGER,
+    FINALIZER,
+    OWNER_ANNOTATION,
+)
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
 from summaryrule.api.schema_validation import parse_rule
 from summaryrule.api.v1 import SummaryRuleStatus, dump
+from summaryrule.planner.adoption import plan_ownership
 from summaryrule.planner.effects import effects
 from summaryrule.planner.field_ownership import without_range_ownership
 from summaryrule.planner.plan import decide
@@ -35,6 +41,7 @@ from summaryrule.planner.types import (
     RemoveAnnotations,
     RemoveBackfill,
     SetFinalizer,
+    SetOwner,
     Submit,
     UpdateSpecCursor,
 )
@@ -152,7 +159,7 @@ class FakeEnvironment:
         return self._decide()
 
     def _decide(self) -> Plan:
-        return decide(
+        return plan_ownership(self.raw, self.now, self.settings) or decide(
             parse_rule(self.raw),
             self.memory.observed(),
             self.now,
@@ -269,6 +276,9 @@ class FakeEnvironment:
             case RemoveAnnotations():
                 for name in action.names:
                     del metadata["annotations"][name]
+            case SetOwner():
+                metadata["annotations"].pop(DESIRED_OWNER_ANNOTATION, None)
+                metadata["annotations"][OWNER_ANNOTATION] = action.owner
 
     def _submit(self, action: Submit) -> None:
         status = self.status

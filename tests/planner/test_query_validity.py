@@ -175,15 +175,6 @@ def test_columns_that_differ_are_named_and_hold_nothing() -> None:
     assert env.kusto.starts == ["2026-11-24T05:00:00Z"]
 
 
-def test_with_mode_backfill_only_the_query_of_a_backfill_is_asked_about() -> None:
-    settings = replace(SETTINGS, mode="backfill")
-    env = FakeEnvironment(stored(rule()), settings=settings)
-    assert env.decide().query_check is None
-    env = FakeEnvironment(stored(rule(span(FIRST, hours(2)[1]))), settings=settings)
-    env.answer = None
-    assert env.decide().query_check is not None
-
-
 def test_a_rule_that_does_not_run_here_is_not_asked_about() -> None:
     env = FakeEnvironment(stored(rule(database="Nowhere")))
     assert env.decide().query_check is None

@@ -1,7 +1,6 @@
 """Condition `Ready`: what it says of each state, and what kstatus makes of it."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from summaryrule.planner import query_validity
 from summaryrule.planner.plan import plan_unreadable
 from summaryrule.planner.types import RecordStatus
 from tests.manifests import NOW, rule, span, stored
-from tests.planner.fake_environment import SETTINGS, FakeEnvironment, backfilling, hours
+from tests.planner.fake_environment import FakeEnvironment, backfilling, hours
 
 CURSOR = {"schedule": {"cursor": "2026-11-24T02:00:00Z"}}
 
@@ -257,14 +256,6 @@ def test_ready_keeps_its_transition_time_while_its_status_stays() -> None:
         "Suspended",
         since,
     )
-
-
-def test_with_mode_backfill_another_operator_says_whether_the_rule_is_ready() -> None:
-    env = FakeEnvironment(
-        stored(rule(span(*hours(2)))), settings=replace(SETTINGS, mode="backfill")
-    )
-    env.run()
-    assert "Ready" not in {each.type for each in env.status.conditions}
 
 
 def test_an_object_that_cannot_be_read_is_not_ready_and_is_written_once_per_generation() -> None:

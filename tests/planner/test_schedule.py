@@ -1,7 +1,6 @@
 """Interval runs: catch-up, bounds, failures, and rules that another operator ran before."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,9 +11,8 @@ from summaryrule.api.constants import (
     SCHEDULE_CONDITION,
 )
 from summaryrule.api.instant import Instant
-from summaryrule.planner.types import PlannerSettings
-from tests.manifests import Json, rule, span, stored
-from tests.planner.fake_environment import SETTINGS, FakeEnvironment, backfilling, hours
+from tests.manifests import Json, rule, stored
+from tests.planner.fake_environment import FakeEnvironment, backfilling, hours
 
 
 def _environment(status: Json | None = None, **spec: Any) -> FakeEnvironment:
@@ -134,19 +132,7 @@ def test_a_change_of_interval_drops_no_window_as_a_repeat() -> None:
     assert len({each.token for each in env.kusto.data}) == len(env.kusto.data)
 
 
-# Another operator's rules.
-
-
-def test_a_rule_of_another_owner_is_left_alone() -> None:
-    env = _environment()
-    env.annotate(owner="adx-mon")
-    assert (env.block_reasons(), env.next_effects()) == (["NotOurs"], ())
-    env.annotate(owner="")
-    assert env.next_effects() != ()
-    env.settings = PlannerSettings(endpoints=SETTINGS.endpoints, adopt_unowned=False)
-    assert env.block_reasons() == ["NotOurs"]
-    env.annotate(owner="summaryrule-operator")
-    assert env.block_reasons() == []
+# A rule that adx-mon ran.
 
 
 def test_upstreams_cursor_is_taken_over_once() -> None:
@@ -250,48 +236,6 @@ def test_an_empty_condition_of_upstream_is_no_garbage() -> None:
     )
     env.run()
     assert env.kusto.starts == ["2026-11-24T05:00:00Z"]
-
-
-def test_with_mode_backfill_upstreams_conditions_and_windows_are_not_touched() -> None:
-    theirs = [
-        _condition(SCHEDULE_CONDITION, "theirs"),
-        _condition(OPERATIONS_CONDITION, '[{"operationId": "x"}]'),
-        _condition(LAST_EXECUTION_CONDITION, "garbage is theirs too"),
-    ]
-    env = FakeEnvironment(
-        stored(
-            rule(span("2026-11-20T00:00:00Z", "2026-11-20T03:00:00Z")),
-            status={"conditions": theirs},
-        ),
-        settings=PlannerSettings(endpoints=SETTINGS.endpoints, mode="backfill"),
-    )
-    env.run()
-    assert env.kusto.starts == hours(3)
-    assert env.raw["status"]["conditions"][:3] == theirs
-    assert env.condition("Backfill").status == "True"
-    assert "schedule" not in env.raw["status"]
-
-
-@pytest.mark.parametrize("why", ["NoEndpoint", "EndpointUnavailable"])
-def test_with_mode_backfill_what_holds_a_backfill_is_said_on_its_own_condition(why: str) -> None:
-    missing = why == "NoEndpoint"
-    raw = stored(rule(span("2026-11-20T00:00:00Z", "2026-11-20T03:00:00Z")))
-    settings = replace(SETTINGS, mode="backfill", endpoints={} if missing else SETTINGS.endpoints)
-    env = FakeEnvironment(raw, settings=settings)
-    env.kusto.is_slow = True
-    env.memory.endpoint_error = "" if missing else "http://kusto gave no usable answer"
-    env.settle()
-    condition = env.condition("Backfill")
-    assert (condition.status, condition.reason) == ("False", why)
-    assert condition.message.startswith("0/3 windows, done until 2026-11-20T00:00:00Z; ")
-    assert env.events.count(why) == 1
-    kinds = {each["type"] for each in env.raw["status"]["conditions"]}
-    assert kinds - {"QueryValid"} == {condition.type}
-    env.settings, env.memory.endpoint_error = replace(SETTINGS, mode="backfill"), ""
-    env.kusto.is_slow = False
-    env.kusto.end_all()
-    env.run()
-    assert env.condition("Backfill").reason == "Completed"
 
 
 def test_a_database_without_an_endpoint_holds_the_rule_and_says_so() -> None:

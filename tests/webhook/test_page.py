@@ -32,7 +32,8 @@ SENTENCES = {
     "NO_BRACKETS": "must be the bare name",
     "VALID_NAME": "must be 1 to 1024 ASCII letters",
     "START_BEFORE_END": "must be before end",
-    "NO_UPSTREAM_FIELDS": "are upstream's fields",
+    "HAS_START": "write the start of the range",
+    "HAS_END": "write the end of the range",
 }
 
 

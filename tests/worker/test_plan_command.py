@@ -41,12 +41,41 @@ def test_a_plan_says_how_many_windows_are_due_and_that_their_time_is_unknown(
     assert second == "  interval estimate: unknown (no operation of this rule has ended yet)"
 
 
+def test_the_mode_that_was_removed_is_refused_with_what_to_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["plan", "rule.yaml", "--mode=backfill"])
+    said = capsys.readouterr().err
+    assert "'backfill' was removed" in said
+    assert "run the backfill with a second rule" in said
+
+
+THEIRS = """\
+metadata:
+  name: cpu
+  annotations: {adx-mon.azure.com/owner: adx-exporter}
+spec: {interval: 1 day, backfill: {requestId: a}}
+"""
+
+
+def test_a_rule_of_another_owner_is_not_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "rule.yaml"
+    file.write_text(f"apiVersion: adx-mon.azure.com/v1\nkind: SummaryRule\n{THEIRS}")
+    assert main(["plan", str(file)]) == 0
+    assert "held: NotOurs: the rule belongs to 'adx-exporter'" in capsys.readouterr().out
+    assert main(["plan", str(file), "--adopt-owner=adx-exporter"]) == 0
+    assert "held: Malformed" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("option", "said"),
     [
         ("--kusto-endpoint=Other=https://other.example.net", "NoEndpoint"),
         ("--no-adopt-unowned", "NotOurs"),
-        ("--mode=backfill", "cpu: 0 interval and 0 backfill windows due"),
+        ("--mode=all", "cpu: 1 interval"),
         ("--label=region=eastus", "cpu: 1 interval"),
     ],
 )

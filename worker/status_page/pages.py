@@ -72,7 +72,11 @@ class StatusPage:
         rule = self.rules.find(given.get("namespace", ""), given.get("name", ""), now)
         if rule is None:
             return {**self._common(now), "found": False}
-        return {**self._common(now), "found": True, **rule_as_json(rule, now)}
+        return {
+            **self._common(now),
+            "found": True,
+            **rule_as_json(rule, now, self.settings.ownership),
+        }
 
     def window(self, raw: str) -> Json:
         """``/window.json?namespace=N&name=M&lane=L&at=T``: the window that contains ``at``."""
@@ -87,11 +91,15 @@ class StatusPage:
 
     def process(self, _: str) -> Json:
         """``/worker.json``: this process, its queue and its endpoints."""
+        ownership = self.settings.ownership
         return {
             **self._common(self._now()),
             "version": installed_version(),
             "queue": len(self.worker.ahead()),
-            "mode": self.settings.mode,
+            "adopts": [
+                *(["rules without an owner"] if ownership.adopt_unowned else []),
+                *(f"the rules of {owner}" for owner in sorted(ownership.adopt_owners)),
+            ],
             "clusterLabels": dict(self.settings.labels),
             "databases": dict(self.settings.endpoints),
             "limits": {

@@ -10,6 +10,7 @@ from summaryrule.api import timeline
 from summaryrule.api.backfill_request import window_token
 from summaryrule.api.block_reason import BlockReason
 from summaryrule.api.instant import Instant
+from summaryrule.api.ownership import Ownership
 from summaryrule.api.schema_validation import MalformedError, parse_rule
 from summaryrule.api.summary import as_json, summarize
 from summaryrule.api.timeline import Lane, Segment
@@ -25,13 +26,14 @@ from worker.status_page.rule_list import STRIP
 Command = dict[str, str]
 
 
-def rule_as_json(rule: RawRule, now: Instant) -> dict[str, Any]:
+def rule_as_json(rule: RawRule, now: Instant, ownership: Ownership) -> dict[str, Any]:
     """The view of one rule: summary, conditions with remedies, spec, lanes, commands to copy."""
     metadata = nested_dict(rule, "metadata")
     conditions = nested_list(nested_dict(rule, "status"), "conditions")
     lanes = timeline.lanes(rule, now)
+    summary = as_json(summarize(rule, now, ownership))
     return {
-        "summary": {**as_json(summarize(rule, now)), "strip": timeline.strip(lanes, now, STRIP)},
+        "summary": {**summary, "strip": timeline.strip(lanes, now, STRIP)},
         "created": as_str(metadata.get("creationTimestamp")),
         "labels": nested_dict(metadata, "labels"),
         "conditions": [_condition(each, _target(metadata)) for each in conditions],

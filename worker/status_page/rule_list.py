@@ -16,6 +16,7 @@ from summaryrule.api import timeline
 from summaryrule.api.block_reason import BlockReason
 from summaryrule.api.constants import ACTIVE_PHASES
 from summaryrule.api.instant import MAX, MIN, TICKS_PER_SECOND, Instant
+from summaryrule.api.ownership import Ownership
 from summaryrule.api.summary import (
     OVERDUE_FROM,
     Problem,
@@ -52,6 +53,7 @@ SHOWS: Final[tuple[Show, ...]] = ("all", "backfill", "problem")
 SORTS: Final[tuple[Sort, ...]] = ("problem", "name", "overdue")
 _WINDOW: Final = re.compile(r"^.*?\[[^)]*\)[:,]? *")
 _MOST_PAGE_DIGITS: Final = 6
+_DEFAULT: Final = Ownership()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +120,13 @@ class Row:
     late_from: int
 
     @classmethod
-    def of(cls, rule: RawRule) -> "Row":
+    def of(cls, rule: RawRule, ownership: Ownership) -> "Row":
         """The row of a raw object; a part of a wrong type counts as missing."""
         metadata, spec = nested_dict(rule, "metadata"), nested_dict(rule, "spec")
         namespace, database = as_str(metadata.get("namespace")), as_str(spec.get("database"))
         name = f"{namespace}/{as_str(metadata.get('name'))}"
-        problems, ready = tuple(reported_problems(rule)), readiness(rule)[1]
+        problems = tuple(reported_problems(rule, ownership))
+        ready = readiness(rule, ownership)[1]
         messages = " ".join(each.message for each in problems)
         table = as_str(spec.get("table"))
         return cls(
@@ -179,9 +182,15 @@ class _Snapshot:
     until: int
 
     @classmethod
-    def of(cls, rules: list[RawRule], before: "_Snapshot | None", now: Instant) -> "_Snapshot":
+    def of(
+        cls,
+        rules: list[RawRule],
+        before: "_Snapshot | None",
+        now: Instant,
+        ownership: Ownership,
+    ) -> "_Snapshot":
         known = {} if before is None else {id(row.rule): row for row in before.rows}
-        rows = [known.get(id(rule)) or Row.of(rule) for rule in rules]
+        rows = [known.get(id(rule)) or Row.of(rule, ownership) for rule in rules]
         rows.sort(key=attrgetter("name"))
         rows.sort(key=lambda row: not row.is_troubled(now))
         counts = {
@@ -199,10 +208,13 @@ class _Snapshot:
 class RuleList:
     """The rules of the worker's cache, as rows."""
 
-    def __init__(self, rules: Iterable[RawRule]) -> None:
-        """``rules`` is iterated at each update; its objects are replaced, never changed."""
-        self._rules = rules
-        self._snapshot = _Snapshot.of([], None, MIN)
+    def __init__(self, rules: Iterable[RawRule], ownership: Ownership = _DEFAULT) -> None:
+        """``rules`` is iterated at each update; its objects are replaced, never changed.
+
+        ``ownership`` says which of them the worker runs.
+        """
+        self._rules, self._ownership = rules, ownership
+        self._snapshot = _Snapshot.of([], None, MIN, ownership)
         self._items: dict[str, tuple[Row, int, dict[str, Any]]] = {}
 
     def rows(self, now: Instant) -> list[Row]:
@@ -241,21 +253,21 @@ class RuleList:
         """One row of the view, made again when its rule changes, and after some seconds."""
         place = ahead.get((row.namespace, row.name.partition("/")[2]))
         if place is not None:
-            return _make_item(in_queue(summarize(row.rule, now), place), row, now)
+            return _make_item(in_queue(summarize(row.rule, now, self._ownership), place), row, now)
         period = now.ticks // (ITEM_SECONDS * TICKS_PER_SECOND)
         made_of, made_in, item = self._items.get(row.name, (None, 0, {}))
         if made_of is row and made_in == period:
             return item
         if len(self._items) >= MOST_ITEMS:
             self._items.clear()
-        item = _make_item(summarize(row.rule, now), row, now)
+        item = _make_item(summarize(row.rule, now, self._ownership), row, now)
         self._items[row.name] = (row, period, item)
         return item
 
     def _update(self, now: Instant) -> _Snapshot:
         rules, last = list(self._rules), self._snapshot
         if rules != last.rules or now.ticks >= last.until:
-            self._snapshot = _Snapshot.of(rules, last, now)
+            self._snapshot = _Snapshot.of(rules, last, now, self._ownership)
         return self._snapshot
 
 

@@ -63,3 +63,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
+
+{{- define "sr.ownership" -}}
+- {{ ternary "--adopt-unowned" "--no-adopt-unowned" .Values.worker.adoptUnowned }}
+{{- range .Values.worker.adoptOwners }}
+- {{ printf "--adopt-owner=%s" . | quote }}
+{{- end }}
+{{- end }}

@@ -15,7 +15,7 @@ export function render(data) {
       pair("Role", data.leads ? "leads: it reconciles rules" : "stands by: it reconciles no rule until it leads"),
       pair("Version", data.version),
       pair("Rules due in the queue", String(data.queue)),
-      pair("Mode", data.mode),
+      pair("Adopts", data.adopts.join(", ") || "nothing"),
       pair("Cluster labels", Object.entries(data.clusterLabels).map(([key, value]) => `${key}=${value}`).join(", ") || "none"),
       pair("Interval windows in flight per rule", `at most ${data.limits.intervalInFlight}`),
       pair("Failed windows that stop a schedule", String(data.limits.failedWindows))),
