@@ -8,7 +8,7 @@ leaves none of them, and the next start calls the operation Abandoned.
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -22,7 +22,7 @@ from emulator.errors import KustoError
 from emulator.faults import Faults
 from emulator.kql import Scope
 from emulator.operations import Operation, Outcome, State
-from emulator.store import Store
+from emulator.store import WRITE_TIMEOUT, Store
 
 _INTERRUPT_INTERVAL: Final = 0.02
 """Seconds between two attempts to interrupt a running query."""
@@ -36,6 +36,7 @@ class AppendJob:
     operation: Operation
     text: str
     parameters: Mapping[str, Any]
+    time_limit: timedelta = WRITE_TIMEOUT
 
     def scope(self, cursor: DuckDBPyConnection) -> Scope:
         """What the query runs against, as this transaction sees it; `now()` is the submit."""
@@ -63,7 +64,7 @@ class OperationRunner:
 
         while True:
             try:
-                return await self._store.write(work)
+                return await self._store.write(work, job.time_limit)
             except duckdb.InterruptException:
                 continue  # another operation's cancel hit this one
 
@@ -118,7 +119,7 @@ class OperationRunner:
                 self._append(cursor, job, outcome)
 
         try:
-            await self._store.write(work)
+            await self._store.write(work, job.time_limit)
         except duckdb.InterruptException:
             await self._commit(job, outcome)  # another operation's cancel hit this one
         except KustoError as error:

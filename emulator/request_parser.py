@@ -16,7 +16,7 @@ from emulator.context import Request
 from emulator.engine.literals import parse_timespan
 from emulator.errors import BadRequestError
 from emulator.responses import ResultFormat
-from emulator.store import QUERY_TIMEOUT
+from emulator.store import COMMAND_TIMEOUT, QUERY_TIMEOUT
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -85,7 +85,7 @@ def parse_request(call: HttpRequest, now: datetime) -> Request:
         now,
         call.activity,
         properties.parameters or {},
-        _timeout(options.get("servertimeout")),
+        _timeout(options.get("servertimeout"), call.path),
         ResultFormat(
             newlines=options.get("results_v2_newlines_between_frames") is True,
             fragments=options.get("results_v2_fragment_primary_tables") is True,
@@ -94,10 +94,10 @@ def parse_request(call: HttpRequest, now: datetime) -> Request:
     )
 
 
-def _timeout(given: object) -> timedelta:
+def _timeout(given: object, path: str) -> timedelta:
     """The option `servertimeout`, which clients write as a timespan."""
     if given is None:
-        return QUERY_TIMEOUT
+        return COMMAND_TIMEOUT if path.endswith("mgmt") else QUERY_TIMEOUT
     found = timedelta(microseconds=(parse_timespan(str(given)) or 0) // 10)
     if not timedelta(0) < found <= _LONGEST:
         raise BadRequestError(400, f"servertimeout takes a timespan up to 1h, and got {given!r}.")

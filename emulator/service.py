@@ -95,6 +95,6 @@ class KustoService:
             return run(cursor, translate(request.text, request.scope(cursor)))
 
         try:
-            return await self.context.store.read(work, request.time_limit)
+            return await self.context.store.query(work, request.time_limit)
         except duckdb.Error as error:
             raise map_duckdb_error(error) from error

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Event, Thread
+from threading import Thread
 from typing import Final, TypeVar
 
 import duckdb
@@ -21,14 +21,17 @@ from duckdb.sqltypes import DuckDBPyType
 
 from emulator.engine.functions import PYTHON_FUNCTIONS, REAL_MACROS
 from emulator.engine.macros import MACROS
-from emulator.errors import QueryTimeoutError
+from emulator.transactions import INTERRUPT_INTERVAL, Running, transact
 
 T = TypeVar("T")
 READERS: Final = 4
+"""How many queries run at once, and as many commands that read."""
 QUERY_TIMEOUT: Final = timedelta(minutes=4)
 """How long a query may take; Kusto's own default."""
-_INTERRUPT_INTERVAL: Final = 0.02
-"""Seconds between two attempts to interrupt."""
+COMMAND_TIMEOUT: Final = timedelta(minutes=10)
+"""How long an append that is not `async` may take; Kusto's own default."""
+WRITE_TIMEOUT: Final = timedelta(hours=1)
+"""How long a command that writes may take; Kusto's own limit."""
 _CLOSE_TIMEOUT: Final = 1.0
 
 _OPERATION: Final = """(operation_id UUID, operation VARCHAR, node_id VARCHAR, started_on TIMESTAMP,
@@ -58,8 +61,9 @@ _SYSTEM: Final = (
 )
 _LOCKED_DOWN: Final = (
     "SET GLOBAL TimeZone = 'UTC'",
-    # A careless query must fail, not take the laptop's memory: DuckDB would use 80 % of it.
+    # A careless query must fail, not take the memory and the disk: DuckDB would use most of both.
     "SET GLOBAL memory_limit = '2GB'",
+    "SET GLOBAL max_temp_directory_size = '2GB'",
     "SET GLOBAL enable_external_access = false",
     "SET GLOBAL autoinstall_known_extensions = false",
     "SET GLOBAL autoload_known_extensions = false",
@@ -78,41 +82,36 @@ class Store:
         self._connection = _open(folder)
         self._writer_cursor = self._connection.cursor()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
-        self._cursors = [self._connection.cursor() for _ in range(READERS)]
-        self._idle: SimpleQueue[DuckDBPyConnection] = SimpleQueue()
-        for cursor in self._cursors:
-            self._idle.put(cursor)
+        self._running = Running()
+        self._queries = _Readers(self._connection, "query", self._running)
+        self._commands = _Readers(self._connection, "command", self._running)
 
-    async def read(
-        self, work: Callable[[DuckDBPyConnection], T], time_limit: timedelta = QUERY_TIMEOUT
-    ) -> T:
+    async def query(self, work: Callable[[DuckDBPyConnection], T], time_limit: timedelta) -> T:
         """`work` on a cursor that sees one snapshot and changes nothing.
 
         Raises QueryTimeoutError when it takes longer than `time_limit`.
         """
+        return await self._queries.run(work, time_limit)
+
+    async def read(self, work: Callable[[DuckDBPyConnection], T]) -> T:
+        """`query` for a command, which no query that runs long holds up."""
+        return await self._commands.run(work, QUERY_TIMEOUT)
+
+    async def write(
+        self, work: Callable[[DuckDBPyConnection], T], time_limit: timedelta = WRITE_TIMEOUT
+    ) -> T:
+        """`work` in one transaction, committed when it returns, rolled back when it raises.
+
+        Raises QueryTimeoutError when it takes longer than `time_limit`.
+        """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, self._reading, work, time_limit)
+        return await loop.run_in_executor(self._writer, self.apply, work, time_limit)
 
-    async def write(self, work: Callable[[DuckDBPyConnection], T]) -> T:
-        """`work` in one transaction, committed when it returns, rolled back when it raises."""
-        return await asyncio.get_running_loop().run_in_executor(self._writer, self.apply, work)
-
-    def apply(self, work: Callable[[DuckDBPyConnection], T]) -> T:
+    def apply(
+        self, work: Callable[[DuckDBPyConnection], T], time_limit: timedelta = WRITE_TIMEOUT
+    ) -> T:
         """`write`, on the caller's thread; only before the first `write` and on its thread."""
-        return _transact(self._writer_cursor, "COMMIT", work)
-
-    def _reading(self, work: Callable[[DuckDBPyConnection], T], time_limit: timedelta) -> T:
-        cursor = self._idle.get()
-        ended = Event()
-        Thread(target=_limit, args=(cursor, time_limit, ended), daemon=True).start()
-        try:
-            return _transact(cursor, "ROLLBACK", work)
-        except duckdb.InterruptException:
-            raise QueryTimeoutError(time_limit) from None
-        finally:
-            ended.set()
-            self._idle.put(cursor)
+        return transact(self._writer_cursor, "COMMIT", work, time_limit, self._running)
 
     def interrupt_writer(self) -> None:
         """Make the statement that the writer runs now, if any, fail."""
@@ -120,7 +119,7 @@ class Store:
 
     def interrupt(self) -> None:
         """Make every statement that runs now fail."""
-        for cursor in (self._writer_cursor, *self._cursors):
+        for cursor in (self._writer_cursor, *self._queries.cursors, *self._commands.cursors):
             cursor.interrupt()
 
     def close(self) -> bool:
@@ -129,7 +128,7 @@ class Store:
         Returns whether all stopped within a second. A statement that cannot be interrupted leaves
         the file open: as after a kill, the next start finds it whole.
         """
-        for pool in (self._writer, self._readers):
+        for pool in self._pools():
             pool.shutdown(wait=False, cancel_futures=True)
         deadline = time.monotonic() + _CLOSE_TIMEOUT
         while time.monotonic() < deadline:
@@ -137,33 +136,38 @@ class Store:
                 self._connection.close()
                 return True
             self.interrupt()
-            time.sleep(_INTERRUPT_INTERVAL)
+            time.sleep(INTERRUPT_INTERVAL)
         return False
 
     def _threads(self) -> Iterator[Thread]:
-        for pool in (self._writer, self._readers):
+        for pool in self._pools():
             yield from pool._threads  # noqa: SLF001 - an executor has no bounded wait
 
-
-def _limit(cursor: DuckDBPyConnection, time_limit: timedelta, ended: Event) -> None:
-    """After `time_limit`, interrupt until it has ended; one interrupt may miss a statement."""
-    wait = time_limit.total_seconds()
-    while not ended.wait(wait):
-        cursor.interrupt()
-        wait = _INTERRUPT_INTERVAL
+    def _pools(self) -> tuple[ThreadPoolExecutor, ...]:
+        return self._writer, self._queries.pool, self._commands.pool
 
 
-def _transact(
-    cursor: DuckDBPyConnection, ending: str, work: Callable[[DuckDBPyConnection], T]
-) -> T:
-    cursor.execute("BEGIN TRANSACTION")
-    try:
-        result = work(cursor)
-    except BaseException:
-        cursor.execute("ROLLBACK")
-        raise
-    cursor.execute(ending)
-    return result
+class _Readers:
+    """Threads that read, each with a cursor of its own."""
+
+    def __init__(self, connection: DuckDBPyConnection, name: str, running: "Running") -> None:
+        self._running = running
+        self.pool = ThreadPoolExecutor(READERS, thread_name_prefix=name)
+        self.cursors = [connection.cursor() for _ in range(READERS)]
+        self._idle: SimpleQueue[DuckDBPyConnection] = SimpleQueue()
+        for cursor in self.cursors:
+            self._idle.put(cursor)
+
+    async def run(self, work: Callable[[DuckDBPyConnection], T], time_limit: timedelta) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.pool, self._run, work, time_limit)
+
+    def _run(self, work: Callable[[DuckDBPyConnection], T], time_limit: timedelta) -> T:
+        cursor = self._idle.get()
+        try:
+            return transact(cursor, "ROLLBACK", work, time_limit, self._running)
+        finally:
+            self._idle.put(cursor)
 
 
 def _open(folder: Path | None) -> DuckDBPyConnection:

@@ -20,6 +20,7 @@ from emulator.operations import Outcome, State
 from emulator.properties import Properties
 from emulator.properties import read as read_properties
 from emulator.responses import Table
+from emulator.store import WRITE_TIMEOUT
 
 _KINDS: Final = {
     ".set-or-append": "TableSetOrAppend",
@@ -82,7 +83,8 @@ class AppendCommand:
     def _job(self, context: CommandContext, request: Request) -> AppendJob:
         append = Append(self.verb, (request.database, self.table), self.properties, self.query)
         new = new_operation(self.operation, request.database, request.activity, context.clock())
-        return AppendJob(append, new, request.text, request.parameters)
+        limit = WRITE_TIMEOUT if self.in_background else request.time_limit
+        return AppendJob(append, new, request.text, request.parameters, limit)
 
 
 def _extent_rows(appended: AppendResult) -> list[tuple[object, ...]]:

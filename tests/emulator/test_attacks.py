@@ -156,10 +156,3 @@ def test_a_query_of_a_hundred_megabytes_is_refused(endpoint: str) -> None:
 def test_a_union_of_many_tables_is_answered_or_refused(kusto: Kusto) -> None:
     sides = ", ".join("(print a = 1)" for _ in range(2000))
     assert kusto.query(f"union {sides} | count") == [{"Count": 2000}]
-
-
-def test_a_query_over_its_memory_fails_alone(kusto: Kusto) -> None:
-    greedy = "range i from 1 to 2000000000 step 1 | summarize make_list(i)"
-    with pytest.raises(KustoApiError):
-        kusto.query(greedy)
-    assert kusto.query("print a = 1") == [{"a": 1}]

@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,27 +33,32 @@ class Browser:
             lambda: port_file.exists() and bool(port_file.read_text()),
             "the browser did not start",
         )
-        port = port_file.read_text().split()[0]
-        pages = [
-            one
-            for one in httpx.get(f"http://127.0.0.1:{port}/json").json()
-            if one["type"] == "page"
-        ]
+        self._port = port_file.read_text().split()[0]
+        until(lambda: bool(self._pages()), "the browser has no tab")
         self.socket = websocket.create_connection(
-            pages[0]["webSocketDebuggerUrl"], suppress_origin=True, timeout=30
+            self._pages()[0], suppress_origin=True, timeout=30
         )
         self.count = 0
 
+    def _pages(self) -> list[str]:
+        """The addresses at which the tabs are debugged; none while the browser starts."""
+        targets = httpx.get(f"http://127.0.0.1:{self._port}/json").json()
+        return [one["webSocketDebuggerUrl"] for one in targets if one["type"] == "page"]
+
     def run(self, script: str) -> Any:
-        """The value of `script` in the page."""
+        """The value of `script` in the page, None while the page is being replaced by another."""
         self.count += 1
         parameters = {"expression": script, "awaitPromise": True, "returnByValue": True}
         message = {"id": self.count, "method": "Runtime.evaluate", "params": parameters}
         self.socket.send(json.dumps(message))
         while True:
             reply = json.loads(self.socket.recv())
-            if reply.get("id") == self.count:
-                return reply["result"]["result"].get("value")
+            if reply.get("id") != self.count:
+                continue
+            if "error" in reply:  # the page that the script began in is gone
+                return None
+            assert "exceptionDetails" not in reply["result"], reply["result"]["exceptionDetails"]
+            return reply["result"]["result"].get("value")
 
     def close(self) -> None:
         self.socket.close()
@@ -72,14 +76,15 @@ def browser(kusto: Kusto, tmp_path: Path) -> Iterator[Browser]:
         "2026-11-01T01:00:00Z,b,2.5"
     )
     opened = Browser(tmp_path / "profile", kusto.url)
-    until(lambda: opened.run("document.querySelectorAll('#database option').length") > 0, "loaded")
+    until(
+        lambda: bool(opened.run("document.querySelectorAll('#database option').length")), "loaded"
+    )
     opened.run(
         f"const s = document.getElementById('database'); s.value = '{kusto.database}';"
         "s.dispatchEvent(new Event('change'))"
     )
     yield opened
     opened.close()
-    time.sleep(0.1)
 
 
 def ask(browser: Browser, text: str) -> None:
@@ -112,6 +117,28 @@ def test_a_command_changes_the_list(browser: Browser) -> None:
     ask(browser, ".create table Later (a: long)")
     listed = browser.run("document.getElementById('tables').textContent")
     assert "Later" in listed
+
+
+DELAY_THE_FIRST_REPLY = """
+const real = window.fetch;
+let first = true;
+window.fetch = async (...request) => {
+  const waits = first;
+  first = false;
+  const reply = await real(...request);
+  if (waits) await new Promise((ended) => setTimeout(ended, 1500));
+  if (waits) setTimeout(() => { window.isLateReplyRead = true; }, 100);
+  return reply;
+};
+"""
+
+
+def test_a_list_of_tables_that_comes_late_does_not_replace_a_newer_one(browser: Browser) -> None:
+    browser.run(f"(() => {{ {DELAY_THE_FIRST_REPLY} }})()")
+    browser.run("document.getElementById('database').dispatchEvent(new Event('change'))")
+    ask(browser, ".create table Later (a: long)")
+    until(lambda: bool(browser.run("window.isLateReplyRead")), "the first reply is read")
+    assert "Later" in browser.run("document.getElementById('tables').textContent")
 
 
 def test_the_page_asks_no_other_host(endpoint: str) -> None:
