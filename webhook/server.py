@@ -15,8 +15,9 @@ from typing import Any, Final, cast
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from webhook.app import CLIENT_NAME, Application
+from webhook.app import Application
 from webhook.probes import ReadinessGates
+from webhook.request_limits import CLIENT_NAME
 
 KEEP_ALIVE: Final = 120
 """Seconds an idle connection is kept; longer than the 90 s after which Go's HTTP client, and so

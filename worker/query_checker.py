@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Final
 
-from runtime.backoff import Backoff
+from runtime.backoff import QUERY_CHECK, Backoff
 from runtime.logging import log_context
 from summaryrule.planner import query_validity
 from summaryrule.planner.types import QueryAnswer, QueryCheck
@@ -25,9 +25,6 @@ from worker.workqueue import WorkQueue
 
 log = logging.getLogger(__name__)
 
-_FIRST_REPEAT: Final = 2.0
-_LAST_REPEAT: Final = 300.0
-"""Seconds until a query that was not found valid is asked about again: first, and at most."""
 _LONGEST_PAUSE: Final = 60.0
 
 
@@ -52,7 +49,7 @@ class QueryChecker:
         self._limit = limit
         self._checks: dict[Key, QueryCheck] = {}
         self._queues: defaultdict[str | None, WorkQueue[Key]] = defaultdict(
-            lambda: WorkQueue(clock, lambda: Backoff(_FIRST_REPEAT, _LAST_REPEAT, draw))
+            lambda: WorkQueue(clock, lambda: Backoff(*QUERY_CHECK, draw))
         )
         self._asked: set[str | None] = set()
         self._changed = asyncio.Event()

@@ -9,14 +9,14 @@ import heapq
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-from runtime.backoff import Backoff
+from runtime.backoff import RECONCILE, Backoff
 from worker.ports import Clock
 
 K = TypeVar("K", bound=Hashable)
 
 
 def _default_backoff() -> Backoff:
-    return Backoff(1.0, 300.0)
+    return Backoff(*RECONCILE)
 
 
 class WorkQueue(Generic[K]):

@@ -16,10 +16,11 @@ from runtime.cel import parse_error
 from summaryrule.api.instant import Instant
 from tests.webhook.reviews import NOW, WORKER, as_go_writes, review, rule
 from webhook.admission_review import AdmissionRequest
-from webhook.app import BODY_TIMEOUT, MAX_BODY_BYTES, AdmissionRoute, Application, read_body
+from webhook.app import AdmissionRoute, Application
 from webhook.errors import RefusedRequestError
 from webhook.handlers import AdmissionConfig, Result, mutate, validate
 from webhook.metrics import Metrics
+from webhook.request_limits import BODY_TIMEOUT, MAX_BODY_BYTES, read_body
 
 GOOD = as_go_writes(review(rule()))
 JSON_TYPE = "Content-Type: application/json\r\n"

@@ -11,7 +11,7 @@ from contextlib import aclosing, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
-from runtime.backoff import Backoff
+from runtime.backoff import CERTIFICATES, Backoff
 from webhook.certificates.ca_bundle import GATE
 from webhook.errors import ConflictError, WebhookError
 from webhook.kube_client import Client
@@ -21,7 +21,6 @@ from webhook.probes import ReadinessGates
 MAX_INTERVAL: Final = timedelta(seconds=60)
 """A pass runs at least this often, in case a watch missed an event."""
 _MIN_DELAY: Final = 0.05
-_BACKOFF: Final = (1.0, 30.0)
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +51,7 @@ async def run(
 async def _run_passes(
     source: CertificateSource, notified: asyncio.Event, gates: ReadinessGates, metrics: Metrics
 ) -> None:
-    backoff = Backoff(*_BACKOFF)
+    backoff = Backoff(*CERTIFICATES)
     while True:
         notified.clear()
         now = datetime.now(UTC)
@@ -86,7 +85,7 @@ def _delay_after(
 
 
 async def _watch(client: Client, path: str, notify: Callable[[], None]) -> None:
-    backoff = Backoff(*_BACKOFF)
+    backoff = Backoff(*CERTIFICATES)
     while True:
         try:
             async with aclosing(client.changes(path)) as changes:

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import msgspec
 
-from runtime.backoff import Backoff
+from runtime.backoff import WATCH, Backoff
 from worker.errors import Gone, Refused, Temporary, Unreachable, WorkerError
 from worker.kube.client import KubeClient
 from worker.kube.store import Key, Store, key_of
@@ -125,7 +125,7 @@ class Reflector:
         self._api = api
         self._path = path
         self._silence = silence
-        self._backoff = backoff or Backoff(0.5, 30.0)
+        self._backoff = backoff or Backoff(*WATCH)
         self._draw = draw
         self._version: str | None = None
         self._can_stream_lists = True

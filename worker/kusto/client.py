@@ -11,7 +11,7 @@ from typing import Any, Final
 from azure.kusto.data import ClientRequestProperties, KustoConnectionStringBuilder
 from azure.kusto.data.aio import KustoClient
 
-from runtime.backoff import Backoff
+from runtime.backoff import ENDPOINT, Backoff
 from runtime.logging import context_fields
 from runtime.version import installed_version
 from worker.errors import (
@@ -91,7 +91,7 @@ class EndpointClient:
         self._within = within
         self._observe = observe
         self._places = asyncio.Semaphore(concurrency)
-        self._circuit = CircuitBreaker(clock, backoff or Backoff(1.0, 60.0))
+        self._circuit = CircuitBreaker(clock, backoff or Backoff(*ENDPOINT))
         self._throttles = 0
         self._no_submits_until = 0.0
         self._client: KustoClient | None = None
