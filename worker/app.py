@@ -139,6 +139,8 @@ class WorkerApp:
             lambda: self._elector.is_leader,
             self._kusto.health,
             self._rules_ahead,
+            lambda: self._elector.lease,
+            lambda: {} if self._limiter is None else self._limiter.usage(),
         )
         rules = RuleList(self._store, self._settings.ownership)
         return StatusPage(rules, self._clock, self._settings, worker)

@@ -46,6 +46,13 @@ class EndpointLimiter:
             for place, key in enumerate(endpoint.waiting)
         }
 
+    def usage(self) -> dict[str, dict[str, int]]:
+        """The slots by endpoint: ``taken`` and ``limit``, and the rules that wait for one."""
+        return {
+            url: {"taken": each.taken, "limit": self._each, "waiting": len(each.waiting)}
+            for url, each in self._endpoints.items()
+        }
+
     @contextlib.contextmanager
     def slot(self, endpoint: str | None, key: Key) -> Iterator[bool]:
         """Take a slot for the time of the block; yields whether there was one.

@@ -19,7 +19,7 @@ The rules:
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -134,6 +134,11 @@ class LeaderElector:
         """Whether this candidate may act right now."""
         return self._leadership is not None and self._leadership.remaining > 0
 
+    @property
+    def lease(self) -> Mapping[str, Any]:
+        """The spec of the Lease as this candidate last read or wrote it; empty before that."""
+        return (self._held or {}).get("spec") or {}
+
     async def run(self, work: Work) -> None:
         """Wait for the Lease, run ``work`` to its end, and release the Lease.
 
@@ -160,6 +165,7 @@ class LeaderElector:
         try:
             lease = await self._leases.read(self._name, within=self._timing.request)
             if lease is not None and not self._is_free(lease):
+                self._held = lease
                 return None
             began = self._clock.monotonic()
             self._held = await self._take(lease)

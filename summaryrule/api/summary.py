@@ -305,6 +305,12 @@ def _summarize_backfill(backfill: Json) -> BackfillSummary | None:
     )
 
 
+def count_in_flight(rule: Json) -> int:
+    """The windows of the schedule and the backfill that have an operation."""
+    status = nested_dict(rule, "status")
+    return sum(_count_submitted(nested_dict(status, name)) for name in ("schedule", "backfill"))
+
+
 def _count_submitted(holder: Json) -> int:
     """The windows in flight that have an operation; the others are intents."""
     return sum(1 for window in nested_list(holder, "inFlight") if window.get("operationId"))

@@ -43,6 +43,10 @@ def test_waiting_rules_have_their_places_in_the_line_of_their_endpoint() -> None
             with limiter.slot(endpoint, rule(number)):
                 pass
         assert limiter.places() == {rule(3): 0, rule(4): 1, rule(5): 0}
+        assert limiter.usage() == {
+            A: {"taken": 1, "limit": 1, "waiting": 2},
+            B: {"taken": 1, "limit": 1, "waiting": 1},
+        }
 
 
 def test_waiting_rules_are_called_one_by_one_in_the_order_they_came() -> None:

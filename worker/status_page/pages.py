@@ -10,7 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from runtime.version import installed_version
-from summaryrule.api.instant import Instant, InvalidInstantError
+from summaryrule.api.instant import MIN, TICKS_PER_SECOND, Instant, InvalidInstantError
+from summaryrule.api.unstructured import as_instant, as_int, as_str
 from summaryrule.planner.types import PlannerSettings
 from worker.health_server import Handler, Reply, Stream
 from worker.kube.store import Key
@@ -43,12 +44,29 @@ class WorkerView:
     """What the page shows of this process; each function is called at each update.
 
     ``ahead`` gives the rules that wait in the queue, each with the number of rules before it.
+    ``lease`` gives the spec of the Lease as last read, and ``slots`` the use of each endpoint.
     """
 
     identity: str
     leads: Callable[[], bool]
     endpoints: Callable[[], Mapping[str, EndpointHealth]]
     ahead: Callable[[], Mapping[Key, int]] = dict
+    lease: Callable[[], Mapping[str, Any]] = dict
+    slots: Callable[[], Mapping[str, Mapping[str, int]]] = dict
+
+    def leader(self, now: Instant) -> Json | None:
+        """Who leads and since when; None if no worker has renewed the Lease in time."""
+        spec = self.lease()
+        holder, since = as_str(spec.get("holderIdentity")), as_instant(spec.get("acquireTime"))
+        renewed, seconds = (
+            as_instant(spec.get("renewTime")),
+            as_int(spec.get("leaseDurationSeconds")),
+        )
+        until = MIN if renewed is None else renewed.plus(seconds * TICKS_PER_SECOND)
+        if not self.leads() and (not holder or now >= until):
+            return None
+        started = None if since is None else since.to_seconds()
+        return {"identity": self.identity if self.leads() else holder, "since": started}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +114,8 @@ class StatusPage:
             **self._common(self._now()),
             "version": installed_version(),
             "queue": len(self.worker.ahead()),
+            "windowsInFlight": self.rules.in_flight(self._now()),
+            "slots": {url: dict(used) for url, used in sorted(self.worker.slots().items())},
             "adopts": [
                 *(["rules without an owner"] if ownership.adopt_unowned else []),
                 *(f"the rules of {owner}" for owner in sorted(ownership.adopt_owners)),
@@ -116,6 +136,7 @@ class StatusPage:
             "at": str(now),
             "identity": self.worker.identity,
             "leads": self.worker.leads(),
+            "leader": self.worker.leader(now),
             "endpoints": [
                 {"url": url, **health.as_json()}
                 for url, health in sorted(self.worker.endpoints().items())
@@ -157,11 +178,22 @@ def _encode(data: Json) -> bytes:
     return msgspec.json.encode(data)
 
 
+def _without_lag(data: Json) -> Json:
+    """The data of a view without what changes each second: a viewer has the time it is since."""
+    items = [_without(item, "lag") for item in data.get("items", ())]
+    summary = {"summary": _without(data["summary"], "lag")} if "summary" in data else {}
+    return {**data, **({"items": items} if "items" in data else {}), **summary}
+
+
+def _without(item: Mapping[str, Any], name: str) -> Json:
+    return {key: value for key, value in item.items() if key != name}
+
+
 def _stream(view: View, every: float) -> Stream:
     async def events(query: str) -> AsyncIterator[bytes]:
         sent, silent = b"", 0.0
         while True:
-            data = view(query)
+            data = _without_lag(view(query))
             at = data.pop("at")
             now = _encode(data)
             if now != sent:

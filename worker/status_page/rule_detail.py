@@ -30,10 +30,12 @@ def rule_as_json(rule: RawRule, now: Instant, ownership: Ownership) -> dict[str,
     """The view of one rule: summary, conditions with remedies, spec, lanes, commands to copy."""
     metadata = nested_dict(rule, "metadata")
     conditions = nested_list(nested_dict(rule, "status"), "conditions")
-    lanes = timeline.lanes(rule, now)
-    summary = as_json(summarize(rule, now, ownership))
+    lanes, summary = timeline.lanes(rule, now), summarize(rule, now, ownership)
+    reasons = [*(each.reason for each in summary.problems), summary.reason]
     return {
-        "summary": {**summary, "strip": timeline.strip(lanes, now, STRIP)},
+        "summary": {**as_json(summary), "strip": timeline.strip(lanes, now, STRIP)},
+        "remedy": next(filter(None, (_remedy(each, _target(metadata)) for each in reasons)), ""),
+        "malformed": _why_malformed(rule),
         "created": as_str(metadata.get("creationTimestamp")),
         "labels": nested_dict(metadata, "labels"),
         "conditions": [_condition(each, _target(metadata)) for each in conditions],
@@ -43,18 +45,30 @@ def rule_as_json(rule: RawRule, now: Instant, ownership: Ownership) -> dict[str,
     }
 
 
+def _why_malformed(rule: RawRule) -> str:
+    """Why the object cannot be read as a rule; empty if it can."""
+    try:
+        parse_rule(rule)
+    except MalformedError as error:
+        return str(error)
+    return ""
+
+
 def _condition(condition: Mapping[str, Any], target: str) -> dict[str, str]:
     reason = as_str(condition.get("reason"))
-    found = BlockReason.named(reason)
-    is_good = found is None or condition.get("status") == "True"
     return {
         "type": as_str(condition.get("type")),
         "status": as_str(condition.get("status")),
         "reason": reason,
         "message": as_str(condition.get("message")),
         "since": as_str(condition.get("lastTransitionTime")),
-        "remedy": "" if found is None or is_good else found.remedy(target),
+        "remedy": "" if condition.get("status") == "True" else _remedy(reason, target),
     }
+
+
+def _remedy(reason: str, target: str) -> str:
+    found = BlockReason.named(reason)
+    return "" if found is None else found.remedy(target)
 
 
 def _commands(rule: RawRule) -> Iterator[Command]:

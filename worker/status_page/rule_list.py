@@ -23,6 +23,7 @@ from summaryrule.api.summary import (
     RuleSummary,
     as_json,
     backfill_phase,
+    count_in_flight,
     count_overdue,
     in_queue,
     overdue_from,
@@ -118,6 +119,7 @@ class Row:
     problem: Problem | None
     has_backfill: bool
     late_from: int
+    in_flight: int
 
     @classmethod
     def of(cls, rule: RawRule, ownership: Ownership) -> "Row":
@@ -139,6 +141,7 @@ class Row:
             reasons=frozenset({ready, *(each.reason for each in problems)} - {""}),
             problem=problems[0] if problems else None,
             has_backfill=backfill_phase(rule) in ACTIVE_PHASES,
+            in_flight=count_in_flight(rule),
             late_from=(overdue_from(rule, OVERDUE_FROM) or MAX).ticks,
         )
 
@@ -220,6 +223,10 @@ class RuleList:
     def rows(self, now: Instant) -> list[Row]:
         """The rows of all rules, those with a problem at ``now`` first, then by name."""
         return self._update(now).rows
+
+    def in_flight(self, now: Instant) -> int:
+        """The windows of all rules that Kusto has accepted and that have not ended."""
+        return sum(row.in_flight for row in self.rows(now))
 
     def find(self, namespace: str, name: str, now: Instant) -> RawRule | None:
         """The raw rule of this name."""

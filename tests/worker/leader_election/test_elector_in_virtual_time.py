@@ -66,9 +66,11 @@ def test_a_leader_that_ends_cleanly_hands_over_within_a_retry() -> None:
             async with running(second.run(forever)):
                 await asyncio.sleep(5)
                 assert not second.is_leader
+                assert second.lease["holderIdentity"] == "first"
                 leading.cancel()
                 await asyncio.sleep(TIMING.retry + 0.1)
                 assert second.is_leader
+                assert second.lease["holderIdentity"] == "second"
 
     virtually(story)
 

@@ -298,6 +298,19 @@ def test_a_lost_connection_is_said(page: Page) -> None:
     with served([rule()]) as url:
         open_page(page, url)
     expect(page.locator("#live")).to_contain_text("no connection to the worker", timeout=15_000)
+    page.set_viewport_size({"width": 900, "height": 700})  # draws the page again
+    page.wait_for_timeout(300)
+    expect(page.locator("#live")).to_contain_text("no connection to the worker")
+
+
+def test_a_page_that_finds_no_room_is_live_when_there_is_some(page: Page) -> None:
+    with served([rule()]) as url:
+        page.route("**/events*", lambda route: route.fulfill(status=503, body="too many viewers"))
+        page.goto(url)
+        expect(page.locator("#live")).to_contain_text("the worker refuses more viewers")
+        page.unroute("**/events*")
+        expect(page.locator("#live")).to_contain_text("live, this worker leads", timeout=15_000)
+        expect(page.locator("tbody tr")).to_have_count(1)
 
 
 def test_times_are_shown_as_a_person_chooses(page: Page) -> None:
@@ -319,3 +332,4 @@ def test_one_malformed_object_breaks_nothing(page: Page) -> None:
         page.goto(f"{url}/rule?namespace=y&name=x")
         expect(page.locator("h1")).to_have_text("y/x")
         expect(page.locator("main")).to_contain_text("No window is known yet.")
+        expect(page.locator("main")).to_contain_text("Malformed")

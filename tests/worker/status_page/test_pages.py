@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
+import pytest
 
-from tests.plugin.rules import NOW, rule
+from tests.plugin.rules import NOW, rule, running
 from tests.worker.status_page.views import data, many, status_page
 from worker.health_server import HealthServer
 from worker.kusto.health import EndpointHealth
@@ -61,6 +62,39 @@ async def test_json_is_served_beside_the_probes() -> None:
         assert (await client.get("/healthz")).status_code == 200
 
 
+LEASE = {
+    "holderIdentity": "worker-1",
+    "acquireTime": "2026-11-24T08:00:00.250000Z",
+    "renewTime": "2026-11-24T10:29:50.000000Z",
+    "leaseDurationSeconds": 15,
+}
+
+
+@pytest.mark.parametrize(
+    ("lease", "leader"),
+    [
+        (LEASE, {"identity": "worker-1", "since": "2026-11-24T08:00:00Z"}),
+        ({**LEASE, "renewTime": "2026-11-24T10:29:45Z"}, None),
+        ({**LEASE, "holderIdentity": ""}, None),
+        ({}, None),
+    ],
+)
+def test_a_standby_says_who_leads_unless_the_lease_has_expired(
+    lease: dict[str, object], leader: dict[str, str] | None
+) -> None:
+    found = data(status_page([], lease=lease, leads=False), path="/worker.json")
+    assert (found["leads"], found["leader"]) == (False, leader)
+
+
+def test_the_worker_view_has_the_windows_in_flight_and_the_slots_of_each_endpoint() -> None:
+    window = {"operationId": "o-1", "start": "2026-11-24T05:00:00Z", "end": "2026-11-24T06:00:00Z"}
+    busy = rule("a", schedule={"inFlight": [window]}, backfill=running(inFlight=[window, {}]))
+    found = data(status_page([busy, rule("b")]), path="/worker.json")
+    assert found["windowsInFlight"] == 2
+    assert found["slots"] == {"http://127.0.0.1:8080": {"taken": 1, "limit": 4, "waiting": 0}}
+    assert found["leader"] == {"identity": "worker-0", "since": None}
+
+
 async def test_a_stream_sends_the_data_and_again_only_when_it_has_changed() -> None:
     rules = [rule("cpu")]
     async with (
@@ -71,6 +105,7 @@ async def test_a_stream_sends_the_data_and_again_only_when_it_has_changed() -> N
         events = (line async for line in reply.aiter_lines() if line.startswith("data: "))
         first = json.loads((await anext(events)).removeprefix("data: "))
         assert first["rules"] == 1
+        assert "lag" not in first["items"][0]
         await asyncio.sleep(0.2)
         rules.append(rule("memory"))
         second = json.loads((await anext(events)).removeprefix("data: "))

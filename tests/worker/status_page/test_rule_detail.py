@@ -38,6 +38,7 @@ def test_a_rule_is_shown_with_its_conditions_and_their_remedies() -> None:
     failing = condition(OWNER, "WindowFailed", "1 windows failed")
     found = data(status_page([scheduled(conditions=[failing])]), NAMED, "/rule.json")
     assert "kubectl summaryrule retry cpu -n default --all" in found["conditions"][0]["remedy"]
+    assert found["remedy"] == found["conditions"][0]["remedy"]
 
 
 def test_a_rule_that_there_is_not_is_said() -> None:

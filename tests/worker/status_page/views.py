@@ -26,9 +26,20 @@ def status_page(
     rules: Iterable[Any],
     endpoints: Mapping[str, EndpointHealth] | None = None,
     ahead: Mapping[Key, int] | None = None,
+    lease: Mapping[str, Any] | None = None,
+    *,
+    leads: bool = True,
 ) -> StatusPage:
     known = endpoints or {"http://127.0.0.1:8080": EndpointHealth("answering", NOW)}
-    worker = WorkerView("worker-0", lambda: True, lambda: known, lambda: ahead or {})
+    slots = {"http://127.0.0.1:8080": {"taken": 1, "limit": 4, "waiting": 0}}
+    worker = WorkerView(
+        "worker-0",
+        lambda: leads,
+        lambda: known,
+        lambda: ahead or {},
+        lambda: lease or {},
+        lambda: slots,
+    )
     settings = PlannerSettings(
         endpoints={"Telemetry": "https://c.example"}, labels={"region": "eastus"}
     )

@@ -14,7 +14,9 @@ const VIEWS = {
 const main = document.getElementById("main");
 const filters = document.getElementById("filters");
 const live = document.getElementById("live");
+const RETRY = 5000;
 let stream = null;
+let again = 0;
 let data = null;
 
 const current = () => VIEWS[location.pathname] ?? VIEWS["/"];
@@ -33,6 +35,7 @@ export function go(url, typed = false) {
 function open(typed = false) {
   const { view, data: json, events } = current();
   stream?.close();
+  clearTimeout(again);
   const query = view.query(parameters());
   document.getElementById("json").href = json + query;
   document.getElementById("json").textContent = json + query;
@@ -45,7 +48,11 @@ function open(typed = false) {
   };
   stream.onerror = () => {
     live.className = "bad";
-    live.textContent = "no connection to the worker; trying again";
+    const isRefused = stream.readyState === EventSource.CLOSED;
+    live.textContent = isRefused ? "the worker refuses more viewers; trying again" : "no connection to the worker; trying again";
+    // A browser connects again by itself after a lost connection, but not after a refusal.
+    clearTimeout(again);
+    if (isRefused) again = setTimeout(() => open(true), RETRY);
   };
   if (typed) return;
   update(filters, h("div", {}, view.filters?.(parameters()) ?? []));
@@ -54,13 +61,19 @@ function open(typed = false) {
   update(main, h("div", {}, h("p", {}, "Loading.")));
 }
 
+function showLeader() {
+  live.className = data.leads || data.leader ? "" : "bad";
+  live.textContent = data.leads ? "live, this worker leads"
+    : data.leader ? `live, this worker stands by, ${data.leader.identity} leads` : "live, no worker leads";
+}
+
 function draw() {
   for (const link of document.querySelectorAll("nav [data-view]")) {
     if (link.pathname === location.pathname) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
   if (data === null) return;
-  live.textContent = data.leads ? "live, this worker leads" : "live, this worker stands by";
+  if (stream.readyState === EventSource.OPEN) showLeader();
   document.title = current().view.title(data, parameters());
   update(main, h("div", {}, current().view.render(data, parameters(), draw)));
   current().view.drawn?.(data, parameters());

@@ -31,6 +31,8 @@ export function render(data, parameters, draw) {
       summary.suspended ? "The schedule is suspended." : `${plural(summary.overdueWindows, "window")} overdue.`),
     h("p", { class: "current" }, h("span", { class: `state ${summary.problems.length ? "bad" : summary.ready === "True" ? "good" : "quiet"}` },
       summary.problems[0]?.reason || summary.reason || "unknown"), " ", summary.problems[0]?.message || summary.message, " ", strip(summary.strip ?? "")),
+    data.remedy && h("p", { class: "remedy" }, "do: ", data.remedy),
+    data.malformed && h("p", { class: "message" }, h("span", { class: "state bad" }, "Malformed"), " ", data.malformed),
     h("h2", {}, "Windows"),
     timeline(data.lanes, parameters),
     listed(data, parameters),

@@ -75,7 +75,7 @@ export function render(data, parameters) {
       counter(data.backfills, "with a backfill", { show: "backfill" }, "busy")),
     reasons(data, parameters),
     data.endpoints.filter((each) => each.trouble).map((each) =>
-      h("p", { class: "bad", role: "alert" }, `${each.url}: ${each.trouble}`)),
+      h("p", { class: "bad", role: "alert" }, each.trouble.startsWith(each.url) ? each.trouble : `${each.url}: ${each.trouble}`)),
     data.groups.map((group) => h("section", { class: "group", "data-key": group.reason + group.message },
       h("p", {}, h("a", { href: link(parameters, { search: group.message.slice(0, 150), show: "problem" }) },
         plural(group.count, "rule"), ": ", group.reason), " ", h("span", { class: "message" }, group.message)),
@@ -118,7 +118,8 @@ function row(item) {
 
 function ready(item) {
   const reason = item.problems[0]?.reason || item.reason || "unknown";
-  const kind = item.problems.length ? "bad" : item.ready === "True" ? "good" : "quiet";
+  const isIntended = item.suspended || reason === "OtherCluster";
+  const kind = item.problems.length ? "bad" : item.ready === "True" && !isIntended ? "good" : "quiet";
   return h("span", { class: `state ${kind}` }, reason);
 }
 
