@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from summaryrule.api import validation_rules
 from summaryrule.api.field_errors import FieldError, invalid, required, too_long, wrong_type
+from summaryrule.api.upstream_backfill import is_upstream_request
 from summaryrule.api.v1 import BackfillSpec, SummaryRule, SummaryRuleSpec, SummaryRuleStatus
 
 Location = tuple[int | str, ...]
@@ -70,6 +71,8 @@ def validate_schema(
 
 def _is_valid(spec: object) -> bool:
     """Whether the spec is valid as it is, like nearly every spec, so that no default matters."""
+    if isinstance(spec, Mapping) and is_upstream_request(spec.get("backfill")):
+        return False
     try:
         SummaryRuleSpec.model_validate(spec)
     except ValidationError:
@@ -81,16 +84,26 @@ def _field_rules(new: Mapping[str, Any]) -> Iterator[tuple[Location, FieldError]
     if new.get("spec") is None:
         yield ("spec",), required("spec")
         return
-    try:
-        SummaryRuleSpec.model_validate(new["spec"])
-    except ValidationError as errors:
-        for error in errors.errors(include_url=False):
-            location = ("spec", *error["loc"])
-            if location[:-1] == _BACKFILL and error["type"] == "missing":
-                continue  # a rule over several fields: adx-mon's may be there instead
-            # A missing field is a violation in the object that lacks it.
-            place = location[:-1] if error["type"] == "missing" else location
-            yield place, _to_field_error(_path(location), dict(error))
+    for location, error in _model_errors(new["spec"]):
+        if location[:-1] == _BACKFILL and error["type"] == "missing":
+            continue  # a rule over several fields: adx-mon's may be there instead
+        # A missing field is a violation in the object that lacks it.
+        place = location[:-1] if error["type"] == "missing" else location
+        yield place, _to_field_error(_path(location), error)
+
+
+def _model_errors(spec: object) -> Iterator[tuple[Location, dict[str, Any]]]:
+    """The errors of the models, also of a backfill in adx-mon's form, which the spec leaves out."""
+    parts: list[tuple[Location, type[BaseModel], object]] = [(("spec",), SummaryRuleSpec, spec)]
+    backfill = spec.get("backfill") if isinstance(spec, Mapping) else None
+    if is_upstream_request(backfill):
+        parts.append((_BACKFILL, BackfillSpec, backfill))
+    for place, model, value in parts:
+        try:
+            model.model_validate(value)
+        except ValidationError as errors:
+            for error in errors.errors(include_url=False):
+                yield (*place, *error["loc"]), dict(error)
 
 
 def _with_crd_defaults(rule: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from runtime.cel import evaluate
 from summaryrule import window_command
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
+from summaryrule.api.schema_validation import validate_schema
 from summaryrule.api.v1 import SummaryRuleSpec
 from summaryrule.api.windows import Window, next_window
 from summaryrule.planner.block_reasons import any_key_matches, evaluate_criteria
@@ -141,3 +142,12 @@ def test_a_bracketed_table_is_refused_with_its_bare_name_to_write() -> None:
     result = admit({**rule, "spec": {**rule["spec"], "table": "['My Table']"}})
     assert result.fields == ["spec.table"]
     assert result.messages[0].endswith("write My Table")
+
+
+@pytest.mark.parametrize("more", [{"maxInFlight": 0}, {"endTime": 5}, {"requestId": ""}])
+def test_a_backfill_in_upstreams_form_has_the_schema_of_ours(more: dict[str, Any]) -> None:
+    rule = _named("hourly-avg")
+    backfill = {**rule["spec"]["backfill"], **more}
+    found = validate_schema({**rule, "spec": {**rule["spec"], "backfill": backfill}})
+    assert [each.field for each in found] == [f"spec.backfill.{next(iter(more))}"]
+    assert validate_schema(rule) == ()
