@@ -21,10 +21,12 @@ MODULES: Final = {
     "lint": "plugin.commands.lint",
     "history": "plugin.commands.backfill",
     "windows": "plugin.commands.windows",
+    "events": "plugin.commands.events",
+    "ui": "plugin.commands.ui",
     "check": "plugin.commands.check",
     "version": "plugin.commands.check",
 }
-ONCE: Final = frozenset({"status", "lint", "check", "version"})
+ONCE: Final = frozenset({"status", "lint", "ui", "check", "version"})
 """Commands that run once for all rules; the others run once per rule."""
 
 

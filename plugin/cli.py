@@ -26,7 +26,9 @@ KUBECTL_FLAGS: Final = (
     "request-timeout",
 )  # fmt: skip
 TYPES: Final = ("summaryrule", "summaryrules", "sr")
+NAMES_OPTIONAL: Final = frozenset({"status", "ui"})
 _MAX_IN_FLIGHT: Final = 20
+_MAX_PORT: Final = 65_535
 _UNKNOWN_COMMAND: Final = re.compile(r"argument COMMAND: invalid choice: '(.*?)'")
 _SUPPRESS: Final = argparse.SUPPRESS
 
@@ -72,7 +74,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         known = [flag for option in command.options for flag in option.option_strings]
         wrong = rest[0].partition("=")[0]
         command.error(f"unknown argument {wrong!r}{did_you_mean(wrong, known)}")
-    if hasattr(args, "names") and args.command != "status":
+    if hasattr(args, "names") and args.command not in NAMES_OPTIONAL:
         _check_targets(args, command)
     return args
 
@@ -232,6 +234,16 @@ def _lint(command: Parser) -> None:
     _output(command, "json", "yaml")
 
 
+def _ui(command: Parser) -> None:
+    command.accepts_names = True
+    text = "the rule whose page to open (default: the page of all rules)"
+    command.add_argument("names", nargs="*", type=_rule_name, metavar="NAME", help=text)
+    text = "local port (default: a free one)"
+    command.option("--port", type=_port, default=0, metavar="PORT", help=text)
+    text = "print the URL and open no browser"
+    command.option("--no-browser", action="store_true", help=text)
+
+
 def _cluster_only(command: Parser) -> None:
     _output(command, "json", "yaml")
 
@@ -293,6 +305,12 @@ def _in_flight(text: str) -> int:
     return int(text)
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 <= int(text) <= _MAX_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to {_MAX_PORT}")
+    return int(text)
+
+
 STATES: Final = ("failed", "running", "unknown", "pending", "done")
 COMMANDS: Final[dict[str, tuple[str, str, Callable[[Parser], None]]]] = {
     "status": ("show the state of rules: lag, backfill, problems", "status -A", _status),
@@ -306,7 +324,9 @@ COMMANDS: Final[dict[str, tuple[str, str, Callable[[Parser], None]]]] = {
     "explain": ("say why a rule does not run, and what to do", "explain cpu", _read_only),
     "plan": ("show what the worker would submit now", "plan cpu -o wide", _plan),
     "windows": ("list windows with their state and error", "windows cpu --state failed", _windows),
+    "events": ("list the Events of rules, oldest first", "events cpu", _read_only),
     "history": ("list backfills that have ended, newest first", "history cpu", _read_only),
+    "ui": ("open the status page of the leader in a browser", "ui cpu", _ui),
     "lint": ("say what admission would, for files, offline", "lint rules/*.yaml", _lint),
     "check": ("check the installation, and say how to fix it", "check", _cluster_only),
     "version": ("print the versions of plugin, worker, webhook and CRD", "version", _cluster_only),

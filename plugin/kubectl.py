@@ -39,6 +39,21 @@ class Kubectl:
         self._program = program
         self.flags = list(flags)
 
+    def in_namespace(self, namespace: str) -> "Kubectl":
+        """The same kubectl with another namespace."""
+        others = [flag for flag in self.flags if not flag.startswith("--namespace=")]
+        return Kubectl(self._program, [*others, f"--namespace={namespace}"])
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Start kubectl, whose stdout is a pipe.
+
+        Raises:
+            UsageError: there is no kubectl.
+        """
+        return subprocess.Popen(  # noqa: S603 - the user's own kubectl, no shell between
+            [self._path(), *words, *self.flags], stdout=subprocess.PIPE, encoding="utf-8"
+        )
+
     def rules(
         self, names: Sequence[str] = (), *, everywhere: bool = False, selector: str | None = None
     ) -> list[Rule]:
@@ -62,6 +77,16 @@ class Kubectl:
             RefusedError: it does not exist, or the cluster cannot be asked.
         """
         return self._json("get", RESOURCE, name)
+
+    def events(self, kind: str, name: str) -> list[Rule]:
+        """The Events about one object of the namespace, in the order of the API server.
+
+        Raises:
+            RefusedError: the cluster cannot be asked.
+        """
+        about = f"--field-selector=involvedObject.kind={kind},involvedObject.name={name}"
+        items: list[Rule] = self._json("get", "events", about)["items"]
+        return items
 
     def patch(self, name: str, body: Mapping[str, Any], *, dry_run: bool = False) -> Rule:
         """Merge `body` into a rule (RFC 7386: null removes) and return the rule as stored.

@@ -30,7 +30,8 @@ Leases = list[dict[str, Any]]
 class Leader:
     """The holder of the Lease, and when it renewed the Lease last; None if there is no Lease.
 
-    ``holder`` is empty if the last one released the Lease. ``unknown`` says why the Lease cannot be
+    ``holder`` is empty if the last one released the Lease; ``namespace`` is the one of the Lease,
+    in which the worker's pods are. ``unknown`` says why the Lease cannot be
     read; it is empty if it was read.
     """
 
@@ -38,6 +39,12 @@ class Leader:
     renewed: Instant | None = None
     leads: bool = False
     unknown: str = ""
+    namespace: str = ""
+
+    @property
+    def pod(self) -> str:
+        """The name of the holder's pod: the identity up to a random part, if it has one."""
+        return self.holder.partition("_")[0]
 
     @property
     def is_missing(self) -> bool:
@@ -89,7 +96,8 @@ def _leader(lease: dict[str, Any], now: Instant) -> Leader:
     holder, renewed = as_str(spec.get("holderIdentity")), as_instant(spec.get("renewTime"))
     limit = as_int(spec.get("leaseDurationSeconds")) * TICKS_PER_SECOND
     leads = bool(holder) and renewed is not None and now.ticks - renewed.ticks <= limit
-    return Leader(holder, renewed, leads)
+    namespace = as_str(nested_dict(lease, "metadata").get("namespace"))
+    return Leader(holder, renewed, leads, namespace=namespace)
 
 
 def _leases(kubectl: Kubectl, names: Sequence[str]) -> Leases | str:

@@ -9,6 +9,7 @@ from tests.docs.blocks import ELSEWHERE, Block, blocks, indented, pages
 from tests.docs.shell import ROOT
 
 NOT_RUN = {
+    ("docs/kubectl-plugin.md", "it does not return before Ctrl-C"),
     ("docs/backfill.md", "no backfill of this rule runs at this moment"),
     ("docs/gitops.md", "needs Argo CD"),
     ("docs/gitops.md", "needs Argo CD's CRDs"),

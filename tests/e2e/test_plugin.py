@@ -74,6 +74,8 @@ def test_a_backfill_is_asked_for_followed_and_remembered(sandbox: Sandbox, plugi
     assert sandbox.name in plugin.says("status", "-A")
     (_, row) = plugin.says("history", sandbox.name).splitlines()
     assert row.split()[1:5] == ["Completed", str(start), str(end), "10/10"]
+    events = json.loads(plugin.says("events", sandbox.name, "-o", "json"))
+    assert {"BackfillStarted", "BackfillCompleted"} <= {each["reason"] for each in events}
     again = plugin("backfill", sandbox.name, *between(start, end))
     assert "unchanged: this range has run" in again.stdout
     assert "Warning: " in again.stderr
@@ -147,6 +149,12 @@ def test_failed_windows_are_explained_skipped_and_retried(
     assert plugin.says("wait", sandbox.name, "--timeout=60s").startswith(
         f"{sandbox.name}: backfill Comp"
     )
+
+
+def test_the_page_of_a_worker_outside_of_the_cluster_is_not_forwarded(plugin: Plugin) -> None:
+    refused = plugin("ui")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert " is not a pod in namespace " in refused.stderr
 
 
 def test_files_are_linted_offline_and_by_the_server(sandbox: Sandbox, plugin: Plugin) -> None:
