@@ -59,6 +59,26 @@ def uses_name(body: str, name: str) -> bool:
     return name in body and name in _TOKEN.findall(body)
 
 
+def uses_bounds(body: str) -> bool:
+    """Whether a query reads both bounds of its window."""
+    return uses_name(body, "_startTime") and uses_name(body, "_endTime")
+
+
+def has_query(body: str) -> bool:
+    """Whether a body has a statement that gives rows: not only ``let`` and other declarations."""
+    is_first, depth = True, 0
+    for word in _TOKEN.findall(body):
+        if word.startswith("//"):
+            continue
+        ends = {";"} if depth == 0 else set()
+        if is_first and word not in _DECLARATIONS | ends:
+            return True
+        depth += (word in {"(", "[", "{"}) - (word in {")", "]", "}"})
+        is_first = word in ends
+    return False
+
+
+_DECLARATIONS: Final = frozenset({"let", "set", "declare", "alias", "restrict"})
 _STARTS_STATEMENT: Final = frozenset(";{")
 _ENDS_SOURCE: Final = frozenset("|;})")
 

@@ -14,6 +14,7 @@ from summaryrule.api.instant import Instant
 from summaryrule.api.timeline import Lane
 from summaryrule.api.v1 import SummaryRule
 from summaryrule.api.windows import Window
+from summaryrule.window_command import rule_tag_prefix
 
 WindowState = Literal[
     "once", "empty", "missing", "twice", "failed", "pending", "skipped", "unlisted", "unknown",
@@ -119,7 +120,7 @@ def _other_tokens(rule: SummaryRule, window: Window) -> Iterator[str]:
 
 def _replacing_runs(rule: SummaryRule, extents: Iterable[Extent]) -> Mapping[str, list[str]]:
     """By the start of the window, the runs in mode Replace that the drop-by tags name."""
-    prefix = f"drop-by:summaryrule/{rule.metadata.namespace}/{rule.metadata.name}/"
+    prefix = rule_tag_prefix(rule)
     found = defaultdict[str, list[str]](list)
     for tag in dict.fromkeys(tag for each in extents for tag in sorted(each.tags)):
         if tag.startswith(prefix):

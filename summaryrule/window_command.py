@@ -1,18 +1,28 @@
 """The Kusto command of a window: an idempotent append of the body with its bounds and labels.
 
-The text is that of adx-mon, with ingest-by tags added. Kusto drops an append whose tag is in the
-table already (Kusto docs, "Ingestion properties", ``ingestIfNotExists``).
+The text is that of adx-mon, with extent tags added. Kusto drops an append whose ingest-by tag is in
+the table already (Kusto docs, "Ingestion properties", ``ingestIfNotExists``). In mode Replace an
+append also has a drop-by tag, which names the window and the run. Extents with different drop-by
+tags are never merged (Kusto docs, "Extent tags"), so the rows of a run can be dropped alone.
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
-from summaryrule.api.v1 import SummaryRuleSpec
+from summaryrule.api.instant import Instant
+from summaryrule.api.v1 import SummaryRule, SummaryRuleSpec
+from summaryrule.api.validation_rules import read_instant
 from summaryrule.api.windows import Window
 from summaryrule.kql import go_quote, quote_name
 
 
 def append_command(
-    spec: SummaryRuleSpec, window: Window, labels: Mapping[str, str], *, token: str
+    spec: SummaryRuleSpec,
+    window: Window,
+    labels: Mapping[str, str],
+    *,
+    token: str,
+    run_tag: "RunTag | None" = None,
 ) -> str:
     """The command that appends the result of one window, asynchronously.
 
@@ -21,9 +31,11 @@ def append_command(
         window: half-open; ``_endTime`` is its last tick.
         labels: cluster labels; each is the string variable ``_<label>``, in byte order of the keys.
         token: the ingest-by token.
+        run_tag: the drop-by tag of the run, in mode Replace.
     """
+    tags = f'"ingest-by:{token}"' + (f', "{run_tag}"' if run_tag is not None else "")
     properties = (
-        f"""extend_schema=true, tags='["ingest-by:{token}"]', ingestIfNotExists='["{token}"]', """
+        f"""extend_schema=true, tags='[{tags}]', ingestIfNotExists='["{token}"]', """
         f"creationTime='{window.end}'"
     )
     return (
@@ -42,3 +54,45 @@ def bind_variables(body: str, window: Window, labels: Mapping[str, str]) -> str:
         name = key if key.startswith("_") else f"_{key}"
         lines.append(f"let {name}={go_quote(labels[key])};")
     return "\n".join([*lines, body.strip()])
+
+
+class RunTag(NamedTuple):
+    """A drop-by tag: one run of one window of a rule; ``run`` is the token of the append.
+
+    It has the rule's name and not its UID, so that a rule that is deleted and created again
+    replaces the rows of its windows.
+    """
+
+    namespace: str
+    name: str
+    start: Instant
+    run: str
+
+    def __str__(self) -> str:
+        return f"{self.window_prefix}{self.run}"
+
+    @property
+    def window_prefix(self) -> str:
+        """The beginning of the tags of each run of this window."""
+        return f"drop-by:summaryrule/{self.namespace}/{self.name}/{self.start}/"
+
+
+def run_tag(rule: SummaryRule, start: Instant, token: str) -> RunTag:
+    """The drop-by tag of a run of the window that starts at ``start``."""
+    return RunTag(rule.metadata.namespace, rule.metadata.name, start, token)
+
+
+def rule_tag_prefix(rule: SummaryRule) -> str:
+    """The beginning of the drop-by tags of a rule."""
+    return f"drop-by:summaryrule/{rule.metadata.namespace}/{rule.metadata.name}/"
+
+
+def parse_run_tag(tag: str) -> RunTag | None:
+    """The parts of a drop-by tag of this operator; None for another tag."""
+    prefix, _, rest = tag.partition("/")
+    parts = rest.split("/")
+    if prefix != "drop-by:summaryrule" or len(parts) != len(RunTag._fields):
+        return None
+    namespace, name, start, run = parts
+    at = read_instant(start)
+    return RunTag(namespace, name, at, run) if at is not None else None

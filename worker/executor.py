@@ -17,11 +17,14 @@ from summaryrule.api.constants import (
     FINALIZER,
     OWNER_ANNOTATION,
 )
+from summaryrule.api.instant import Instant
 from summaryrule.api.v1 import dump
 from summaryrule.planner.field_ownership import without_range_ownership
 from summaryrule.planner.types import (
     Cancel,
     CheckIngestTag,
+    DropOlderRuns,
+    DropOldTags,
     Effect,
     EmitEvent,
     FindIngestTags,
@@ -35,6 +38,7 @@ from summaryrule.planner.types import (
     Submit,
     UpdateSpecCursor,
 )
+from summaryrule.window_command import parse_run_tag
 from worker.errors import Conflict, Refused, Temporary, Throttled, WorkerError
 from worker.kube.store import Key, Store, key_of
 from worker.observations import ObservationStore
@@ -84,12 +88,12 @@ class Executor:
         Raises:
             WorkerError: the error of the first one that failed; those before it remain done.
         """
-        submits = [action for action in actions if isinstance(action, Submit)]
+        of_windows = [action for action in actions if isinstance(action, Submit | DropOlderRuns)]
         for action in actions:
-            if not isinstance(action, Submit):
+            if not isinstance(action, Submit | DropOlderRuns):
                 self.fence.check()
                 rule = await self._execute(rule, action, seen)
-        await self._submit_all(rule, submits)
+        await self._execute_all(rule, of_windows)
         return rule
 
     async def _execute(self, rule: RawRule, action: Effect, seen: Observations) -> RawRule:
@@ -107,7 +111,9 @@ class Executor:
             self.observations.add_tag(key, action.token, found=found)
         elif isinstance(action, FindIngestTags):
             await self._find_ingest_tags(key, action)
-        elif not isinstance(action, Submit):
+        elif isinstance(action, DropOldTags):
+            await self._drop_old_tags(key, action)
+        elif not isinstance(action, Submit | DropOlderRuns):
             stored = await write(self.rules, rule, action)
             if isinstance(action, RecordStatus):
                 self.observations.discard_recorded(key, seen)
@@ -155,10 +161,29 @@ class Executor:
             log.info("operation %s was not cancelled: %s", action.operation_id, error)
         self.observations.add_canceled(key, action.operation_id)
 
-    async def _submit_all(self, rule: RawRule, submits: Iterable[Submit]) -> None:
-        """Send recorded intents concurrently; raise only if all fail, so that answers count."""
+    async def _drop_old_tags(self, key: Key, action: DropOldTags) -> None:
+        """Without the right to do it the tags stay; it is tried again the next day."""
+        found = await self.kusto.find_tags(action.database, action.table, action.prefix, Instant(0))
+        runs = {tag: parse_run_tag(tag) for tag in found}
+        old = sorted(tag for tag, run in runs.items() if run and run.start < action.before)
+        try:
+            await self.kusto.drop_tags(
+                action.database, action.table, old, before_send=self.fence.check
+            )
+        except Refused as error:
+            log.warning("old tags of table %s were not removed: %s", action.table, error)
+        self.observations.add_tags_dropped(key, action.before)
+
+    async def _execute_all(self, rule: RawRule, actions: Iterable[Submit | DropOlderRuns]) -> None:
+        """Send what windows need concurrently; raise only if all fail, so that answers count."""
         answers = await asyncio.gather(
-            *(self._submit(rule, submit) for submit in submits), return_exceptions=True
+            *(
+                self._submit(rule, action)
+                if isinstance(action, Submit)
+                else self._drop_older_runs(key_of(rule), action)
+                for action in actions
+            ),
+            return_exceptions=True,
         )
         failures = [answer for answer in answers if isinstance(answer, BaseException)]
         if failures and len(failures) == len(answers):
@@ -166,7 +191,24 @@ class Executor:
         for failure in failures:
             if not isinstance(failure, WorkerError):
                 raise failure
-            log.info("a window was not submitted, it is tried again: %s", failure)
+            log.info("a window could not go on, it is tried again: %s", failure)
+
+    async def _drop_older_runs(self, key: Key, action: DropOlderRuns) -> None:
+        """Drop each older run by its own tag: a command that arrives late drops nothing newer."""
+        window, prefix = action.window, action.tag.window_prefix
+        with log_context(window=str(window.window)):
+            try:
+                found = await self.kusto.find_tags(
+                    action.database, action.table, prefix, window.start
+                )
+                for tag in sorted(found - {str(action.tag)}):
+                    await self.kusto.drop_extents(
+                        action.database, action.table, tag, before_send=self.fence.check
+                    )
+            except Refused as error:
+                self.observations.add_rejected(key, window.token, _not_dropped(action, error))
+                return
+            self.observations.add_replaced(key, window.token)
 
     async def _submit(self, rule: RawRule, submit: Submit) -> None:
         key, window = key_of(rule), submit.window
@@ -183,6 +225,13 @@ class Executor:
                 return
             log.debug("submitted as operation %s", operation_id)
             self.observations.add_submitted(key, window.token, operation_id)
+
+
+def _not_dropped(action: DropOlderRuns, error: Refused) -> str:
+    return (
+        f"the new rows are in table {action.table}, and the old ones were not dropped; the worker"
+        f" needs the role Table Admin on the table: {error}"
+    )
 
 
 Write = (

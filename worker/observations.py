@@ -21,8 +21,10 @@ _REPORT_AFTER_SECONDS: Final = 10.0
 class _RuleObservations:
     submitted: dict[str, str] = field(default_factory=dict)
     rejected: dict[str, str] = field(default_factory=dict)
+    replaced: set[str] = field(default_factory=set)
     tag_found: dict[str, bool] = field(default_factory=dict)
     ingest_tags: dict[str, frozenset[str]] = field(default_factory=dict)
+    tags_dropped_before: Instant | None = None
     canceled: set[str] = field(default_factory=set)
     operations: dict[str, Operation] = field(default_factory=dict)
     no_reply: dict[str, "_NoReply"] = field(default_factory=dict)
@@ -56,8 +58,10 @@ class ObservationStore:
             operations=dict(page.operations),
             submitted=dict(page.submitted),
             rejected=dict(page.rejected),
+            replaced=frozenset(page.replaced),
             tag_found=dict(page.tag_found),
             ingest_tags=dict(page.ingest_tags),
+            tags_dropped_before=page.tags_dropped_before,
             canceled=frozenset(page.canceled),
             endpoint_error=page.endpoint_error,
             cursor_synced_at=at,
@@ -100,6 +104,14 @@ class ObservationStore:
         """The ingest-by tags of the table of a backfill."""
         self._of_rule(key).ingest_tags[request_key] = frozenset(tags)
 
+    def add_replaced(self, key: Key, token: str) -> None:
+        """The older runs of the token's window are dropped."""
+        self._of_rule(key).replaced.add(token)
+
+    def add_tags_dropped(self, key: Key, before: Instant) -> None:
+        """The drop-by tags of windows before this time were removed."""
+        self._of_rule(key).tags_dropped_before = before
+
     def add_canceled(self, key: Key, operation_id: str) -> None:
         """The operation's cancellation was asked for."""
         self._of_rule(key).canceled.add(operation_id)
@@ -118,6 +130,7 @@ class ObservationStore:
             for each, answer in recorded.items():
                 if current.get(each) == answer:
                     del current[each]
+        page.replaced -= seen.replaced
 
     def add_read(self, key: Key) -> None:
         """The API server has answered a read or a write of the rule."""

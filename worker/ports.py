@@ -106,6 +106,18 @@ class KustoClient(Protocol):
         """
         ...
 
+    async def drop_extents(
+        self, database: str, table: str, tag: str, *, before_send: Callable[[], None]
+    ) -> None:
+        """Drop the extents of ``table`` that carry ``tag``, whole; ``before_send`` as in submit."""
+        ...
+
+    async def drop_tags(
+        self, database: str, table: str, tags: Iterable[str], *, before_send: Callable[[], None]
+    ) -> None:
+        """Remove these tags from the extents of ``table``, whose rows stay."""
+        ...
+
     async def cancel(self, database: str, operation: str) -> bool:
         """Request a cancel; return whether Kusto says that it was done.
 

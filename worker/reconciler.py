@@ -20,6 +20,8 @@ from summaryrule.planner.plan import decide, plan_unreadable
 from summaryrule.planner.types import (
     Cancel,
     CheckIngestTag,
+    DropOlderRuns,
+    DropOldTags,
     Effect,
     FindIngestTags,
     Observations,
@@ -40,7 +42,7 @@ from worker.query_checker import QueryChecker
 log = logging.getLogger(__name__)
 
 _NOT_HERE: Final = frozenset({BlockReason.CRITERIA_NOT_MET, BlockReason.OTHER_CLUSTER})
-_ToKusto = Submit | CheckIngestTag | FindIngestTags | Cancel
+_ToKusto = Submit | CheckIngestTag | FindIngestTags | DropOlderRuns | DropOldTags | Cancel
 _MAX_PASSES: Final = 64
 """Limit of passes in one reconcile; a rule with more to do is requeued after other rules."""
 

@@ -22,7 +22,9 @@ def find_windows_appended_again(context: AdmissionContext) -> Iterator[tuple[Win
     start, end, interval = context.start, context.end, context.interval
     if start is None or end is None or interval is None or start >= end:
         return
-    if context.is_already_requested or not context.has_changed("start", "end", "requestId"):
+    if context.replaces or context.is_already_requested:
+        return
+    if not context.has_changed("start", "end", "requestId"):
         return
     requested = Window(start, end)
     found = (*_of_requests(context), *_of_schedule(context), *_of_upstream(context))
@@ -50,7 +52,7 @@ def _of_request(
     if stored.interval is not None and stored.interval != context.interval:
         yield window, f"written with interval {stored.interval}"
     elif not stored.shares_tokens:
-        yield window, "written under the tokens of an earlier version"
+        yield window, "written with tokens of another backfill"
     elif (request_id or None) != (context.request.request_id if context.request else None):
         yield window, f"written with {_name(request_id)}"
 

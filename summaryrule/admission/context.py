@@ -21,8 +21,9 @@ from summaryrule.api.backfill_request import (
 )
 from summaryrule.api.constants import LOOKBACK_DAYS, REQUESTED_BY_ANNOTATION
 from summaryrule.api.instant import TICKS_PER_DAY, Instant
+from summaryrule.api.replaceable import earliest_request, replaceable_since
 from summaryrule.api.v1 import BackfillRecord
-from summaryrule.api.windows import ceil, floor
+from summaryrule.api.windows import ceil
 
 Json = dict[str, Any]
 ParseCel = Callable[[str], str | None]
@@ -113,8 +114,26 @@ class AdmissionContext(_RequestContext):
     @property
     def earliest(self) -> Instant:
         """The earliest start allowed: the grid boundary at or before 30 days ago."""
-        ago = self.now.plus(-_LOOKBACK)
-        return floor(ago, self.interval) if self.interval else ago
+        if self.interval:
+            return earliest_request(self.now, self.interval)
+        return self.now.plus(-_LOOKBACK)
+
+    @property
+    def replaces(self) -> bool:
+        """Whether the rule's windows take the place of their earlier rows."""
+        return self.spec.get("writeMode") == "Replace"
+
+    @property
+    def replaceable_since(self) -> Instant | None:
+        """From which window on mode Replace can replace rows; None if the interval is unknown."""
+        stored, interval = self.stored_requests, self.interval
+        if interval is None or interval.ticks <= 0:
+            return None
+        replace = stored.replace
+        if replace is not None and replace.interval == interval:
+            return replace.since
+        earliest = earliest_request(self.now, interval)
+        return replaceable_since(stored.schedule, stored.current, stored.history, earliest)
 
     @property
     def latest(self) -> Instant:

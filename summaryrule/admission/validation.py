@@ -8,12 +8,14 @@ old rule always passes.
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from summaryrule import kql
 from summaryrule.admission.context import AdmissionContext, ParseCel
 from summaryrule.admission.warnings import WARNINGS
 from summaryrule.api import unstructured
 from summaryrule.api.constants import LOOKBACK_DAYS, REQUESTED_BY_ANNOTATION
 from summaryrule.api.field_errors import FieldError, forbidden, invalid
 from summaryrule.api.instant import Instant
+from summaryrule.api.replaceable import REPLACES_ALL, untagged_rows
 from summaryrule.api.schema_validation import validate_schema
 from summaryrule.api.windows import count_windows
 
@@ -75,6 +77,40 @@ def body_is_management_command(context: AdmissionContext) -> FieldError | None:
         detail = "is a management command; write a query, the worker wraps it in .set-or-append"
         return invalid("spec.body", detail, _shorten(code))
     return None
+
+
+def body_has_no_query(context: AdmissionContext) -> FieldError | None:
+    """A body of declarations only gives no rows."""
+    if context.code and context.code[0] != "." and not kql.has_query(context.code):
+        detail = "has no query, only let statements; add the query that gives the rows"
+        return invalid("spec.body", detail, _shorten(context.code))
+    return None
+
+
+def replaces_without_bounds(context: AdmissionContext) -> FieldError | None:
+    """In mode Replace a body without bounds would write all rows again in each window."""
+    body = context.spec.get("body")
+    has_changed = any(
+        context.spec.get(name) != context.old_spec.get(name) for name in ("body", "writeMode")
+    )
+    if not context.replaces or not has_changed or not isinstance(body, str) or not body:
+        return None
+    if kql.uses_bounds(body):
+        return None
+    return invalid("spec.body", REPLACES_ALL, _shorten(body))
+
+
+def starts_before_replaceable(context: AdmissionContext) -> FieldError | None:
+    """A backfill in mode Replace that would add rows beside those of mode Append."""
+    start, since = context.start, context.replaceable_since
+    if not context.replaces or start is None or since is None or start >= since:
+        return None
+    if context.is_already_requested or context.backfill.get("untagged") is not None:
+        return None
+    if not context.has_changed("start", "requestId", "untagged") or not context.old:
+        return None
+    table = str(context.spec.get("table"))
+    return invalid("spec.backfill.start", untagged_rows(table, start, since), str(start))
 
 
 def criteria_expression_does_not_parse(context: AdmissionContext) -> FieldError | None:
@@ -147,9 +183,12 @@ CHECKS: Final = (
     interval_not_whole_ticks,
     body_blank,
     body_is_management_command,
+    body_has_no_query,
+    replaces_without_bounds,
     criteria_expression_does_not_parse,
     start_before_lookback,
     end_before_lookback,
+    starts_before_replaceable,
     start_in_future,
     end_beyond_horizon,
     operation_id_forged,

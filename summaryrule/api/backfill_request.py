@@ -28,6 +28,7 @@ from summaryrule.api.v1 import (
     BackfillSpec,
     BackfillStatus,
     Range,
+    ReplaceStatus,
     ScheduleStatus,
     SummaryRule,
     SummaryRuleSpec,
@@ -78,7 +79,7 @@ def request_of(backfill: Mapping[str, Any], grid: Duration | None) -> RequestIde
 
 @dataclass(frozen=True, slots=True)
 class StoredRequests:
-    """The requests in a stored status, and its schedule.
+    """The requests in a stored status, its schedule, and what mode Replace can replace.
 
     ``current`` is the request in ``status.backfill``; ``history`` has those that ended.
     """
@@ -86,6 +87,7 @@ class StoredRequests:
     current: BackfillStatus | None = None
     history: tuple[BackfillRecord, ...] = ()
     schedule: ScheduleStatus = field(default_factory=ScheduleStatus)
+    replace: ReplaceStatus | None = None
 
 
 _IDENTIFYING: Final = (
@@ -113,6 +115,7 @@ def read_stored_requests(stored: Mapping[str, Any]) -> StoredRequests:
         _read_backfill(status.get("backfill")),
         tuple(each for each in read if each is not None),
         _read_schedule(status.get("schedule")),
+        _read_replace(status.get("replace")),
     )
 
 
@@ -141,6 +144,13 @@ def _read_schedule(raw: object) -> ScheduleStatus:
         return ScheduleStatus.model_validate(raw)
     except ValidationError:
         return ScheduleStatus()
+
+
+def _read_replace(raw: object) -> ReplaceStatus | None:
+    try:
+        return ReplaceStatus.model_validate(raw)
+    except ValidationError:
+        return None
 
 
 def _read_record(raw: object) -> BackfillRecord | None:
@@ -265,16 +275,17 @@ def request_key(rule: SummaryRule, start: Instant, request_id: str | None) -> st
     return _digest(rule_identity(rule), str(start), request_id or "")[:16]
 
 
-def window_token(rule: SummaryRule, window: Window, request_id: str | None = None) -> str:
+def window_token(rule: SummaryRule, window: Window, run: str | None = None) -> str:
     """The ingest-by token of a window: 32 hex digits.
 
-    The rule, the bounds of the window and the requestId decide it. So interval runs and each
-    backfill without a requestId have one token for a window, and Kusto appends its rows once. The
-    length is part of it: on another grid, another window can have the same start, and Kusto must
-    not drop its rows as a repeat. The word ``schedule`` is that of release 0.1.0, whose interval
-    runs had the same tokens.
+    The rule, the bounds of the window and ``run`` decide it. ``run`` is the requestId of a
+    backfill, or in mode Replace its key, since there each request writes its windows again. So in
+    mode Append, interval runs and each backfill without a requestId have one token for a window,
+    and Kusto appends its rows once. The length is part of it: on another grid, another window can
+    have the same start, and Kusto must not drop its rows as a repeat. The word ``schedule`` is that
+    of release 0.1.0, whose interval runs had the same tokens.
     """
-    grid, again = f"schedule/{window.length}", (request_id,) if request_id else ()
+    grid, again = f"schedule/{window.length}", (run,) if run else ()
     return _digest(rule_identity(rule), grid, str(window.start), *again)[:32]
 
 

@@ -48,6 +48,8 @@ class BlockReason(StrEnum):
     TOO_MANY_FAILED = "TooManyFailed"
     WINDOW_FAILED = "WindowFailed"
     SUPERSEDING = "Superseding"
+    CANCELING = "Canceling"
+    NOT_REPLACEABLE = "NotReplaceable"
     PAUSED = "Paused"
     BACKFILL_FAILED = "BackfillFailed"
     UPSTREAM_BACKFILL = "UpstreamBackfill"
@@ -172,6 +174,17 @@ _TEXTS: Final[Mapping[BlockReason, _Texts]] = {
         BlockKind.WAITING,
         "windows of the request before are still in flight",
         "nothing: the new request begins when these windows have ended",
+    ),
+    BlockReason.CANCELING: _Texts(
+        BlockKind.WAITING,
+        "spec.backfill was removed; windows in flight end first, so that none has rows of two runs",
+        "nothing: the backfill is Canceled when these windows have ended",
+    ),
+    BlockReason.NOT_REPLACEABLE: _Texts(
+        BlockKind.NEEDS_ACTION,
+        "{cause}",
+        "remove the rows with the command in the message; then kubectl patch summaryrule {name}"
+        """ --type=merge -p '{{"spec": {{"backfill": {{"untagged": "Keep"}}}}}}'""",
     ),
     BlockReason.PAUSED: _Texts(
         BlockKind.INTENDED, "spec.backfill.suspend is true", "kubectl summaryrule resume {name}"

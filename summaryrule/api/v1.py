@@ -47,6 +47,7 @@ from summaryrule.api.upstream_backfill import (
 )
 from summaryrule.api.windows import Window
 
+WriteMode = Literal["Append", "Replace"]
 Phase = Literal["Pending", "Running", "Paused", "Completed", "Failed", "Canceled", "Superseded"]
 
 
@@ -198,6 +199,11 @@ class BackfillSpec(_Model):
         strict=True,
         description="Pauses the backfill: windows in flight end, none is submitted. Default false.",
     )
+    untagged: Literal["Keep"] | None = Field(
+        default=None,
+        description="For a rule with writeMode Replace. Keep: run also windows before"
+        " status.replace.since, whose rows of mode Append cannot be replaced and stay.",
+    )
     operation_id: str | None = Field(
         default=None,
         max_length=128,
@@ -254,6 +260,11 @@ class SummaryRuleSpec(_Model):
         " each a string variable, such as region in ['eastus', 'westus'] && env == 'prod'. Must"
         " hold as well as criteria.",
     )
+    write_mode: WriteMode | None = Field(
+        default=None,
+        description="What a window does with rows that this rule wrote for it before. Append (the"
+        " default) adds rows. Replace appends the new rows and then drops the old ones.",
+    )
     suspend: bool = Field(
         default=False,
         strict=True,
@@ -285,6 +296,11 @@ class SummaryRuleSpec(_Model):
         """A blank expression is none, as for adx-mon."""
         return expression if expression and not expression.isspace() else None
 
+    @property
+    def replaces(self) -> bool:
+        """Whether a window takes the place of its earlier rows."""
+        return self.write_mode == "Replace"
+
 
 class WindowStatus(_Model):
     """One window's intent and fate: its bounds, and the operation that computes it."""
@@ -304,6 +320,14 @@ class WindowStatus(_Model):
         default=None, description="When it was last submitted, or when the last attempt ended."
     )
     error: str | None = Field(default=None, description="Why the last attempt failed.")
+    write_mode: WriteMode | None = Field(
+        default=None, description="Replace if it drops the rows of earlier runs; else it appends."
+    )
+
+    @property
+    def replaces(self) -> bool:
+        """Whether it is done only when the rows of its earlier runs are dropped."""
+        return self.write_mode == "Replace"
 
     @property
     def window(self) -> Window:
@@ -415,6 +439,9 @@ class BackfillStatus(_Model):
         default=False, description="Whether spec.backfill is still to be removed."
     )
     shares_tokens: bool = Field(default=False, description=_SHARES_TOKENS)
+    write_mode: WriteMode | None = Field(
+        default=None, description="Replace if all of its windows ran in that mode."
+    )
     tags_read_until: StatusTime | None = Field(
         default=None,
         description="Before the first window was sent, the tags of the table were read for the"
@@ -477,6 +504,20 @@ class Condition(_Model):
     )
 
 
+class ReplaceStatus(_Model):
+    """What mode Replace can replace."""
+
+    since: StatusTime = Field(
+        description="Windows from here on have no rows without a tag of their run, so that a later"
+        " run replaces them. Windows before may have rows of mode Append."
+    )
+    interval: StatusDuration = Field(description="The interval of these windows.")
+    tags_since: StatusTime = Field(
+        description="The drop-by tags of windows before it were removed, so that Kusto merges their"
+        " extents: no backfill can reach them."
+    )
+
+
 class SummaryRuleStatus(_Model):
     """What the worker has seen and done."""
 
@@ -497,6 +538,7 @@ class SummaryRuleStatus(_Model):
     backfill: BackfillStatus | None = Field(
         default=None, description="The backfill that runs or ran last."
     )
+    replace: ReplaceStatus | None = Field(default=None, description="Mode Replace.")
     backfill_history: tuple[BackfillRecord, ...] = Field(
         default=(), description=f"The last {HISTORY_LIMIT} backfills that ended, newest first."
     )

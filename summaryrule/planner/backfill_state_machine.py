@@ -42,6 +42,7 @@ from summaryrule.api.constants import (
     SKIPPED_LIMIT,
 )
 from summaryrule.api.instant import Instant
+from summaryrule.api.replaceable import untagged_rows
 from summaryrule.api.v1 import (
     BackfillRecord,
     BackfillSpec,
@@ -214,6 +215,8 @@ def _events_for_new(context: PlanContext, held: tuple[Blocked, ...]) -> tuple[Em
 def _step_active(
     context: PlanContext, status: BackfillStatus, requested: BackfillSpec | None
 ) -> BackfillStep:
+    if requested is None and any(window.replaces for window in status.in_flight):
+        return _end_in_flight(context, status)
     if requested is None:
         return _cancel(context, status)
     if _is_superseded(context.rule, status):
@@ -265,6 +268,19 @@ def _cancel(context: PlanContext, status: BackfillStatus) -> BackfillStep:
     return BackfillStep(canceled, history, events=(events.canceled(canceled),), cancels=cancels)
 
 
+def _end_in_flight(context: PlanContext, status: BackfillStatus) -> BackfillStep:
+    """Cancel the operations, and wait until the windows in flight have ended.
+
+    In mode Replace an operation that is given up could append its rows after those of a later run.
+    """
+    return BackfillStep(
+        status,
+        context.stored.backfill_history,
+        blocked=(Blocked.because(BlockReason.CANCELING),),
+        cancels=tuple(_cancels(context, status)),
+    )
+
+
 def _cancels(context: PlanContext, status: BackfillStatus) -> Iterator[Cancel]:
     """The operations of the backfill to cancel, without those that count for the schedule too."""
     schedule = context.stored.schedule
@@ -298,20 +314,35 @@ def _continue(
         return _finish(context, status, history)
     evaluated, emitted = _evaluate_failure(rule, status, now)
     current = _apply_suspend(evaluated, requested, now)
+    not_replaceable = _not_replaceable(context, current, requested)
     runs = (
         context.blocked is None
+        and not_replaceable is None
         and current.phase in RUNNABLE_PHASES
         and not has_spec_changed(rule, current)
     )
-    may_take = runs and not needs_tags(current)
+    may_take = runs and not needs_tags(rule, current)
     taken = record_intents(rule, current, requested, now, context.settings) if may_take else current
     return BackfillStep(
         taken,
         history,
         before_intents=current if runs else None,
-        blocked=_blocked_by(rule, current, now),
+        blocked=(not_replaceable,) if not_replaceable else _blocked_by(rule, current, now),
         events=emitted,
     )
+
+
+def _not_replaceable(
+    context: PlanContext, status: BackfillStatus, requested: BackfillSpec
+) -> Blocked | None:
+    """The block if the next window may have rows that mode Replace cannot remove."""
+    if context.replace is None or requested.untagged is not None or is_finished(status):
+        return None
+    start, since = status.done_until, context.replace.since
+    if start >= since:
+        return None
+    cause = untagged_rows(context.rule.spec.table, start, since)
+    return Blocked.because(BlockReason.NOT_REPLACEABLE, cause=cause)
 
 
 def _finish(
@@ -342,8 +373,13 @@ def has_spec_changed(rule: SummaryRule, status: BackfillStatus) -> bool:
     return status.spec_hash != spec_hash(rule.spec)
 
 
-def needs_tags(status: BackfillStatus) -> bool:
-    """Whether the tags of the table must be read before windows of this backfill are sent."""
+def needs_tags(rule: SummaryRule, status: BackfillStatus) -> bool:
+    """Whether the tags of the table must be read before windows of this backfill are sent.
+
+    In mode Replace each request has tokens of its own, so none of its windows is there.
+    """
+    if rule.spec.replaces:
+        return False
     return status.tags_read_until is None or status.tags_read_until < status.requested_end
 
 
@@ -453,7 +489,11 @@ def _resolve_unknown_submits(context: PlanContext, status: BackfillStatus) -> Ba
     a window with the same start has the same token, and Kusto could ignore its data as a repeat.
     """
     found = context.observed.tag_found
-    unknown = [w for w in status.in_flight if w.operation_id is None and w.token in found]
+    unknown = [
+        window
+        for window in status.in_flight
+        if window.operation_id is None and window.token in found and not window.replaces
+    ]
     if not unknown:
         return status
     done = [window for window in unknown if found[window.token]]
@@ -475,7 +515,7 @@ def _credit_present_windows(context: PlanContext, status: BackfillStatus) -> Bac
     Status gets at most ``_RANGE_LIMIT`` ranges; the other windows are sent, and Kusto drops them.
     """
     tags, rule = context.observed.ingest_tags.get(status.request_key), context.rule
-    if tags is None or not needs_tags(status):
+    if tags is None or not needs_tags(rule, status):
         return status
     present = _present_windows(rule, status, tags)
     changes = {
@@ -491,7 +531,7 @@ def _present_windows(
 ) -> tuple[WindowStatus, ...]:
     present, ranges, last = list[WindowStatus](), len(status.done_ahead), None
     for window in pending_windows(status, rule.spec.interval):
-        if f"ingest-by:{window_token(rule, window, status.request_id)}" not in tags:
+        if f"ingest-by:{window_token(rule, window, run_of(rule, status))}" not in tags:
             continue
         ranges += window.start != last
         if ranges > _RANGE_LIMIT:
@@ -633,7 +673,8 @@ def open_request(
         requested_at=now,
         done_until=max(start, reached),
         spec_hash=spec_hash(rule.spec),
-        shares_tokens=ended is None or ended.shares_tokens,
+        shares_tokens=not rule.spec.replaces and (ended is None or ended.shares_tokens),
+        write_mode="Replace" if rule.spec.replaces and ended is None else None,
     )
     return with_counts(status.model_copy(update=carried), interval)
 
@@ -706,8 +747,10 @@ def to_history(status: BackfillStatus, now: Instant) -> BackfillRecord:
 
 
 def _as_new_intent(window: WindowStatus) -> WindowStatus:
-    """The window with its bounds and token only, so that it starts with its first attempt."""
-    return WindowStatus(start=window.start, end=window.end, token=window.token)
+    """The window with its bounds, token and mode only, so that it starts with its first attempt."""
+    return WindowStatus(
+        start=window.start, end=window.end, token=window.token, write_mode=window.write_mode
+    )
 
 
 # Intents
@@ -735,6 +778,8 @@ def record_intents(
     early = None if known or intents else _next_due_soon(rule, status, now, settings)
     if early is not None:
         intents.append(_new_intent(rule, status, early, settings))
+    if intents and not rule.spec.replaces:
+        status = status.model_copy(update={"write_mode": None})
     begins = status.phase == "Pending" and bool(intents or status.in_flight)
     if not intents and not begins:
         return status.model_copy(update={"in_flight": known})
@@ -771,12 +816,12 @@ def restart_rate_estimate(status: BackfillStatus, now: Instant) -> BackfillStatu
 def _new_intent(
     rule: SummaryRule, status: BackfillStatus, window: Window, settings: PlannerSettings
 ) -> WindowStatus:
-    return WindowStatus(
-        start=window.start,
-        end=window.end,
-        token=window_token(rule, window, status.request_id),
-        **window_execution.target_of(rule, settings),
-    )
+    return window_execution.new_intent(rule, window, settings, run_of(rule, status))
+
+
+def run_of(rule: SummaryRule, status: BackfillStatus) -> str | None:
+    """What the tokens of this request have beside the window: see ``window_token``."""
+    return status.request_key if rule.spec.replaces else status.request_id
 
 
 def _by_start(window: WindowStatus) -> Instant:

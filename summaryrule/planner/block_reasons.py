@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from summaryrule import kql
 from summaryrule.api.block_reason import BlockKind, BlockReason
 from summaryrule.api.constants import (
     SCHEDULE_CONDITION,
 )
+from summaryrule.api.replaceable import REPLACES_ALL
 from summaryrule.api.v1 import (
     ScheduleStatus,
     SummaryRule,
@@ -95,6 +97,8 @@ def blocked_by(rule: SummaryRule, settings: PlannerSettings, evaluate: Evaluate)
     result = evaluate_criteria(rule.spec, settings.labels, evaluate)
     if not result.proceed:
         return Blocked(_CRITERIA_REASONS[result.reason], result.message)
+    if rule.spec.replaces and not kql.uses_bounds(rule.spec.body):
+        return Blocked.because(BlockReason.MALFORMED, cause=f"spec.body: {REPLACES_ALL}")
     database = rule.spec.database
     if database not in settings.endpoints:
         known = ", ".join(sorted(settings.endpoints)) or "none"

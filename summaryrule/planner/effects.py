@@ -3,7 +3,7 @@
 All of them follow from the rule as stored, so after a crash the same call returns them again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from summaryrule import window_command
@@ -12,7 +12,7 @@ from summaryrule.api.constants import FINALIZER, RUNNABLE_PHASES
 from summaryrule.api.instant import Instant
 from summaryrule.api.v1 import BackfillSpec, BackfillStatus, WindowStatus
 from summaryrule.api.windows import due_at
-from summaryrule.planner import backfill_state_machine, window_execution
+from summaryrule.planner import backfill_state_machine, replacement, window_execution
 from summaryrule.planner.field_ownership import should_release
 from summaryrule.planner.types import (
     CheckIngestTag,
@@ -36,9 +36,14 @@ def effects(context: PlanContext) -> tuple[Effect, ...]:
     to_kusto: tuple[Effect, ...] = (
         *_tag_checks(context),
         *_present_windows_lookup(context),
+        *replacement.drop_older_runs(context),
         *_submits(context),
     )
-    return to_kusto or (*_sync_spec_cursor(context), *_cleanup(context))
+    return to_kusto or (
+        *_sync_spec_cursor(context),
+        *_cleanup(context),
+        *replacement.drop_old_tags(context),
+    )
 
 
 def _submits(context: PlanContext) -> Iterator[Submit]:
@@ -49,28 +54,46 @@ def _submits(context: PlanContext) -> Iterator[Submit]:
     """
     if context.blocked is not None:
         return
+    schedule = context.stored.schedule
+    intents = schedule.in_flight if schedule is not None else ()
     running = [w for w in context.in_flight_windows(context.stored) if w.operation_id is not None]
-    for submit in _ready_submits(context):
+    yield from _without_overlap(_schedule_submits(context, intents), running)
+    # An intent of the schedule in mode Replace may have been sent, and its reply lost. If a
+    # backfill ran the window now, the rows of that append could come later and stay.
+    running += [window for window in intents if window.replaces]
+    yield from _without_overlap(_backfill_submits(context), running)
+
+
+def _without_overlap(submits: Iterable[Submit], running: list[WindowStatus]) -> Iterator[Submit]:
+    """The submits of windows over which no other runs; each is added to ``running``."""
+    for submit in submits:
         if not any(submit.window.window.overlaps(other.window) for other in running):
             running.append(submit.window)
             yield submit
 
 
-def _ready_submits(context: PlanContext) -> Iterator[Submit]:
-    rule, settings = context.rule, context.settings
-    schedule, status, requested = (
-        context.stored.schedule,
-        context.stored.backfill,
-        context.requested,
-    )
-    if schedule is not None and not rule.spec.suspend:
-        yield from _ready_intents(context, schedule.in_flight, settings.interval_in_flight)
-    if (
-        status is not None
-        and requested is not None
-        and backfill_state_machine.may_submit(rule, status)
-    ):
-        yield from _ready_intents(context, status.in_flight, requested.max_in_flight)
+def _schedule_submits(context: PlanContext, windows: tuple[WindowStatus, ...]) -> Iterator[Submit]:
+    sendable = _sendable(windows, may_submit=not context.rule.spec.suspend)
+    yield from _ready_intents(context, sendable, context.settings.interval_in_flight)
+
+
+def _backfill_submits(context: PlanContext) -> Iterator[Submit]:
+    status, requested = context.stored.backfill, context.requested
+    if status is None:
+        return
+    may_submit = requested is not None and backfill_state_machine.may_submit(context.rule, status)
+    windows = _sendable(status.in_flight, may_submit=may_submit)
+    limit = requested.max_in_flight if requested is not None else len(windows)
+    yield from _ready_intents(context, windows, limit)
+
+
+def _sendable(windows: tuple[WindowStatus, ...], *, may_submit: bool) -> tuple[WindowStatus, ...]:
+    """The windows, or only those that must run to their end.
+
+    An intent may have been sent before. In mode Replace it is not given up: it is sent again with
+    its token until it is known how it ended, so that no rows appear after those of a later run.
+    """
+    return windows if may_submit else tuple(each for each in windows if each.replaces)
 
 
 def _ready_intents(
@@ -87,9 +110,17 @@ def _ready_intents(
         and each.token not in context.observed.rejected
     )
     for window in islice(ready, max(capacity, 0)):
-        labels = context.settings.labels
-        text = window_command.append_command(spec, window.window, labels, token=window.token)
-        yield Submit(window, spec.database, text)
+        yield Submit(window, window.database or spec.database, _append_command(context, window))
+
+
+def _append_command(context: PlanContext, window: WindowStatus) -> str:
+    """The command of an intent, which goes to the table that is recorded."""
+    rule, labels = context.rule, context.settings.labels
+    spec = rule.spec.model_copy(update={"table": window.table or rule.spec.table})
+    tag = window_command.run_tag(rule, window.start, window.token) if window.replaces else None
+    return window_command.append_command(
+        spec, window.window, labels, token=window.token, run_tag=tag
+    )
 
 
 def submit_at(context: PlanContext, window: WindowStatus) -> Instant:
@@ -118,7 +149,7 @@ def _present_windows_lookup(context: PlanContext) -> Iterator[FindIngestTags]:
         context.rule, status
     )
     is_known = status.request_key in context.observed.ingest_tags
-    if may_run and not is_known and backfill_state_machine.needs_tags(status):
+    if may_run and not is_known and backfill_state_machine.needs_tags(context.rule, status):
         yield FindIngestTags(status.request_key, spec.database, spec.table, status.requested_start)
 
 
@@ -130,7 +161,8 @@ def _orphaned_intents(context: PlanContext) -> Iterator[WindowStatus]:
     is_active = backfill_request.is_active(status)
     if is_active and backfill_state_machine.has_orphaned_intents(context.rule, status):
         for window in status.in_flight:
-            if window.operation_id is None and window.token not in context.observed.tag_found:
+            is_unknown = window.token not in context.observed.tag_found
+            if window.operation_id is None and is_unknown and not window.replaces:
                 yield window
 
 

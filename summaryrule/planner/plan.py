@@ -42,6 +42,7 @@ from summaryrule.planner import (
     events,
     progress,
     query_validity,
+    replacement,
     schedule,
     window_execution,
 )
@@ -83,6 +84,7 @@ def decide(
     known = adoption.with_upstream_backfill(rule)
     blocked = block_reasons.blocked_by(rule, settings, evaluate)
     context = PlanContext(known, observed, now, settings, blocked)
+    context = replace(context, replace=replacement.next_status(context, before))
     return adoption.plan_hand_over(context) or _decide(_with_query(context), before)
 
 
@@ -112,7 +114,8 @@ def plan_deletion(context: PlanContext) -> Plan:
     running = [each for each in _operations_to_cancel(context) if _is_running(context, each)]
     since = context.rule.metadata.deletion_timestamp or context.now
     deadline = since.plus(context.settings.cancel_timeout.ticks)
-    if not running or context.now >= deadline:
+    older_runs = tuple(replacement.drop_older_runs(context))
+    if not (running or older_runs) or context.now >= deadline:
         return Plan(writes=(SetFinalizer(present=False),))
     cancels = tuple(
         Cancel(each.database, each.operation_id)
@@ -121,7 +124,10 @@ def plan_deletion(context: PlanContext) -> Plan:
     )
     blocked = Blocked.because(BlockReason.DELETING)
     return Plan(
-        writes=cancels, blocked=(blocked,), running_operations=tuple(running), requeue_at=deadline
+        writes=(*cancels, *older_runs),
+        blocked=(blocked,),
+        running_operations=tuple(running),
+        requeue_at=deadline,
     )
 
 
@@ -226,6 +232,7 @@ def _writes(
     backfill_step: BackfillStep,
 ) -> Iterator[Effect]:
     if not _must_record(context, status):
+        yield from backfill_step.cancels
         yield from _annotation_writes(context, status)
         return
     if has_backfill_in_flight(status) and FINALIZER not in context.rule.metadata.finalizers:
@@ -255,6 +262,7 @@ def _status(
             "schedule": schedule_step.status,
             "backfill": backfill_step.status,
             "backfill_history": backfill_step.history,
+            "replace": context.replace,
         }
     )
     if context.query_answer is not None:

@@ -14,7 +14,7 @@ from summaryrule.api.duration import NANOSECONDS_PER_SECOND, Duration
 from summaryrule.api.instant import Instant
 from summaryrule.api.v1 import BackfillStatus, SummaryRule, SummaryRuleStatus
 from summaryrule.api.windows import Window, is_due
-from summaryrule.planner import progress
+from summaryrule.planner import backfill_state_machine, progress
 from summaryrule.planner.types import Plan, PlannerSettings
 
 LIMIT: Final = 1_000
@@ -37,7 +37,7 @@ def explain(
         if status is not None
         else iter(())
     )
-    request_id = status.request_id if status is not None else None
+    run = backfill_state_machine.run_of(rule, status) if status is not None else None
     listed = list(islice(due, LIMIT))
     beyond = sum(1 for _ in due)
     counts = {"interval": len(intervals), "backfill": len(listed) + beyond}
@@ -48,7 +48,7 @@ def explain(
         "estimate": estimates(rule, plan, counts, settings),
         "held": [{"reason": each.reason, "message": each.message} for each in plan.blocked],
         "interval": [_window_as_json(rule, window, None, settings) for window in intervals[:LIMIT]],
-        "backfill": [_window_as_json(rule, window, request_id, settings) for window in listed],
+        "backfill": [_window_as_json(rule, window, run, settings) for window in listed],
         **({"more": more} if more else {}),
     }
 
@@ -74,14 +74,18 @@ def _due_backfill_windows(
 
 
 def _window_as_json(
-    rule: SummaryRule, window: Window, request_id: str | None, settings: PlannerSettings
+    rule: SummaryRule, window: Window, run: str | None, settings: PlannerSettings
 ) -> Mapping[str, str]:
-    token = window_token(rule, window, request_id)
+    token = window_token(rule, window, run)
+    tag = window_command.run_tag(rule, window.start, token) if rule.spec.replaces else None
+    command = window_command.append_command(
+        rule.spec, window, settings.labels, token=token, run_tag=tag
+    )
     return {
         "start": str(window.start),
         "end": str(window.end),
         "queryEnd": str(window.query_end),
-        "command": window_command.append_command(rule.spec, window, settings.labels, token=token),
+        "command": command,
         "token": token,
     }
 

@@ -96,12 +96,7 @@ def record_intents(
     if len(status.failed) >= settings.failed_limit:
         capacity = 0
     intents = tuple(
-        WindowStatus(
-            start=window.start,
-            end=window.end,
-            token=window_token(rule, window),
-            **window_execution.target_of(rule, settings),
-        )
+        window_execution.new_intent(rule, window, settings)
         for window in windows[: max(capacity, 0)]
     )
     if intents:

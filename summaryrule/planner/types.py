@@ -14,11 +14,13 @@ from summaryrule.api.ownership import Ownership
 from summaryrule.api.v1 import (
     BackfillSpec,
     BackfillStatus,
+    ReplaceStatus,
     SummaryRule,
     SummaryRuleStatus,
     WindowStatus,
 )
 from summaryrule.api.windows import WindowSequence
+from summaryrule.window_command import RunTag
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +161,11 @@ class Observations:
     Attributes:
         operations: by operation id, as last polled.
         submitted: by token, the operation id that a submit returned.
-        rejected: by token, why Kusto rejected a submit for good.
+        rejected: by token, why Kusto rejected a submit, or the drop of older runs, for good.
+        replaced: the tokens of windows in mode Replace whose older runs are dropped.
         tag_found: by token, whether the table has an extent with that ingest-by tag.
         ingest_tags: by request key of a backfill, the ingest-by tags that its table has.
+        tags_dropped_before: drop-by tags of windows before it were removed.
         canceled: operation ids whose cancellation was requested.
         endpoint_error: why the last submits got no usable answer; empty after a usable one.
         cursor_synced_at: when this worker last updated the rule's cursor in spec.
@@ -172,8 +176,10 @@ class Observations:
     operations: Mapping[str, Operation] = field(default_factory=dict)
     submitted: Mapping[str, str] = field(default_factory=dict)
     rejected: Mapping[str, str] = field(default_factory=dict)
+    replaced: frozenset[str] = frozenset()
     tag_found: Mapping[str, bool] = field(default_factory=dict)
     ingest_tags: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    tags_dropped_before: Instant | None = None
     canceled: frozenset[str] = frozenset()
     endpoint_error: str = ""
     cursor_synced_at: Instant | None = None
@@ -218,6 +224,26 @@ class FindIngestTags:
     database: str
     table: str
     since: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class DropOlderRuns:
+    """Drop the extents of each run of a window but the one with this tag."""
+
+    window: WindowStatus
+    database: str
+    table: str
+    tag: RunTag
+
+
+@dataclass(frozen=True, slots=True)
+class DropOldTags:
+    """Remove the drop-by tags with this prefix of windows that start before ``before``."""
+
+    database: str
+    table: str
+    prefix: str
+    before: Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +308,8 @@ Effect = (
     | Submit
     | CheckIngestTag
     | FindIngestTags
+    | DropOlderRuns
+    | DropOldTags
     | Cancel
     | UpdateSpecCursor
     | ReleaseFieldOwnership
@@ -327,6 +355,7 @@ class PlanContext:
         now: the time of this plan.
         settings: the worker's configuration.
         blocked: why no window of the rule may be submitted; None if windows may be.
+        replace: what the rule can replace; None in mode Append.
         query_answer: the answer about the query as it is now; None if there is none.
         query_check: what to ask about the query; None if there is nothing to ask.
     """
@@ -336,6 +365,7 @@ class PlanContext:
     now: Instant
     settings: PlannerSettings
     blocked: Blocked | None = None
+    replace: ReplaceStatus | None = None
     query_answer: QueryAnswer | None = None
     query_check: QueryCheck | None = None
 

@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from summaryrule.api.backfill_request import window_token
 from summaryrule.api.instant import Instant
 from summaryrule.api.v1 import SummaryRule, WindowStatus
+from summaryrule.api.windows import Window
 from summaryrule.planner.types import (
     CheckIngestTag,
     Observations,
@@ -76,6 +78,19 @@ def is_prerecorded(window: WindowStatus, now: Instant) -> bool:
     return window.operation_id is None and window.submitted_at is None and window.end > now
 
 
+def new_intent(
+    rule: SummaryRule, window: Window, settings: PlannerSettings, run: str | None = None
+) -> WindowStatus:
+    """The record of a window before it is sent; ``run`` is that of ``window_token``."""
+    return WindowStatus(
+        start=window.start,
+        end=window.end,
+        token=window_token(rule, window, run),
+        write_mode="Replace" if rule.spec.replaces else None,
+        **target_of(rule, settings),
+    )
+
+
 def target_of(rule: SummaryRule, settings: PlannerSettings) -> dict[str, Any]:
     """The fields of a window's record that say where it goes, from the current spec."""
     spec = rule.spec
@@ -108,6 +123,18 @@ def needs_tag_check(
         return False
     has_no_record = operation.outcome is Outcome.NOT_FOUND and not _is_recent(window, now, settings)
     return has_no_record or operation.outcome is Outcome.SKIPPED
+
+
+def has_appended(
+    window: WindowStatus, observed: Observations, now: Instant, settings: PlannerSettings
+) -> bool:
+    """Whether the append of the window is known to have completed, or its tag is in the table."""
+    operation = observed.operations.get(window.operation_id or "")
+    if operation is None or operation.outcome is Outcome.DONE:
+        return operation is not None
+    is_there = observed.tag_found.get(window.token, False)
+    is_missing = operation.outcome is Outcome.NOT_FOUND and not _is_recent(window, now, settings)
+    return is_there and (is_missing or operation.outcome is Outcome.SKIPPED)
 
 
 def truncate_error(text: str) -> str:
@@ -150,6 +177,8 @@ def _apply_to_operation(
     now: Instant,
     settings: PlannerSettings,
 ) -> WindowOutcomes:
+    if has_appended(window, observed, now, settings):
+        return _apply_to_appended(outcomes, window, observed)
     operation = observed.operations.get(window.operation_id or "")
     outcome = operation.outcome if operation is not None else Outcome.RUNNING
     if outcome is Outcome.NOT_FOUND:
@@ -157,10 +186,6 @@ def _apply_to_operation(
     is_unchecked = outcome is Outcome.SKIPPED and window.token not in observed.tag_found
     if operation is None or outcome is Outcome.RUNNING or is_unchecked:
         return outcomes.with_window(window)
-    is_there = outcome is Outcome.SKIPPED and observed.tag_found[window.token]
-    if outcome is Outcome.DONE or is_there:
-        already_there = outcomes.already_there + is_there
-        return replace(outcomes, done=(*outcomes.done, window), already_there=already_there)
     may_retry = outcome is Outcome.THROTTLED or (
         outcome is Outcome.RETRYABLE and window.attempt < settings.max_attempts
     )
@@ -172,6 +197,21 @@ def _apply_to_operation(
     return outcomes.with_window(_with_changes(ended, attempt=attempt, operation_id=None), retried=1)
 
 
+def _apply_to_appended(
+    outcomes: WindowOutcomes, window: WindowStatus, observed: Observations
+) -> WindowOutcomes:
+    """The window is done; in mode Replace only when its older runs are dropped."""
+    if window.replaces and window.token in observed.rejected:
+        error = truncate_error(observed.rejected[window.token])
+        return replace(outcomes, failed=(*outcomes.failed, _with_changes(window, error=error)))
+    if window.replaces and window.token not in observed.replaced:
+        return outcomes.with_window(window)
+    operation = observed.operations.get(window.operation_id or "")
+    is_repeat = operation is not None and operation.outcome is Outcome.SKIPPED
+    there = outcomes.already_there + (is_repeat and not window.replaces)
+    return replace(outcomes, done=(*outcomes.done, window), already_there=there)
+
+
 def _apply_to_missing(
     outcomes: WindowOutcomes,
     window: WindowStatus,
@@ -181,8 +221,6 @@ def _apply_to_missing(
 ) -> WindowOutcomes:
     if _is_recent(window, now, settings) or window.token not in observed.tag_found:
         return outcomes.with_window(window)
-    if observed.tag_found[window.token]:
-        return replace(outcomes, done=(*outcomes.done, window))
     return outcomes.with_window(
         _with_changes(window, operation_id=None, submitted_at=None), retried=1
     )

@@ -59,7 +59,7 @@ def test_windows_with_another_interval_are_named(request_id: str | None) -> None
 
 def test_windows_of_an_earlier_release_are_named() -> None:
     old = with_record(sharesTokens=False)
-    assert "(written under the tokens of an earlier version)" in warned(old)
+    assert "(written with tokens of another backfill)" in warned(old)
 
 
 def test_windows_of_the_running_request_are_named() -> None:
@@ -72,7 +72,7 @@ def test_windows_of_the_running_request_are_named() -> None:
         "phase": "Running",
     }
     old = stored(rule(), status={"backfill": current})
-    assert "from [2026-11-20T03:00:00Z, 2026-11-20T05:00:00Z) (written under" in warned(old)
+    assert "from [2026-11-20T03:00:00Z, 2026-11-20T05:00:00Z) (written with" in warned(old)
 
 
 def test_interval_runs_are_appended_again_with_a_request_id_only() -> None:

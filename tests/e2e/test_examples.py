@@ -196,7 +196,6 @@ def run_all(sandbox: ExampleSandbox) -> None:
     sandbox.until(is_paused, "paused-backfill")
     assert "inFlight" not in sandbox.rules()["paused-backfill"]["status"]["backfill"]
     sandbox.until(is_done, "server-errors", "hourly-error-rate")
-    sandbox.kusto.execute_mgmt(DATABASE, ".clear table HttpServerErrorsHourly data")
     sandbox.sh(fix, *go, *commands(LAST))
     sandbox.until(is_done, *(case.rule for case in CASES.values()))
 

@@ -27,6 +27,8 @@ from summaryrule.planner.query_validity import compare
 from summaryrule.planner.types import (
     Cancel,
     CheckIngestTag,
+    DropOlderRuns,
+    DropOldTags,
     Effect,
     EmitEvent,
     FindIngestTags,
@@ -66,8 +68,10 @@ class Memory:
     operations: dict[str, Operation] = field(default_factory=dict)
     submitted: dict[str, str] = field(default_factory=dict)
     rejected: dict[str, str] = field(default_factory=dict)
+    replaced: set[str] = field(default_factory=set)
     tag_found: dict[str, bool] = field(default_factory=dict)
     ingest_tags: dict[str, frozenset[str]] = field(default_factory=dict)
+    tags_dropped_before: Instant | None = None
     canceled: set[str] = field(default_factory=set)
     endpoint_error: str = ""
     cursor_synced_at: Instant | None = None
@@ -76,16 +80,18 @@ class Memory:
 
     def observed(self) -> Observations:
         return Observations(
-            dict(self.operations),
-            dict(self.submitted),
-            dict(self.rejected),
-            dict(self.tag_found),
-            dict(self.ingest_tags),
-            frozenset(self.canceled),
-            self.endpoint_error,
-            self.cursor_synced_at,
-            self.cursor_sync_generation,
-            self.query_answer,
+            operations=dict(self.operations),
+            submitted=dict(self.submitted),
+            rejected=dict(self.rejected),
+            replaced=frozenset(self.replaced),
+            tag_found=dict(self.tag_found),
+            ingest_tags=dict(self.ingest_tags),
+            tags_dropped_before=self.tags_dropped_before,
+            canceled=frozenset(self.canceled),
+            endpoint_error=self.endpoint_error,
+            cursor_synced_at=self.cursor_synced_at,
+            cursor_sync_generation=self.cursor_sync_generation,
+            query_answer=self.query_answer,
         )
 
 
@@ -107,7 +113,9 @@ class FakeEnvironment:
         self.log: list[Effect] = []
         self.lives: int | None = None
         self.lost_replies = 0
+        self.lost_drops = 0
         self.refusals: dict[str, str] = {}
+        self.drop_refusals: dict[str, str] = {}
         self.criteria_hold = True
         self.most_in_flight = 0
         self.answer: Callable[[QueryCheck], QueryAnswer] | None = is_valid
@@ -238,6 +246,11 @@ class FakeEnvironment:
             case FindIngestTags():
                 tags = {f"ingest-by:{each.token}" for each in self.kusto.data}
                 self.memory.ingest_tags[action.request_key] = frozenset(tags)
+            case DropOlderRuns():
+                self._drop_older_runs(action)
+            case DropOldTags():
+                self.kusto.drop_tags(action.prefix, action.before)
+                self.memory.tags_dropped_before = action.before
             case Cancel():
                 self.kusto.cancel(action.operation_id)
                 self.memory.canceled.add(action.operation_id)
@@ -298,12 +311,24 @@ class FakeEnvironment:
         else:
             self.memory.submitted[action.window.token] = operation_id
 
+    def _drop_older_runs(self, action: DropOlderRuns) -> None:
+        why = self.drop_refusals.get(str(action.window.start))
+        if why is not None:
+            self.memory.rejected[action.window.token] = why
+            return
+        self.kusto.drop_others(action.table, action.tag)
+        if self.lost_drops:
+            self.lost_drops -= 1
+        else:
+            self.memory.replaced.add(action.window.token)
+
     def _forget_recorded(self, observed: Observations) -> None:
         for name in ("operations", "submitted", "rejected", "tag_found", "ingest_tags"):
             known = getattr(self.memory, name)
             for key, value in getattr(observed, name).items():
                 if known.get(key) == value:
                     del known[key]
+        self.memory.replaced -= observed.replaced
 
     def _poll(self, plan: Plan) -> bool:
         news = False
@@ -340,6 +365,10 @@ class FakeEnvironment:
     @property
     def schedule(self) -> Any:
         return self.status.schedule
+
+    @property
+    def replace(self) -> Any:
+        return self.status.replace
 
     @property
     def performed(self) -> list[str]:

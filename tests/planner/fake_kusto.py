@@ -5,12 +5,15 @@ It reads the command of the plan, so that bounds and token are those that Kusto 
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from summaryrule.api.duration import Duration
+from summaryrule.api.instant import Instant
 from summaryrule.planner.types import Operation
+from summaryrule.window_command import RunTag, parse_run_tag
 
 _TOKEN = re.compile(r"ingestIfNotExists='\[\"([0-9a-f]+)\"\]'")
+_RUN = re.compile(r'(drop-by:[^"]+)')
 _BOUNDS = re.compile(r"let _startTime=datetime\((.*?)\);\nlet _endTime=datetime\((.*?)\);")
 _TABLE = re.compile(r"[.]set-or-append async (\S+|\['.*?'\]) with")
 _COMPLETED = "Completed"
@@ -25,6 +28,7 @@ class Append:
     last: str
     token: str
     text: str
+    run: RunTag | None = None
 
 
 @dataclass(slots=True)
@@ -36,6 +40,7 @@ class Kusto:
     ignores_cancel: bool = False
     seconds: int = 1
     data: list[Append] = field(default_factory=list)
+    dropped: list[Append] = field(default_factory=list)
     submits: list[Append] = field(default_factory=list)
     canceled: list[str] = field(default_factory=list)
     _states: dict[str, str] = field(default_factory=dict)
@@ -90,6 +95,27 @@ class Kusto:
         """Whether the table has an extent with the token."""
         return any((each.table, each.token) == (table, token) for each in self.data)
 
+    def drop_others(self, table: str, tag: RunTag) -> None:
+        """Drop the other runs of the tag's window."""
+        others = [
+            each
+            for each in self.data
+            if each.run is not None
+            and (each.table, each.run.window_prefix) == (table, tag.window_prefix)
+            and each.run != tag
+        ]
+        self.dropped += others
+        self.data = [each for each in self.data if each not in others]
+
+    def drop_tags(self, prefix: str, before: Instant) -> None:
+        """Remove the drop-by tags of old windows; the rows stay."""
+        self.data = [
+            replace(each, run=None)
+            if each.run and str(each.run).startswith(prefix) and each.run.start < before
+            else each
+            for each in self.data
+        ]
+
     def cancel(self, operation_id: str) -> None:
         """Stop it, if it has not ended."""
         self.canceled.append(operation_id)
@@ -111,4 +137,6 @@ def _read(command: str) -> Append:
     assert token is not None
     assert bounds is not None
     assert table is not None
-    return Append(table[1], bounds[1], bounds[2], token[1], command)
+    run = _RUN.search(command)
+    run_tag = parse_run_tag(run[1]) if run else None
+    return Append(table[1], bounds[1], bounds[2], token[1], command, run_tag)

@@ -40,6 +40,16 @@ class Failing:
     async def find_tags(self, database: str, table: str, prefix: str, since: Instant) -> set[str]:
         raise NotImplementedError
 
+    async def drop_extents(
+        self, database: str, table: str, tag: str, *, before_send: Callable[[], None]
+    ) -> None:
+        raise NotImplementedError
+
+    async def drop_tags(
+        self, database: str, table: str, tags: Iterable[str], *, before_send: Callable[[], None]
+    ) -> None:
+        raise NotImplementedError
+
     async def operations_log(self, database: str, ids: Iterable[str]) -> dict[str, Operation]:
         return {one: Operation(one, "Completed") for one in ids if database == "Down"}
 

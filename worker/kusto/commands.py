@@ -17,6 +17,7 @@ from worker.kusto.errors import format_error
 from worker.kusto.health import EndpointHealth
 
 _CHUNK: Final = 200
+_TAGS_CHUNK: Final = 500
 _GUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -83,6 +84,25 @@ class KustoCommands:
         text = f".show table {quote_name(table)} extents where tags has {_literal(tag)}"
         rows = await self._query_or_empty("tags", database, text)
         return any(tag in _tags(row.get("Tags")) for row in rows)
+
+    async def drop_extents(
+        self, database: str, table: str, tag: str, *, before_send: Callable[[], None]
+    ) -> None:
+        """Drop the extents of ``table`` that carry ``tag``."""
+        extents = f".show table {quote_name(table)} extents where tags has {_literal(tag)}"
+        client = self._client_for(database)
+        await client.call("drop", database, f".drop extents <| {extents}", before_send=before_send)
+
+    async def drop_tags(
+        self, database: str, table: str, tags: Iterable[str], *, before_send: Callable[[], None]
+    ) -> None:
+        """Remove these tags, 500 with a command."""
+        left, client = iter(tags), self._client_for(database)
+        while chunk := tuple(islice(left, _TAGS_CHUNK)):
+            text = (
+                f".drop table {quote_name(table)} extent tags ({', '.join(map(_literal, chunk))})"
+            )
+            await client.call("drop", database, text, before_send=before_send)
 
     async def query_columns(self, database: str, query: str) -> tuple[Column, ...] | None:
         """The columns of a query's result; None if only running it shows them."""

@@ -55,7 +55,8 @@ class MemoryWorld:
 
     async def rows(self, table: str) -> int:
         self._world.settle()
-        return sum(one.rows for one in self._world.appended if one.table == table)
+        extents = [each for each in self._world.extents if each.drop_by[1] == table]
+        return sum(append.rows for each in extents for append in each.appends)
 
     @asynccontextmanager
     async def fault(self, kind: str, **details: Any) -> AsyncIterator[None]:

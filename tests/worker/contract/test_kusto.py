@@ -131,6 +131,40 @@ async def test_the_tags_with_a_prefix_are_found(
     assert await find(DATABASE, table, token, LONG_AGO) == set()
 
 
+async def test_the_extents_of_a_tag_are_dropped_and_no_others(
+    kusto_world: KustoWorld, table: str
+) -> None:
+    runs = [f"drop-by:summaryrule/n/r/2026-01-01T00:00:00Z/{n}" for n in ("old", "older", "new")]
+    for tag in runs:
+        text = append(table, uuid.uuid4().hex).replace("\"]', ingest", f'", "{tag}"]\', ingest')
+        await ended(kusto_world, await kusto_world.kusto.submit(DATABASE, text, before_send=allow))
+    kusto = kusto_world.kusto
+    assert await kusto.find_tags(DATABASE, table, runs[0].removesuffix("old"), LONG_AGO) == {*runs}
+    await kusto.drop_extents(DATABASE, table, runs[0], before_send=allow)
+    assert await kusto_world.rows(table) == 2
+    await kusto.drop_extents(DATABASE, table, runs[0], before_send=allow)
+    assert await kusto.find_tags(DATABASE, table, "drop-by:", LONG_AGO) == {*runs[1:]}
+    await kusto.drop_tags(DATABASE, table, runs[1:], before_send=allow)
+    assert await kusto.find_tags(DATABASE, table, "drop-by:", LONG_AGO) == set()
+    assert await kusto_world.rows(table) == 2
+
+
+async def test_nothing_is_dropped_if_before_send_raises(
+    kusto_world: KustoWorld, table: str, token: str
+) -> None:
+    def lost() -> None:
+        raise LeaseLost("another worker may be leading")
+
+    kusto = kusto_world.kusto
+    await ended(kusto_world, await kusto.submit(DATABASE, append(table, token), before_send=allow))
+    with pytest.raises(LeaseLost):
+        await kusto.drop_extents(DATABASE, table, f"ingest-by:{token}", before_send=lost)
+    with pytest.raises(LeaseLost):
+        await kusto.drop_tags(DATABASE, table, [f"ingest-by:{token}"], before_send=lost)
+    assert await kusto_world.rows(table) == 1
+    assert await kusto.has_tag(DATABASE, table, f"ingest-by:{token}")
+
+
 async def test_a_table_name_with_spaces_and_quotes_of_kql_works(
     kusto_world: KustoWorld, table: str, token: str
 ) -> None:

@@ -22,6 +22,7 @@ def judge(invariants: InvariantChecker, world: World) -> Iterator[str]:
     world.settle()
     present = _present(invariants, world)
     yield from _doubled(invariants, world)
+    yield from _not_of_the_last_run(invariants, world)
     yield from _overlaps(invariants, present)
     for (uid, key), request in invariants.requests.items():
         yield from _missing_of_backfill(invariants, uid, key, present[uid])
@@ -47,12 +48,30 @@ def _doubled(invariants: InvariantChecker, world: World) -> Iterator[str]:
     for append in world.appended:
         mark = marker(append.command) if append.rows else None
         intent = invariants.intents.get(mark[0]) if mark else None
-        if mark is not None and intent is not None:
+        if mark is not None and intent is not None and not intent.replaces:
             counted[intent.uid, mark[1], mark[2], intent.asked] += 1
     for (uid, table, span, asked), count in counted.items():
         if count > 1:
             name = invariants.names[uid]
             yield f"{name}: {table} has {span} {count} times, asked for as {asked!r}"
+
+
+def _not_of_the_last_run(invariants: InvariantChecker, world: World) -> Iterator[str]:
+    """In mode Replace the rows of a window are those of its last run, once.
+
+    A window that was given up, or that is in flight at the end, may have the rows of two runs, but
+    never lacks those of the last.
+    """
+    open_windows = invariants.given_up | invariants.in_flight()
+    last = {(each.table, each.run.window_prefix): each for each in world.appended if each.run}
+    for (table, window), newest in last.items():
+        if newest.run is None:
+            continue
+        found, expected = world.rows_of(newest.run), [newest][: newest.rows]
+        is_open = (newest.run.name, newest.run.start.ticks) in open_windows
+        if found != expected and not (is_open and newest in found):
+            runs = [each.run.run[:6] for each in found if each.run]
+            yield f"{table}: {window} has {runs}, and its last run {newest.rows} rows"
 
 
 def _overlaps(invariants: InvariantChecker, present: Present) -> Iterator[str]:
@@ -131,7 +150,11 @@ def _of_backfill(item: dict[str, Any], past: dict[str, Any] | None, since: int) 
         yield "the backfill has not begun, or was not removed"
         return
     flying = [each for each in past.get("inFlight", ()) if "operationId" in each]
-    stands = past["phase"] in ("Failed", "Paused") and not flying
+    replace = (item.get("status") or {}).get("replace")
+    waits_for_word = "untagged" not in asked and ticks(past["doneUntil"]) < (
+        ticks(replace["since"]) if replace else 0
+    )
+    stands = (past["phase"] in ("Failed", "Paused") or waits_for_word) and not flying
     waits = ticks(asked["end"]) > since
     if not stands and not waits:
         yield "the backfill goes on"

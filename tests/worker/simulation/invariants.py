@@ -63,6 +63,7 @@ class Intent:
     key: str
     span: Span
     asked: str
+    replaces: bool
 
 
 @dataclass(slots=True)
@@ -113,6 +114,7 @@ class InvariantChecker:
         self._removed: dict[str, int] = {}
         self._leaving: dict[str, int] = {}
         self._written: dict[str, tuple[int, int]] = {}
+        self.given_up: set[tuple[str, int]] = set()
         self._handed_out: list[tuple[dict[str, Any], bytes]] = []
 
     def tell(self, line: str) -> None:
@@ -139,6 +141,7 @@ class InvariantChecker:
         if self.told is not None:
             self.tell(f"{kind} {_gist(item)}")
             self._handed_out.append((item, msgspec.json.encode(item)))
+        self._observe_given_up(item, is_deleted=kind == "DELETED")
         if kind == "DELETED":
             self._leaving.setdefault(uid, self._clock.now())
             self.latest.pop(uid, None)
@@ -152,6 +155,18 @@ class InvariantChecker:
             self._observe_backfill(uid, item, status["backfill"])
         if status.get("schedule"):
             self._observe_runs(uid, item, status["schedule"])
+
+    def _observe_given_up(self, item: dict[str, Any], *, is_deleted: bool) -> None:
+        """Windows that failed, or whose rule was deleted before they ended.
+
+        An earlier send of such a window, whose reply was lost, may still append its rows.
+        """
+        name, status = item["metadata"]["name"], item.get("status") or {}
+        is_deleted = is_deleted or "deletionTimestamp" in item["metadata"]
+        parts = ("failed", "inFlight") if is_deleted else ("failed",)
+        for of in (status.get("schedule", {}), status.get("backfill", {})):
+            starts = (each["start"] for part in parts for each in of.get(part, ()))
+            self.given_up.update((name, ticks(start)) for start in starts)
 
     def _observe_spec(self, uid: str, item: dict[str, Any]) -> None:
         backfill = item["spec"].get("backfill")
@@ -196,10 +211,19 @@ class InvariantChecker:
 
     def _observe_intents(self, uid: str, key: str, status: dict[str, Any], asked: str = "") -> None:
         for each in status.get("inFlight", ()):
-            token, intent = each["token"], Intent(uid, key, _span(each), asked)
+            token, intent = each["token"], _intent(uid, key, each, asked)
             known = self.intents.setdefault(token, intent)
             if known.span != intent.span and token not in self._sent:  # it was taken back
                 self.intents[token] = intent
+
+    def in_flight(self) -> set[tuple[str, int]]:
+        """The windows that status has in flight, by the name of their rule and their start."""
+        return {
+            (item["metadata"]["name"], ticks(each["start"]))
+            for item in self.latest.values()
+            for part in ("schedule", "backfill")
+            for each in (item.get("status") or {}).get(part, {}).get("inFlight", ())
+        }
 
     def excused(self, uid: str) -> set[Span]:
         """Windows of the schedule that status names, or that a person skipped."""
@@ -272,6 +296,13 @@ class InvariantChecker:
         self._judge_bound(worker, intent, token)
         return _marked(command, token, found["table"], (start, end))
 
+    def dropping(self, worker: WorkerView, tag: str) -> None:
+        """A worker is about to drop a run."""
+        self.counts["drops"] += 1
+        self.tell(f"{worker.name} drops {tag}")
+        if not worker.holds_lease():
+            self.accuse(f"{worker.name} drops {tag} without the Lease")
+
     def _holder(self, intent: Intent, token: str) -> str:
         """The part of status for which a token is submitted; the schedule's come first."""
         status = self.latest.get(intent.uid, {}).get("status", {})
@@ -292,9 +323,10 @@ class InvariantChecker:
 
     def _judge_backfill(self, worker: WorkerView, intent: Intent, at: str, body: str) -> None:
         name, request = self.names[intent.uid], self.requests[intent.uid, intent.key]
-        if self._since(self._removed.get(intent.uid)) > GRACE:
+        may_stop = not intent.replaces  # in mode Replace what is recorded runs to its end
+        if may_stop and self._since(self._removed.get(intent.uid)) > GRACE:
             self.accuse(f"{name}: {at} is submitted after spec.backfill was removed")
-        if body not in request.bodies:
+        if may_stop and body not in request.bodies:
             self.accuse(f"{name}: {at} is submitted with a text that nobody asked it to go on with")
         known = (_known(worker, intent.uid) or {}).get("status", {}).get("backfill", {})
         if known.get("requestKey") != intent.key or known["phase"] not in _ACTIVE:
@@ -344,6 +376,10 @@ def _is_query_invalid(rule: dict[str, Any]) -> bool:
         and each["observedGeneration"] == rule["metadata"]["generation"]
         for each in rule.get("status", {}).get("conditions", ())
     )
+
+
+def _intent(uid: str, key: str, each: dict[str, Any], asked: str) -> Intent:
+    return Intent(uid, key, _span(each), asked, each.get("writeMode") == "Replace")
 
 
 def _known(worker: WorkerView, uid: str) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from random import Random
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.planner.types import Column, Operation
+from summaryrule.window_command import RunTag, parse_run_tag
 from tests.worker.simulation.faults import Faults
 from worker.errors import InvalidQuery, Refused
 from worker.ports import Clock
@@ -23,7 +24,7 @@ from worker.ports import Clock
 _APPEND = re.compile(
     r"\.set-or-append async (?P<table>\['.*?'\]|\w+)(?: with \((?P<with>.*?)\))? <\| "
 )
-_TAG = re.compile(r'"ingest-by:([^"]+)"')
+_TAGS = re.compile(r"""tags='\[(.*?)\]'""")
 _UNLESS = re.compile(r"""ingestIfNotExists='\["([^"]+)"\]'""")
 _LATEST_FOR = 6 * 3600 * TICKS_PER_SECOND
 _LOGGED_FOR = 14 * 86400 * TICKS_PER_SECOND
@@ -41,14 +42,34 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """An append that was committed."""
+    """An append that was committed; `rows` may be 0, and then it leaves no extent."""
 
     database: str
     table: str
     command: str
-    tag: str | None
+    tags: frozenset[str]
     rows: int
     at: int
+
+    @property
+    def run(self) -> RunTag | None:
+        """Its drop-by tag, in mode Replace."""
+        return next(filter(None, map(parse_run_tag, self.tags)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Rows of one or more appends, under the tags of all."""
+
+    appends: tuple[Append, ...]
+    tags: frozenset[str]
+
+    @property
+    def drop_by(self) -> tuple[str, str, frozenset[str]]:
+        """What extents must have in common to be merged: table and drop-by tags."""
+        first = self.appends[0]
+        drop_by = frozenset(tag for tag in self.tags if tag.startswith("drop-by:"))
+        return first.database, first.table, drop_by
 
 
 @dataclass(slots=True)
@@ -75,6 +96,8 @@ class World:
     repeat: str = "Completed"
     dice: Random = field(default_factory=lambda: Random(0))
     appended: list[Append] = field(default_factory=list)
+    extents: list[Extent] = field(default_factory=list)
+    gaps: list[str] = field(default_factory=list)
     submitted: list[tuple[int, str]] = field(default_factory=list)
     records: dict[str, Operation] = field(default_factory=dict)
     running: dict[str, _Running] = field(default_factory=dict)
@@ -149,11 +172,10 @@ class World:
 
     def has_tag(self, database: str, table: str, tag: str) -> bool:
         self.settle()
-        return any(
-            append.rows and f"ingest-by:{append.tag}" == tag
-            for append in self.appended
-            if (append.database, append.table) == (database, table)
-        )
+        return any(tag in extent.tags for extent in self._extents_of(database, table))
+
+    def _extents_of(self, database: str, table: str) -> list[Extent]:
+        return [each for each in self.extents if each.drop_by[:2] == (database, table)]
 
     def has_table(self, table: str) -> bool:
         self.settle()
@@ -162,33 +184,75 @@ class World:
     def find_tags(self, database: str, table: str, prefix: str) -> set[str]:
         """All of them: the creation time only saves work."""
         self.settle()
-        tags = {
-            f"ingest-by:{append.tag}"
-            for append in self.appended
-            if append.rows and append.tag and (append.database, append.table) == (database, table)
-        }
-        return {tag for tag in tags if tag.startswith(prefix)}
+        found = self._extents_of(database, table)
+        return {tag for extent in found for tag in extent.tags if tag.startswith(prefix)}
+
+    def merge(self) -> None:
+        """Merge all extents that may be merged."""
+        self.settle()
+        groups: dict[tuple[str, str, frozenset[str]], list[Extent]] = {}
+        for extent in self.extents:
+            groups.setdefault(extent.drop_by, []).append(extent)
+        self.extents = [
+            Extent(
+                tuple(append for each in group for append in each.appends),
+                frozenset(tag for each in group for tag in each.tags),
+            )
+            for group in groups.values()
+        ]
+
+    def drop_extents(self, database: str, table: str, tag: str) -> None:
+        """Drop what carries a tag; a window that loses its last rows and has some is a gap."""
+        self.settle()
+        dropped = [each for each in self._extents_of(database, table) if tag in each.tags]
+        self.extents = [each for each in self.extents if each not in dropped]
+        for append in (append for each in dropped for append in each.appends):
+            run = append.run
+            if run is not None and not self.rows_of(run) and self.last_rows_of(run):
+                self.gaps.append(f"{run.name}: a reader finds no rows of {run.start}")
+
+    def rows_of(self, run: RunTag) -> list[Append]:
+        """What a reader finds of the window of a run: the appends in mode Replace."""
+        return [
+            append
+            for extent in self.extents
+            for append in extent.appends
+            if append.run is not None and append.run.window_prefix == run.window_prefix
+        ]
+
+    def last_rows_of(self, run: RunTag) -> int:
+        """The rows of the newest append of the window."""
+        prefix = run.window_prefix
+        same = (each for each in self.appended if each.run and each.run.window_prefix == prefix)
+        return [each.rows for each in same][-1]
+
+    def drop_tags(self, database: str, table: str, tags: Iterable[str]) -> None:
+        """Remove tags; the rows stay."""
+        self.settle()
+        gone, here = frozenset(tags), self._extents_of(database, table)
+        self.extents = [
+            replace(each, tags=each.tags - gone) if each in here else each for each in self.extents
+        ]
 
     def _commit(self, running: _Running) -> bool:
         """Append, unless the token is in the table; whether it was appended."""
         match = _APPEND.match(running.command)
         assert match is not None
         table = match["table"].removeprefix("['").removesuffix("']")
-        unless, tag = _UNLESS.search(match["with"] or ""), _TAG.search(match["with"] or "")
+        unless, listed = _UNLESS.search(match["with"] or ""), _TAGS.search(match["with"] or "")
+        tags = frozenset(re.findall(r'"([^"]+)"', listed[1])) if listed else frozenset()
         if unless and self._exists(running.database, table, unless[1]):
             return False
         rows = self.rows(running.command)
-        self.appended.append(
-            Append(running.database, table, running.command, tag and tag[1], rows, running.ends)
-        )
+        append = Append(running.database, table, running.command, tags, rows, running.ends)
+        self.appended.append(append)
+        if rows:
+            self.extents.append(Extent((append,), tags))
         return True
 
     def _exists(self, database: str, table: str, token: str) -> bool:
-        return any(
-            append.rows and append.tag == token
-            for append in self.appended
-            if (append.database, append.table) == (database, table)
-        )
+        found = self._extents_of(database, table)
+        return any(f"ingest-by:{token}" in extent.tags for extent in found)
 
     def _end(self, one: str, at: int, outcome: Outcome) -> None:
         record = self.records.get(one)
@@ -251,6 +315,20 @@ class MemoryKusto:
         return await self._faults.meet(
             lambda: self._world.find_tags(database, table, prefix), writes=False
         )
+
+    async def drop_extents(
+        self, database: str, table: str, tag: str, *, before_send: Callable[[], None]
+    ) -> None:
+        self._require(database)
+        before_send()
+        await self._faults.meet(lambda: self._world.drop_extents(database, table, tag), writes=True)
+
+    async def drop_tags(
+        self, database: str, table: str, tags: Iterable[str], *, before_send: Callable[[], None]
+    ) -> None:
+        self._require(database)
+        before_send()
+        await self._faults.meet(lambda: self._world.drop_tags(database, table, tags), writes=True)
 
     async def cancel(self, database: str, operation: str) -> bool:
         self._require(database)

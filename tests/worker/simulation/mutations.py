@@ -15,6 +15,7 @@ from summaryrule.api.instant import Instant
 from summaryrule.api.schema_validation import MalformedError, parse_rule
 from summaryrule.api.v1 import SummaryRuleStatus, WindowStatus
 from summaryrule.planner.types import Effect, Observations, Operation, RecordStatus, Submit
+from summaryrule.window_command import parse_run_tag
 from tests.worker.simulation.workers import Parts
 from worker.executor import Executor
 from worker.ports import Fence, KustoClient, RawRule
@@ -32,7 +33,7 @@ class SubmitsFirst(Executor):
         for action in actions:
             if isinstance(action, RecordStatus):
                 early = [self._submit_of(rule, one) for one in _new_intents(rule, action.status)]
-        await self._submit_all(rule, early)
+        await self._execute_all(rule, early)
         return await super().execute(rule, actions, seen)
 
     @staticmethod
@@ -55,8 +56,8 @@ def _flying(status: SummaryRuleStatus) -> list[WindowStatus]:
     return [*(runs.in_flight if runs else ()), *(past.in_flight if past else ())]
 
 
-class Untagged:
-    """Without the token: appends carry no ingest-by tag. Keeps `worker.ports.Kusto`."""
+class Passing:
+    """Passes each call on. Keeps `worker.ports.Kusto`."""
 
     def __init__(self, kusto: KustoClient) -> None:
         self._kusto = kusto
@@ -65,7 +66,7 @@ class Untagged:
         return self._kusto.endpoint(database)
 
     async def submit(self, database: str, command: str, *, before_send: Callable[[], None]) -> str:
-        return await self._kusto.submit(database, _TAGS.sub("", command), before_send=before_send)
+        return await self._kusto.submit(database, command, before_send=before_send)
 
     async def operations(self, database: str, ids: Iterable[str]) -> dict[str, Operation]:
         return await self._kusto.operations(database, ids)
@@ -79,8 +80,48 @@ class Untagged:
     async def find_tags(self, database: str, table: str, prefix: str, since: Instant) -> set[str]:
         return await self._kusto.find_tags(database, table, prefix, since)
 
+    async def drop_extents(
+        self, database: str, table: str, tag: str, *, before_send: Callable[[], None]
+    ) -> None:
+        await self._kusto.drop_extents(database, table, tag, before_send=before_send)
+
+    async def drop_tags(
+        self, database: str, table: str, tags: Iterable[str], *, before_send: Callable[[], None]
+    ) -> None:
+        await self._kusto.drop_tags(database, table, tags, before_send=before_send)
+
     async def cancel(self, database: str, operation: str) -> bool:
         return await self._kusto.cancel(database, operation)
+
+
+class Untagged(Passing):
+    """Without the token: appends carry no ingest-by tag."""
+
+    async def submit(self, database: str, command: str, *, before_send: Callable[[], None]) -> str:
+        bare = _TAGS.sub("", command)
+        return await super().submit(database, bare, before_send=before_send)
+
+
+class Undropped(Passing):
+    """Without the drop: the rows of earlier runs stay."""
+
+    async def drop_extents(
+        self, database: str, table: str, tag: str, *, before_send: Callable[[], None]
+    ) -> None:
+        del database, table, tag
+        before_send()
+
+
+class DropsFirst(Passing):
+    """With the drop before the append: readers find a window without rows."""
+
+    async def submit(self, database: str, command: str, *, before_send: Callable[[], None]) -> str:
+        table, tags = command.split(" ")[2], re.findall(r'"(drop-by:[^"]+)"', command)
+        for run in filter(None, map(parse_run_tag, tags)):
+            found = await self.find_tags(database, table, run.window_prefix, Instant(0))
+            for tag in sorted(found - {str(run)}):
+                await self.drop_extents(database, table, tag, before_send=before_send)
+        return await super().submit(database, command, before_send=before_send)
 
 
 def without_mark(rule: RawRule) -> RawRule:
@@ -124,4 +165,6 @@ MUTATIONS: Final[dict[str, Parts]] = {
     "mark": replace(_WHOLE, shown=without_mark),
     "hash": replace(_WHOLE, shown=without_hash),
     "lease": replace(_WHOLE, fence=Unchecked),
+    "drop": replace(_WHOLE, kusto=Undropped),
+    "order": replace(_WHOLE, kusto=DropsFirst),
 }

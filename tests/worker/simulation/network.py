@@ -138,6 +138,23 @@ class WiredKusto:
     async def find_tags(self, database: str, table: str, prefix: str, since: Instant) -> set[str]:
         return await self._wire.call(self._kusto.find_tags(database, table, prefix, since))
 
+    async def drop_extents(
+        self, database: str, table: str, tag: str, *, before_send: Callable[[], None]
+    ) -> None:
+        self._wire.require_life()
+        before_send()
+        self._invariants.dropping(self._worker, tag)
+        drop = self._kusto.drop_extents(database, table, tag, before_send=allow)
+        await self._wire.call(drop)
+
+    async def drop_tags(
+        self, database: str, table: str, tags: Iterable[str], *, before_send: Callable[[], None]
+    ) -> None:
+        self._wire.require_life()
+        before_send()
+        drop = self._kusto.drop_tags(database, table, tags, before_send=allow)
+        await self._wire.call(drop)
+
     async def cancel(self, database: str, operation: str) -> bool:
         return await self._wire.call(self._kusto.cancel(database, operation))
 

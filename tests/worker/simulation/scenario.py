@@ -88,7 +88,12 @@ class _Scenario:
             asyncio.create_task(self._keep(environment, slot))
             for slot in range(self._dice.choice([1, 2, 2]))
         ]
-        tasks = [*slots, asyncio.create_task(self._live(people)), asyncio.create_task(self._age())]
+        tasks = [
+            *slots,
+            asyncio.create_task(self._live(people)),
+            asyncio.create_task(self._age()),
+            asyncio.create_task(self._merge()),
+        ]
         await asyncio.sleep(self._storm)
         self._calm_down()
         await self._settle(people)
@@ -98,6 +103,7 @@ class _Scenario:
         for worker in self._workers:
             await worker.close()
         self._invariants.violations += judge(self._invariants, self._world)
+        self._invariants.violations += self._world.gaps
         self._invariants.violations += self._invariants.written_into()
         return Report(
             self._seed,
@@ -172,6 +178,12 @@ class _Scenario:
             if known and not self._calm:
                 lose = self._dice.choice([self._world.forget, self._world.expire])
                 lose(self._dice.choice(known[-5:]))
+
+    async def _merge(self) -> None:
+        """Now and then Kusto merges all extents that it may merge."""
+        while True:
+            await asyncio.sleep(self._dice.expovariate(1 / 60))
+            self._world.merge()
 
     # The people
 

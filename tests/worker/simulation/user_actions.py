@@ -24,6 +24,10 @@ from worker.ports import Clock
 NAMESPACE: Final = "telemetry"
 DATABASE: Final = "Telemetry"
 WORKER: Final = "system:serviceaccount:summaryrule-system:summaryrule-operator-worker"
+_BODY: Final = (
+    "Telemetry | where Timestamp between (_startTime .. _endTime) | summarize N=count()"
+    " // text {text}"
+)
 _INTERVALS: Final = ("2m", "5m", "10m", "10m", "15m")
 _DELAYS: Final = ("0s", "30s", "3m", "4m")
 
@@ -75,20 +79,23 @@ class User:
         self.name = f"rule-{number}"
         self._cluster, self._admission, self._clock, self._dice = cluster, admission, clock, dice
         self._regrids = dice.random() < 0.25
+        self._replacing = dice.choice([0.0, 0.5, 1.0])
         self.manifest = self._write_manifest(number)
 
     def _write_manifest(self, number: int) -> Item:
         dice = self._dice
         spec: Item = {
             "database": DATABASE,
-            "table": f"T{number}",
-            "body": "Telemetry | summarize N=count() // text 1",
+            "table": dice.choice([f"T{number}", f"T{number}", "Shared"]),
+            "body": _BODY.format(text=1),
             "interval": dice.choice(_INTERVALS),
         }
         if dice.random() < 0.3:
             spec["ingestionDelay"] = dice.choice(_DELAYS)
         if dice.random() < 0.3:
             spec["suspend"] = True
+        if dice.random() < self._replacing:
+            spec["writeMode"] = "Replace"
         if spec.get("suspend") or dice.random() < 0.8:
             spec["backfill"] = self._request(spec)
         return {
@@ -106,6 +113,8 @@ class User:
         asked: Item = {"start": str(Instant(start)), "maxInFlight": dice.choice([1, 1, 2, 4, 8])}
         if dice.random() < 0.8:
             asked["end"] = str(Instant(end))
+        if dice.random() < 0.8:
+            asked["untagged"] = "Keep"
         if dice.random() < 0.3:
             asked["requestId"] = f"id-{dice.randint(0, 3)}"
         return asked
@@ -204,8 +213,18 @@ class User:
         return self._edit(lambda spec: {"suspend": not spec.get("suspend", False)})
 
     def change_body(self) -> str:
-        text = f"Telemetry | summarize N=count() // text {self._dice.randint(1, 4)}"
+        text = _BODY.format(text=self._dice.randint(1, 4))
         return self._edit(lambda _spec: {"body": text})
+
+    def change_mode(self) -> str:
+        return self._edit(
+            lambda spec: {
+                "writeMode": "Append" if spec.get("writeMode") == "Replace" else "Replace"
+            }
+        )
+
+    def keep_untagged(self) -> str:
+        return self._edit_backfill(lambda _asked, _i: {"untagged": "Keep"})
 
     def change_interval(self) -> str:
         """At times the delay in the same edit: what was due is due no more, on another grid."""
@@ -269,6 +288,8 @@ _ACTS: Final[dict[str, Callable[[User], str]]] = {
     "pause": User.pause,
     "suspend": User.suspend,
     "body": User.change_body,
+    "write mode": User.change_mode,
+    "untagged": User.keep_untagged,
     "interval": User.change_interval,
     "remove backfill": User.remove_backfill,
     "delay": User.change_delay,
@@ -281,6 +302,7 @@ _ACTS: Final[dict[str, Callable[[User], str]]] = {
 LIKELY: Final[dict[str, int]] = {
     "apply": 8, "apply on server": 4, "apply by force": 2, "new backfill in file": 3,
     "no backfill in file": 1, "move end": 4, "move start": 2, "new requestId": 2,
+    "write mode": 1, "untagged": 1,
     "maxInFlight": 2, "pause": 3, "suspend": 2, "body": 3, "interval": 5, "delay": 1,
     "remove backfill": 2, "retry": 4, "retry one": 3, "skip": 2, "delete": 1,
 }  # fmt: skip
