@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from emulator.engine import arithmetic, literals, syntax
 from emulator.engine.aggregates import AGGREGATES
 from emulator.engine.aggregates import NAMES as AGGREGATE_NAMES
-from emulator.engine.conversion import convert, json_sql, text_sql, to_dynamic
+from emulator.engine.conversion import convert, json_sql, text_sql
 from emulator.engine.functions import FUNCTIONS, Call
 from emulator.engine.functions.dynamic import sort_call
 from emulator.engine.functions.registry import Function
@@ -20,7 +20,7 @@ from emulator.engine.problems import SemanticProblem, SyntaxProblem, Unsupported
 from emulator.engine.relation import Relation
 from emulator.engine.scope import LetFunction, Scope
 from emulator.engine.star import every_column
-from emulator.engine.typed import NOT_CONSTANT, Typed, constant, quote
+from emulator.engine.typed import Typed, constant, quote
 from emulator.engine.windows import WINDOWS
 
 if TYPE_CHECKING:
@@ -526,4 +526,3 @@ KNOWN_UNSUPPORTED: Final = frozenset(
     }
 )
 """Functions that Kusto has and this engine has not, beside families such as `geo_`."""
-del NOT_CONSTANT, to_dynamic

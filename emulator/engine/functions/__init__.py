@@ -1,6 +1,7 @@
 """The scalar functions, by module; importing this package fills the registry."""
 
 from emulator.engine.functions import (  # noqa: F401 - each registers its functions
+    bags,
     control,
     dynamic,
     encoding,
@@ -8,6 +9,7 @@ from emulator.engine.functions import (  # noqa: F401 - each registers its funct
     mathematics,
     network,
     series,
+    sets,
     text,
     time,
 )

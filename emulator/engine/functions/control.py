@@ -167,7 +167,7 @@ for _name in (
 
 @register("pack_all", 0, 1)
 def _pack_all(call: Call) -> Typed:
-    from emulator.engine.functions.dynamic import bag_sql  # noqa: PLC0415 - one use
+    from emulator.engine.functions.bags import bag_sql  # noqa: PLC0415 - one use
 
     relation = call.binder.relation
     if relation is None:

@@ -2,78 +2,15 @@
 
 import itertools
 import json
-import re
 from collections.abc import Callable
 from typing import Any, Final
 
 from emulator.engine import literals
-from emulator.engine.conversion import convert, json_sql, text_sql, to_dynamic, to_string
+from emulator.engine.conversion import convert, json_sql, text_sql, to_dynamic
 from emulator.engine.functions.registry import Call, alias, define, python, register
-from emulator.engine.problems import UnsupportedProblem
 from emulator.engine.typed import INTEGERS, NUMBERS, Typed, constant
 
 Json = Any
-
-
-def bag_sql(pairs: list[tuple[Typed, Typed]], *, skip_empty: bool = False) -> str:
-    """SQL for a bag of the pairs (key, value), the last of equal keys kept."""
-    if skip_empty:
-        parts = [
-            f"CASE WHEN {value.sql} IS NULL{_or_empty(value)} THEN NULL "
-            f"ELSE {json_sql(to_string(key))} || ':' || {json_sql(value)} END"
-            for key, value in pairs
-        ]
-        return f"('{{' || concat_ws(',', {', '.join(parts)}) || '}}')"
-    if not pairs:
-        return "'{}'"
-    last = {}
-    for key, value in pairs:
-        last[key.sql] = (key, value)
-    parts = [
-        f"{json_sql(to_string(key))} || ':' || {json_sql(value)}" for key, value in last.values()
-    ]
-    sql = "('{' || " + " || ',' || ".join(parts) + " || '}')"
-    if any(not key.is_constant for key, _ in pairs):
-        return f"k_last_of_equal_keys({sql})"
-    return sql
-
-
-def _or_empty(value: Typed) -> str:
-    return f" OR {value.sql} = ''" if value.type == "string" else ""
-
-
-define("last_of_equal_keys", "dynamic", ["dynamic"], lambda bag: bag)
-define(
-    "sorted_json",
-    "string",
-    ["string"],
-    lambda text: (
-        ""
-        if not text
-        else json.dumps(json.loads(text), separators=(",", ":"), sort_keys=True, ensure_ascii=False)
-    ),
-)
-
-
-@register("bag_pack", 0, 128)
-def _bag_pack(call: Call) -> Typed:
-    if len(call.arguments) % 2:
-        raise call.error("takes pairs of a key and a value")
-    pairs = list(zip(call.arguments[::2], call.arguments[1::2], strict=True))
-    return call.result(bag_sql(pairs), "dynamic")
-
-
-alias("bag_pack", "pack", "pack_dictionary")
-
-
-@register("bag_pack_columns", 1, 64)
-def _bag_pack_columns(call: Call) -> Typed:
-    pairs = []
-    for value in call.arguments:
-        if value.name is None:
-            raise call.error("takes columns")
-        pairs.append((constant("string", value.name), value))
-    return call.result(bag_sql(pairs), "dynamic")
 
 
 @register("pack_array", 0, 128)
@@ -138,7 +75,7 @@ def _concat(arrays: list[Json]) -> Json:
     return found
 
 
-def _variadic(name: str, function: Callable[[list[Json]], Json], least: int = 1) -> None:
+def variadic(name: str, function: Callable[[list[Json]], Json], least: int = 1) -> None:
     """A function of any number of dynamics, which gets them as one list."""
     sql_name = define(name, "dynamic", ["dynamic"], function)
 
@@ -151,8 +88,8 @@ def _variadic(name: str, function: Callable[[list[Json]], Json], least: int = 1)
     register(name, least, 64)(bind)
 
 
-_variadic("array_concat", _concat)
-_variadic("bag_merge", lambda bags: _merge(bags))
+variadic("array_concat", _concat)
+variadic("bag_merge", lambda bags: _merge(bags))
 alias("array_concat", "array_append")
 
 
@@ -347,148 +284,6 @@ register("array_sort_asc", 1, 64)(_bind_sort)
 register("array_sort_desc", 1, 64)(_bind_sort)
 
 
-# ----- bags
-
-
-def _path(text: str) -> list[str | int]:
-    if not text.startswith("$"):
-        return [text]
-    steps: list[str | int] = []
-    for name, quoted, index in re.findall(r"\.([^.\[\]]+)|\['([^']*)'\]|\[(\d+)\]", text):
-        steps.append(int(index) if index else quoted or name)
-    return steps
-
-
-def _step(value: Json, step: str | int) -> tuple[bool, Json]:
-    if isinstance(value, dict) and step in value:
-        return True, value[step]
-    if isinstance(value, list) and isinstance(step, int) and step < len(value):
-        return True, value[step]
-    return False, None
-
-
-def _has_key(bag: Json, key: str) -> bool | None:
-    if not isinstance(bag, dict):
-        return None if bag is None else False
-    found, value = True, bag
-    for step in _path(key):
-        found, value = _step(value, step)
-        if not found:
-            return False
-    return found
-
-
-def _remove(bag: Json, steps: list[str | int]) -> None:
-    for step in steps[:-1]:
-        found, bag = _step(bag, step)
-        if not found:
-            return
-    if isinstance(bag, dict):
-        bag.pop(steps[-1], None)
-
-
-def _remove_keys(bag: Json, keys: Json) -> Json:
-    if not isinstance(bag, dict):
-        return None
-    for key in keys if isinstance(keys, list) else [keys]:
-        _remove(bag, _path(str(key)))
-    return bag
-
-
-def _set_key(bag: Json, key: str, value: Json) -> Json:
-    if not isinstance(bag, dict):
-        return None
-    target, steps = bag, _path(key)
-    for step in steps[:-1]:
-        inner = target.get(str(step))
-        if not isinstance(inner, dict):
-            inner = target[str(step)] = {}
-        target = inner
-    target[str(steps[-1])] = value
-    return bag
-
-
-def _zip_bag(keys: Json, values: Json) -> Json:
-    if not isinstance(keys, list) or not isinstance(values, list):
-        return None
-    pairs = itertools.zip_longest(keys, values[: len(keys)])
-    return {key: value for key, value in pairs if isinstance(key, str)}
-
-
-python("bag_has_key", "bool", ["dynamic", "string"], _has_key)
-python("bag_remove_keys", "dynamic", ["dynamic", "dynamic"], _remove_keys)
-python("bag_set_key", "dynamic", ["dynamic", "string", "any"], _set_key)
-python("bag_zip", "dynamic", ["dynamic", "dynamic"], _zip_bag)
-
-
-def _tree(value: Json, path: str) -> list[str]:
-    if isinstance(value, dict):
-        return [
-            one
-            for key, item in value.items()
-            for one in [f"{path}['{key}']", *_tree(item, f"{path}['{key}']")]
-        ]
-    if isinstance(value, list) and value:
-        return [f"{path}[0]", *_tree(value[0], f"{path}[0]")]
-    return []
-
-
-python("treepath", "dynamic", ["dynamic"], lambda value: _tree(value, ""))
-
-
-# ----- sets
-
-
-def _first_places(values: list[Json]) -> list[Json]:
-    seen: dict[str, Json] = {}
-    for value in values:
-        seen.setdefault(literals.to_json(value), value)
-    return list(seen.values())
-
-
-def _union(sets: list[Json]) -> Json:
-    if not all(isinstance(one, list) for one in sets):
-        return None
-    return _first_places([item for one in sets for item in one])
-
-
-def _intersect(sets: list[Json]) -> Json:
-    if not all(isinstance(one, list) for one in sets):
-        return None
-    others = [{literals.to_json(item) for item in one} for one in sets[1:]]
-    return [
-        item
-        for item in _first_places(sets[0])
-        if all(literals.to_json(item) in other for other in others)
-    ]
-
-
-def _difference(sets: list[Json]) -> Json:
-    if not all(isinstance(one, list) for one in sets):
-        return None
-    others = {literals.to_json(item) for one in sets[1:] for item in one}
-    return [item for item in _first_places(sets[0]) if literals.to_json(item) not in others]
-
-
-def _has_element(array: Json, value: Json) -> bool | None:
-    return any(same(item, value) for item in array) if isinstance(array, list) else None
-
-
-def _jaccard(one: Json, other: Json) -> float | None:
-    if not isinstance(one, list) or not isinstance(other, list):
-        return None
-    first = {literals.to_json(item) for item in one}
-    second = {literals.to_json(item) for item in other}
-    return len(first & second) / len(first | second) if first | second else None
-
-
-_variadic("set_union", _union)
-_variadic("set_intersect", _intersect)
-_variadic("set_difference", _difference)
-python("set_has_element", "bool", ["dynamic", "any"], _has_element)
-python("jaccard_index", "real", ["dynamic", "dynamic"], _jaccard)
-
-
 @register("zip", 2, 16)
 def _bind_zip(call: Call) -> Typed:
     parts = " || ',' || ".join(
@@ -583,32 +378,6 @@ def element_text(value: Json) -> str:
 
 
 define("strcat_array", "string", ["dynamic", "string"], _joined)
-
-
-@register("extract_json", 2, 3)
-def _extract_json(call: Call) -> Typed:
-    path, value = call.argument(0, "string"), call.arguments[1]
-    if not isinstance(path.constant, str):
-        raise UnsupportedProblem(f"a computed path in '{call.name}()'", call.at)
-    source = to_string(value).sql if value.type != "dynamic" else f"coalesce({value.sql}, '')"
-    found = call.result(f"k_extract_json({source}, {path.sql})", "dynamic")
-    kind = str(call.arguments[2].constant) if len(call.arguments) > 2 else "string"
-    return convert(found, kind)
-
-
-alias("extract_json", "extractjson")
-
-
-def _follow(text: str, path: str) -> Json:
-    value = parse_json(text)
-    for step in _path(path):
-        found, value = _step(value, step)
-        if not found:
-            return None
-    return value
-
-
-define("extract_json", "dynamic", ["string", "string"], _follow)
 
 
 def _in_dynamic(array: Json, value: Json) -> bool:

@@ -22,7 +22,7 @@ from emulator.engine.operators.steps import (
 from emulator.engine.problems import SemanticProblem, UnsupportedProblem
 from emulator.engine.relation import Column, Relation
 from emulator.engine.scope import Scope
-from emulator.engine.typed import INTEGERS, SQL_TYPES, Typed, constant
+from emulator.engine.typed import INTEGERS, Typed, constant
 
 if TYPE_CHECKING:
     from emulator.engine.compiler import Compiler
@@ -437,6 +437,3 @@ def _default(
     ):
         typed = convert(typed, value.type)
     return to_dynamic(typed).sql if not typed.is_null else "NULL::VARCHAR"
-
-
-del SQL_TYPES

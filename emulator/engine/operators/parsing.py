@@ -1,7 +1,6 @@
 """Operators that take texts apart: parse, parse-where, parse-kv."""
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from emulator.engine import syntax
@@ -258,6 +257,3 @@ def _safe(name: str, node: syntax.ParseKv) -> str:
     if '"' in name or "'" in name or "\\" in name:
         raise UnsupportedProblem(f"the column name {name!r} in 'parse-kv'", node.at)
     return name
-
-
-del replace

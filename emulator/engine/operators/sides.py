@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from emulator.engine import arithmetic, syntax
-from emulator.engine.conversion import convert
 from emulator.engine.operators.steps import require_groupable
 from emulator.engine.problems import SemanticProblem, UnsupportedProblem
 from emulator.engine.relation import Column, Relation, unique_names
@@ -275,6 +274,3 @@ def _from(side: Relation, source: tuple[str, str]) -> str:
     if column is None or column.type != source[1]:
         return null(source[1]).sql
     return f"CAST({column.sql} AS {SQL_TYPES[column.type]})"
-
-
-del convert
