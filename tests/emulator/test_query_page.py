@@ -1,7 +1,6 @@
 """The page at `/`, driven in a real browser."""
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +10,8 @@ import httpx
 import pytest
 import websocket
 
+from tests.browser import find_or_install
 from tests.emulator.client import Kusto, until
-
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 
 
 class Browser:
@@ -22,7 +20,13 @@ class Browser:
     def __init__(self, folder: Path, url: str) -> None:
         port_file = folder / "DevToolsActivePort"
         command = [
-            *(str(BROWSER), "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"),
+            *(
+                find_or_install(),
+                "--headless=new",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--no-first-run",
+            ),
             *("--disable-dev-shm-usage", "--remote-debugging-port=0", f"--user-data-dir={folder}"),
             url,
         ]
@@ -68,8 +72,6 @@ class Browser:
 
 @pytest.fixture
 def browser(kusto: Kusto, tmp_path: Path) -> Iterator[Browser]:
-    if BROWSER is None:
-        pytest.skip("Chromium is not installed")
     kusto.mgmt(".create table Pods (At: datetime, Pod: string, Value: real)")
     kusto.mgmt(
         ".ingest inline into table Pods <| 2026-11-01T00:00:00Z,<b>a</b>,1.5\n"
