@@ -4,7 +4,17 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from emulator.engine import syntax
-from emulator.engine.operators import columns, groups, parsing, plugins, rows, search, sides
+from emulator.engine.operators import (
+    columns,
+    groups,
+    make_series,
+    parsing,
+    plugins,
+    rows,
+    search,
+    sides,
+    splits,
+)
 from emulator.engine.operators.plugins import PLUGINS
 from emulator.engine.operators.search import search_of
 from emulator.engine.operators.sides import union_of
@@ -17,12 +27,12 @@ OPERATORS: Final[dict[type[syntax.Operator], Apply]] = {
     syntax.Extend: columns.extend,
     syntax.GetSchema: columns.getschema,
     syntax.Join: sides.join,
-    syntax.MakeSeries: groups.make_series,
-    syntax.MvApply: groups.mv_apply,
-    syntax.MvExpand: groups.mv_expand,
+    syntax.MakeSeries: make_series.make_series,
+    syntax.MvApply: splits.mv_apply,
+    syntax.MvExpand: splits.mv_expand,
     syntax.Parse: parsing.parse,
     syntax.ParseKv: parsing.parse_kv,
-    syntax.Partition: groups.partition,
+    syntax.Partition: splits.partition,
     syntax.Project: columns.project,
     syntax.ProjectAway: columns.project_away,
     syntax.ProjectByNames: columns.project_by_names,
