@@ -29,6 +29,7 @@ def backfill(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> in
     if running is False and not args.replace:
         raise RefusedError(_is_running(rule))
     body = request(args, start, extends=running is True)
+    _show_preview(rule, body, console)
     if args.dry_run == "client":
         console.say(dump(body, args.output))
         return 0
@@ -38,6 +39,13 @@ def backfill(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> in
         return follow(kubectl, args.name, console, args.timeout)
     console.hint(f"to wait for its end: kubectl summaryrule wait {args.name}")
     return 0
+
+
+def _show_preview(rule: Rule, body: Mapping[str, Any], console: Console) -> None:
+    from plugin.backfill_preview import preview  # noqa: PLC0415 - pydantic and the planner
+
+    for line in preview(rule, body["spec"]["backfill"], console.now()):
+        console.note(line)
 
 
 def last(rule: Rule, now: Instant, ticks: int) -> Instant:
