@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from plugin.cli import PROGRAM, kubectl_flags, parse, parser
 from plugin.console import Console, standard
-from plugin.kubectl import Kubectl, PluginError, RefusedError
+from plugin.formatting import plural
+from plugin.kubectl import Kubectl, PluginError, RefusedError, UsageError
 from summaryrule.api.unstructured import as_str, nested_dict
 
 # A command is imported when it is called: the planner alone takes half a second.
@@ -26,6 +27,8 @@ MODULES: Final = {
     "check": "plugin.commands.check",
     "version": "plugin.commands.check",
 }
+MAX_NAMED: Final = 5
+"""Rules that the question of --all names."""
 ONCE: Final = frozenset({"status", "lint", "ui", "check", "version"})
 """Commands that run once for all rules; the others run once per rule."""
 
@@ -51,7 +54,9 @@ def _run(kubectl: Kubectl, args: Namespace, console: Console) -> int:
     try:
         if args.command in ONCE:
             return int(command(kubectl, args, console))
-        names = args.names or _selected_names(kubectl, args.selector)
+        names = args.names or _selected_names(kubectl, args)
+        if getattr(args, "every", False):
+            _require_consent(names, args, console)
     except PluginError as error:
         return _report(error, args, console)
     return max(_run_for(name, command, kubectl, args, console) for name in names)
@@ -64,14 +69,34 @@ def _run_for(name: str, command: Any, kubectl: Kubectl, args: Namespace, console
         return _report(error, args, console)
 
 
-def _selected_names(kubectl: Kubectl, selector: str) -> list[str]:
-    found = [
-        as_str(nested_dict(rule, "metadata").get("name"))
-        for rule in kubectl.rules(selector=selector)
-    ]
+def _selected_names(kubectl: Kubectl, args: Namespace) -> list[str]:
+    """The names of the rules with the labels, or of all rules that the command can change."""
+    rules = kubectl.rules(selector=args.selector)
+    every = getattr(args, "every", False)
+    if every and not getattr(args, "schedule", True):  # pause, resume and cancel
+        rules = [rule for rule in rules if nested_dict(nested_dict(rule, "spec"), "backfill")]
+    found = [as_str(nested_dict(rule, "metadata").get("name")) for rule in rules]
     if not found:
-        raise RefusedError(f"no SummaryRule in this namespace has the labels {selector}")
+        which = f"the labels {args.selector}" if args.selector else "a backfill"
+        raise RefusedError(f"no SummaryRule in this namespace has {which}")
     return found
+
+
+def _require_consent(names: list[str], args: Namespace, console: Console) -> None:
+    """Ask once before all rules are changed.
+
+    Raises:
+        RefusedError: the user does not agree.
+        UsageError: nobody can be asked, and there is no --yes.
+    """
+    if args.yes or args.dry_run:
+        return
+    shown = ", ".join(names[:MAX_NAMED]) + (", …" if len(names) > MAX_NAMED else "")
+    answer = console.confirm(f"{args.command}: {plural(len(names), 'rule')} ({shown}); continue?")
+    if answer is None:
+        raise UsageError(f"--all would change {plural(len(names), 'rule')}; add --yes to do it")
+    if not answer:
+        raise RefusedError("nothing was changed")
 
 
 def _report(error: PluginError, args: Namespace, console: Console) -> int:

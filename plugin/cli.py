@@ -80,10 +80,14 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def _check_targets(args: argparse.Namespace, command: Parser) -> None:
-    if not args.names and not args.selector:
-        command.error("name a rule, or select rules with -l")
-    if args.names and args.selector:
-        command.error("give names or -l, not both")
+    given = [bool(args.names), bool(args.selector), getattr(args, "every", False)]
+    choices = "name a rule, or select rules with -l" + (
+        " or --all" if hasattr(args, "every") else ""
+    )
+    if not any(given):
+        command.error(choices)
+    if given.count(True) > 1:
+        command.error("give names, -l or --all, one of them")
 
 
 def parser() -> Parser:
@@ -144,6 +148,7 @@ def _status(command: Parser) -> None:
 
 def _backfill(command: Parser) -> None:
     _targets(command)
+    _all_rules(command)
     range_start = command.add_mutually_exclusive_group(required=True)
     text = "inclusive start: RFC 3339, or a date alone for its midnight in UTC"
     command.option("--start", group=range_start, type=_time, metavar="TIME", help=text)
@@ -168,6 +173,7 @@ def _backfill(command: Parser) -> None:
 
 def _pause_or_resume(command: Parser) -> None:
     _targets(command)
+    _all_rules(command)
     text = "the schedule instead of the backfill"
     command.option("--schedule", action="store_true", help=text)
     _output(command, "json", "yaml", "name")
@@ -176,6 +182,8 @@ def _pause_or_resume(command: Parser) -> None:
 
 def _cancel(command: Parser) -> None:
     _targets(command)
+    _all_rules(command)
+    command.set_defaults(schedule=False)
     _output(command, "json", "yaml", "name")
     _dry_run(command)
 
@@ -253,6 +261,12 @@ def _targets(command: Parser, text: str = "the rules; TYPE/NAME is taken too") -
     command.add_argument("names", nargs="*", type=_rule_name, metavar="NAME", help=text)
     text = "rules with these labels, instead of names: team=a"
     command.option("-l", "--selector", metavar="LABELS", help=text)
+
+
+def _all_rules(command: Parser) -> None:
+    text = "all rules of the namespace that it can change; asks first"
+    command.option("--all", dest="every", action="store_true", help=text)
+    command.option("--yes", action="store_true", help="do not ask before --all")
 
 
 def _output(command: Parser, *forms: str) -> None:

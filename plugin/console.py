@@ -40,6 +40,13 @@ class Console:
         if self.err.isatty():
             self.note(line)
 
+    def confirm(self, question: str) -> bool | None:
+        """Whether the user answers yes; None if stdin or stderr is not a terminal."""
+        if not (sys.stdin.isatty() and self.err.isatty()):
+            return None
+        print(f"{question} [y/N] ", end="", file=self.err, flush=True)
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
     def redraw(self, line: str) -> None:
         """Replace the line that was drawn last, if stderr is a terminal."""
         if self.err.isatty():

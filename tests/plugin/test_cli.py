@@ -45,8 +45,10 @@ def test_several_names_are_taken_with_their_type_or_without(words: list[str]) ->
         (["frobnicate"], "unknown command 'frobnicate'; see"),
         (["status", "--all-namespace-s"], "did you mean '--all-namespaces'?"),
         (["pause", "pod/cpu"], "'pod/cpu' does not name a SummaryRule; write sr/NAME"),
-        (["pause"], "name a rule, or select rules with -l"),
-        (["pause", "cpu", "-l", "team=a"], "give names or -l, not both"),
+        (["pause"], "name a rule, or select rules with -l or --all; see"),
+        (["explain"], "name a rule, or select rules with -l; see"),
+        (["pause", "cpu", "-l", "team=a"], "give names, -l or --all, one of them"),
+        (["cancel", "cpu", "--all"], "give names, -l or --all, one of them"),
     ],
 )
 def test_a_mistake_is_named_in_one_line(
@@ -114,6 +116,44 @@ def test_a_dry_run_on_the_client_prints_the_patch_in_the_format_asked_for(calls:
     assert main(["pause", "cpu", "--schedule", "--dry-run=client", "-o", "yaml"], screen) == 0
     assert out.getvalue() == "spec:\n  suspend: true\n"
     assert not calls.exists()
+
+
+class Terminal(io.StringIO):
+    """A terminal on which a line is typed."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("Yes\n", 0), ("\n", 1), ("n\n", 1)])
+def test_all_rules_are_changed_after_a_yes(
+    calls: Path, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal(answer))
+    screen = Console(io.StringIO(), err := Terminal())
+    assert main(["pause", "--schedule", "--all"], screen) == code
+    assert "pause: 2 rules (cpu, memory); continue? [y/N] " in err.getvalue()
+    patches = [line for line in calls.read_text().splitlines() if line.startswith("patch")]
+    assert len(patches) == (0 if code else 2)
+    assert ("nothing was changed" in err.getvalue()) == bool(code)
+
+
+def test_all_means_the_rules_that_have_a_backfill(calls: Path) -> None:
+    screen, out, _ = console()
+    assert main(["cancel", "--all", "--yes"], screen) == 0
+    assert out.getvalue() == "summaryrule.adx-mon.azure.com/cpu backfill canceled\n"
+
+
+def test_all_needs_a_yes_where_nobody_can_be_asked(
+    calls: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    screen, out, err = console()
+    assert main(["pause", "--all"], screen) == 2
+    assert err.getvalue().endswith("--all would change 1 rule; add --yes to do it\n")
+    assert main(["pause", "--all", "--dry-run=client"], screen) == 0
+    assert '"suspend": true' in out.getvalue()
+    assert all(line.startswith("get") for line in calls.read_text().splitlines())
 
 
 class Interrupted(Kubectl):
