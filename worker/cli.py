@@ -50,7 +50,8 @@ cluster labels too, if the body reads them.
   unlisted    the rows are there, and status does not know of the run
   unknown     extents of that time have no tags, or the window was on another grid
   not covered neither the schedule nor a backfill had it
-Each wrong window is followed by the command that repairs it.
+Each wrong window is followed by the command that repairs it. With writeMode: Replace, --repair says
+which backfill repairs all of them, and --repair --yes requests it.
 Exit code 0: nothing is missing, twice or failed; 1: something is, or Kusto or the cluster cannot be
 asked; 2: bad usage, no such file or rule.
 """
@@ -252,6 +253,9 @@ def _add_verify_options(verify: argparse.ArgumentParser) -> None:
     add("--allow-plain-http", action="store_true", help=text)
     text = "label that bodies read as _K; repeat for each"
     add("--cluster-label", action="append", default=[], metavar="K=V", help=text)
+    text = "request one backfill that replaces the wrong windows (writeMode: Replace only)"
+    add("--repair", action="store_true", help=text)
+    add("--yes", action="store_true", help="with --repair: request it, do not only say what it is")
     text = "output format (default: %(default)s)"
     add("-o", "--output", choices=("text", "json"), default="text", help=text)
 

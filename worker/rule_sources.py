@@ -1,9 +1,10 @@
 """The rules that a command names: in files, on standard input, or in the cluster."""
 
 import asyncio
+import contextlib
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,35 @@ def read_rules(arguments: Iterable[str], namespace: str | None, command: str) ->
         yield from files[each].rules if each in files else [found[each]]
 
 
+def patch_rule(rule: RawRule, body: Mapping[str, Any]) -> None:
+    """Merge ``body`` into a rule of the cluster, if nobody has changed it since it was read.
+
+    Raises:
+        WorkerError: it was changed, the cluster refuses the change or cannot be asked.
+    """
+    asyncio.run(_patch(rule, dict(body), os.environ))
+
+
+async def _patch(rule: RawRule, body: dict[str, Any], environ: Mapping[str, str]) -> None:
+    async with _summary_rules(environ) as rules:
+        await rules.patch(rule, body)
+
+
+@contextlib.asynccontextmanager
+async def _summary_rules(environ: Mapping[str, str]) -> AsyncIterator[Any]:
+    """A client of the rules of the cluster."""
+    # Imported here: the client library takes half a second, and a plan of files needs none.
+    from worker.kube.client import KubeClient  # noqa: PLC0415
+    from worker.kube.config import connect  # noqa: PLC0415
+    from worker.kube.summaryrules import SummaryRuleClient  # noqa: PLC0415
+
+    client = await connect(environ, user_agent="summaryrule-operator-command")
+    try:
+        yield SummaryRuleClient(KubeClient(client))
+    finally:
+        await client.close()  # type: ignore[no-untyped-call]
+
+
 async def _get_from_cluster(
     names: Iterable[str], namespace: str | None, environ: Mapping[str, str]
 ) -> dict[str, RawRule]:
@@ -60,18 +90,11 @@ async def _get_from_cluster(
         ManifestError: there is no such rule.
         WorkerError: the cluster cannot be asked, or does not allow it.
     """
-    # Imported here: the client library takes half a second, and a plan of files needs none.
-    from worker.kube.client import KubeClient  # noqa: PLC0415
-    from worker.kube.config import connect, default_namespace  # noqa: PLC0415
-    from worker.kube.summaryrules import SummaryRuleClient  # noqa: PLC0415
+    from worker.kube.config import default_namespace  # noqa: PLC0415 - as above
 
-    client = await connect(environ, user_agent="summaryrule-operator-plan")
-    try:
-        rules = SummaryRuleClient(KubeClient(client))
+    async with _summary_rules(environ) as rules:
         where = namespace or default_namespace(environ)
         return {name: await _get(rules, where, name) for name in names}
-    finally:
-        await client.close()  # type: ignore[no-untyped-call]
 
 
 async def _get(rules: Any, namespace: str, name: str) -> RawRule:  # noqa: ANN401 - imported late

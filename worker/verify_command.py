@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import sys
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,7 +35,7 @@ from worker.kusto.commands import KustoCommands
 from worker.kusto.config import parse_endpoints
 from worker.kusto.connect import connect_kusto
 from worker.ports import RawRule
-from worker.rule_sources import read_rules
+from worker.rule_sources import patch_rule, read_rules
 
 MOST_QUERIES: Final = 200
 """Windows whose query is run to tell an empty window from a missing one."""
@@ -72,6 +73,11 @@ def run(options: Namespace) -> int:
         for each in reports:
             for line in as_text(each):
                 print(line)  # noqa: T201 - a command prints
+    if options.repair:
+        for raw, each in zip(rules, reports, strict=True):
+            line = _repair(raw, each, do=options.yes)
+            if line:
+                print(line, file=sys.stderr)  # noqa: T201
     return 0 if all(each.is_right for each in reports) else 1
 
 
@@ -212,8 +218,8 @@ def repair(report: Report, checks: Sequence[WindowCheck]) -> str:
     state, start, end = checks[0].state, checks[0].window.start, checks[-1].window.end
     name, namespace = report.rule.metadata.name, report.rule.metadata.namespace
     target = f"{name} -n {namespace}" if namespace else name
-    if state == "missing":
-        again = f"--request-id verify-{start.to_seconds().replace(':', '').lower()}"
+    if state == "missing" or (state == "twice" and report.rule.spec.replaces):
+        again = f"--request-id {_request_id(start)}"
         return f"kubectl summaryrule backfill {target} --start {start} --end {end} {again}"
     if state == "failed":
         windows = " ".join(f"--window {each.window.start}" for each in checks)
@@ -221,6 +227,38 @@ def repair(report: Report, checks: Sequence[WindowCheck]) -> str:
     if state == "twice":
         return _drop_command(report, checks)
     return ""
+
+
+def _repair(raw: RawRule, report: Report, *, do: bool) -> str:
+    """Request one backfill that replaces each wrong window; what was or would be requested.
+
+    It covers the range from the first wrong window to the last: mode Replace computes windows that
+    are right again, and they stay right.
+
+    Raises:
+        ValueError: the rule is not in mode Replace, or has a backfill already.
+        WorkerError: the cluster cannot be asked, or refuses the request.
+    """
+    name = report.rule.metadata.name
+    wrong = [each.window for each in report.checks if each.state in {"missing", "twice"}]
+    if not wrong:
+        return ""
+    if not report.rule.spec.replaces:
+        raise ValueError(f"--repair needs writeMode: Replace, which {name} does not have;"
+            " run the commands above instead")  # fmt: skip
+    if report.rule.spec.backfill is not None:
+        raise ValueError(f"{name} has a backfill: wait until it has ended, then verify again")
+    start, end = wrong[0].start, wrong[-1].end
+    backfill = {"start": str(start), "end": str(end), "requestId": _request_id(clock.now())}
+    if not do:
+        return f"{name}: would request a backfill of [{start}, {end}); add --yes to request it"
+    patch_rule(raw, {"spec": {"backfill": backfill}})
+    return f"{name}: requested a backfill of [{start}, {end})"
+
+
+def _request_id(at: Instant) -> str:
+    """A requestId that is new, for a time."""
+    return f"verify-{at.to_seconds().replace(':', '').lower()}"
 
 
 def _drop_command(report: Report, checks: Sequence[WindowCheck]) -> str:

@@ -1,7 +1,9 @@
 """kubectl as the demo uses it."""
 
 import json
+import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -52,6 +54,13 @@ class Cluster:
         """Run kubectl and print the command and its output."""
         self._terminal.command(f"kubectl {' '.join(arguments)}", self._run_checked(*arguments))
 
+    def verify(self, *arguments: str) -> Answer:
+        """Run `worker verify` on the valid rule; print the command and its output."""
+        words = ["-m", "worker", "verify", NAME, "-n", "default", *arguments]
+        answer = self._run_program(sys.executable, *words)
+        self._terminal.command(" ".join(["python", *words]), answer.output)
+        return answer
+
     def _run_checked(self, *arguments: str) -> str:
         answer = self._run(*arguments)
         if answer.code != 0:
@@ -59,9 +68,12 @@ class Cluster:
         return answer.output
 
     def _run(self, *arguments: str) -> Answer:
-        done = subprocess.run(  # noqa: S603 - the devstack's own kubectl
-            [self._kubectl, *arguments],
-            env=self._environment,
+        return self._run_program(self._kubectl, *arguments)
+
+    def _run_program(self, program: str | Path, *arguments: str) -> Answer:
+        done = subprocess.run(  # noqa: S603 - the devstack's own programs
+            [program, *arguments],
+            env={**os.environ, **self._environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

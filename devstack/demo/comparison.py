@@ -37,10 +37,12 @@ class Comparison:
         )
 
 
-def compare(client: KustoClient, database: str, windows: Iterable[Window]) -> Comparison:
+def compare(
+    client: KustoClient, database: str, windows: Iterable[Window], aggregation: str
+) -> Comparison:
     """Compare the summary rows of `windows` with one direct query over the raw table."""
     wanted = sorted(windows)
-    query = direct_query(wanted[0].start, wanted[-1].end)
+    query = direct_query(wanted[0].start, wanted[-1].end, aggregation)
     starts = {window.start for window in wanted}
     expected = Counter(row for row in _rows(client, database, query) if _window(row) in starts)
     stored = Counter(_rows(client, database, f"{SUMMARY} | project {', '.join(_COLUMNS)}"))

@@ -14,16 +14,13 @@ NAME: Final = "api-requests-hourly"
 SUMMARY: Final = "ApiserverRequestsHourly"
 HOUR: Final = Duration(3_600_000_000_000)
 _OFFSET_TICKS: Final = 17 * 60 * 10_000_000
-_AGGREGATION: Final = """\
+AGGREGATION: Final = """\
 | extend Verb = tostring(Labels.verb), Resource = tostring(Labels.resource)
 | extend Code = tostring(Labels.code)
 | summarize Samples = count(), Requests = max(Value) - min(Value)
   by Timestamp = bin(Timestamp, 1h), Verb, Resource, Code"""
-BODY: Final = f"""\
-{TABLE}
-| where Timestamp between (_startTime .. _endTime)
-{_AGGREGATION}
-"""
+WRONG_AGGREGATION: Final = AGGREGATION.replace("max(Value) - min(Value)", "max(Value)")
+"""The same with a mistake: the value is a counter, so its maximum is not a number of requests."""
 
 
 def valid(now: Instant) -> dict[str, Any]:
@@ -59,10 +56,23 @@ def interval_in_days(_now: Instant) -> dict[str, Any]:
     return _rule("interval-in-days", "1d", None)
 
 
-def direct_query(start: Instant, end: Instant) -> str:
-    """Return the same aggregation over the raw table, for all of `[start, end)` at once."""
+def corrected(rule: dict[str, Any], now: Instant) -> dict[str, Any]:
+    """Return the rule with its mistake corrected, and a request for all windows until now."""
+    fixed = copy.deepcopy(rule)
+    fixed["spec"]["body"] = _body(AGGREGATION)
+    until = str(floor(now, HOUR))
+    fixed["spec"]["backfill"] |= {"end": until, "requestId": "counter-fix", "maxInFlight": 8}
+    return fixed
+
+
+def _body(aggregation: str) -> str:
+    return f"{TABLE}\n| where Timestamp between (_startTime .. _endTime)\n{aggregation}\n"
+
+
+def direct_query(start: Instant, end: Instant, aggregation: str) -> str:
+    """Return an aggregation over the raw table, for all of `[start, end)` at once."""
     bounds = f"between (datetime({start}) .. datetime({end.plus(-1)}))"
-    return f"{TABLE}\n| where Timestamp {bounds}\n{_AGGREGATION}"
+    return f"{TABLE}\n| where Timestamp {bounds}\n{aggregation}"
 
 
 def as_yaml(rule: dict[str, Any]) -> str:
@@ -75,7 +85,8 @@ def _rule(name: str, interval: str, backfill: dict[str, str] | None) -> dict[str
         "database": "Telemetry",
         "table": SUMMARY,
         "interval": interval,
-        "body": BODY,
+        "body": _body(WRONG_AGGREGATION),
+        "writeMode": "Replace",
     }
     if backfill is not None:
         spec["backfill"] = backfill

@@ -76,7 +76,13 @@ class Demo:
         self._apply_valid_rule(rule)
         windows = rules.windows(rule)
         self._run_backfill(rule, windows)
-        return self._compare(windows)
+        self._compare(windows, rules.WRONG_AGGREGATION)
+        fixed = rules.corrected(rule, self.started)
+        self._recompute(fixed)
+        windows = rules.windows(fixed)
+        result = self._compare(windows, rules.AGGREGATION)
+        self._verify(windows)
+        return result
 
     def _load_telemetry(self) -> None:
         self.terminal.step("Load three days of telemetry")
@@ -172,10 +178,32 @@ class Demo:
         pid = self.stack.kill("worker")
         self.terminal.line(f"kill -9 {pid} (the worker); its Pod restarts it")
 
-    def _compare(self, windows: WindowSequence) -> str:
+    def _recompute(self, rule: dict[str, Any]) -> None:
+        self.terminal.step(
+            "Correct a mistake in the query, and request all windows again, with those of the"
+            " schedule: writeMode Replace replaces their rows"
+        )
+        answer = self.cluster.apply(rule)
+        if answer.code != 0:
+            raise DemoError("the corrected rule was refused")
+        self.cursors.clear()
+        total = len(rules.windows(rule))
+        with self.terminal.progress("backfill", total) as progress:
+            self._wait_until_done([(total // 2, self._kill_worker)], progress)
+
+    def _verify(self, windows: WindowSequence) -> None:
+        self.terminal.step("Ask Kusto which windows are there, by the tags of the table's extents")
+        bounds = ("--from", str(windows.start), "--to", str(windows.end))
+        answer = self.cluster.verify(*bounds)
+        if answer.code != 0 or f"{len(windows)} windows: {len(windows)} once" not in answer.output:
+            raise DemoError("worker verify did not find each window once")
+
+    def _compare(self, windows: WindowSequence, aggregation: str) -> str:
         self.terminal.step("Compare the summary with a direct query over the raw table, row by row")
         scheduled = self._scheduled_windows()
-        result = compare(self.kusto, self.database, [*windows, *scheduled])
+        result = compare(
+            self.kusto, self.database, dict.fromkeys([*windows, *scheduled]), aggregation
+        )
         self.terminal.line(
             f"{len(windows)} windows of the backfill and {len(scheduled)} of the schedule"
         )

@@ -114,6 +114,46 @@ def test_an_hour_without_data_is_empty_and_not_missing(sandbox: Sandbox) -> None
     assert (found["once"], found["empty"], found["missing"]) == (6, 2, 0)
 
 
+def test_repair_replaces_what_is_wrong_after_it_has_said_so(sandbox: Sandbox) -> None:
+    start, end = filled(sandbox, writeMode="Replace")
+    gap = start.plus(3 * HOUR.ticks)
+    run_of_gap = f"drop-by:summaryrule/default/{sandbox.name}/{gap}/"
+    tagged = f".show table {sandbox.table} extents where tags contains '{run_of_gap}'"
+    sandbox.kusto.execute_mgmt(sandbox.database, f".drop extents <| {tagged}")
+    range_of_repair = f"[{gap}, {gap.plus(HOUR.ticks)})"
+    program = [sys.executable, "-m", "worker", "verify", sandbox.name, "-n", "default", "--repair"]
+    environment = {**os.environ, **sandbox.stack.env()}
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*program, *words], env=environment, capture_output=True, text=True, check=False
+        )
+
+    said = run()
+    assert said.returncode == 1
+    assert f"would request a backfill of {range_of_repair}; add --yes" in said.stderr
+    assert "backfill" not in sandbox.get()["spec"]
+    assert f"requested a backfill of {range_of_repair}" in run("--yes").stderr
+    sandbox.until_cleared()
+    assert run().returncode == 0
+    sandbox.assert_exactly_once(start, end)
+
+
+def test_repair_of_a_rule_that_appends_is_refused(sandbox: Sandbox) -> None:
+    start, _ = filled(sandbox)
+    drop(sandbox, token_of(sandbox, start, 3))
+    done = subprocess.run(
+        [sys.executable, "-m", "worker", "verify", sandbox.name, "-n", "default", "--repair"],
+        env={**os.environ, **sandbox.stack.env()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "needs writeMode: Replace" in done.stderr
+    assert "do: kubectl summaryrule backfill" in done.stdout
+
+
 def test_a_name_that_is_wrong_and_an_endpoint_that_is_missing_are_said(sandbox: Sandbox) -> None:
     filled(sandbox)
     environment = {**os.environ, **sandbox.stack.env()}
