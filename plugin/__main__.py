@@ -23,6 +23,7 @@ MODULES: Final = {
     "history": "plugin.commands.backfill",
     "windows": "plugin.commands.windows",
     "events": "plugin.commands.events",
+    "query": "plugin.commands.query",
     "ui": "plugin.commands.ui",
     "check": "plugin.commands.check",
     "version": "plugin.commands.check",

@@ -29,6 +29,8 @@ TYPES: Final = ("summaryrule", "summaryrules", "sr")
 NAMES_OPTIONAL: Final = frozenset({"status", "ui"})
 _MAX_IN_FLIGHT: Final = 20
 _MAX_PORT: Final = 65_535
+_ROWS: Final = 50
+_MAX_ROWS: Final = 100_000
 _UNKNOWN_COMMAND: Final = re.compile(r"argument COMMAND: invalid choice: '(.*?)'")
 _SUPPRESS: Final = argparse.SUPPRESS
 
@@ -225,6 +227,23 @@ def _windows(command: Parser) -> None:
     _output(command, "json", "yaml")
 
 
+def _query(command: Parser) -> None:
+    _targets(command)
+    text = "the window that contains this time (default: the last complete window)"
+    command.option("--window", type=_time, metavar="TIME", help=text)
+    text = "print the query and run nothing"
+    command.option("--kql", action="store_true", help=text)
+    text = (
+        "Kusto endpoint (default: $KUSTO_ENDPOINT); https uses the login of az, loopback needs none"
+    )
+    command.option("--endpoint", metavar="URL", help=text)
+    text = f"rows to print (default: {_ROWS})"
+    command.option("--limit", type=_row_limit, default=_ROWS, metavar="N", help=text)
+    text = "a cluster label of the worker, which the body reads as _KEY; repeat it for more"
+    command.option("--cluster-label", type=_label, action="append", metavar="KEY=VALUE", help=text)
+    _output(command, "json", "yaml")
+
+
 def _read_only(command: Parser) -> None:
     _targets(command)
     _output(command, "json", "yaml")
@@ -319,6 +338,19 @@ def _in_flight(text: str) -> int:
     return int(text)
 
 
+def _row_limit(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _MAX_ROWS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_MAX_ROWS}")
+    return int(text)
+
+
+def _label(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a label; write KEY=VALUE")
+    return key, value
+
+
 def _port(text: str) -> int:
     if not text.isdecimal() or not 0 <= int(text) <= _MAX_PORT:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to {_MAX_PORT}")
@@ -340,6 +372,7 @@ COMMANDS: Final[dict[str, tuple[str, str, Callable[[Parser], None]]]] = {
     "windows": ("list windows with their state and error", "windows cpu --state failed", _windows),
     "events": ("list the Events of rules, oldest first", "events cpu", _read_only),
     "history": ("list backfills that have ended, newest first", "history cpu", _read_only),
+    "query": ("run the body for the last window and print the rows", "query cpu --kql", _query),
     "ui": ("open the status page of the leader in a browser", "ui cpu", _ui),
     "lint": ("say what admission would, for files, offline", "lint rules/*.yaml", _lint),
     "check": ("check the installation, and say how to fix it", "check", _cluster_only),

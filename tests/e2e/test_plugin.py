@@ -74,6 +74,8 @@ def test_a_backfill_is_asked_for_followed_and_remembered(sandbox: Sandbox, plugi
     assert sandbox.name in plugin.says("status", "-A")
     (_, row) = plugin.says("history", sandbox.name).splitlines()
     assert row.split()[1:5] == ["Completed", str(start), str(end), "10/10"]
+    rows = plugin("query", sandbox.name, "--window", str(start), "-o", "json")
+    assert len(json.loads(rows.stdout)) > 0, rows.stderr
     events = json.loads(plugin.says("events", sandbox.name, "-o", "json"))
     assert {"BackfillStarted", "BackfillCompleted"} <= {each["reason"] for each in events}
     again = plugin("backfill", sandbox.name, *between(start, end))
