@@ -1,7 +1,8 @@
-"""Compares a rule's windows with the extent tags of its table: which rows are there, and how often.
+"""Finds which windows of a rule have rows in its table, and from how many runs.
 
-Each append has an ingest-by tag, its token. Kusto keeps the tags of extents that it merges (Kusto
-docs, "Extent tags"). So a token in the tags of any extent says that the rows of that run are there.
+The source is the tags of the table's extents. Each append has an ingest-by tag with its token. When
+Kusto merges extents, the new extent keeps their tags (Kusto docs, "Extent tags"). So if any extent
+has the token of a run, the rows of that run are in the table.
 """
 
 from collections import defaultdict
@@ -20,19 +21,20 @@ WindowState = Literal[
     "once", "empty", "missing", "twice", "failed", "pending", "skipped", "unlisted", "unknown",
     "not covered",
 ]  # fmt: skip
-"""What is known of a window.
+"""The state of a window in the table, compared with its state in status.
 
-- ``once``: the rows of one run are there. ``twice``: those of several runs.
-- ``missing``: status says that it is done, and no token of it is there. ``empty``: the same, and
-  its query has no rows, so that its append left no tag.
-- ``failed``, ``pending``, ``skipped``: status says so, and no rows are there.
-- ``unlisted``: the rows are there, and status does not know of the run.
-- ``unknown``: it cannot be told, because extents of its time have no tags, or its run was on
+- ``once``: the table has the rows of one run. ``twice``: it has the rows of several runs.
+- ``missing``: the window is done in status, but the table has none of its tokens.
+- ``empty``: as ``missing``, but its query returns no rows. The append then left no tag.
+- ``failed``, ``pending``, ``skipped``: the state in status; the table has no rows of the window.
+- ``unlisted``: the table has the rows of a run that is not in status.
+- ``unknown``: the tags do not show it. Extents of that time have no tags, or the window ran on
   another grid.
-- ``not covered``: neither the schedule nor a backfill had it, and no rows are there.
+- ``not covered``: neither the schedule nor a backfill included the window, and the table has no
+  rows of it.
 """
 WRONG: Final[frozenset[WindowState]] = frozenset({"twice", "missing", "failed"})
-"""States in which the table is not as it should be."""
+"""States that need a repair."""
 
 _INGEST_BY: Final = "ingest-by:"
 _PENDING: Final = frozenset({"running", "sending", "waiting"})
@@ -48,7 +50,7 @@ class Extent:
 
     @property
     def tokens(self) -> frozenset[str]:
-        """The tokens of the appends that are in it."""
+        """The tokens in its ingest-by tags."""
         return frozenset(
             tag.removeprefix(_INGEST_BY) for tag in self.tags if tag.startswith(_INGEST_BY)
         )
@@ -56,7 +58,7 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class WindowCheck:
-    """The state of one window, and the tokens of its runs whose rows are there."""
+    """The state of one window, and the tokens of its runs whose rows are in the table."""
 
     window: Window
     state: WindowState
@@ -66,13 +68,13 @@ class WindowCheck:
 def check_windows(
     rule: SummaryRule, lanes: Sequence[Lane], extents: Iterable[Extent], windows: Iterable[Window]
 ) -> list[WindowCheck]:
-    """Check windows of the rule's present grid; the time grows with windows and extents.
+    """Check windows of the rule's current grid, in time linear in windows and extents.
 
     Args:
-        rule: the rule with its status; tokens need its UID.
-        lanes: what status says of its windows.
-        extents: the extents of the table that were created in the time of the windows. The creation
-            time of an append is the end of its window.
+        rule: the rule with its UID, which is a part of each token, and its status.
+        lanes: the states of its windows in status.
+        extents: the extents of the table that were created in the time of the windows. The worker
+            sets the creation time of an append to the end of its window.
         windows: the windows to check.
     """
     listed, checked = list(extents), list(windows)
@@ -92,7 +94,7 @@ def check_windows(
 def _tokens_there(
     rule: SummaryRule, windows: Sequence[Window], present: set[str]
 ) -> Mapping[Window, list[str]]:
-    """The tokens of each window that are in the table, the usual one first."""
+    """The tokens of each window that are in the table, that of a run without requestId first."""
     usual = {window: window_token(rule, window) for window in windows}
     found = {window: [token] if token in present else [] for window, token in usual.items()}
     if present <= set(usual.values()):
@@ -119,7 +121,7 @@ def _other_tokens(rule: SummaryRule, window: Window) -> Iterator[str]:
 
 
 def _replacing_runs(rule: SummaryRule, extents: Iterable[Extent]) -> Mapping[str, list[str]]:
-    """By the start of the window, the runs in mode Replace that the drop-by tags name."""
+    """The runs in mode Replace, from the drop-by tags, by the start of their window."""
     prefix = rule_tag_prefix(rule)
     found = defaultdict[str, list[str]](list)
     for tag in dict.fromkeys(tag for each in extents for tag in sorted(each.tags)):
@@ -146,14 +148,15 @@ def _state(rule: SummaryRule, lanes: Sequence[Lane], window: Window, runs: int) 
 
 
 def _may_be_in(extents: Iterable[Extent], window: Window) -> bool:
-    """Whether an extent without tags may have the rows of the window."""
+    """Whether one of the extents may have the rows of the window, by its creation time."""
     return any(each.oldest <= window.end <= each.newest for each in extents)
 
 
 def droppable_tokens(check: WindowCheck, extents: Iterable[Extent]) -> tuple[str, ...]:
-    """The tokens, but the first, whose extents have rows of no other append.
+    """The tokens of the window's later runs that can be dropped alone.
 
-    Their extents can be dropped without loss: Kusto has not merged them with others.
+    Kusto has not merged the extents of these runs with others. So a drop of these extents removes
+    no rows of another append. The first run is not in the result.
     """
     listed = list(extents)
     return tuple(

@@ -1,8 +1,8 @@
 """The ASGI application: ``/mutate`` and ``/validate``; every other path goes to FastAPI.
 
-The application checks the head of a request, reads the body within a size limit and a time limit,
-decides, and answers. uvicorn does the rest: 100 Continue, flow control in both directions,
-pipelining, keep-alive (https://uvicorn.dev/server-behavior/).
+For an admission request, the application checks the method and the headers, reads the body within a
+size limit and a time limit, calls the handler, and answers. uvicorn does the rest: 100 Continue,
+flow control in both directions, pipelining, keep-alive (https://uvicorn.dev/server-behavior/).
 """
 
 import logging
@@ -27,14 +27,14 @@ _CONTENT_TYPE: Final = (b"content-type", b"application/json")
 _CLOSE: Final = (b"connection", b"close")
 _ALLOW: Final = (b"allow", b"POST")
 _CLOSING: Final = frozenset({408, 413, 500})
-"""Statuses after which the connection closes, because reading the rest of the request is no use."""
+"""Statuses after which the connection closes; the rest of the request is not read."""
 _SERVER_ERROR: Final = "an error of the webhook; see its log"
 
 log = logging.getLogger(__name__)
 
 
 class AdmissionRoute:
-    """One admission path: ``handler`` decides the reviews; the route counts and logs them."""
+    """One admission path: ``handler`` answers the reviews; the route counts and logs them."""
 
     __slots__ = ("config", "handler", "metrics", "now", "path")
 
@@ -71,7 +71,7 @@ class AdmissionRoute:
         return text
 
     def _log_denial(self, request: AdmissionRequest, violations: Iterable[FieldError]) -> None:
-        """Count and log who was denied and why, without any text of the object."""
+        """Log the user, the object and the reasons, and count each reason; log no object text."""
         for violation in violations:
             self.metrics.count_violation(violation)
         fields = {
@@ -94,11 +94,12 @@ def admission_routes(config: AdmissionConfig, metrics: Metrics) -> Mapping[str, 
 
 
 class Application:
-    """Answers admission paths itself and passes every other request to ``probes``.
+    """Answers requests on the admission paths, and passes every other request to ``probes``.
 
-    ``client_names`` is None without mutual TLS. Otherwise an admission request needs a verified
-    client certificate. If there are names, the certificate must have one of them as common name.
-    Every response says ``Connection: close`` while ``is_draining``.
+    Without mutual TLS, ``client_names`` is None. With mutual TLS, an admission request needs a
+    verified client certificate. If ``client_names`` is not empty, the common name of the
+    certificate must be one of them. While ``is_draining``, every response has the header
+    ``Connection: close``.
     """
 
     def __init__(
@@ -145,7 +146,7 @@ class Application:
     ) -> None:
         route.metrics.count_refusal(route.path, error.status)
         headers = [_ALLOW] if error.status == 405 else []  # noqa: PLR2004 - RFC 9110, section 15.5.6
-        # A client that waits for 100 Continue may or may not send the body: nothing tells which.
+        # A client that waits for 100 Continue may still send the body, and the server cannot know.
         if error.status in _CLOSING or any(name == b"expect" for name, _ in scope["headers"]):
             headers.append(_CLOSE)
         await self._respond(send, error.status, error_body(error), headers)

@@ -1,7 +1,7 @@
-"""Reconciles one rule with its spec: observe, decide, write and act, until nothing is left to do.
+"""Reconciles one rule: observe, decide, write the status and act, until nothing is left to do.
 
-The reconciler is level-triggered. It decides from the stored rule and the observations, never from
-the event that caused the reconcile.
+The reconciler is level-triggered. It decides from the stored rule and the observations, and never
+from the watch event that caused the reconcile.
 """
 
 import logging
@@ -44,19 +44,22 @@ log = logging.getLogger(__name__)
 _NOT_HERE: Final = frozenset({BlockReason.CRITERIA_NOT_MET, BlockReason.OTHER_CLUSTER})
 _ToKusto = Submit | CheckIngestTag | FindIngestTags | DropOlderRuns | DropOldTags | Cancel
 _MAX_PASSES: Final = 64
-"""Limit of passes in one reconcile; a rule with more to do is requeued after other rules."""
+"""Maximum number of passes in one reconcile. Then the rule is requeued behind other rules."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """When to requeue the rule: after so many seconds, or, if None, only on the next change."""
+    """When to requeue the rule.
+
+    ``requeue_after`` is in seconds; None requeues the rule only when it changes.
+    """
 
     requeue_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciler:
-    """The parts that one reconcile needs."""
+    """Reconciles rules with these clients, caches and settings."""
 
     rule_client: RuleClient
     store: Store
@@ -71,13 +74,13 @@ class Reconciler:
     models: ModelCache
     limiter: EndpointLimiter
     login_error: Callable[[str], str] = lambda _database: ""
-    """Why there is no access token for a database's endpoint; empty if that is not known."""
+    """Why a database's endpoint has no access token; empty if it has one, or if it is not known."""
 
     async def reconcile(self, key: Key) -> Result:
         """Run passes until nothing more can be done for the rule now.
 
         Raises:
-            WorkerError: a side effect failed; reconcile again after a delay.
+            WorkerError: a side effect failed; the caller reconciles again after a delay.
         """
         for _ in range(_MAX_PASSES):
             rule = self.store.get(key)
@@ -134,7 +137,7 @@ class Reconciler:
             return plan_unreadable(rule, str(error), now, is_new=is_new)
 
     def _log_not_ours(self, key: Key, plan: Plan) -> None:
-        """Log once why the rule is left alone: nothing may be written to it, also no Event."""
+        """Log once why the rule does not run here; the worker may write nothing to it, no Event."""
         for each in plan.blocked:
             if self.observations.is_new_message(key, each.message):
                 log.info("%s: %s", each.reason, each.message)
@@ -159,7 +162,7 @@ class Reconciler:
     async def _execute(
         self, key: Key, rule: RawRule, listed: tuple[Effect, ...], plan: Plan, seen: Observations
     ) -> RawRule | None:
-        """The stored rule after the effects; None if it changed meanwhile and needs a new decision.
+        """The stored rule after the effects; None if somebody else changed it: then decide again.
 
         Raises:
             WorkerError: an effect failed. `Temporary` has the requeue time of the plan.
@@ -185,11 +188,12 @@ class Reconciler:
         return self._take(key, rule, stored, seen)
 
     async def _is_stored(self, key: Key, rule: RawRule, seen: Observations) -> bool:
-        """Whether the API server has this version of the rule; if not, the cache gets its version.
+        """Whether the API server has this version of the rule; if not, update the cache.
 
-        The server is asked before the first submit only, unless the rule was written before. The
-        watch of a new leader may lag behind the last writes of the leader before it: windows that
-        have an operation would be submitted again.
+        This worker asks once per rule, before its first submit, unless it has written the rule
+        before. The watch of a new leader may lag behind the last writes of the previous leader.
+        Without this check, the new leader would submit windows again that already have an
+        operation.
         """
         if self.observations.is_read(key):
             return True
@@ -217,7 +221,7 @@ class Reconciler:
 
 
 def _runs_schedule(plan: Plan) -> bool:
-    """Whether the rule's interval windows should run here, even if something holds them now."""
+    """Whether the rule's schedule belongs to this cluster, even if a reason blocks it now."""
     held = {each.reason for each in plan.blocked}
     return plan.context is not None and not held & _NOT_HERE
 

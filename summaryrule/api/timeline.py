@@ -1,7 +1,7 @@
 """The windows of a rule over time: one lane for the schedule, one for each backfill request.
 
-It is read from the raw object, like ``summaryrule.api.summary``. A lane has a few dozen segments,
-however many windows it has: windows that are done are one range.
+The input is the raw object, as for ``summaryrule.api.summary``. Neighbouring windows that are done
+are one segment. So a lane has at most a few dozen segments, even if it has many windows.
 """
 
 from bisect import bisect_right
@@ -34,15 +34,15 @@ LETTERS: Final[dict[State | None, str]] = {
     "not run": "n",
     None: "-",
 }
-"""The letter of a window's state in a strip; ``-`` is a window that nothing covers."""
+"""The letter of a window's state in a strip; ``-`` is a window that no lane covers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Neighbouring windows of one state, ``[start, end)``.
+    """One window, or neighbouring windows with the same state: ``[start, end)``.
 
-    ``window`` has the fields of a single window as status has them: ``attempt``, ``operationId``,
-    ``error`` and so on. It is empty for a range.
+    For one window, ``window`` has its fields from status, such as ``attempt``, ``operationId`` and
+    ``error``. For a range of windows, it is empty.
     """
 
     state: State
@@ -72,9 +72,9 @@ class Lane:
 
 
 def lanes(rule: Json, now: Instant) -> tuple[Lane, ...]:
-    """The lanes of a raw rule: schedule, current backfill, then earlier ones, newest first.
+    """The lanes of a raw rule: the schedule, the backfill in status, then those in the history.
 
-    Without a valid interval there are none.
+    The history is sorted from new to old. A rule without a valid interval has no lanes.
     """
     spec, status = nested_dict(rule, "spec"), nested_dict(rule, "status")
     interval = as_duration(spec.get("interval"))
@@ -83,7 +83,7 @@ def lanes(rule: Json, now: Instant) -> tuple[Lane, ...]:
     current, history = nested_dict(status, "backfill"), nested_list(status, "backfillHistory")
     key = as_str(current.get("requestKey"))
     if key and history and history[0].get("key") == key:
-        history = history[1:]  # the backfill that ended last is in both
+        history = history[1:]  # status.backfill and the history both have the last backfill
     found = [
         _schedule_lane(rule, interval, now),
         _backfill_lane(current, interval),
@@ -95,7 +95,7 @@ def lanes(rule: Json, now: Instant) -> tuple[Lane, ...]:
 def strip(all_lanes: Sequence[Lane], until: Instant, count: int) -> str:
     """The states of the last ``count`` windows that end at or before ``until``, as letters.
 
-    Where lanes overlap the first one counts: the schedule, then the newest backfill.
+    If several lanes cover a window, the strip has its state in the first of these lanes.
     """
     if not all_lanes:
         return ""
@@ -185,7 +185,11 @@ def _windows(holder: Json, name: str, state: State) -> Iterator[Segment]:
 def _cover(
     start: Instant, end: Instant, single: Iterable[Segment], done: Iterable[Segment], rest: State
 ) -> Iterator[Segment]:
-    """Segments that cover ``[start, end)``: single windows, between them what is done, the rest."""
+    """Segments that cover ``[start, end)``.
+
+    Single windows take precedence over ranges that are done. What neither covers has the state
+    ``rest``.
+    """
     ranges = list(done)
     for part in _split(start, end, single):
         if isinstance(part, Segment):
@@ -224,7 +228,7 @@ def as_json(lane: Lane) -> dict[str, Any]:
 
 
 def segment_as_json(segment: Segment) -> dict[str, Any]:
-    """The segment as JSON; a single window has its attempt, operation, token and error too."""
+    """The segment as JSON; that of one window also has its attempt, operation, token and error."""
     bounds = {"state": segment.state, "start": str(segment.start), "end": str(segment.end)}
     window = segment.window
     if not window:

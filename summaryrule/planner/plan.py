@@ -1,24 +1,28 @@
 """Decides what to do for one rule: the status to record, and why windows do not run.
 
-``decide`` returns a ``Plan``: the writes that record the decision, and the inputs of ``effects``,
-which gives the side effects after the writes. It decides from what is stored and what was observed,
-so that the same call continues after a crash, a conflict or a lost reply.
+``decide`` returns a ``Plan``. The plan has the writes that record the decision. It also has the
+inputs of ``effects``, which returns the side effects to execute after the writes. ``decide`` uses
+only the stored rule and the observations. After a crash, a conflict or a lost reply, the same call
+therefore continues the work.
 
-A window is submitted if none of these applies; they are checked in this order:
+A window is submitted if none of these conditions is true. They are checked in this order:
 
 1. The rule is being deleted (Deleting).
-2. The rule belongs to another operator (NotOurs). This is asked first, on the raw object, by
-   ``adoption.plan_ownership``.
+2. The rule belongs to another operator (NotOurs). ``adoption.plan_ownership`` checks this on the
+   raw object, before ``decide``.
 3. The rule, a condition of adx-mon or the range of the backfill cannot be read (Malformed).
-4. Its criteria do not match the cluster (CriteriaNotMet, CriteriaExpressionError).
-5. There is no endpoint for its database (NoEndpoint).
-6. The endpoint says that its query is invalid (QueryInvalid).
-7. A backfill waits for windows of the request before it (Superseding), failed (BackfillFailed), is
-   paused (Paused), or waits for windows of the earlier spec (SpecChanged). Interval runs are
-   suspended (Suspended), or too many of their windows failed (TooManyFailed).
-8. The window is not due (WaitingUntilDue), or its back-off has not ended.
-9. As many windows of the rule are in flight as it allows. The worker then waits for a slot of the
-   endpoint and checks its Lease; an endpoint that does not answer is EndpointUnavailable.
+4. The criteria of the rule do not match the cluster (CriteriaNotMet, CriteriaExpressionError).
+5. The database of the rule has no endpoint (NoEndpoint).
+6. Kusto refuses the query (QueryInvalid).
+7. For a window of the backfill: the backfill waits for windows of the previous request
+   (Superseding), has failed (BackfillFailed), is paused (Paused), or waits for windows of the
+   previous spec (SpecChanged). For a window of the schedule: the schedule is suspended (Suspended),
+   or too many of its windows failed (TooManyFailed).
+8. The window is not due (WaitingUntilDue), or it waits for its back-off after a failed attempt.
+9. The rule already has its maximum number of windows in flight.
+
+Then the worker waits for the concurrency limit of the endpoint, and checks its Lease. An endpoint
+that does not answer has the reason EndpointUnavailable.
 """
 
 from collections.abc import Iterator, Mapping
@@ -74,7 +78,10 @@ def decide(
     settings: PlannerSettings,
     evaluate: block_reasons.Evaluate,
 ) -> Plan:
-    """Decide what to do for ``rule``, which is ours; ``evaluate`` evaluates its CEL criteria."""
+    """Decide what to do for ``rule``, which this operator owns.
+
+    ``evaluate`` evaluates its CEL criteria.
+    """
     if rule.metadata.deletion_timestamp is not None:
         return plan_deletion(PlanContext(rule, observed, now, settings))
     try:
@@ -89,9 +96,9 @@ def decide(
 
 
 def _with_query(context: PlanContext) -> PlanContext:
-    """The context with what is known about the query, and with what to ask about it.
+    """The context with the answer about the query, and with the question that is still open.
 
-    A rule that does not run here is not asked about.
+    A rule that does not run here gets neither.
     """
     if context.blocked is not None:
         return context
@@ -132,7 +139,7 @@ def plan_deletion(context: PlanContext) -> Plan:
 
 
 def _operations_to_cancel(context: PlanContext) -> Iterator[RunningOperation]:
-    """The operations in status, and those whose submit was answered but not recorded."""
+    """The operations in status, and those that Kusto has started but status does not have yet."""
     for window in context.in_flight_windows(context.stored):
         operation_id = window.operation_id or context.observed.submitted.get(window.token)
         if operation_id is not None:
@@ -146,7 +153,7 @@ def _is_running(context: PlanContext, each: RunningOperation) -> bool:
 
 
 def _report(rule: SummaryRule, blocked: Blocked, now: Instant) -> Plan:
-    """Run nothing, and record the reason in the rule's condition."""
+    """The plan that runs nothing and records the reason in the rule's conditions."""
     stored = rule.status or SummaryRuleStatus()
     status = _with_reason(stored, blocked, generation=rule.metadata.generation, now=now)
     event = EmitEvent("Warning", blocked.reason.value, blocked.message)
@@ -168,15 +175,15 @@ def _with_reason(
 def plan_unreadable(raw: Mapping[str, Any], message: str, now: Instant, *, is_new: bool) -> Plan:
     """The plan for an object that is not a valid rule: report it on the object, once.
 
-    The Event comes first: if a field has a wrong type, the API server (1.37) refuses each write to
-    the object, also of a condition. A status that cannot be read is not overwritten. The finalizer
-    of a deleted object is removed, since its operations cannot be read.
+    The Event is the first write. If a field has a wrong type, the API server (1.37) refuses every
+    write to the object, even a write of a condition. A status that cannot be read is not
+    overwritten. A deleted object loses its finalizer, because its operations cannot be read.
 
     Args:
         raw: the object from the API server.
-        message: what is wrong with it.
+        message: why the object is not valid.
         now: the time for the condition.
-        is_new: whether the message differs from the last one about this object.
+        is_new: whether the message differs from the last message about this object.
     """
     metadata = raw["metadata"]
     blocked = (Blocked(BlockReason.MALFORMED, message),)
@@ -282,10 +289,11 @@ def _status(
 
 
 def _must_record(context: PlanContext, status: SummaryRuleStatus) -> bool:
-    """Whether the status must be written.
+    """Whether the status must be written now.
 
-    If only the generation changed while a backfill's windows are in flight, it waits for the next
-    write when an operation is running, or when this worker's own update of the cursor changed it.
+    A changed generation alone can wait for the next write if windows of a backfill are in flight.
+    It waits if an operation is running, or if this worker changed the generation itself, with its
+    update of the cursor.
     """
     if context.stored == status:
         return False
@@ -308,10 +316,10 @@ def _without_generations(status: SummaryRuleStatus) -> SummaryRuleStatus:
 def _annotation_writes(
     context: PlanContext, status: SummaryRuleStatus
 ) -> Iterator[RemoveAnnotations | EmitEvent]:
-    """Remove annotations already recorded in status; report entries that match no window.
+    """Remove annotations that status has recorded; report entries that match no window.
 
-    They are removed at once: otherwise a window that fails again would be retried without end. Only
-    a retry with a changed spec stays until the windows in flight have ended.
+    They are removed at once. Otherwise a window that fails again would be retried without end. Only
+    the retry annotation of a changed spec stays until the windows in flight have ended.
     """
     names = annotations.present(context.rule)
     if not names or backfill_state_machine.is_retry_deferred(context.rule, status.backfill):
@@ -323,7 +331,7 @@ def _annotation_writes(
 
 
 def _resumes_with_new_spec(context: PlanContext, status: SummaryRuleStatus) -> bool:
-    """Whether the retry makes the backfill continue with a changed spec, with any entries."""
+    """Whether a retry lets the backfill continue with a changed spec, whatever its entries are."""
     before, after = context.stored.backfill, status.backfill
     if before is None or not backfill_request.is_active(before):
         return False

@@ -1,8 +1,9 @@
-"""Whether a rule's query is valid: what to ask the endpoint, and what follows from the answer.
+"""Whether a rule's query is valid: what to ask the endpoint, and what the answer means.
 
-The endpoint is asked once for each query. An answer other than "valid" is asked for again, so that
-a table that is created later is noticed. The answer is in the condition ``QueryValid``; what it was
-judged on is ``status.queryHash``, so that a restarted worker does not ask again.
+The worker asks the endpoint once about each query. If the answer is not "valid", it asks again
+later, because a missing table may have been created. The condition ``QueryValid`` has the answer.
+``status.queryHash`` identifies the query that the answer is about. With both, a restarted worker
+does not ask again about a valid query.
 """
 
 import hashlib
@@ -30,11 +31,14 @@ from summaryrule.window_command import bind_variables
 VALID: Final = "Valid"
 NOT_CHECKED: Final = "NotChecked"
 _LISTED: Final = 5
-"""Columns that a message names."""
+"""Maximum number of differences that a message lists."""
 
 
 def hash_of(rule: SummaryRule, settings: PlannerSettings) -> str:
-    """The hash of all that the answer depends on: 16 hexadecimal digits."""
+    """The hash of everything that the answer depends on, as 16 hexadecimal digits.
+
+    These are database, table, body, endpoint and cluster labels.
+    """
     spec = rule.spec
     parts = [spec.database, spec.table, spec.body, settings.endpoints.get(spec.database, "")]
     text = json.dumps([*parts, sorted(settings.labels.items())], separators=(",", ":"))
@@ -44,7 +48,7 @@ def hash_of(rule: SummaryRule, settings: PlannerSettings) -> str:
 def answer_about(context: PlanContext, key: str) -> QueryAnswer | None:
     """The newest answer about the query with this hash, observed or stored; None if there is none.
 
-    A check that got no answer does not replace an answer.
+    An observed ``Unknown`` (the endpoint did not answer) does not replace a stored answer.
     """
     stored = context.stored
     condition = stored_condition(stored)
@@ -59,14 +63,17 @@ def answer_about(context: PlanContext, key: str) -> QueryAnswer | None:
 
 
 def turned_off(context: PlanContext, key: str) -> QueryAnswer | None:
-    """The answer of a worker that asks nothing; None if no worker has asked before."""
+    """The answer of a worker with ``--query-checks=0``; None if no worker has asked before."""
     if stored_condition(context.stored) is None:
         return None
     return QueryAnswer(key, "Unknown", NOT_CHECKED, "the worker runs with --query-checks=0")
 
 
 def check_for(context: PlanContext, key: str, answer: QueryAnswer | None) -> QueryCheck | None:
-    """What to ask, with the bounds of the last complete window; None if the query is valid."""
+    """What to ask about the query; None if the last answer is ``Valid``.
+
+    The query has the bounds of the last complete window.
+    """
     if answer is not None and answer.reason == VALID:
         return None
     spec, labels = context.rule.spec, context.settings.labels
@@ -84,16 +91,16 @@ def check_for(context: PlanContext, key: str, answer: QueryAnswer | None) -> Que
 
 
 def blocked_by(answer: QueryAnswer | None) -> Blocked | None:
-    """The block if the query is invalid: Kusto would reject every window."""
+    """The block of a rule whose query is invalid: Kusto would refuse each of its windows."""
     if answer is None or answer.status != "False":
         return None
     return Blocked(BlockReason.QUERY_INVALID, answer.message)
 
 
 def event_for(context: PlanContext) -> tuple[EmitEvent, ...]:
-    """An Event when the columns begin to differ, and when a query has become valid again.
+    """An Event if the columns now differ from the table, or if the query is valid again.
 
-    A query that becomes invalid has the Event of its block reason.
+    ``block_reasons.event_for`` has the Event for a query that becomes invalid.
     """
     answer, stored = context.query_answer, stored_condition(context.stored)
     before = (stored.reason, stored.message) if stored is not None else ("", "")
@@ -110,17 +117,17 @@ def event_for(context: PlanContext) -> tuple[EmitEvent, ...]:
 
 
 def stored_condition(status: SummaryRuleStatus) -> Condition | None:
-    """The condition ``QueryValid``, if it is there."""
+    """The condition ``QueryValid``; None if the status does not have it."""
     return next((each for each in status.conditions if each.type == QUERY_CONDITION), None)
 
 
 def invalid(check: QueryCheck, message: str) -> QueryAnswer:
-    """The answer for a query that Kusto refuses for good."""
+    """The answer for a query that Kusto refuses, with Kusto's error as ``message``."""
     return QueryAnswer(check.key, "False", BlockReason.QUERY_INVALID.value, message)
 
 
 def not_checked(check: QueryCheck, message: str) -> QueryAnswer:
-    """The answer if the endpoint did not say whether the query is valid."""
+    """The answer if the endpoint did not say whether the query is valid, with the reason."""
     return QueryAnswer(check.key, "Unknown", NOT_CHECKED, message)
 
 
@@ -129,12 +136,12 @@ def compare(
 ) -> QueryAnswer:
     """The answer for a valid query, from its columns and those of the table.
 
-    Kusto matches columns by position and type; ``extend_schema`` adds what the table lacks at its
-    end (Kusto docs, "Ingest from query").
+    Kusto matches columns by position and type. ``extend_schema`` adds the columns that the table
+    lacks to its end (Kusto docs, "Ingest from query").
 
     Args:
         check: what was asked.
-        query: the columns of the result; None if only running the query would show them.
+        query: the columns of the result; None if Kusto knows them only after it has run the query.
         table: the columns of the table; None if it does not exist.
     """
     name = check.table
@@ -172,7 +179,10 @@ def _differences(query: Sequence[Column], table: Sequence[Column], name: str) ->
 
 
 def _in_order_of(table: Sequence[Column], query: Sequence[Column]) -> list[Column]:
-    """The columns of the query, those of the table first, if it has all of them."""
+    """The columns of the query in the order of the table, then the others.
+
+    If the query lacks a column of the table, the order is that of the query.
+    """
     by_name = {each.name: each for each in query}
     wanted = [each.name for each in table]
     if not by_name.keys() >= set(wanted):
