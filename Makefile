@@ -175,6 +175,10 @@ prove: ## Run every proof in turn: all targets that begin with prove-
 prove-crashes: binaries | .venv ## Kill -9 the worker after each side effect of a backfill, in turn
 	$(PROOF) tests/e2e/proofs/test_crashes.py
 
+.PHONY: prove-recompute
+prove-recompute: binaries | .venv ## Recompute 720 windows in mode Replace with 20 kills and a reader that polls
+	$(PROOF) tests/e2e/proofs/test_recompute.py
+
 .PHONY: prove-two-workers
 prove-two-workers: binaries | .venv ## Stop the leader past its Lease and wake it, at several moments
 	$(PROOF) tests/e2e/proofs/test_two_workers.py

@@ -204,6 +204,8 @@ def effect_of(method: str, path: str, body: bytes) -> str | None:
 def _command(text: str) -> str:
     if window := re.search(r"let _startTime=datetime\(([^)]*)\)", text):
         return f"submit {window[1]}"
+    if run := re.search(r"drop-by:summaryrule/[^/]*/[^/]*/([^/]*)/", text):
+        return f"{'drop a run' if text.startswith('.drop') else 'find runs'} of {run[1]}"
     if text.endswith(" schema as json"):
         return "schema"
     words = {".show operations (": "poll", ".show operations |": "log", ".show table": "tags"}

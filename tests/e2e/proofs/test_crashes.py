@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from devstack.stack import Stack
+from summaryrule.api.windows import windows_between
 from tests.e2e.candidates import Candidate, candidates
 from tests.e2e.faults import Faults, fault
 from tests.e2e.fixtures import HOUR, Sandbox, SandboxMaker, backfill, hours_ago
@@ -95,11 +96,13 @@ def _one_window_is_slow(bare_faults: Faults) -> None:
     bare_faults.set(fault("operation-latency", seconds=SLOW, match=match))
 
 
-def run(sandbox: Sandbox, crash: Crash) -> list[Point]:
+def run(sandbox: Sandbox, crash: Crash, mode: str) -> list[Point]:
     """Run a backfill with one crash in it, to its end; the points that it passed before."""
     candidate = crash.candidate
+    if mode == "Replace":
+        write_earlier_run(sandbox)
     candidate.gateway.watch(crash)
-    sandbox.admit(sandbox.rule(backfill=backfill(START, END)))
+    sandbox.admit(sandbox.rule(writeMode=mode, backfill=backfill(START, END)))
     last = time.monotonic() + 60
     while not (crash.happened.wait(0.02) or is_over(candidate)):
         assert time.monotonic() < last, f"the run does not end: {candidate.gateway.effects}"
@@ -110,25 +113,37 @@ def run(sandbox: Sandbox, crash: Crash) -> list[Point]:
     return crash.passed
 
 
+def write_earlier_run(sandbox: Sandbox) -> None:
+    """Rows with the tag of an earlier run of each window, which must go."""
+    for window in windows_between(START, END, HOUR):
+        tag = f"drop-by:summaryrule/default/{sandbox.name}/{window.start}/earlier"
+        sandbox.kusto.execute_mgmt(
+            sandbox.database,
+            f""".set-or-append {sandbox.table} with (tags='["{tag}"]') <| """
+            f"print Timestamp = datetime({window.start}), Samples = 0, Total = 0",
+        )
+
+
 def is_over(candidate: Candidate) -> bool:
     effects = [effect for effect in candidate.gateway.effects if effect.what != LEASE]
     is_removed = any(effect.what == "rule: backfill removed" for effect in effects)
     return is_removed and time.monotonic() - effects[-1].at > QUIET
 
 
+@pytest.mark.parametrize("mode", ["Append", "Replace"])
 @pytest.mark.parametrize("when", MOMENTS, ids=lambda when: MOMENTS[when].replace(" ", "-"))
 def test_a_kill_after_any_side_effect_loses_and_doubles_nothing(
-    when: Moment, candidate: Candidate, bare_sandbox: SandboxMaker
+    when: Moment, mode: str, candidate: Candidate, bare_sandbox: SandboxMaker
 ) -> None:
-    say(f"\nkill -9 {MOMENTS[when]}\n     {'side effect':58} turn missing doubled")
-    ahead = deque(run(bare_sandbox("undisturbed"), Crash(candidate, when)))
+    say(f"\nmode {mode}, kill -9 {MOMENTS[when]}\n     {'side effect':58} turn missing doubled")
+    ahead = deque(run(bare_sandbox("undisturbed"), Crash(candidate, when), mode))
     tried, wrong = dict[Point, bool](), []
     while ahead:
         point = ahead.popleft()
         if point in tried or point.turn > MOST_TURNS:
             continue
         sandbox, crash = bare_sandbox("crash"), Crash(candidate, when, point)
-        ahead.extend(run(sandbox, crash))
+        ahead.extend(run(sandbox, crash, mode))
         tried[point] = crash.happened.is_set()
         off = sandbox.count_differences(START, END)
         wrong += [point] if any(off) else []
