@@ -97,10 +97,7 @@ class ListMap(Marker):
 
     def extra(self) -> dict[str, Any]:
         """List type and keys."""
-        return {
-            "x-kubernetes-list-type": "map",
-            "x-kubernetes-list-map-keys": list(self.keys),
-        }
+        return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(self.keys)}
 
 
 class ListSet(Marker):

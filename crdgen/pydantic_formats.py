@@ -108,8 +108,7 @@ def translate(node: Schema) -> Schema:
 
 def _refusal(written: str) -> Schema:
     why, instead = _REFUSED.get(
-        written,
-        (f"the API server does not know the format {written}", "drop it, or use a pattern"),
+        written, (f"the API server does not know the format {written}", "drop it, or use a pattern")
     )
     return unsupported(why, instead)
 

@@ -48,8 +48,7 @@ _CLOCK: Final = unsupported(
     "drop the bound and add crdgen.Rule(\"timestamp(self) > timestamp('…')\") or the like",
 )
 _NAIVE: Final = unsupported(
-    "a time without an offset is not RFC 3339, which the API server asks for",
-    "use AwareDatetime",
+    "a time without an offset is not RFC 3339, which the API server asks for", "use AwareDatetime"
 )
 _CALLABLE: Final = unsupported(
     "a function chooses the branch of the union, which the API server cannot call",

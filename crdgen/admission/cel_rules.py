@@ -47,12 +47,7 @@ def problems(
 
 
 def _node(
-    value: Json,
-    old: Json,
-    schema: Schema,
-    place: _SchemaContext,
-    *,
-    root: bool,
+    value: Json, old: Json, schema: Schema, place: _SchemaContext, *, root: bool
 ) -> Iterator[FieldError]:
     if value is None:
         return
@@ -101,12 +96,7 @@ def _fields(
 
 
 def _rules(
-    value: Json,
-    old: Json,
-    schema: Schema,
-    place: _SchemaContext,
-    *,
-    root: bool,
+    value: Json, old: Json, schema: Schema, place: _SchemaContext, *, root: bool
 ) -> Iterator[FieldError]:
     seen = declare(schema, root=root)
     if seen is None:
@@ -127,13 +117,7 @@ def _rules(
         yield from _evaluate_rule(rule, compiled, bound, (value, schema), place)
 
 
-def _variables(
-    value: Json,
-    old: Json,
-    schema: Schema,
-    *,
-    optional: bool,
-) -> dict[str, Value]:
+def _variables(value: Json, old: Json, schema: Schema, *, optional: bool) -> dict[str, Value]:
     @cache
     def before() -> Value:
         if optional:

@@ -1,6 +1,7 @@
 """The syntax tree of an expression: what `parse` gives and everything else in this room walks."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 
@@ -99,3 +100,29 @@ class Expression:
     text: str
     root: Node
     positions: dict[int, int]
+
+
+def with_children(node: Node, change: Callable[[Node], Node]) -> Node:
+    """A copy of `node` with `change` applied to each node right below it, in order."""
+
+    def changed(part: Any) -> Any:  # noqa: ANN401 - a node, several, or no node
+        if isinstance(part, tuple):
+            return tuple(changed(each) for each in part)
+        if isinstance(part, Entry):
+            return replace(part, key=change(part.key), value=change(part.value))
+        return change(part) if isinstance(part, Node) else part
+
+    return replace(node, **{each.name: changed(getattr(node, each.name)) for each in fields(node)})
+
+
+def descendants(node: Node) -> Iterator[Node]:
+    """`node` and every node below it, parents first."""
+    yield node
+    for each in fields(node):
+        part = getattr(node, each.name)
+        for child in part if isinstance(part, tuple) else (part,):
+            if isinstance(child, Entry):
+                yield from descendants(child.key)
+                yield from descendants(child.value)
+            elif isinstance(child, Node):
+                yield from descendants(child)

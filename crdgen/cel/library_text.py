@@ -80,10 +80,7 @@ def _split(text: str, separator: str, count: int = -1) -> list[str]:
         return (
             parts
             if count < 0 or len(parts) <= count
-            else [
-                *parts[: count - 1],
-                "".join(parts[count - 1 :]),
-            ]
+            else [*parts[: count - 1], "".join(parts[count - 1 :])]
         )
     return text.split(separator, count - 1 if count > 0 else -1)
 

@@ -27,7 +27,7 @@ _FITS: Final = {
 def errors(checked: Checked) -> Iterator[str]:
     """What is wrong with the literals of a checked expression, as CEL prints it."""
     exempt = set(_exempt(checked.expression.root))
-    for node in descendants(checked.expression.root):
+    for node in ast.descendants(checked.expression.root):
         if isinstance(node, ast.Call) and node.args:
             yield from _argument(checked, node)
             yield from _clauses(checked, node)
@@ -51,9 +51,9 @@ def errors(checked: Checked) -> Iterator[str]:
 
 def _exempt(root: Node) -> Iterator[int]:
     """The nodes below a `format`, which may mix types."""
-    for node in descendants(root):
+    for node in ast.descendants(root):
         if isinstance(node, ast.Call) and node.function == "format":
-            yield from (each.id for each in descendants(node))
+            yield from (each.id for each in ast.descendants(node))
 
 
 def _clauses(checked: Checked, node: ast.Call) -> Iterator[str]:
@@ -77,31 +77,6 @@ def _clauses(checked: Checked, node: ast.Call) -> Iterator[str]:
         yield locate(checked.expression.text, checked.expression.positions.get(node.id, 0), wrong)
 
 
-def descendants(node: Node) -> Iterator[Node]:
-    """`node` and every node below it."""
-    yield node
-    for child in _children(node):
-        yield from descendants(child)
-
-
-def _children(node: Node) -> Iterator[Node]:
-    match node:
-        case ast.Select():
-            yield node.operand
-        case ast.Call():
-            if node.target is not None:
-                yield node.target
-            yield from node.args
-        case ast.ListOf():
-            yield from node.items
-        case ast.MapOf():
-            for entry in node.entries:
-                yield entry.key
-                yield entry.value
-        case ast.Loop():
-            yield from (node.over, node.start, node.condition, node.step, node.result)
-
-
 def _argument(checked: Checked, node: ast.Call) -> Iterator[str]:
     name, first = node.function, node.args[0]
     if not isinstance(first, ast.Literal) or not isinstance(first.value, str):
@@ -118,7 +93,7 @@ def _argument(checked: Checked, node: ast.Call) -> Iterator[str]:
 
 def patterns(checked: Checked) -> Iterator[str]:
     """Why the regular expressions written into the expression do not compile."""
-    for node in descendants(checked.expression.root):
+    for node in ast.descendants(checked.expression.root):
         if not isinstance(node, ast.Call) or node.function not in {"matches", "find", "findAll"}:
             continue
         at = 0 if node.target is not None else 1

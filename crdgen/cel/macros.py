@@ -4,7 +4,6 @@ They are expanded as cel-go's extensions do, since the estimated cost depends on
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from crdgen.cel import ast
@@ -12,6 +11,7 @@ from crdgen.cel.ast import Node
 
 _ACCUMULATOR: Final = "@result"
 _SORTED: Final = "@__sortBy_input__"
+_INSERT: Final = "cel.@mapInsert"
 
 
 class MacroError(ValueError):
@@ -40,40 +40,14 @@ class _Expander:
 
     def node(self, node: Node) -> Node:
         """The node with everything below it and itself expanded."""
-        match node:
-            case ast.Select():
-                return replace(node, operand=self.node(node.operand))
-            case ast.ListOf():
-                return replace(node, items=tuple(self.node(each) for each in node.items))
-            case ast.MapOf():
-                entries = tuple(
-                    replace(e, key=self.node(e.key), value=self.node(e.value)) for e in node.entries
-                )
-                return replace(node, entries=entries)
-            case ast.Loop():
-                return self._loop(node)
-            case ast.Call():
-                return self._call(node)
-        return node
-
-    def _loop(self, node: ast.Loop) -> Node:
-        return replace(
-            node,
-            over=self.node(node.over),
-            start=self.node(node.start),
-            condition=self.node(node.condition),
-            step=self.node(node.step),
-            result=self.node(node.result),
-        )
-
-    def _call(self, node: ast.Call) -> Node:
-        target = self.node(node.target) if node.target is not None else None
-        args = tuple(self.node(each) for each in node.args)
-        macro = _MACROS.get((node.function, len(args))) if target is not None else None
-        if macro is None or target is None:
-            return replace(node, target=target, args=args)
+        node = ast.with_children(node, self.node)
+        if not isinstance(node, ast.Call) or node.target is None:
+            return node
+        macro = _MACROS.get((node.function, len(node.args)))
+        if macro is None:
+            return node
         self._at = self.positions.get(node.id, 0)
-        return macro(self, target, args)
+        return macro(self, node.target, node.args)
 
     def fresh(self) -> int:
         """An id for a node that a macro makes; it stands where the macro stands."""
@@ -93,73 +67,68 @@ class _Expander:
         """A name."""
         return ast.Ident(self.fresh(), name)
 
-    def loop(  # noqa: PLR0917 - the parts of a fold, in order
-        self, over: Node, names: tuple[str, str], start: Node, condition: Node, step: Node,
-        result: Node,
+    def list_of(self, *items: Node) -> Node:
+        """A list."""
+        return ast.ListOf(self.fresh(), items, frozenset())
+
+    def loop(
+        self, over: Node, names: tuple[str, str], parts: tuple[Node, Node, Node],
+        result: Node | None = None,
     ) -> Node:  # fmt: skip
-        """A fold over `over`."""
-        return ast.Loop(
-            self.fresh(), names[0], names[1], over, _ACCUMULATOR, start, condition, step, result
-        )
+        """A fold over `over`; `parts` are its start, condition and step."""
+        result = result or self.ident()
+        return ast.Loop(self.fresh(), *names, over, _ACCUMULATOR, *parts, result)
 
 
 _Macro = Callable[[_Expander, Node, tuple[Node, ...]], Node]
 
 
-def _name(node: Node) -> str:
-    if not isinstance(node, ast.Ident):
-        raise MacroError(node.id, "argument must be a simple name")
-    if node.name in {_ACCUMULATOR, "__result__"}:
-        raise MacroError(node.id, "iteration variable overwrites accumulator variable")
-    return node.name
+def _names(args: tuple[Node, ...], count: int = 2) -> tuple[str, str]:
+    """The names of the variables, the second one empty where there is one only."""
+    names = []
+    for node in args[:count]:
+        if not isinstance(node, ast.Ident):
+            raise MacroError(node.id, "argument must be a simple name")
+        if node.name in {_ACCUMULATOR, "__result__"}:
+            raise MacroError(node.id, "iteration variable overwrites accumulator variable")
+        names.append(node.name)
+    if len(set(names)) < len(names):
+        raise MacroError(args[1].id, f"duplicate variable name: {names[0]}")
+    return names[0], names[1] if count > 1 else ""
 
 
-def _names(args: tuple[Node, ...]) -> tuple[str, str]:
-    first, second = _name(args[0]), _name(args[1])
-    if first == second:
-        raise MacroError(args[1].id, f"duplicate variable name: {first}")
-    return first, second
+def _quantifier(operator: str, *, start: bool) -> _Macro:
+    def expanded(make: _Expander, target: Node, args: tuple[Node, ...]) -> Node:
+        names, decided = _names(args), make.ident()
+        condition = make.call("@not_strictly_false", decided if start else make.call("!_", decided))
+        step = make.call(operator, make.ident(), args[2])
+        return make.loop(target, names, (make.literal(value=start), condition, step))
 
-
-def _all(make: _Expander, target: Node, args: tuple[Node, ...]) -> Node:
-    names = _names(args)
-    condition = make.call("@not_strictly_false", make.ident())
-    step = make.call("_&&_", make.ident(), args[2])
-    return make.loop(target, names, make.literal(value=True), condition, step, make.ident())
-
-
-def _exists(make: _Expander, target: Node, args: tuple[Node, ...]) -> Node:
-    names = _names(args)
-    condition = make.call("@not_strictly_false", make.call("!_", make.ident()))
-    step = make.call("_||_", make.ident(), args[2])
-    return make.loop(target, names, make.literal(value=False), condition, step, make.ident())
+    return expanded
 
 
 def _exists_one(make: _Expander, target: Node, args: tuple[Node, ...]) -> Node:
-    names = (_name(args[0]), "") if len(args) == 2 else _names(args)  # noqa: PLR2004 - arity
+    names = _names(args, len(args) - 1)
     more = make.call("_+_", make.ident(), make.literal(1))
     step = make.call("_?_:_", args[-1], more, make.ident())
     result = make.call("_==_", make.ident(), make.literal(1))
-    return make.loop(target, names, make.literal(0), make.literal(value=True), step, result)
+    return make.loop(target, names, (make.literal(0), make.literal(value=True), step), result)
 
 
 def _transform_list(make: _Expander, target: Node, args: tuple[Node, ...]) -> Node:
-    one = ast.ListOf(make.fresh(), (args[-1],), frozenset())
-    start = ast.ListOf(make.fresh(), (), frozenset())
+    one, start = make.list_of(args[-1]), make.list_of()
     return _transform(make, target, args, start, make.call("_+_", make.ident(), one))
 
 
 def _transform_map(make: _Expander, target: Node, args: tuple[Node, ...]) -> Node:
-    key = make.ident(_names(args)[0])
-    start = ast.MapOf(make.fresh(), "", ())
-    step = make.call("cel.@mapInsert", make.ident(), key, args[-1])
+    key, start = make.ident(_names(args)[0]), ast.MapOf(make.fresh(), "", ())
+    step = make.call(_INSERT, make.ident(), key, args[-1])
     return _transform(make, target, args, start, step)
 
 
 def _transform_entry(make: _Expander, target: Node, args: tuple[Node, ...]) -> Node:
     start = ast.MapOf(make.fresh(), "", ())
-    step = make.call("cel.@mapInsert", make.ident(), args[-1])
-    return _transform(make, target, args, start, step)
+    return _transform(make, target, args, start, make.call(_INSERT, make.ident(), args[-1]))
 
 
 def _transform(
@@ -167,39 +136,25 @@ def _transform(
 ) -> Node:
     if len(args) == 4:  # noqa: PLR2004 - with a filter
         step = make.call("_?_:_", args[2], step, make.ident())
-    return make.loop(target, _names(args), start, make.literal(value=True), step, make.ident())
+    return make.loop(target, _names(args), (start, make.literal(value=True), step))
 
 
 def _sort_by(make: _Expander, target: Node, args: tuple[Node, ...]) -> Node:
-    one = ast.ListOf(make.fresh(), (args[1],), frozenset())
-    start = ast.ListOf(make.fresh(), (), frozenset())
-    step = make.call("_+_", make.ident(), one)
-    keys = make.loop(
-        make.ident(_SORTED),
-        (_name(args[0]), ""),
-        start,
-        make.literal(value=True),
-        step,
-        make.ident(),
-    )
+    one, start = make.list_of(args[1]), make.list_of()
+    step, over = make.call("_+_", make.ident(), one), make.ident(_SORTED)
+    keys = make.loop(over, _names(args, 1), (start, make.literal(value=True), step))
     result = ast.Call(make.fresh(), "@sortByAssociatedKeys", make.ident(_SORTED), (keys,))
-    return ast.Loop(
-        make.fresh(), "#unused", "", ast.ListOf(make.fresh(), (), frozenset()), _SORTED, target,
-        make.literal(value=False), make.ident(_SORTED), result,
-    )  # fmt: skip
+    parts = (target, make.literal(value=False), make.ident(_SORTED))
+    return ast.Loop(make.fresh(), "#unused", "", make.list_of(), _SORTED, *parts, result)
 
 
 _MACROS: Final[dict[tuple[str, int], _Macro]] = {
-    ("all", 3): _all,
-    ("exists", 3): _exists,
-    ("existsOne", 2): _exists_one,
-    ("existsOne", 3): _exists_one,
+    ("all", 3): _quantifier("_&&_", start=True),
+    ("exists", 3): _quantifier("_||_", start=False),
+    **{("existsOne", count): _exists_one for count in (2, 3)},
     ("exists_one", 3): _exists_one,
-    ("transformList", 3): _transform_list,
-    ("transformList", 4): _transform_list,
-    ("transformMap", 3): _transform_map,
-    ("transformMap", 4): _transform_map,
-    ("transformMapEntry", 3): _transform_entry,
-    ("transformMapEntry", 4): _transform_entry,
+    **{("transformList", count): _transform_list for count in (3, 4)},
+    **{("transformMap", count): _transform_map for count in (3, 4)},
+    **{("transformMapEntry", count): _transform_entry for count in (3, 4)},
     ("sortBy", 2): _sort_by,
 }

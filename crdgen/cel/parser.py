@@ -6,7 +6,7 @@ only the fields of an expression without type information are read.
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, Final
 
@@ -122,7 +122,10 @@ def _tokens(data: bytes) -> Iterator[tuple[int, Any]]:
 
 
 def _int(fields: Fields, number: int) -> int:
-    value = int(fields.get(number, [0])[-1])
+    return _signed(int(fields.get(number, [0])[-1]))
+
+
+def _signed(value: int) -> int:
     return value - (1 << 64) if value >> 63 else value
 
 
@@ -132,49 +135,45 @@ def _text(fields: Fields, number: int) -> str:
 
 def _node(data: bytes) -> Node:
     fields = _fields(data)
-    ident = _int(fields, 2)
-    for number, build in _BUILDERS.items():
-        if number in fields:
-            return build(ident, _fields(fields[number][-1]))
-    return ast.Literal(ident, None)
+    number = next((number for number in _BUILDERS if number in fields), None)
+    if number is None:
+        return ast.Literal(_int(fields, 2), None)
+    return _BUILDERS[number](_int(fields, 2), _fields(fields[number][-1]))
+
+
+def _nodes(fields: Fields, number: int) -> tuple[Node, ...]:
+    return tuple(_node(each) for each in fields.get(number, ()))
+
+
+_LITERALS: Final[dict[int, Callable[[Any], Any]]] = {
+    1: lambda _: None,
+    2: bool,
+    3: lambda value: _signed(int(value)),
+    4: ast.Uint,
+    5: lambda value: struct.unpack("<d", value)[0],
+    6: lambda value: str(value, "utf-8"),
+    7: bytes,
+}
 
 
 def _literal(ident: int, fields: Fields) -> Node:
     number, values = next(iter(fields.items()), (1, [0]))
-    value: Any = values[-1]
-    readers: dict[int, Any] = {
-        1: lambda: None,
-        2: lambda: bool(value),
-        3: lambda: _int(fields, 3),
-        4: lambda: ast.Uint(value),
-        5: lambda: struct.unpack("<d", value)[0],
-        6: lambda: str(value, "utf-8"),
-        7: lambda: bytes(value),
-    }
-    return ast.Literal(ident, readers[number]())
-
-
-def _ident(ident: int, fields: Fields) -> Node:
-    return ast.Ident(ident, _text(fields, 1))
+    return ast.Literal(ident, _LITERALS[number](values[-1]))
 
 
 def _select(ident: int, fields: Fields) -> Node:
-    test = bool(_int(fields, 3))
-    return ast.Select(ident, _node(fields[1][-1]), _text(fields, 2), test)
+    return ast.Select(ident, _node(fields[1][-1]), _text(fields, 2), bool(_int(fields, 3)))
 
 
 def _call(ident: int, fields: Fields) -> Node:
-    target = _node(fields[1][-1]) if 1 in fields else None
-    args = tuple(_node(each) for each in fields.get(3, ()))
-    return ast.Call(ident, _text(fields, 2), target, args)
+    return ast.Call(ident, _text(fields, 2), next(iter(_nodes(fields, 1)), None), _nodes(fields, 3))
 
 
 def _list(ident: int, fields: Fields) -> Node:
-    items = tuple(_node(each) for each in fields.get(1, ()))
     optional: set[int] = set()
     for value in fields.get(2, ()):
         optional |= {value} if isinstance(value, int) else set(value)
-    return ast.ListOf(ident, items, frozenset(optional))
+    return ast.ListOf(ident, _nodes(fields, 1), frozenset(optional))
 
 
 def _map(ident: int, fields: Fields) -> Node:
@@ -189,18 +188,16 @@ def _entry(data: bytes) -> ast.Entry:
 
 
 def _loop(ident: int, fields: Fields) -> Node:
-    over, start, condition, step, result = (_node(fields[n][-1]) for n in (2, 4, 5, 6, 7))
-    return ast.Loop(
-        id=ident,
-        item=_text(fields, 1),
-        item2=_text(fields, 8),
-        over=over,
-        accumulator=_text(fields, 3),
-        start=start,
-        condition=condition,
-        step=step,
-        result=result,
-    )
+    over, *parts = (_node(fields[n][-1]) for n in (2, 4, 5, 6, 7))
+    return ast.Loop(ident, _text(fields, 1), _text(fields, 8), over, _text(fields, 3), *parts)
 
 
-_BUILDERS: Final = {3: _literal, 4: _ident, 5: _select, 6: _call, 7: _list, 8: _map, 9: _loop}
+_BUILDERS: Final[dict[int, Callable[[int, Fields], Node]]] = {
+    3: _literal,
+    4: lambda ident, fields: ast.Ident(ident, _text(fields, 1)),
+    5: _select,
+    6: _call,
+    7: _list,
+    8: _map,
+    9: _loop,
+}

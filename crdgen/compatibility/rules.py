@@ -5,6 +5,7 @@ condition less, a wider bound. Anything else that changes counts as tightened.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from crdgen.cel import ast
@@ -108,21 +109,8 @@ def _args(node: Node) -> tuple[Node, ...]:
 
 def same(one: Node, other: Node) -> bool:
     """Whether two trees say the same, whatever their ids."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, ast.Literal) and isinstance(other, ast.Literal):
-        return type(one.value) is type(other.value) and one.value == other.value
-    for name in one.__dataclass_fields__:
-        if name != "id" and not _same_part(getattr(one, name), getattr(other, name)):
-            return False
-    return True
+    return repr(_without_ids(one)) == repr(_without_ids(other))
 
 
-def _same_part(one: object, other: object) -> bool:
-    if isinstance(one, tuple) and isinstance(other, tuple):
-        return len(one) == len(other) and all(map(_same_part, one, other))
-    if isinstance(one, ast.Entry) and isinstance(other, ast.Entry):
-        return same(one.key, other.key) and same(one.value, other.value)
-    if hasattr(one, "__dataclass_fields__") and hasattr(other, "__dataclass_fields__"):
-        return same(one, other)  # type: ignore[arg-type]
-    return one == other
+def _without_ids(node: Node) -> Node:
+    return ast.with_children(replace(node, id=0), _without_ids)
