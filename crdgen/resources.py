@@ -27,15 +27,10 @@ class Column:
 
     def to_dict(self) -> dict[str, Any]:
         """The column in the API's own spelling."""
-        full = {
-            "name": self.name,
-            "jsonPath": self.path,
-            "type": self.type,
-            "description": self.description,
-            "priority": self.priority,
-            "format": self.format,
-        }
-        return {key: value for key, value in full.items() if value is not None}
+        return _present({
+            "name": self.name, "jsonPath": self.path, "type": self.type,
+            "description": self.description, "priority": self.priority, "format": self.format,
+        })  # fmt: skip
 
 
 _AGE: Final = Column("Age", ".metadata.creationTimestamp", type="date")
@@ -51,12 +46,10 @@ class Scale:
 
     def to_dict(self) -> dict[str, Any]:
         """The paths in the API's own spelling."""
-        paths = {
-            "specReplicasPath": self.spec_replicas,
-            "statusReplicasPath": self.status_replicas,
+        return _present({
+            "specReplicasPath": self.spec_replicas, "statusReplicasPath": self.status_replicas,
             "labelSelectorPath": self.label_selector,
-        }
-        return {key: value for key, value in paths.items() if value is not None}
+        })  # fmt: skip
 
 
 def resource(
@@ -97,20 +90,14 @@ def resource(
     if scale is not None:
         subresources["scale"] = scale.to_dict()
     full: dict[str, Any] = {
-        "group": group,
-        "version": version,
-        "names": _present(names),
-        "scope": scope,
-        "served": served,
-        "storage": storage,
-        "deprecated": deprecated or None,
-        "deprecationWarning": deprecation_warning,
-        "subresources": subresources or None,
+        "group": group, "version": version, "names": _present(names), "scope": scope,
+        "served": served, "storage": storage, "deprecated": deprecated or None,
+        "deprecationWarning": deprecation_warning, "subresources": subresources or None,
         "additionalPrinterColumns": shown or None,
         "selectableFields": [{"jsonPath": path} for path in selectable] or None,
         "metadata": _present({"labels": labels, "annotations": annotations}) or None,
         "conversion": conversion,
-    }
+    }  # fmt: skip
     return schema_extra({CRD: _present(full)}, *parts)
 
 
@@ -199,14 +186,7 @@ def _resource(model: str, extra: Schema) -> Resource:
 
 
 def _version(extra: Schema) -> Schema:
-    kept = (
-        "deprecated",
-        "deprecationWarning",
-        "subresources",
-        "additionalPrinterColumns",
-        "selectableFields",
-    )
-    version = {key: extra[key] for key in kept if extra.get(key)}
+    version = {key: extra[key] for key in _VERSION[3:] if extra.get(key)}
     return {"name": extra["version"], "served": extra.get("served", True), **version}
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
+from crdgen.admission.children import children
 from crdgen.admission.ratcheting import Correlation, old_item
 from crdgen.cel import conversion
 from crdgen.cel.checker import Checked
@@ -53,46 +54,15 @@ def _node(
         return
     if schema.get(_RULES):
         yield from _rules(value, old, schema, place, root=root)
-    if isinstance(value, list):
-        yield from _items(value, old, schema, place)
-    elif isinstance(value, dict):
-        yield from _fields(value, old, schema, place)
-
-
-def _items(
-    value: list[Any], old: Json, schema: Schema, place: _SchemaContext
-) -> Iterator[FieldError]:
-    items = schema.get("items")
-    if not isinstance(items, dict):
-        return
-    for index, item in enumerate(value):
-        ratchet = place.ratchet.index(index) if place.ratchet else None
-        inner = _SchemaContext(f"{place.path}[{index}]", ratchet, place.ratchet or place.parent)
-        root = bool(items.get(_EMBEDDED))
-        yield from _node(item, old_item(item, old, schema), items, inner, root=root)
-
-
-def _fields(
-    value: dict[str, Any], old: Json, schema: Schema, place: _SchemaContext
-) -> Iterator[FieldError]:
-    properties, extra = schema.get("properties", {}), schema.get("additionalProperties")
-    before = old if isinstance(old, dict) else {}
-    for name, child in value.items():
-        named = name in properties
-        inner = properties.get(name) if named else extra
-        if not isinstance(inner, dict):
-            continue
-        path = (
-            f"{place.path}.{name}"
-            if named and place.path
-            else name
-            if named
-            else (f"{place.path}[{name}]")
-        )
-        ratchet = place.ratchet.key(name) if place.ratchet else None
+    for key, child, inner, path in children(value, schema, place.path):
+        if isinstance(key, int):
+            ratchet = place.ratchet.index(key) if place.ratchet else None
+            before = old_item(child, old, schema)
+        else:
+            ratchet = place.ratchet.key(key) if place.ratchet else None
+            before = old.get(key) if isinstance(old, dict) else None
         below = _SchemaContext(path, ratchet, place.ratchet or place.parent)
-        root = bool(inner.get(_EMBEDDED))
-        yield from _node(child, before.get(name), inner, below, root=root)
+        yield from _node(child, before, inner, below, root=bool(inner.get(_EMBEDDED)))
 
 
 def _rules(

@@ -4,35 +4,21 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from crdgen.admission.children import children
 from crdgen.field_errors import FieldError, duplicate, invalid
 from crdgen.schema_keywords import Schema
 
 
 def problems(value: Any, schema: Schema, path: str = "") -> Iterator[FieldError]:  # noqa: ANN401
     """The duplicates in `value` and below."""
-    if isinstance(value, dict):
-        extra = schema.get("additionalProperties")
-        properties = schema.get("properties", {})
-        for name, child in value.items():
-            if isinstance(extra, dict):
-                yield from problems(child, extra, f"{path}[{name}]")
-            if name in properties:
-                inner = f"{path}.{name}" if path else name
-                yield from problems(child, properties[name], inner)
-    elif isinstance(value, list):
-        yield from _list(value, schema, path)
-
-
-def _list(value: list[Any], schema: Schema, path: str) -> Iterator[FieldError]:
-    kind = schema.get("x-kubernetes-list-type")
+    kind = schema.get("x-kubernetes-list-type") if isinstance(value, list) else None
     if kind == "set":
         for index in _repeated(value, exact=False):
             yield duplicate(f"{path}[{index}]", value[index])
     elif kind == "map":
         yield from _map(value, schema, path)
-    if isinstance(schema.get("items"), dict):
-        for index, item in enumerate(value):
-            yield from problems(item, schema["items"], f"{path}[{index}]")
+    for _, child, inner, here in children(value, schema, path):
+        yield from problems(child, inner, here)
 
 
 def _map(value: list[Any], schema: Schema, path: str) -> Iterator[FieldError]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from crdgen.admission.children import children
 from crdgen.admission.scalars import json_type
 from crdgen.cel import gotime
 from crdgen.checks.dns_names import label_errors, subdomain_errors
@@ -30,19 +31,10 @@ _LARGEST_ANNOTATIONS: Final = 256 * 1024
 
 def problems(value: Any, schema: Schema, path: str = "", *, root: bool) -> Iterator[FieldError]:  # noqa: ANN401
     """What is wrong with the type and metadata of embedded objects in `value`."""
-    if isinstance(value, dict):
-        if root or schema.get(_EMBEDDED):
-            yield from _embedded(value, path)
-        properties, extra = schema.get("properties", {}), schema.get("additionalProperties")
-        for name, child in value.items():
-            if name in properties:
-                here = f"{path}.{name}" if path else name
-                yield from problems(child, properties[name], here, root=False)
-            elif isinstance(extra, dict):
-                yield from problems(child, extra, f"{path}[{name}]", root=False)
-    elif isinstance(value, list) and isinstance(schema.get("items"), dict):
-        for index, item in enumerate(value):
-            yield from problems(item, schema["items"], f"{path}[{index}]", root=False)
+    if isinstance(value, dict) and (root or schema.get(_EMBEDDED)):
+        yield from _embedded(value, path)
+    for _, child, inner, here in children(value, schema, path):
+        yield from problems(child, inner, here, root=False)
 
 
 def own_metadata_problems(metadata: Any, *, namespaced: bool, create: bool) -> Iterator[FieldError]:  # noqa: ANN401

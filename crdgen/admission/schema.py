@@ -144,7 +144,7 @@ class _Validator:
         if "maxProperties" in schema and len(value) > schema["maxProperties"]:
             found.add(_too_many(path, len(value), schema["maxProperties"]))
         properties, extra = schema.get("properties", {}), schema.get("additionalProperties")
-        for name in value.keys() - properties.keys():
+        for name in [name for name in value if name not in properties]:
             if isinstance(extra, dict):
                 found.merge(self._field(name, value[name], extra, f"{path}.{name}", path))
             elif extra is False:

@@ -5,6 +5,7 @@ None means that the language's own rule applies.
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from crdgen.cel import ast
@@ -18,18 +19,8 @@ SizeOf = Callable[["Part"], Range | None]
 _READ: Final = 0.1
 _REGEX: Final = 0.25
 _LONGEST_NAME_REGEX: Final = 128
-_SCANS_ARGUMENT: Final = frozenset({
-    "cidr", "isIP", "isCIDR", "quantity", "isQuantity", "semver", "isSemver",
-})  # fmt: skip
-_SCANS_TARGET: Final = frozenset({"lowerAscii", "upperAscii", "substring", "trim"})
-_CONSTANT: Final = frozenset({
-    "masked", "prefixLength", "family", "isUnspecified", "isLoopback", "isLinkLocalMulticast",
-    "isLinkLocalUnicast", "isGlobalUnicast", "format.named", "sign", "asInteger", "isInteger",
-    "asApproximateFloat", "isGreaterThan", "isLessThan", "compareTo", "add", "sub", "major",
-    "minor", "patch", "getScheme", "getHostname", "getHost", "getPort", "getEscapedPath",
-    "getQuery",
-})  # fmt: skip
-_TRAVERSES: Final = frozenset({"isSorted", "sum", "max", "min", "indexOf", "lastIndexOf"})
+_ADDRESS: Final = Range(8, 32).scale(_READ)
+_NETWORK: Final = _ADDRESS + Range(4, 16).scale(_READ) + ONE
 _UNIT_EQUALITY: Final = frozenset({
     "net.IP", "net.CIDR", "kubernetes.Quantity", "kubernetes.Semver",
 })  # fmt: skip
@@ -39,180 +30,160 @@ def of(
     function: str, overload: str, target: "Part | None", args: "list[Part]", size_of: SizeOf
 ) -> Answer | None:
     """Cost and result size of a library call, or None when it is none."""
-    call = _Call(function, overload, target, args, size_of)
-    return call.allocating() or call.answer()
+    rule = _RULES.get(function)
+    return rule(_Call(overload, target, args, size_of)) if rule is not None else None
 
 
+@dataclass(frozen=True, slots=True)
 class _Call:
-    def __init__(
-        self, function: str, overload: str, target: "Part | None", args: "list[Part]",
-        size_of: SizeOf,
-    ) -> None:  # fmt: skip
-        self._function = function
-        self._overload = overload
-        self._target = target
-        self._args = args
-        self._size_of = size_of
+    overload: str
+    target: "Part | None"
+    args: "list[Part]"
+    size_of: SizeOf
 
-    def _size(self, part: "Part") -> Range:
-        return self._size_of(part) or UNKNOWN
+    @property
+    def own(self) -> Range:
+        """The size of the target of a method."""
+        return (self.target and self.size_of(self.target)) or UNKNOWN
 
-    def answer(self) -> Answer | None:
-        """By the function's name."""
-        name = self._function
-        if name in _CONSTANT or self._overload == "cidr_ip":
-            return ONE, None
-        if name in _TRAVERSES and self._target is not None:
-            return self._traversal(self._target)
-        if name in _SCANS_ARGUMENT or (name == "ip" and self._args):
-            return self._size(self._args[0]).scale(_READ), None
-        if name in _SCANS_TARGET and self._target is not None:
-            size = self._size(self._target)
-            return size.scale(_READ), size
-        special = {
-            "url": self._url, "replace": self._replace, "split": self._split,
-            "join": self._join, "find": self._find, "findAll": self._find,
-            "ip.isCanonical": lambda: (self._size(self._args[0]).scale(2 * _READ), None),
-            "containsIP": self._contains_ip, "containsCIDR": self._contains_cidr,
-            "validate": self._validate, "_==_": self._equals,
-        }.get(name)  # fmt: skip
-        return special() if special is not None else None
+    def arg(self, at: int) -> Range:
+        """The size of an argument."""
+        return self.size_of(self.args[at]) or UNKNOWN
 
-    def allocating(self) -> Answer | None:
-        """By the overload, for the calls that make lists."""
-        name, target = self._overload, self._target
-        if name.startswith("list_sets_"):
-            factor = 2 if name == "list_sets_equivalent_list" else 1
-            one, other = (self._size(part) for part in self._args)
-            return (one * other).scale(factor) + ONE, None
-        if name == "lists_range":
-            return _allocated(1, fixed(_whole(self._args[0], MOST)))
-        if target is None:
+    def items(self) -> Range | None:
+        """The size of the items of the target, or None when it has none."""
+        if self.target is None or not self.target.kind.params:
             return None
-        if name == "list_slice":
-            most = self._size(target).most
-            length = _whole(self._args[1], most) - _whole(self._args[0], 0)
-            return _allocated(1, fixed(length & MOST))
-        if name == "list_reverse":
-            return _allocated(1, self._size(target))
-        if name in {"list_flatten", "list_flatten_int"}:
-            depth = _whole(self._args[0], MOST) if self._args else 1
-            return _allocated(depth, self._size(target))
-        if name == "list_distinct":
-            return _allocated(2, self._size(target) * self._size(target))
-        return self._sorted(target)
+        path = (*self.target.path, "@items") if self.target.path else ()
+        item = replace(self.target, path=path, kind=self.target.kind.params[0], size=None)
+        return self.size_of(item) or UNKNOWN
 
-    def _sorted(self, target: "Part") -> Answer | None:
-        kind, _, name = self._overload.removeprefix("list_").rpartition("_")
-        if name not in {"sort", "sortByAssociatedKeys"}:
-            return None
-        size = self._size(target if name == "sort" else self._args[0])
-        return _allocated(2 + (_READ if kind in {"string", "bytes"} else 0), size * size)
+    def integer(self, at: int, otherwise: int) -> int:
+        """The integer that is written as an argument."""
+        node = self.args[at].node if len(self.args) > at else None
+        is_int = isinstance(node, ast.Literal) and type(node.value) is int
+        return node.value if isinstance(node, ast.Literal) and is_int else otherwise
 
-    def _traversal(self, target: "Part") -> Answer:
-        size = self._size(target)
-        if not target.kind.params:
-            return size.scale(_READ), None
-        each = ONE
-        if target.kind.params[0].kind in {"string", "bytes"}:
-            each += self._item_size(target).scale(_READ)
-        return size * each, None
 
-    def _item_size(self, target: "Part") -> Range:
-        from dataclasses import replace  # noqa: PLC0415 - keeps the type import one-way
-
-        path = (*target.path, "@items") if target.path else ()
-        kind = target.kind.params[0]
-        return self._size(replace(target, path=path, kind=kind, size=None))
-
-    def _url(self) -> Answer:
-        size = self._size(self._args[0])
-        return size.scale(_READ), size
-
-    def _replace(self) -> Answer | None:
-        if self._target is None:
-            return None
-        size, old, new = (self._size(part) for part in (self._target, *self._args[:2]))
-        kept_most = size.most if old.least == 0 or new.most <= old.least else 0
-        if old.least == 0:
-            most = min(size.most + 1, MOST)
-        else:
-            most = 0 if new.most <= old.least else math.ceil(size.most / old.least)
-        kept_least = size.least if old.most == 0 or old.most <= new.least else 0
-        if old.most == 0:
-            least = min(size.least + 1, MOST)
-        else:
-            least = 0 if old.most <= new.least else math.ceil(size.least / old.most)
-        result = Range(least, min(most, MOST)) * new + Range(kept_least, kept_most)
-        return size.scale(2 * _READ), result
-
-    def _split(self) -> Answer | None:
-        if self._target is None:
-            return None
-        size = self._size(self._target)
-        most = size.most
-        if len(self._args) > 1:
-            most = _literal_int(self._args[1], most) & MOST
-        return size.scale(2 * _READ), Range(0, most)
-
-    def _join(self) -> Answer | None:
-        if self._target is None:
-            return None
-        count = self._size(self._target)
-        size = fixed(0)
-        if self._target.kind.params:
-            size = count * self._item_size(self._target)
-        if self._args:
-            gaps = Range(max(count.least - 1, 0), max(count.most - 1, 0))
-            size += self._size(self._args[0]) * gaps
-        return size.scale(_READ), size
-
-    def _find(self) -> Answer | None:
-        if self._target is None:
-            return None
-        size = self._size(self._target)
-        cost = (size + ONE).scale(_READ) * self._size(self._args[0]).scale(_REGEX)
-        return cost, Range(0, size.most)
-
-    def _contains_ip(self) -> Answer:
-        cost = Range(8, 32).scale(_READ)
-        if self._overload == "cidr_contains_ip_string":
-            cost += self._size(self._args[0]).scale(_READ)
-        return cost, None
-
-    def _contains_cidr(self) -> Answer:
-        cost = Range(8, 32).scale(_READ) + Range(4, 16).scale(_READ) + ONE
-        if self._overload == "cidr_contains_cidr_string":
-            cost += self._size(self._args[0]).scale(_READ)
-        return cost, None
-
-    def _validate(self) -> Answer:
-        size = self._size(self._args[0])
-        return size.scale(_READ).scale(_LONGEST_NAME_REGEX * _REGEX), None
-
-    def _equals(self) -> Answer | None:
-        left, right = self._args
-        if left.kind != right.kind:
-            return None
-        if left.kind.name in _UNIT_EQUALITY:
-            return ONE, None
-        if left.kind.name == "kubernetes.NamedFormat":
-            return Range(1, 64).scale(_READ), None
-        if left.kind.name == "kubernetes.URL":
-            most = right.size.most if right.size else 1
-            return Range(1, most).scale(_READ), None
-        return None
+def _read(size: Range, factor: float = 1) -> Answer:
+    return size.scale(factor * _READ), None
 
 
 def _allocated(factor: float, size: Range) -> Answer:
     return size.scale(factor) + fixed(11), size
 
 
-def _whole(part: "Part", otherwise: int) -> int:
-    return max(_literal_int(part, otherwise), 0)
+def _sets(factor: float) -> Callable[[_Call], Answer]:
+    return lambda call: ((call.arg(0) * call.arg(1)).scale(factor) + ONE, None)
 
 
-def _literal_int(part: "Part", otherwise: int) -> int:
-    node = part.node
-    is_int = isinstance(node, ast.Literal) and type(node.value) is int
-    return node.value if isinstance(node, ast.Literal) and is_int else otherwise
+def _slice(call: _Call) -> Answer:
+    length = max(call.integer(1, call.own.most), 0) - max(call.integer(0, 0), 0)
+    return _allocated(1, fixed(length & MOST))
+
+
+def _sorted(call: _Call) -> Answer:
+    kind, _, name = call.overload.removeprefix("list_").rpartition("_")
+    size = call.own if name == "sort" else call.arg(0)
+    return _allocated(2 + (_READ if kind in {"string", "bytes"} else 0), size * size)
+
+
+def _traversal(call: _Call) -> Answer:
+    items = call.items()
+    if call.target is None or items is None:
+        return _read(call.own)
+    is_text = call.target.kind.params[0].kind in {"string", "bytes"}
+    return call.own * (ONE + items.scale(_READ) if is_text else ONE), None
+
+
+def _replace(call: _Call) -> Answer:
+    size, old, new = call.own, call.arg(0), call.arg(1)
+    most, kept_most = _replaced(size.most, old.least, new.most)
+    least, kept_least = _replaced(size.least, old.most, new.least)
+    result = Range(least, most) * new + Range(kept_least, kept_most)
+    return size.scale(2 * _READ), result
+
+
+def _replaced(size: int, old: int, new: int) -> tuple[int, int]:
+    """How often `old` is replaced in a text, and how much of the text stays."""
+    if old == 0:
+        return min(size + 1, MOST), size
+    return (0, size) if new <= old else (min(math.ceil(size / old), MOST), 0)
+
+
+def _split(call: _Call) -> Answer:
+    most = call.own.most if len(call.args) == 1 else call.integer(1, call.own.most) & MOST
+    return call.own.scale(2 * _READ), Range(0, most)
+
+
+def _join(call: _Call) -> Answer:
+    count, items = call.own, call.items()
+    size = fixed(0) if items is None else count * items
+    if call.args:
+        size += call.arg(0) * Range(max(count.least - 1, 0), max(count.most - 1, 0))
+    return size.scale(_READ), size
+
+
+def _find(call: _Call) -> Answer:
+    cost = (call.own + ONE).scale(_READ) * call.arg(0).scale(_REGEX)
+    return cost, Range(0, call.own.most)
+
+
+def _contains(fixed_cost: Range) -> Callable[[_Call], Answer]:
+    def cost(call: _Call) -> Answer:
+        read = call.overload.endswith("_string")
+        return fixed_cost + (call.arg(0).scale(_READ) if read else fixed(0)), None
+
+    return cost
+
+
+def _equals(call: _Call) -> Answer | None:
+    left, right = call.args
+    if left.kind != right.kind:
+        return None
+    if left.kind.name in _UNIT_EQUALITY:
+        return ONE, None
+    if left.kind.name == "kubernetes.NamedFormat":
+        return _read(Range(1, 64))
+    if left.kind.name == "kubernetes.URL":
+        return _read(Range(1, right.size.most if right.size else 1))
+    return None
+
+
+_RULES: Final[dict[str, Callable[[_Call], Answer | None]]] = {
+    **dict.fromkeys(
+        ("masked", "prefixLength", "family", "isUnspecified", "isLoopback",
+         "isLinkLocalMulticast", "isLinkLocalUnicast", "isGlobalUnicast", "format.named", "sign",
+         "asInteger", "isInteger", "asApproximateFloat", "isGreaterThan", "isLessThan",
+         "compareTo", "add", "sub", "major", "minor", "patch", "getScheme", "getHostname",
+         "getHost", "getPort", "getEscapedPath", "getQuery"),
+        lambda _: (ONE, None),
+    ),
+    **dict.fromkeys(("isSorted", "sum", "max", "min", "indexOf", "lastIndexOf"), _traversal),
+    **dict.fromkeys(
+        ("cidr", "isIP", "isCIDR", "quantity", "isQuantity", "semver", "isSemver"),
+        lambda call: _read(call.arg(0)),
+    ),
+    "ip": lambda call: _read(call.arg(0)) if call.args else (ONE, None),
+    "ip.isCanonical": lambda call: _read(call.arg(0), 2),
+    **dict.fromkeys(
+        ("lowerAscii", "upperAscii", "substring", "trim"),
+        lambda call: (call.own.scale(_READ), call.own),
+    ),
+    "url": lambda call: (call.arg(0).scale(_READ), call.arg(0)),
+    "replace": _replace, "split": _split, "join": _join, "find": _find, "findAll": _find,
+    "containsIP": _contains(_ADDRESS), "containsCIDR": _contains(_NETWORK),
+    "validate": lambda call: (
+        call.arg(0).scale(_READ).scale(_LONGEST_NAME_REGEX * _REGEX), None
+    ),
+    "_==_": _equals,
+    "sets.contains": _sets(1), "sets.intersects": _sets(1), "sets.equivalent": _sets(2),
+    "lists.range": lambda call: _allocated(1, fixed(max(call.integer(0, MOST), 0))),
+    "slice": _slice,
+    "reverse": lambda call: _allocated(1, call.own),
+    "flatten": lambda call: _allocated(
+        max(call.integer(0, MOST), 0) if call.args else 1, call.own
+    ),
+    "distinct": lambda call: _allocated(2, call.own * call.own),
+    "sort": _sorted, "@sortByAssociatedKeys": _sorted,
+}  # fmt: skip

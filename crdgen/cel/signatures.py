@@ -304,15 +304,9 @@ def _overload(line: str) -> Overload:
     call, _, result = rest.rpartition(" -> ")
     head, arguments = _split_call(call)
     method = "." in head and not head.startswith("_") and not _is_qualified(head, ident)
-    target, name = _split_target(head) if method else ("", head)
-    written = ([target] if method else []) + _split_arguments(arguments)
+    target, _, name = head.rpartition(".") if method else ("", "", head)
+    written = [each for each in (target, *_split_top(arguments)) if each]
     return Overload(ident, name, method, tuple(_type(each) for each in written), _type(result))
-
-
-def _is_qualified(head: str, ident: str) -> bool:
-    return head.startswith(_QUALIFIED) and not (
-        ident == "format-validate" or (head.startswith("ip.") and ident != "ip_is_canonical")
-    )
 
 
 def _split_call(call: str) -> tuple[str, str]:
@@ -320,17 +314,14 @@ def _split_call(call: str) -> tuple[str, str]:
     for at in range(len(call) - 1, -1, -1):
         depth += {")": 1, "(": -1}.get(call[at], 0)
         if depth == 0:
-            return call[:at], call[at + 1 : -1]
-    return call, ""
+            break
+    return call[:at], call[at + 1 : -1]
 
 
-def _split_target(head: str) -> tuple[str, str]:
-    target, _, name = head.rpartition(".")
-    return target, name
-
-
-def _split_arguments(text: str) -> list[str]:
-    return [each for each in _split_top(text) if each]
+def _is_qualified(head: str, ident: str) -> bool:
+    return head.startswith(_QUALIFIED) and not (
+        ident == "format-validate" or (head.startswith("ip.") and ident != "ip_is_canonical")
+    )
 
 
 @cache

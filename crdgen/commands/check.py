@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from crdgen.checks import CheckResult
 
-_EXAMPLE = """\
+HELP = "say whether the API server would take definitions"
+EXAMPLE = """\
 example:
   crdgen check widgets.yaml
   crdgen check --costs -o json config/crd/*.yaml
@@ -20,18 +21,11 @@ limits to 10,000,000 a rule and 100,000,000 a schema.
 """
 
 
-def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the subcommand."""
-    parser = commands.add_parser(
-        "check",
-        help="say whether the API server would take definitions",
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the subcommand."""
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="YAML or JSON")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
     parser.add_argument("--costs", action="store_true", help="list what every CEL rule costs")
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from crdgen.compatibility.change import Change
 
-_EXAMPLE = """\
+HELP = "say whom a change of a definition breaks"
+EXAMPLE = """\
 example:
   crdgen diff released.yaml widgets.yaml
   crdgen diff -o markdown --waivers waivers.yaml released.yaml widgets.yaml
@@ -25,20 +26,13 @@ A waiver file is a list of {rule, path, reason}; * in rule and path stands for a
 """
 
 
-def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the subcommand."""
-    parser = commands.add_parser(
-        "diff",
-        help="say whom a change of a definition breaks",
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the subcommand."""
     parser.add_argument("old", type=Path, metavar="OLD", help="file with the released definition")
     parser.add_argument("new", type=Path, metavar="NEW", help="file with the changed definition")
     parser.add_argument("-o", "--output", choices=("text", "json", "markdown"), default="text")
     parser.add_argument("--waivers", type=Path, metavar="FILE", help="changes that may pass")
     parser.add_argument("--strict", action="store_true", help="the default since 0.2")
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from crdgen.options import Options
 
-_EXAMPLE = """\
+HELP = "write the CustomResourceDefinition of Pydantic models"
+EXAMPLE = """\
 example:
   # myapp/v1.py
   class Widget(BaseModel):
@@ -24,14 +25,8 @@ Name several models of one kind to get one definition with several versions.
 """
 
 
-def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the subcommand."""
-    parser = commands.add_parser(
-        "generate",
-        help="write the CustomResourceDefinition of Pydantic models",
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the subcommand."""
     parser.add_argument("models", nargs="+", metavar="MODULE:MODEL", help="root models")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="file to replace")
     parser.add_argument("--reference", type=Path, metavar="FILE", help="page to replace")
@@ -40,7 +35,6 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument("--allow-any", action="store_true", help="accept untyped data")
     parser.add_argument("--depth", type=int, default=0, help="unroll recursive models N times")
     parser.add_argument("--no-descriptions", action="store_true", help="leave descriptions out")
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

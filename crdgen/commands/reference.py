@@ -4,7 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-_EXAMPLE = """\
+HELP = "write the fields of definitions as Markdown"
+EXAMPLE = """\
 example:
   crdgen reference widgets.yaml -o docs/reference/api.md
 
@@ -12,17 +13,10 @@ Every field with its path, type, default, bounds and description, in Markdown.
 """
 
 
-def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the subcommand."""
-    parser = commands.add_parser(
-        "reference",
-        help="write the fields of definitions as Markdown",
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the subcommand."""
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="YAML or JSON")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="file to replace")
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

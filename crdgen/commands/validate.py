@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from crdgen.admission.validate import ValidationResult
 
-_EXAMPLE = """\
+HELP = "say whether objects would be admitted"
+EXAMPLE = """\
 example:
   crdgen validate widgets.yaml my-widget.yaml
   crdgen validate widgets.yaml changed.yaml --old stored.yaml
@@ -19,20 +20,13 @@ not held against it. -o json also gives the object as it would be stored.
 """
 
 
-def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the subcommand."""
-    parser = commands.add_parser(
-        "validate",
-        help="say whether objects would be admitted",
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the subcommand."""
     parser.add_argument("crd", type=Path, metavar="CRD", help="file with one definition")
     parser.add_argument("objects", nargs="+", type=Path, metavar="OBJECT", help="YAML or JSON")
     parser.add_argument("--old", type=Path, metavar="FILE", help="what the objects replace")
     parser.add_argument("--lenient", action="store_true", help="warn of unknown fields only")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
