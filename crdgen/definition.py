@@ -124,8 +124,7 @@ def _scalar(
     def shape(value: Any, path: str, problems: list[FieldError]) -> Any:  # noqa: ANN401 - JSON
         if check(value):
             return hold(value)
-        problems.append(FieldError(path, "Decode", f"must be {name}"))
-        return None
+        return _report(path, name, problems)
 
     return shape
 
@@ -136,22 +135,25 @@ def _any(value: Any, path: str, problems: list[FieldError]) -> Any:  # noqa: ANN
 
 def _list(item: Shape) -> Shape:
     def shape(value: Any, path: str, problems: list[FieldError]) -> Any:  # noqa: ANN401 - JSON
-        if not isinstance(value, list):
-            problems.append(FieldError(path, "Decode", "must be a list"))
-            return None
-        return [item(child, f"{path}[{n}]", problems) for n, child in enumerate(value)]
+        if isinstance(value, list):
+            return [item(child, f"{path}[{n}]", problems) for n, child in enumerate(value)]
+        return _report(path, "a list", problems)
 
     return shape
 
 
 def _map(item: Shape) -> Shape:
     def shape(value: Any, path: str, problems: list[FieldError]) -> Any:  # noqa: ANN401 - JSON
-        if not isinstance(value, dict):
-            problems.append(FieldError(path, "Decode", "must be an object"))
-            return None
-        return {key: item(child, f"{path}[{key}]", problems) for key, child in value.items()}
+        if isinstance(value, dict):
+            return {key: item(child, f"{path}[{key}]", problems) for key, child in value.items()}
+        return _report(path, "an object", problems)
 
     return shape
+
+
+def _report(path: str, wanted: str, problems: list[FieldError], otherwise: Any = None) -> Any:  # noqa: ANN401
+    problems.append(FieldError(path, "Decode", f"must be {wanted}"))
+    return otherwise
 
 
 def _struct(fields: Callable[[], dict[str, Shape]]) -> Shape:
@@ -159,8 +161,7 @@ def _struct(fields: Callable[[], dict[str, Shape]]) -> Shape:
         if value is None:
             return {}
         if not isinstance(value, dict):
-            problems.append(FieldError(path, "Decode", "must be an object"))
-            return {}
+            return _report(path, "an object", problems, {})
         return _fields(fields(), value, path, problems)
 
     return shape

@@ -27,7 +27,7 @@ from pydantic_core import (
 
 from crdgen import pydantic_formats, pydantic_patterns
 from crdgen.errors import ModelError
-from crdgen.passes.inline import merge_keywords
+from crdgen.passes.inline import BOUNDS, merge_keywords
 from crdgen.schema_keywords import ANY, COSTLY, FLOAT, UNSUPPORTED, Schema, unsupported
 
 _RULES: Final = "x-kubernetes-validations"
@@ -58,6 +58,8 @@ _STEPS: Final = unsupported(
     "it is read in several steps of different constraints", "use one step, or crdgen.Rule"
 )
 _ANY_FRACTION: Final = r"(\.[0-9]+)?"
+_VALIDATED: Final = frozenset({"function-after", "function-before", "function-wrap"})
+_LIMITS: Final = frozenset({*BOUNDS, "pattern", "multipleOf"})
 _UNHASHABLE: Final = frozenset({"dict", "list", "set", "typed-dict"})
 _SIZE: Final = unsupported(
     "the API server does not know the units of a ByteSize", "use crdgen.Quantity"
@@ -79,6 +81,14 @@ class CRDSchemaGenerator(GenerateJsonSchema):
         if schema["type"] == "definitions":
             self._core = tuple(schema["definitions"])
         return super().generate(schema, mode)
+
+    def generate_inner(self, schema: Any) -> JsonSchemaValue:  # noqa: ANN401 - any core schema
+        """The schema of a part; of limits before and behind a validator the tighter holds."""
+        found = super().generate_inner(schema)
+        if schema["type"] in _VALIDATED and _LIMITS & found.keys():
+            inner = super().generate_inner(schema["schema"])
+            return merge_keywords({k: v for k, v in inner.items() if k in _LIMITS}, found)
+        return found
 
     def float_schema(self, schema: core_schema.FloatSchema) -> JsonSchemaValue:
         """A number, marked: API conventions advise against floats."""

@@ -80,46 +80,14 @@ class _Validator:
 
     def _combinators(self, value: Any, schema: Schema, path: str) -> Result:  # noqa: ANN401 - JSON
         found = Result()
-        if schema.get("anyOf"):
-            self._any(found, value, schema["anyOf"], path)
-        if schema.get("oneOf"):
-            self._one(found, value, schema["oneOf"], path)
-        if schema.get("allOf"):
-            self._all(found, value, schema["allOf"], path)
+        for keyword in ("anyOf", "oneOf", "allOf"):
+            if schema.get(keyword):
+                results = [self._judged(value, branch, path) for branch in schema[keyword]]
+                _combine(found, keyword, results, path)
         if "not" in schema and self._judged(value, schema["not"], path).fine:
             found.add(_nowhere(path, "must not validate the schema (not)"))
         found.matched += 1
         return found
-
-    def _any(self, found: Result, value: Any, branches: list[Schema], path: str) -> None:  # noqa: ANN401
-        results = []
-        for branch in branches:
-            results.append(self._judged(value, branch, path))
-            if results[-1].fine:
-                found.merge(results[-1])
-                return
-        found.add(_nowhere(path, "must validate at least one schema (anyOf)"))
-        found.merge(_best(results))
-
-    def _one(self, found: Result, value: Any, branches: list[Schema], path: str) -> None:  # noqa: ANN401
-        results = [self._judged(value, branch, path) for branch in branches]
-        fine = [result for result in results if result.fine]
-        if len(fine) == 1:
-            found.merge(fine[0])
-            return
-        ending = f"Found {len(fine)} valid alternatives" if fine else "Found none valid"
-        found.add(_nowhere(path, f"must validate one and only one schema (oneOf). {ending}"))
-        if not fine:
-            found.merge(_best(results))
-
-    def _all(self, found: Result, value: Any, branches: list[Schema], path: str) -> None:  # noqa: ANN401
-        results = [self._judged(value, branch, path) for branch in branches]
-        for result in results:
-            found.merge(result)
-        fine = sum(result.fine for result in results)
-        if fine < len(results):
-            ending = "" if fine else ". None validated"
-            found.add(_nowhere(path, f"must validate all the schemas (allOf){ending}"))
 
     def _list(self, value: list[Any], schema: Schema, path: str) -> Result:
         found = Result()
@@ -173,12 +141,28 @@ def types_of(schema: Schema) -> tuple[str, ...]:
     return (schema["type"],) if schema.get("type") else ()
 
 
+def _combine(found: Result, keyword: str, results: list[Result], path: str) -> None:
+    """Add what the results of the branches of a combinator say together."""
+    fine = [result for result in results if result.fine]
+    if keyword == "allOf":
+        for result in results:
+            found.merge(result)
+        if len(fine) < len(results):
+            ending = "" if fine else ". None validated"
+            found.add(_nowhere(path, f"must validate all the schemas (allOf){ending}"))
+    elif len(fine) == 1 or (fine and keyword == "anyOf"):
+        found.merge(fine[0])
+    elif keyword == "anyOf":
+        found.add(_nowhere(path, "must validate at least one schema (anyOf)"))
+        found.merge(_best(results))
+    else:
+        ending = f"Found {len(fine)} valid alternatives" if fine else "Found none valid"
+        found.add(_nowhere(path, f"must validate one and only one schema (oneOf). {ending}"))
+        found.merge(Result() if fine else _best(results))
+
+
 def _best(results: list[Result]) -> Result:
-    best = results[0]
-    for result in results[1:]:
-        if result.matched > best.matched:
-            best = result
-    return best
+    return max(results, key=lambda result: result.matched)
 
 
 def _nowhere(path: str, words: str) -> FieldError:

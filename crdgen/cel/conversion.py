@@ -15,6 +15,11 @@ from crdgen.cel.values import Duration, EvaluationError, Fields, Listed, Moment,
 from crdgen.schema_keywords import Schema
 
 _INT_OR_STRING: Final = "x-kubernetes-int-or-string"
+_SCALARS: Final[dict[str, tuple[tuple[type, ...], str]]] = {
+    "number": ((int, float), "float, got {}"),
+    "integer": ((int,), "int, got {}"),
+    "boolean": ((bool,), "bool, got {}"),
+}
 _EITHER: Final = ((str, int), "XIntOrString value to be either a string or integer")
 
 
@@ -30,7 +35,11 @@ def to_cel(data: Any, schema: Schema) -> Value:  # noqa: ANN401 - JSON
         raise EvaluationError("invalid data, got null for schema with nullable=false")
     if schema.get(_INT_OR_STRING):
         return _scalar(data, _EITHER)
-    convert = _CONVERTERS.get(schema.get("type", ""))
+    kind = schema.get("type", "")
+    if kind in _SCALARS:
+        found = _scalar(data, _SCALARS[kind])
+        return float(found) if kind == "number" else found
+    convert = _CONVERTERS.get(kind)
     return convert(data, schema) if convert is not None else Unknown(data)
 
 
@@ -61,18 +70,6 @@ def _go_type(data: Any) -> str:  # noqa: ANN401 - JSON
     names = {str: "string", int: "int64", float: "float64", bool: "bool"}
     names |= {list: "[]interface {}", dict: "map[string]interface {}"}
     return names[type(data)]
-
-
-def _number(data: Any, schema: Schema) -> Value:  # noqa: ANN401, ARG001 - a converter
-    return float(_scalar(data, ((int, float), "float, got {}")))
-
-
-def _integer(data: Any, schema: Schema) -> Value:  # noqa: ANN401, ARG001 - a converter
-    return _scalar(data, ((int,), "int, got {}"))
-
-
-def _boolean(data: Any, schema: Schema) -> Value:  # noqa: ANN401, ARG001 - a converter
-    return _scalar(data, ((bool,), "bool, got {}"))
 
 
 def _object(data: Any, schema: Schema) -> Value:  # noqa: ANN401 - JSON
@@ -134,7 +131,4 @@ _CONVERTERS: Final[dict[str, Callable[[Any, Schema], Value]]] = {
     "object": _object,
     "array": _list,
     "string": _string,
-    "number": _number,
-    "integer": _integer,
-    "boolean": _boolean,
 }

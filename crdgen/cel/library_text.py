@@ -71,18 +71,11 @@ def _replace(text: str, old: str, new: str, count: int = -1) -> str:
 
 
 def _split(text: str, separator: str, count: int = -1) -> list[str]:
-    if count == 0:
-        return []
-    if count == 1:
-        return [text]
-    if separator == "":
-        parts = list(text)
-        return (
-            parts
-            if count < 0 or len(parts) <= count
-            else [*parts[: count - 1], "".join(parts[count - 1 :])]
-        )
-    return text.split(separator, count - 1 if count > 0 else -1)
+    if count in {0, 1}:
+        return [text][:count]
+    if separator:
+        return text.split(separator, max(count - 1, -1))
+    return list(text) if not 0 < count < len(text) else [*text[: count - 1], text[count - 1 :]]
 
 
 def _substring(text: str, start: int, end: int | None = None) -> str:

@@ -120,8 +120,8 @@ def set_as_list_type(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pas
     if items.get("nullable"):
         return unsupported("a set cannot hold null", "use a list, or drop None from the items")
     atomic = {"object": "x-kubernetes-map-type", "array": "x-kubernetes-list-type"}
-    if items.get("type") in atomic:
-        rest["items"] = {atomic[items["type"]]: "atomic"} | items
+    if items.get("type") in atomic:  # the server compares the items of a set as a whole
+        rest["items"] = items | {atomic[items["type"]]: "atomic"}
     return {"x-kubernetes-list-type": "set"} | rest
 
 

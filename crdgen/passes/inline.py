@@ -74,10 +74,25 @@ class _Inliner:
                 yield key, value
 
 
+BOUNDS: Final = {
+    **dict.fromkeys(
+        ("minLength", "minItems", "minProperties", "minimum", "exclusiveMinimum"), max
+    ),
+    **dict.fromkeys(
+        ("maxLength", "maxItems", "maxProperties", "maximum", "exclusiveMaximum"), min
+    ),
+}  # fmt: skip
+"""Keywords of which the tighter holds where two are said, and which is the tighter."""
+
+
 def merge_keywords(target: Schema, beside: Schema) -> Schema:
-    """A definition with what a field says beside its reference; rules of both hold."""
-    rules = "x-kubernetes-validations"
+    """A definition with what a field says beside its reference; limits and rules of both hold."""
     merged = {**target, **beside}
-    if rules in target and rules in beside:
-        merged[rules] = [*target[rules], *beside[rules]]
+    for key in target.keys() & beside.keys():
+        if key in BOUNDS:
+            merged[key] = BOUNDS[key](target[key], beside[key])
+        elif key == "x-kubernetes-validations":
+            merged[key] = [*target[key], *beside[key]]
+        elif key in {"pattern", "multipleOf"} and target[key] != beside[key]:
+            merged |= unsupported(f"it has two values of {key}", "use one, or crdgen.Rule")
     return merged

@@ -80,9 +80,8 @@ def late_constraints(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pas
     kind = node.get("type")
     for late, keyword in _LATE.items():
         if late in node and kind in {"integer", "number"}:
-            node = {key: value for key, value in node.items() if key != late} | {
-                keyword: node[late]
-            }
+            rest = {key: value for key, value in node.items() if key != late}
+            node = merge_keywords(rest, {keyword: node[late]})
         elif late in node:
             why = f"'{late}' holds for a value that the schema does not know as a number"
             return {**node, **unsupported(why, "put it before the validator, or use crdgen.Rule")}
@@ -93,8 +92,10 @@ def late_constraints(node: Schema, path: str) -> Schema:  # noqa: ARG001 - a pas
         ):
             why = "a limit of length holds for a value that has none"
             return {**node, **unsupported(why, "put it on what has a length, before the validator")}
-        lengths = _LENGTHS.get(str(kind), {})
-        node = {lengths.get(key, key): value for key, value in node.items()}
+        for late, keyword in _LENGTHS.get(str(kind), {}).items():
+            if late in node:
+                rest = {key: value for key, value in node.items() if key != late}
+                node = merge_keywords(rest, {keyword: node[late]})
     return node
 
 

@@ -6,17 +6,17 @@ are kinds themselves, so they nest and stand in unions.
 
 import json
 import re
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from enum import Enum, IntEnum, StrEnum
+from enum import Enum, Flag, IntEnum, StrEnum
 from functools import cache
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired
 from uuid import UUID
 
 from hypothesis import strategies as st
@@ -89,6 +89,16 @@ class Names(RootModel[list[str]]):
     pass
 
 
+class Place(NamedTuple):
+    x: int
+    y: int
+
+
+class Access(Flag):
+    READ = 1
+    WRITE = 2
+
+
 class Recursive(BaseModel):
     inner: "Recursive | None" = None
 
@@ -107,6 +117,9 @@ SIMPLE: Sequence[Kind] = (
     _of(Decimal, "1", "-1.5", "0.25"),
     _of(Annotated[Decimal, Field(max_digits=3)], "123", "1.23", "0.12", "1234"),
     _of(Annotated[Decimal, Field(max_digits=4, decimal_places=1)], "123.4", "1.23", "9999"),
+    _of(Annotated[Decimal, Field(decimal_places=0)], "1", "1.0", "1.1"),
+    _of(IPv4Network | IPv6Network, "10.0.0.0/8", "::/0", "10.0.0.1/8"),
+    _of(Place, [1, 2], [1]),
     _of(date, "2026-01-31", "2024-02-29"),
     _of(datetime, "2026-01-31T13:00:00Z", "2026-01-31T13:00:00+02:00"),
     _of(AwareDatetime, "2026-01-31T13:00:00Z", "2026-01-31T13:00:00.5Z"),
@@ -138,7 +151,8 @@ SIMPLE: Sequence[Kind] = (
 REFUSED: Sequence[Kind] = tuple(
     _of(annotation, 1)
     for annotation in (
-        float, Any, bytes, timedelta, complex, object, AnyUrl, ByteSize, NaiveDatetime, Recursive,
+        float, Any, bytes, Access, dict[Literal[1], int],
+        Annotated[Decimal, Field(allow_inf_nan=True)], timedelta, complex, object, AnyUrl, ByteSize, NaiveDatetime, Recursive,
         Json[int], re.Pattern, tuple[int, str], str | bool, type[int], dict[date, int],
         dict[float, int], list, dict, set[int | None], Literal[b"x"], None, Path | bool,
     )
@@ -182,19 +196,24 @@ def _same(value: Any) -> Any:
 
 @cache
 def _numbers() -> st.SearchStrategy[Kind]:
+    whole = _bounded(int, [-(2**63), -5, -2, 0], [1, 5, 9, 2**63 - 1], [1, 2, 3])
+    real = _bounded(crdgen.Float, [-5.0, -0.5, 0.5, 0], [1, 1.5, 5.5, 9, 1e22], [1, 2, 0.5])
+    return st.one_of(whole, real)
+
+
+def _bounded(
+    kind: Any, least: list[float], most: list[float], factors: list[float]
+) -> st.SearchStrategy[Kind]:
+    """Numbers with bounds, and values on both sides of them."""
     bounds = st.fixed_dictionaries(
         {},
         optional={
-            "ge": st.integers(-5, 0), "gt": st.integers(-5, 0), "le": st.integers(1, 9),
-            "lt": st.integers(2, 9), "multiple_of": st.integers(1, 3),
+            "ge": st.sampled_from(least), "gt": st.sampled_from(least), "le": st.sampled_from(most),
+            "lt": st.sampled_from(most), "multiple_of": st.sampled_from(factors),
         },
     )  # fmt: skip
-    types = st.sampled_from([int, crdgen.Float])
-    return st.builds(
-        lambda kind, found: Kind(Annotated[kind, _field(**found)], st.integers(-9, 12)),
-        types,
-        bounds,
-    )
+    values = st.one_of(st.integers(-9, 12), st.sampled_from([-0.5, 0.5, 1.5, 5.5]))
+    return bounds.map(lambda found: Kind(Annotated[kind, _field(**found)], values))
 
 
 @cache
@@ -238,9 +257,9 @@ KEYS: Sequence[Kind] = (
 )
 
 
-def _maps(key: Kind, inner: Kind) -> Kind:
+def _maps(key: Kind, inner: Kind, maker: Any) -> Kind:
     values = st.dictionaries(key.values, inner.values, max_size=3)
-    return Kind(Annotated[dict[key.annotation, inner.annotation], Field(max_length=9)], values)  # type: ignore[name-defined]
+    return Kind(Annotated[maker[key.annotation, inner.annotation], Field(max_length=9)], values)
 
 
 @st.composite
@@ -310,7 +329,7 @@ def _nested(inner: st.SearchStrategy[Kind]) -> st.SearchStrategy[Kind]:
     )
     return st.one_of(
         st.builds(_lists, inner, makers, limits),
-        st.builds(_maps, st.sampled_from(KEYS), inner),
+        st.builds(_maps, st.sampled_from(KEYS), inner, st.sampled_from([dict, dict, OrderedDict])),
         _models(inner),
         _models(inner),
         _tagged(inner),
