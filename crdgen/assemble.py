@@ -27,28 +27,35 @@ def generate(*models: type[BaseModel], options: Options | None = None) -> list[d
         ModelError: a model's metadata is missing or contradicts another version's.
     """
     kinds: dict[tuple[str, str], list[_Version]] = {}
+    names: dict[tuple[str, str], str] = {}
     for model in models:
         described = _describe(model, options or Options())
-        kinds.setdefault((described[0].group, described[0].kind), []).append(described)
-    return [_sound(_definition(versions)) for versions in kinds.values()]
+        kind = (described[0].group, described[0].kind)
+        kinds.setdefault(kind, []).append(described)
+        names.setdefault(kind, _name(model))
+    return [_sound(_definition(versions), names[kind]) for kind, versions in kinds.items()]
 
 
-def _sound(crd: dict[str, Any]) -> dict[str, Any]:
+def _name(model: type[BaseModel]) -> str:
+    return f"{model.__module__}:{model.__qualname__}"
+
+
+def _sound(crd: dict[str, Any], where: str) -> dict[str, Any]:
     """The definition, refused when a model says what the API has no field for, or too much."""
     definition = decode_definition(crd)
     if definition.problems:
         first = definition.problems[0]
-        raise ModelError(f"{crd['spec']['names']['kind']}: {first.field} {first.detail}")
+        raise ModelError(f"{where}: {first.field} {first.detail}")
     if definition.size > LARGEST:
         raise ModelError(
-            f"{definition.name}: the definition has {definition.size:,} bytes, and the API server"
+            f"{where}: the definition has {definition.size:,} bytes, and the API server"
             f" stores {LARGEST:,} at most; generate --no-descriptions, or share less"
         )
     return crd
 
 
 def _describe(model: type[BaseModel], options: Options) -> _Version:
-    where = f"{model.__module__}:{model.__qualname__}"
+    where = _name(model)
     try:
         return _read(model, options)
     except NotStructuralError as error:

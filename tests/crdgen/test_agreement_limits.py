@@ -35,6 +35,7 @@ from tests.crdgen.test_agreement_edges import (
     schema_of,
 )
 
+SAME = AfterValidator(lambda value: value)
 SPARSE = Field(max_length=5)
 
 
@@ -93,6 +94,10 @@ JUDGED: list[tuple[Any, list[Any]]] = [
     (Annotated[Decimal, Field(decimal_places=0)], ["1", "1.0", "1.00", "1.1"]),
     (Annotated[Decimal, Field(max_digits=3)], ["123", "123.0", "12.30", "1234"]),
     (Annotated[Decimal, Field(max_digits=3, decimal_places=0)], ["123.0", "123.1"]),
+    (Annotated[Annotated[str, Field(min_length=2, max_length=4)], SAME, Field(min_length=1, max_length=9)], ["ab", "a", "abcde"]),
+    (Annotated[whole(ge=3, lt=5), SAME, Field(ge=1, lt=9)], [3, 1, 5]),
+    (Annotated[Annotated[list[int], Field(min_length=2)], SAME, Field(min_length=1)], [[1, 2], [1]]),
+    (set[frozenset[int]], [[[1, 2], [3]], [[1], [1]]]),
     (IPv4Network | IPv6Network, ["10.0.0.0/8", "::/0", "10.0.0.1/8", "a"]),
     (Place, [[1, 2], [1]]),
     (Annotated[str, Field(pattern=re.compile(r"^a\Z"))], ["a", "a\n", "b"]),
@@ -135,6 +140,7 @@ REFUSED: list[tuple[Any, str]] = [
     (real(multiple_of=0.1), "the API server truncates a multipleOf that is a fraction"),
     (dict[Literal[1, 2], int], "keys are text, and the model does not read '1' as 1"),
     (dict[Count, int], "keys are text, and the model does not read '1' as 1"),
+    (Annotated[whole(multiple_of=2), SAME, Field(multiple_of=3)], "it has two values of multipleOf"),
     (Access, "a flag takes combinations"),
     (dict[Mode, int], "a flag takes combinations"),
     (Annotated[Decimal, Field(allow_inf_nan=True)], "it takes NaN and infinity"),

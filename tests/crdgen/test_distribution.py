@@ -1,14 +1,18 @@
 """crdgen's own wheel: what is in it, and that it works where nothing else is installed."""
 
+import os
 import subprocess
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from devstack.binaries.find import resolve
+from devstack.binaries.tools import TOOLS
 from tests.docs.blocks import blocks
 from tests.docs.shell import ROOT
 
+STRANGER = ROOT / "tests/crdgen/stranger"
 UV = str(ROOT / "hack/tools/uv")
 NEEDED = {"cel-expr-python", "pydantic", "pyyaml"}
 
@@ -81,6 +85,44 @@ def test_in_an_empty_environment_the_example_of_the_page_works(environment: Path
     refused = run(crdgen, "validate", "ovens.yaml", "loaf.yaml", cwd=environment)
     assert refused.returncode == 1
     assert "spec.celsius: Invalid value: 900" in refused.stdout
+
+
+@pytest.mark.e2e
+def test_five_commands_lead_from_the_wheel_to_an_applied_definition_and_a_refused_object(
+    dist: Path, api_server: Path, tmp_path: Path
+) -> None:
+    for each in [*STRANGER.glob("fleet.py"), *STRANGER.glob("*.yaml")]:
+        (tmp_path / each.name).write_text(each.read_text(encoding="utf-8"), encoding="utf-8")
+    kubectl = resolve(lambda _: None, [tool for tool in TOOLS if tool.name == "kubectl"])["kubectl"]
+    (wheel,) = dist.glob("crdgen-*.whl")
+    commands = f"""
+        {UV} venv -q venv && {UV} pip install -q --python venv {wheel}
+        venv/bin/crdgen generate fleet:Ship | kubectl apply --server-side -f -
+        kubectl wait --for condition=established crd/ships.ferries.example.org
+        kubectl apply -f ship.yaml
+        kubectl apply -f wreck.yaml
+    """
+    path = f"{kubectl.parent}:/usr/bin:/bin"
+    own = os.environ | {"PATH": path, "KUBECONFIG": str(api_server), "HOME": str(tmp_path)}
+    done = [
+        subprocess.run(
+            ["/bin/sh", "-c", line],
+            cwd=tmp_path,
+            env=own,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for line in commands.strip().splitlines()
+    ]
+    assert [each.returncode for each in done] == [0, 0, 0, 0, 1], [each.stderr for each in done]
+    refused = done[-1].stderr
+    for part in (
+        "spec.departures[0].at",
+        "spec.drive.kilowatts",
+        "spec.decks: Invalid value: keys",
+    ):
+        assert part in refused
 
 
 def test_nothing_of_the_operator_is_in_that_environment(environment: Path) -> None:

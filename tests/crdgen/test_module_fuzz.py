@@ -85,3 +85,52 @@ def test_no_module_text_ends_in_a_traceback(
         assert all(line.startswith("crdgen: ") for line in said.splitlines()), said
 
     answer()
+
+
+BAD_INPUT = {
+    "a module that does not import": ("import nowhere", "module {} does not import: ModuleNotFoundError"),
+    "a cycle": (
+        "class Spec(BaseModel):\n    inner: list[Spec] = []",
+        "spec.inner[*]: the model contains itself (Spec → Spec); state how deep",
+    ),
+    "a type that nobody knows": (
+        "class Thing: ...\nclass Spec(BaseModel):\n    size: int\n    part: dict[str, Thing]",
+        "Spec.part: Pydantic does not know the type {}.Thing; use a model, or crdgen.Data",
+    ),
+    "a type without a JSON form": (
+        "class Thing: ...\nclass Spec(BaseModel):\n    model_config = ConfigDict(arbitrary_types_allowed=True)\n    part: Thing",
+        "spec.part: no JSON schema exists for it",
+    ),
+    "too large a definition": (
+        "Part = create_model('Part', **{f'f{n}': (int, Field(0, description='x' * 99)) for n in range(99)}); Spec = create_model('Spec', **{f'f{n}': (Part, ...) for n in range(199)})",
+        "the definition has 3,022,064 bytes",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "said"), BAD_INPUT.values(), ids=BAD_INPUT)
+def test_bad_input_is_one_sentence_with_module_class_and_field(
+    text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    name = f"bad_input_{next(NUMBERS)}"
+    root = f"class Root(BaseModel):\n    model_config = ConfigDict(json_schema_extra={EXTRAS[0]})\n    spec: Spec"
+    Path(f"{name}.py").write_text(f"{HEAD}\n{text}\n{root}", encoding="utf-8")
+    assert main(["generate", f"{name}:Root"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"crdgen: {name}:Root: {said.format(name)}")
+
+
+def test_what_a_module_prints_does_not_get_into_the_definition(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    name = f"printing_{next(NUMBERS)}"
+    root = f"print('hello')\nclass Root(BaseModel):\n    model_config = ConfigDict(json_schema_extra={EXTRAS[0]})"
+    Path(f"{name}.py").write_text(f"{HEAD}\n{root}", encoding="utf-8")
+    assert main(["generate", f"{name}:Root"]) == 0
+    printed = capsys.readouterr()
+    assert (printed.out[:4], printed.err) == ("---\n", "hello\n")

@@ -152,7 +152,8 @@ REFUSED: Sequence[Kind] = tuple(
     _of(annotation, 1)
     for annotation in (
         float, Any, bytes, Access, dict[Literal[1], int],
-        Annotated[Decimal, Field(allow_inf_nan=True)], timedelta, complex, object, AnyUrl, ByteSize, NaiveDatetime, Recursive,
+        Annotated[Decimal, Field(allow_inf_nan=True)],
+        timedelta, complex, object, AnyUrl, ByteSize, NaiveDatetime, Recursive,
         Json[int], re.Pattern, tuple[int, str], str | bool, type[int], dict[date, int],
         dict[float, int], list, dict, set[int | None], Literal[b"x"], None, Path | bool,
     )
