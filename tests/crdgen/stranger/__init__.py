@@ -1,1 +1,1 @@
-"""The model of somebody who has only the wheel, an object that it takes, and one that it does not."""
+"""The model of somebody who has only the wheel, and objects that it takes and refuses."""
