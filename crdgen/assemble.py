@@ -109,7 +109,7 @@ def _require_affordable(schema: Schema) -> None:
 
 def _require_valid_defaults(schema: Schema) -> None:
     """Refuse defaults that the API server does not take, as the model's rules alone may say."""
-    from crdgen.checks import defaults  # noqa: PLC0415 - compiles CEL, where a default has rules
+    from crdgen.admission import defaults  # noqa: PLC0415 - compiles CEL, where a default has rules
 
     refused = [
         UnsupportedField(

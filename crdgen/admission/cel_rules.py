@@ -17,8 +17,8 @@ from crdgen.cel.compiler import OLD_SELF, SELF, Compiled, RuleError, Scope
 from crdgen.cel.declarations import declare, with_object_meta
 from crdgen.cel.interpreter import evaluate
 from crdgen.cel.values import NONE, EvaluationError, Optional, Value
-from crdgen.checks.field_path import FieldPathError, resolve
 from crdgen.field_errors import FieldError, duplicate, forbidden, invalid, invalid_unshown, required
+from crdgen.field_path import FieldPathError, resolve
 from crdgen.schema_keywords import Schema
 
 Json = Any

@@ -7,7 +7,7 @@ from typing import Any, Final
 from crdgen.admission.children import children
 from crdgen.admission.scalars import json_type
 from crdgen.cel import gotime
-from crdgen.checks.dns_names import label_errors, subdomain_errors
+from crdgen.dns_names import label_errors, subdomain_errors
 from crdgen.field_errors import FieldError, forbidden, invalid, required, unsupported
 from crdgen.schema_keywords import Schema
 

@@ -8,8 +8,9 @@ that are fine otherwise.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from crdgen.admission import defaults
 from crdgen.cel.declarations import REQUEST
-from crdgen.checks import columns, defaults, rules, schema, spec, structural
+from crdgen.checks import columns, rules, schema, spec, structural
 from crdgen.checks.rules import Cost
 from crdgen.definition import LARGEST, Definition
 from crdgen.field_errors import FieldError, invalid

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
-from crdgen.checks.field_path import FieldPathError, resolve
 from crdgen.field_errors import FieldError, duplicate, invalid, required
+from crdgen.field_path import FieldPathError, resolve
 from crdgen.schema_keywords import Schema
 
 _TYPES: Final = ("boolean", "date", "integer", "number", "string")

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from crdgen.checks import list_types
-from crdgen.checks.field_path import FieldPathError, resolve
 from crdgen.field_errors import FieldError, forbidden, invalid, required, unsupported
+from crdgen.field_path import FieldPathError, resolve
 from crdgen.schema_keywords import Schema
 
 _TYPES: Final = ("array", "boolean", "integer", "number", "object", "string")

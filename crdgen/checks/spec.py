@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from crdgen.checks.dns_names import label_errors, subdomain_errors
 from crdgen.definition import Definition
+from crdgen.dns_names import label_errors, subdomain_errors
 from crdgen.field_errors import (
     FieldError,
     forbidden,

@@ -41,7 +41,7 @@ class Server:
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
         headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
         context = _context(cluster, user)
-        # NB: a client that threads share closes connections under them when they expire (httpcore 1).
+        # NB: a client that threads share closes connections under them as they expire.
         self._clients = [
             httpx.Client(base_url=cluster["server"], verify=context, headers=headers, timeout=60)
             for _ in range(AT_A_TIME)

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from copy import deepcopy
 
-from crdgen.admission import cel_rules, object_meta, pruning, schema
+from crdgen.admission import object_meta, pruning, schema
 from crdgen.field_errors import FieldError, invalid
+from crdgen.passes.walk import nodes
 from crdgen.schema_keywords import Schema
 
 _META = frozenset({"metadata", "apiVersion", "kind"})
@@ -36,5 +37,9 @@ def _default(node: Schema, path: str) -> Iterator[FieldError]:
         yield invalid(path, value, "must not have unknown fields")
     found = list(object_meta.problems(value, node, path, root=embedded))
     found = found or list(schema.problems(value, node, path))
-    found = found or list(cel_rules.problems(value, value, node, path, root=embedded))
-    yield from found or cel_rules.problems(value, None, node, path, root=embedded)
+    if not found and any(each.get("x-kubernetes-validations") for each, _ in nodes(node)):
+        from crdgen.admission import cel_rules  # noqa: PLC0415 - few defaults have rules
+
+        found = list(cel_rules.problems(value, value, node, path, root=embedded))
+        found = found or list(cel_rules.problems(value, None, node, path, root=embedded))
+    yield from found
