@@ -204,7 +204,7 @@ prove-agreement: binaries | .venv ## Judge 30,000 generated specs on a real API 
 	$(PROOF) tests/e2e/test_agreement.py
 
 .PHONY: prove-models
-prove-models: binaries | .venv ## Hold 20,000 random Pydantic models to a real API server (half an hour)
+prove-models: binaries | .venv ## Hold 20,000 random Pydantic models to a real API server (ten minutes)
 	$(PROOF) tests/crdgen/differential/test_random_models.py
 
 .PHONY: prove-helm
