@@ -15,9 +15,10 @@ A window is submitted if none of these conditions is true. They are checked in t
 5. The database of the rule has no endpoint (NoEndpoint).
 6. Kusto refuses the query (QueryInvalid).
 7. For a window of the backfill: the backfill waits for windows of the previous request
-   (Superseding), has failed (BackfillFailed), is paused (Paused), or waits for windows of the
-   previous spec (SpecChanged). For a window of the schedule: the schedule is suspended (Suspended),
-   or too many of its windows failed (TooManyFailed).
+   (Superseding), was removed (Canceling), has failed (BackfillFailed), is paused (Paused), starts
+   before the rule is replaceable (NotReplaceable), or waits for windows of the previous spec
+   (SpecChanged). For a window of the schedule: the schedule is suspended (Suspended), or too many
+   of its windows failed (TooManyFailed).
 8. The window is not due (WaitingUntilDue), or it waits for its back-off after a failed attempt.
 9. The rule already has its maximum number of windows in flight.
 
