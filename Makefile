@@ -187,6 +187,10 @@ prove-two-workers: binaries | .venv ## Stop the leader past its Lease and wake i
 prove-failures: binaries | .venv ## Show the rows of the failure table that take minutes
 	$(PROOF) tests/e2e/proofs/test_slow_failures.py tests/e2e/proofs/test_outage.py tests/e2e/proofs/test_silent_endpoints.py
 
+.PHONY: prove-drill
+prove-drill: binaries | .venv ## Cause each failure that an operator can meet, carry out what is printed, and show the table
+	$(PROOF) tests/e2e/proofs/drill
+
 .PHONY: prove-reapply
 prove-reapply: binaries | .venv ## Apply a running backfill's manifest 200 times at random moments
 	$(PROOF) tests/e2e/proofs/test_reapplies.py

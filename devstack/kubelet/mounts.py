@@ -64,6 +64,27 @@ class Volumes:
         }
 
 
+async def with_secret_values(api: ApiClient, container: Object, namespace: str) -> Object:
+    """Return the container with the values of its env that come from Secrets (`secretKeyRef`).
+
+    Raises:
+        DevstackError: a Secret does not exist, or does not have the key.
+    """
+    env = []
+    for entry in container.get("env", []):
+        reference = entry.get("valueFrom", {}).get("secretKeyRef")
+        if reference is None:
+            env.append(entry)
+            continue
+        path = f"/api/v1/namespaces/{namespace}/secrets/{reference['name']}"
+        files = file_contents(await api.get(path) or {}, secret=True)
+        name, key = entry["name"], reference["key"]
+        if key not in files:
+            raise DevstackError(f"env {name} waits for key {key} of secret {reference['name']}")
+        env.append({"name": name, "value": files[key].decode()})
+    return {**container, "env": env}
+
+
 def has_token(pod: Object) -> bool:
     """Whether the ServiceAccount's token is mounted (`automountServiceAccountToken`)."""
     return any("projected" in volume for volume in pod["spec"].get("volumes", []))

@@ -17,7 +17,7 @@ from devstack.errors import DevstackError
 from devstack.kubelet import container as declared
 from devstack.kubelet import pod_status
 from devstack.kubelet.api import API_ERRORS, ApiClient, Object
-from devstack.kubelet.mounts import Volumes, has_token
+from devstack.kubelet.mounts import Volumes, has_token, with_secret_values
 from devstack.kubelet.probing import ContainerProbes
 from devstack.kubelet.service_account import ServiceAccountKubeconfig
 from devstack.ports import choose
@@ -96,7 +96,7 @@ class PodRunner:
         while True:
             try:
                 await self._refresh()
-                spec = self._process_spec()
+                spec = self._process_spec(await self._with_secret_values())
             except (DevstackError, *API_ERRORS) as error:
                 self.start_error = f"pod {self._pod['metadata']['name']}: {error}"
                 await self._write_status(pod_status.waiting(self._pod, str(error)))
@@ -152,14 +152,18 @@ class PodRunner:
         spec.log.write_text(output)
         await self._write_status(pod_status.terminated(self._pod, self._number, done.code, output))
 
-    def _process_spec(self) -> ProcessSpec:
+    async def _with_secret_values(self) -> Object:
+        namespace = self._pod["metadata"]["namespace"]
+        return await with_secret_values(self._node.api, self._container, namespace)
+
+    def _process_spec(self, container: Object) -> ProcessSpec:
         """Return the specification of the container's process.
 
         Raises:
             DevstackError: the container needs something that is not supported here.
         """
         mapping = declared.LocalMapping(self._volumes.directories(self._container), self.ports)
-        env = declared.env_variables(self._container, self._pod)
+        env = declared.env_variables(container, self._pod)
         base = declared.image_environment(self._node.python, str(self._directory))
         if has_token(self._pod):
             base["KUBECONFIG"] = str(self._account.kubeconfig)

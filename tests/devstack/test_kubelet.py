@@ -8,7 +8,7 @@ import pytest
 
 from devstack.errors import DevstackError
 from devstack.kubelet import container, mounts, pod_status, rollout
-from devstack.kubelet.api import Object
+from devstack.kubelet.api import ApiClient, Object
 from devstack.kubelet.jobs import final_status
 from devstack.kubelet.probing import Probe
 
@@ -74,6 +74,28 @@ def test_a_variable_from_an_unsupported_source_is_refused_by_name() -> None:
     source = {"secretKeyRef": {"name": "s", "key": "k"}}
     with pytest.raises(DevstackError, match="env PASSWORD has a source"):
         container.env_variables({"env": [{"name": "PASSWORD", "valueFrom": source}]}, POD)
+
+
+class Secrets(ApiClient):
+    """An API server that has one Secret."""
+
+    def __init__(self) -> None: ...
+
+    async def get(self, path: str) -> Object | None:
+        return (
+            {"data": {"k": "dmFsdWU="}} if path.endswith("/namespaces/system/secrets/s") else None
+        )
+
+
+async def test_a_variable_from_a_secret_has_its_value_once_the_secret_is_there() -> None:
+    def asking(secret: str) -> Object:
+        source = {"secretKeyRef": {"name": secret, "key": "k"}}
+        return {"env": [{"name": "A", "value": "b"}, {"name": "PASSWORD", "valueFrom": source}]}
+
+    known = await mounts.with_secret_values(Secrets(), asking("s"), "system")
+    assert container.env_variables(known, POD) == {"A": "b", "PASSWORD": "value"}
+    with pytest.raises(DevstackError, match="env PASSWORD waits for key k of secret t"):
+        await mounts.with_secret_values(Secrets(), asking("t"), "system")
 
 
 def test_nothing_of_this_shells_environment_reaches_a_container(

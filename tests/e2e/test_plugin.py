@@ -186,3 +186,36 @@ def test_kubectl_completes_commands_and_names_of_rules(sandbox: Sandbox, plugin:
         )
         assert any(line.startswith(expected) for line in done.stdout.splitlines())
         assert ":4" in done.stdout
+
+
+def test_rules_are_chosen_as_kubectl_users_expect(sandbox: Sandbox, plugin: Plugin) -> None:
+    rules = [sandbox.rule() for _ in range(2)]
+    names = [f"{sandbox.name}-{number}" for number in range(2)]
+    for rule, name in zip(rules, names, strict=True):
+        rule["metadata"] |= {"name": name, "labels": {"chosen": sandbox.name}}
+    sandbox.admit({"apiVersion": "v1", "kind": "List", "items": rules})
+    selector = f"chosen={sandbox.name}"
+    for words in (
+        ("status", "-l", selector),
+        ("status", f"--selector={selector}"),
+        ("status", *names),
+        ("status", *[f"sr/{name}" for name in names]),
+        ("-n", "default", "status", *names),
+    ):
+        shown = plugin.says(*words).splitlines()[1:]
+        assert [line.split()[0] for line in shown] == names, words
+    asked = plugin.says("backfill", "-l", selector, "--last", "3h", "--dry-run=server")
+    assert [name for name in names if f"/{name} backfill of [" in asked] == names
+    other = plugin("--context", "other", "status")
+    assert other.returncode == 1
+    assert "context was not found for specified context: other" in other.stderr
+    watched = subprocess.run(
+        ["timeout", "-s", "INT", "4", sandbox.stack.kubectl, "summaryrule", "status", "-w", *names],
+        env=plugin.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert watched.stdout.count(names[1]) >= 1, watched.stderr
+    assert "Traceback" not in watched.stderr
+    sandbox.kubectl("delete", "summaryrule", *names, "--wait=false")
