@@ -14,7 +14,7 @@ from plugin.kubectl import Kubectl, Rule
 from summaryrule.api.block_reason import BlockReason
 from summaryrule.api.constants import RESOURCE
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
-from summaryrule.api.summary import is_seen
+from summaryrule.api.summary import format_duration, is_seen
 from summaryrule.api.unstructured import as_instant, as_int, as_str, nested_dict, nested_list
 
 LEASE: Final = "summaryrule-operator-worker"
@@ -64,16 +64,28 @@ class Leader:
 def read_leader(kubectl: Kubectl, console: Console) -> Leader:
     """Read the Lease; if it seems to be free, read it again after ``RENEWAL_SECONDS``.
 
-    The second answer decides: the clock of this machine may be wrong, or the lead may pass from one
-    worker to the next at this moment.
+    The second answer decides: the clock of this machine may be wrong, which is noted then, or the
+    lead may pass from one worker to the next at this moment.
     """
     first = _read(kubectl, console.now())
     if not first.is_missing or first.renewed is None:
         return first
     console.pause(RENEWAL_SECONDS)
     second = _read(kubectl, console.now())
-    is_renewed = bool(second.holder) and second.renewed != first.renewed
-    return replace(second, leads=True) if is_renewed else second
+    if not second.holder or second.renewed is None or second.renewed == first.renewed:
+        return second
+    if not second.leads:
+        console.note(_clock_difference(console.now(), second.renewed))
+    return replace(second, leads=True)
+
+
+def _clock_difference(now: Instant, renewed: Instant) -> str:
+    seconds = (now.ticks - renewed.ticks) // TICKS_PER_SECOND
+    amount = f"{format_duration(abs(seconds))} {'ahead of' if seconds > 0 else 'behind'}"
+    return (
+        f"the clock of this machine is {amount} the worker's: LAG, ETA and ages are wrong here;"
+        " do: set both clocks by NTP (on the worker's node, windows run by its clock)"
+    )
 
 
 def _read(kubectl: Kubectl, now: Instant) -> Leader:
@@ -95,7 +107,7 @@ def _leader(lease: dict[str, Any], now: Instant) -> Leader:
     spec = nested_dict(lease, "spec")
     holder, renewed = as_str(spec.get("holderIdentity")), as_instant(spec.get("renewTime"))
     limit = as_int(spec.get("leaseDurationSeconds")) * TICKS_PER_SECOND
-    leads = bool(holder) and renewed is not None and now.ticks - renewed.ticks <= limit
+    leads = bool(holder) and renewed is not None and abs(now.ticks - renewed.ticks) <= limit
     namespace = as_str(nested_dict(lease, "metadata").get("namespace"))
     return Leader(holder, renewed, leads, namespace=namespace)
 

@@ -99,3 +99,36 @@ def test_versions_are_those_of_the_labels() -> None:
     found = json.loads(out.getvalue())
     assert list(found) == ["plugin", "CRD", "webhook", "worker"]
     assert (found["CRD"], found["worker"]) == ("0.2.0", "0.1.0, 0.2.0")
+
+
+class OtherClock(Cluster):
+    """A cluster whose worker renews its Lease by another clock."""
+
+    def __init__(self, seconds_behind: int) -> None:
+        super().__init__({})
+        self.behind = seconds_behind
+
+    def try_run(self, *words: str, given: str = "") -> Answer:
+        if " ".join(words[:2]) == LEASES:
+            self.behind -= 3
+            return lease(self.behind)
+        return super().try_run(*words, given=given)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(3606, "1h ahead of the worker's"), (-3600, "1h behind the worker's")]
+)
+def test_a_clock_that_differs_from_the_workers_is_said_and_is_no_missing_worker(
+    seconds: int, said: str
+) -> None:
+    out, err = io.StringIO(), io.StringIO()
+    assert check(OtherClock(seconds), parse(["check"]), QuickConsole(out, err)) == 0
+    assert f"the clock of this machine is {said}: LAG" in err.getvalue()
+    assert "do: set both clocks by NTP" in err.getvalue()
+
+
+@pytest.mark.parametrize("seconds", [3600, -3600])
+def test_a_worker_that_renews_nothing_does_not_lead_whatever_the_clock(seconds: int) -> None:
+    code, said = checked(Cluster({LEASES: lease(seconds)}))
+    assert code == 1
+    assert "failed   worker: no worker leads since" in said

@@ -19,14 +19,12 @@ from devstack.config import CHECKOUT
 from tests.e2e.api import RULES
 from tests.e2e.faults import Faults, fault
 from tests.e2e.fixtures import Sandbox, SandboxMaker, backfill, hours_ago
-from tests.e2e.proofs.drill.report import Report
+from tests.e2e.proofs.drill.report import Report, Row
 from tests.e2e.proofs.drill.surfaces import Operator, Surface, command_in
-from tests.e2e.proofs.say import say
 
 MANY = 500
 ALERT = "SummaryRuleWindowsFailing"
-SKEWS = (-3600, 3600)
-"""Seconds by which the operator's own clock is wrong."""
+HOUR_SECONDS = 3600
 SHIFTED_CLOCK = """\
 import time
 _now, _now_ns = time.time, time.time_ns
@@ -162,30 +160,67 @@ def test_the_documented_lines_run_after_the_eval(
     )
 
 
-@pytest.mark.parametrize("seconds", SKEWS)
+NOT_BY_ITSELF = "no: it shows times as the worker wrote them"
+
+
+def shifted(folder: Path, seconds: int) -> str:
+    """A folder for PYTHONPATH, with which a Python process has a clock that is wrong."""
+    (folder / "sitecustomize.py").write_text(SHIFTED_CLOCK.format(seconds=seconds))
+    return str(folder)
+
+
+def differs(operator: Operator, sandbox: Sandbox, word: str, path: str = "") -> Surface:
+    """What `status` says of clocks; `path` is the PYTHONPATH of its process."""
+    said = f"the clock of this machine is 1h {word} the worker's: LAG"
+    line = f"kubectl summaryrule status {sandbox.name}"
+    return Surface(lambda: operator.output(line, PYTHONPATH=path), (said, "do: set both clocks"))
+
+
+def begin_with_wrong_clock(report: Report, failure: str) -> Row:
+    row = report.begin(failure)
+    row.cells |= dict.fromkeys(("kubectl get", "kubectl describe", "status page"), NOT_BY_ITSELF)
+    return row
+
+
+def until_ready(operator: Operator, sandbox: Sandbox) -> None:
+    sandbox.admit(sandbox.rule(suspend=False))
+    done = operator.must(
+        f"kubectl wait summaryrule/{sandbox.name} --for=condition=Ready --timeout=60s"
+    )
+    assert "condition met" in done
+
+
+@pytest.mark.parametrize("word", ["behind", "ahead of"])
 def test_the_clock_of_the_operator_is_wrong(
-    operator: Operator, report: Report, make: SandboxMaker, tmp_path: Path, seconds: int
+    operator: Operator, report: Report, make: SandboxMaker, tmp_path: Path, word: str
 ) -> None:
     """The shifted clock is that of the plugin's process; kubectl itself asks no clock."""
     sandbox = make("clock")
-    sandbox.admit(sandbox.rule(suspend=False))
-    deadline = time.monotonic() + 60
-    while not is_ready(operator, sandbox.name):
-        assert time.monotonic() < deadline
-    (tmp_path / "sitecustomize.py").write_text(SHIFTED_CLOCK.format(seconds=seconds))
-    wrong = {"PYTHONPATH": str(tmp_path)}
-    row = report.begin(f"the operator's clock is {seconds:+} s wrong")
-    row.cells |= dict.fromkeys(("kubectl get", "kubectl describe", "status page"), "not affected")
-    listed = operator.must(f"kubectl summaryrule status {sandbox.name}", **wrong)
-    told = operator.must(f"kubectl summaryrule explain {sandbox.name}", **wrong)
-    checked = operator.must("kubectl summaryrule check", **wrong)
-    for text in (listed, told, checked):
-        assert "NoLeader" not in text
-        assert re.search(r"(^|\s)-\d+[smhd]", text) is None, text
-    row.cells["plugin"] = f"{row.seconds():.0f} s: no false alarm"
-    asked = operator.output(f"kubectl summaryrule backfill {sandbox.name} --last 3h", **wrong)
-    say(listed + told + checked + asked)
-    row.until_recovered("none is needed", lambda: is_ready(operator, sandbox.name))
+    until_ready(operator, sandbox)
+    path = shifted(tmp_path, HOUR_SECONDS if word == "ahead of" else -HOUR_SECONDS)
+    row = begin_with_wrong_clock(report, f"the operator's own clock is 1h {word} the worker's")
+    note = differs(operator, sandbox, word, path)
+    row.until_said({"plugin": note})
+    listed = operator.must(f"kubectl summaryrule status {sandbox.name}", PYTHONPATH=path)
+    told = operator.must(f"kubectl summaryrule explain {sandbox.name}", PYTHONPATH=path)
+    assert "NoLeader" not in listed + told
+    assert re.search(r"\s-\d+[smhd]", listed + told) is None
+    right = differs(operator, sandbox, word)
+    row.until_recovered("the clock was set", lambda: not right.says())
+
+
+def test_the_clock_of_the_worker_is_wrong(
+    operator: Operator, report: Report, make: SandboxMaker, tmp_path: Path
+) -> None:
+    sandbox = make("clock")
+    until_ready(operator, sandbox)
+    path = shifted(tmp_path, -HOUR_SECONDS)
+    row = begin_with_wrong_clock(report, "the worker's clock is 1h behind")
+    operator.set_values(f"worker.env.PYTHONPATH={path}")
+    note = differs(operator, sandbox, "ahead of")
+    row.until_said({"plugin": note})
+    operator.set_values("worker.env.PYTHONPATH=null")
+    row.until_recovered("the clock was set", lambda: not note.says())
 
 
 BLANK = "blank until the worker has reconciled it (documented)"
