@@ -12,6 +12,7 @@ from plugin.console import Color, Console
 from plugin.formatting import NONE, dump, table
 from plugin.kubectl import Kubectl, Rule
 from plugin.leader import Leader, read_leader
+from plugin.window_strip import strip_lines
 from summaryrule.api.unstructured import as_int, as_str, nested_dict, nested_list
 
 HEAD: Final = ("KIND", "STATE", "START", "END", "ATTEMPT", "ERROR")
@@ -32,7 +33,11 @@ def windows(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int
     found = [each for each in every if args.state in (None, each["state"])]
     if args.output in {"json", "yaml"}:
         console.say(dump(found, args.output))
-    elif found:
+        return 0
+    if args.state is None:
+        leads = all(each["state"] != STOPPED["running"] for each in every)
+        console.say(strip_lines(rule, console.now(), console, leads=leads))
+    if found:
         is_narrow = console.width is not None and console.width < NARROW
         head = [title for title in HEAD if not (is_narrow and title == "ATTEMPT")]
         rows = [[each[title.lower()] or NONE for title in head] for each in found]
