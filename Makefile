@@ -239,6 +239,23 @@ dist-chart: | .venv
 	    --no-hooks --set crds.enabled=false > $(DIST)/kustomize/operator.yaml
 
 .PHONY: dist-python
-dist-python: ## Build three wheels into dist/: the operator's, crdgen's and the local endpoint's
+dist-python: ## Build four wheels into dist/: of the operator, the plugin alone, crdgen and the local endpoint
 	rm -f $(DIST)/*.whl
 	$(UV) build --quiet --all-packages --wheel --no-create-gitignore --out-dir $(DIST)
+	$(UV) build --quiet --wheel --no-create-gitignore --out-dir $(DIST) hack/release/plugin
+
+# The archive has a launcher, the wheel, and the locked versions of what it needs, with hashes.
+.PHONY: krew
+krew: | .venv ## Write the plugin's krew archive and manifest: make krew DOWNLOADS=https://…
+	@test -n "$(DOWNLOADS)" || { echo "make $@: name the URL under which dist/ is published: make $@ DOWNLOADS=https://…" >&2; exit 2; }
+	@$(MAKE) --no-print-directory dist-python
+	rm -rf $(DIST)/krew && mkdir -p $(DIST)/krew
+	cp hack/release/plugin/kubectl-summaryrule LICENSE $(DIST)/kubectl_summaryrule-*.whl $(DIST)/krew/
+	$(UV) export --quiet --locked --no-dev --no-emit-project --no-hashes | $(UV) pip compile --quiet --universal \
+	    --python-version 3.11 --generate-hashes --no-header --no-annotate --constraint - \
+	    hack/release/plugin/pyproject.toml --output-file $(DIST)/krew/requirements.txt
+	tar --create --gzip --sort=name --owner=0 --group=0 --numeric-owner --mtime=2020-02-02 \
+	    --directory $(DIST)/krew --file $(DIST)/kubectl-summaryrule.tar.gz .
+	version=$$($(UV) version --short); $(RUN) python hack/release/plugin/krew.py $$version \
+	    $(DIST)/kubectl-summaryrule.tar.gz "$(DOWNLOADS)" > $(DIST)/krew.yaml
+	rm -rf $(DIST)/krew

@@ -4,6 +4,7 @@ What kubectl writes to stderr (a refusal, the webhook's warnings) goes to the us
 """
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,8 @@ from typing import Any, Final
 
 from summaryrule.api.constants import RESOURCE
 
+_LOG_LINE: Final = re.compile(r"^[EWIF]\d{4} \d\d:\d\d:\d\d\..*\n", re.MULTILINE | re.ASCII)
+"""A line of kubectl's own log, which precedes its message where no API server answers."""
 FIELD_MANAGER: Final = "kubectl-summaryrule"
 
 Rule = dict[str, Any]
@@ -112,7 +115,7 @@ class Kubectl:
             check=False,
         )
         if done.returncode:
-            return False, done.stderr.strip() or done.stdout.strip()
+            return False, _LOG_LINE.sub("", done.stderr).strip() or done.stdout.strip()
         return True, done.stdout
 
     def _json(self, *words: str) -> Rule:

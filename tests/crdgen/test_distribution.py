@@ -47,7 +47,7 @@ def environment(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_one_command_makes_a_wheel_of_crdgen_and_one_of_the_operator(dist: Path) -> None:
-    crdgen, _, operator = sorted(dist.iterdir())
+    crdgen, _, _, operator = sorted(dist.iterdir())
     held = {name.partition("/")[0] for name in zipfile.ZipFile(crdgen).namelist()}
     assert {name.partition("-")[0] for name in held} == {"crdgen"}
     assert not [name for name in zipfile.ZipFile(operator).namelist() if "crdgen" in name]
