@@ -112,7 +112,8 @@ def _markers(node: Schema, *, of_type: bool) -> Iterator[str]:
     if "enum" in node:
         yield f"// +kubebuilder:validation:Enum={';'.join(map(json.dumps, node['enum']))}"
     if "default" in node:
-        yield f"// +kubebuilder:default={json.dumps(node['default'])}"
+        # NB: the marker of kubebuilder reads no negative number inside of an object (0.23).
+        yield f"// +default={json.dumps(node['default'])}"
     if "x-kubernetes-list-type" in node:
         yield f"// +listType={node['x-kubernetes-list-type']}"
         for key in node.get("x-kubernetes-list-map-keys", ()):
