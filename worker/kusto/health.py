@@ -37,6 +37,7 @@ class EndpointHealth:
         error: why it fails, one sentence; None if it does not.
         identity: who the worker is to the endpoint; empty if it needs no login.
         has_token: whether the identity has given an access token; None if it was not asked.
+        last_answer: when it answered last. An endpoint without work is not asked.
     """
 
     state: State
@@ -44,6 +45,7 @@ class EndpointHealth:
     error: str | None = None
     identity: str = ""
     has_token: bool | None = None
+    last_answer: Instant | None = None
 
     def __str__(self) -> str:
         """One line: the state, its begin, and the error or the identity."""
@@ -51,7 +53,7 @@ class EndpointHealth:
         if self.state == "failing":
             return f"fails since {self.since}: {self.error}"
         if self.state == "answering":
-            return f"answers since {self.since}{login}"
+            return f"answers since {self.since}, last at {self.last_answer}{login}"
         return f"was not asked yet{login}"
 
     def as_json(self) -> dict[str, Any]:
@@ -80,6 +82,7 @@ class EndpointTracker:
         self._since: Instant | None = None
         self._error: str | None = None
         self._has_token: bool | None = None
+        self._last_answer: Instant | None = None
         self._waiting: dict[int, _Waiting] = {}
         self._calls = 0
         self.login_error: str | None = None
@@ -109,6 +112,7 @@ class EndpointTracker:
 
     def answered(self) -> None:
         """It answered a call, whatever the answer was."""
+        self._last_answer = self._now()
         self._set("answering", None)
 
     def token_obtained(self) -> None:
@@ -131,7 +135,9 @@ class EndpointTracker:
             error = f"{self._url} has not answered {oldest.what} since {oldest.at}"
             since = since if state == "failing" else oldest.at
             state = "failing"
-        return EndpointHealth(state, since, error, self._identity, self._has_token)
+        return EndpointHealth(
+            state, since, error, self._identity, self._has_token, self._last_answer
+        )
 
     def _set(self, state: State, error: str | None, since: Instant | None = None) -> None:
         if state != self._state:

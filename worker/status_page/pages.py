@@ -112,6 +112,11 @@ class StatusPage:
         ownership = self.settings.ownership
         return {
             **self._common(self._now()),
+            "lastAnswers": {
+                url: str(health.last_answer)
+                for url, health in sorted(self.worker.endpoints().items())
+                if health.last_answer is not None
+            },
             "version": installed_version(),
             "queue": len(self.worker.ahead()),
             "windowsInFlight": self.rules.in_flight(self._now()),

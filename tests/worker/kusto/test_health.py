@@ -61,7 +61,7 @@ async def test_an_endpoint_is_unknown_until_it_was_asked_and_then_answers() -> N
         client = EndpointClient(server.url, SetClock())
         assert str(client.health) == "was not asked yet"
         await poll(client)
-        assert str(client.health) == f"answers since {NOON}"
+        assert str(client.health) == f"answers since {NOON}, last at {NOON}"
         assert client.health.as_json()["state"] == "answering"
         await client.close()
 

@@ -23,7 +23,7 @@ export function render(data) {
       pair("Interval windows in flight per rule", `at most ${data.limits.intervalInFlight}`),
       pair("Failed windows that stop a schedule", String(data.limits.failedWindows))),
     h("h2", {}, "Kusto endpoints"),
-    data.endpoints.length ? h("ul", { class: "endpoints" }, data.endpoints.map((each) => endpoint(each, data.slots[each.url]))) : h("p", {}, "No endpoint is configured."),
+    data.endpoints.length ? h("ul", { class: "endpoints" }, data.endpoints.map((each) => endpoint(each, data.slots[each.url], data.lastAnswers[each.url]))) : h("p", {}, "No endpoint is configured."),
     h("h2", {}, "Databases"),
     h("dl", {}, Object.entries(data.databases).map(([name, url]) => pair(name, url))),
   ];
@@ -33,9 +33,10 @@ const pair = (name, text) => [h("dt", {}, name), h("dd", {}, text)];
 
 const STATES = { unknown: ["quiet", "was not asked yet"], answering: ["good", "answers"], failing: ["bad", "fails"] };
 
-function endpoint({ url, state, since, trouble, identity }, slots) {
+function endpoint({ url, state, since, trouble, identity }, slots, lastAnswer) {
   const [kind, text] = STATES[state] ?? ["quiet", state];
   return h("li", { "data-key": url }, h("b", {}, url), " ", h("span", { class: `state ${kind}`, title: since }, text, since && ` since ${absolute(Date.parse(since))}`),
     trouble && h("small", { class: "bad message" }, trouble), identity && h("small", {}, `login: ${identity}`),
+    lastAnswer && h("small", { title: lastAnswer }, `last answer ${time(lastAnswer)}; an endpoint without work is not asked`),
     slots && h("small", {}, `${slots.taken} of ${slots.limit} slots taken, ${plural(slots.waiting, "rule")} waiting for one`));
 }
