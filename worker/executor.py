@@ -39,7 +39,7 @@ from summaryrule.planner.types import (
     UpdateSpecCursor,
 )
 from summaryrule.window_command import parse_run_tag
-from worker.errors import Conflict, Refused, Temporary, Throttled, WorkerError
+from worker.errors import Conflict, Misconfigured, Refused, Temporary, Throttled, WorkerError
 from worker.kube.store import Key, Store, key_of
 from worker.observations import ObservationStore
 from worker.ports import EventRecorder, Fence, KustoClient, RawRule, RuleClient
@@ -170,7 +170,7 @@ class Executor:
             await self.kusto.drop_tags(
                 action.database, action.table, old, before_send=self.fence.check
             )
-        except Refused as error:
+        except (Refused, Misconfigured) as error:
             log.warning("old tags of table %s were not removed: %s", action.table, error)
         self.observations.add_tags_dropped(key, action.before)
 
@@ -195,17 +195,19 @@ class Executor:
 
     async def _drop_older_runs(self, key: Key, action: DropOlderRuns) -> None:
         """Drop each older run by its own tag: a command that arrives late drops nothing newer."""
-        window, prefix = action.window, action.tag.window_prefix
+        window = action.window
         with log_context(window=str(window.window)):
-            try:
+            with self._reporting_no_reply(key, "tags"):
                 found = await self.kusto.find_tags(
-                    action.database, action.table, prefix, window.start
+                    action.database, action.table, action.tag.window_prefix, window.start
                 )
+            try:
                 for tag in sorted(found - {str(action.tag)}):
                     await self.kusto.drop_extents(
                         action.database, action.table, tag, before_send=self.fence.check
                     )
-            except Refused as error:
+            except (Refused, Misconfigured) as error:
+                log.info("Kusto refused the drop of an earlier run: %s", error)
                 self.observations.add_rejected(key, window.token, _not_dropped(action, error))
                 return
             self.observations.add_replaced(key, window.token)
@@ -227,10 +229,10 @@ class Executor:
             self.observations.add_submitted(key, window.token, operation_id)
 
 
-def _not_dropped(action: DropOlderRuns, error: Refused) -> str:
+def _not_dropped(action: DropOlderRuns, error: WorkerError) -> str:
     return (
-        f"the new rows are in table {action.table}, and the old ones were not dropped; the worker"
-        f" needs the role Table Admin on the table: {error}"
+        "the new rows are there, and the old ones were not dropped; the worker needs the role Table"
+        f" Admin on table {action.table}: {error}"
     )
 
 
