@@ -35,11 +35,11 @@ from worker.kube.leases import LeaseClient
 from worker.kube.reflector import Reflector
 from worker.kube.store import Key, ModelCache, Store, key_of
 from worker.kube.summaryrules import SummaryRuleClient
-from worker.kusto.commands import KustoCommands
 from worker.kusto.config import (
     parse_endpoints,
 )
 from worker.kusto.connect import connect_kusto
+from worker.kusto.requests import KustoRequests
 from worker.leader_election import LeaderElector, Leadership
 from worker.metrics import Metrics, StatusMetrics
 from worker.observations import ObservationStore
@@ -90,7 +90,7 @@ class WorkerApp:
         options: argparse.Namespace,
         settings: PlannerSettings,
         api: KubeClient,
-        kusto: KustoCommands,
+        kusto: KustoRequests,
         *,
         clock: Clock,
         metrics: Metrics,

@@ -31,9 +31,9 @@ from summaryrule.verification import (
 from summaryrule.window_command import bind_variables
 from worker.cli import labels
 from worker.errors import InvalidQuery
-from worker.kusto.commands import KustoCommands
 from worker.kusto.config import parse_endpoints
 from worker.kusto.connect import connect_kusto
+from worker.kusto.requests import KustoRequests
 from worker.ports import RawRule
 from worker.rule_sources import patch_rule, read_rules
 
@@ -101,7 +101,7 @@ def _from_environment(environ: Mapping[str, str]) -> list[str]:
 
 async def verify(
     raw: RawRule,
-    kusto: KustoCommands,
+    kusto: KustoRequests,
     since: Instant | None,
     until: Instant | None,
     cluster_labels: Mapping[str, str],
@@ -146,7 +146,7 @@ def _windows(
 async def _empty_windows(
     rule: SummaryRule,
     checks: Iterable[WindowCheck],
-    kusto: KustoCommands,
+    kusto: KustoRequests,
     cluster_labels: Mapping[str, str],
 ) -> set[Window]:
     """Of the missing windows, at most 200 asked, those whose query has no rows now."""

@@ -19,7 +19,7 @@ from worker.kube.client import KubeClient
 from worker.kube.config import connect
 from worker.kube.summaryrules import SummaryRuleClient
 from worker.kusto.client import EndpointClient
-from worker.kusto.commands import KustoCommands
+from worker.kusto.requests import KustoRequests
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def _written(port: Path, process: "subprocess.Popen[bytes]") -> str:
 async def emulator_world(emulator: str) -> AsyncIterator[kusto_worlds.KustoWorld]:
     """The local endpoint behind the real adapter, its pauses short."""
     service = EndpointClient(emulator, SystemClock(), backoff=Backoff(0.01, 0.01))
-    kusto = KustoCommands({kusto_worlds.DATABASE: service})
+    kusto = KustoRequests({kusto_worlds.DATABASE: service})
     yield kusto_worlds.EmulatorWorld(emulator, kusto, service)
     await kusto.close()
 

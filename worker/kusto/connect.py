@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 
 from worker.kusto.client import EndpointClient, Observe, ignore
-from worker.kusto.commands import KustoCommands
 from worker.kusto.config import create_credential, is_loopback, login_of, require_trusted
+from worker.kusto.requests import KustoRequests
 from worker.ports import Clock
 
 
@@ -16,7 +16,7 @@ async def connect_kusto(
     environ: Mapping[str, str],
     clock: Clock,
     observe: Observe = ignore,
-) -> AsyncIterator[KustoCommands]:
+) -> AsyncIterator[KustoRequests]:
     """One client per endpoint; endpoints on loopback get no credential.
 
     Args:
@@ -45,7 +45,7 @@ async def connect_kusto(
         )
         for url in urls
     }
-    commands = KustoCommands({name: clients[url] for name, url in endpoints.items()})
+    commands = KustoRequests({name: clients[url] for name, url in endpoints.items()})
     try:
         yield commands
     finally:

@@ -12,7 +12,7 @@ from tests.worker.simulation.faults import Faults
 from tests.worker.simulation.kusto import MemoryKusto, Outcome, World
 from tests.worker.simulation.virtual import VirtualClock
 from worker.kusto.client import EndpointClient
-from worker.kusto.commands import KustoCommands
+from worker.kusto.requests import KustoRequests
 from worker.ports import KustoClient, QueryClient
 
 DATABASE = "Telemetry"
@@ -86,7 +86,7 @@ class MemoryWorld:
 
 
 class EmulatorWorld:
-    def __init__(self, url: str, kusto: KustoCommands, service: EndpointClient) -> None:
+    def __init__(self, url: str, kusto: KustoRequests, service: EndpointClient) -> None:
         self._url = url
         self._service = service
         self.kusto: KustoClient = kusto

@@ -20,7 +20,7 @@ from tests.worker.kusto.test_what_an_endpoint_can_answer import (
 from tests.worker.misbehaving import Misbehaving, Script, cut, hang
 from worker.errors import InvalidQuery, Refused, Temporary, Unreachable
 from worker.kusto.client import EndpointClient
-from worker.kusto.commands import KustoCommands
+from worker.kusto.requests import KustoRequests
 
 SYNTAX = "Syntax error: SYN0002: Query could not be parsed at 'x' on line [3,5]"
 EMPTY = json_reply(
@@ -103,7 +103,7 @@ async def test_a_question_reads_only_and_is_bounded() -> None:
 async def test_questions_without_answer_do_not_open_the_circuit() -> None:
     async with Misbehaving(cut, cut, cut, cut, cut, table([OPERATION])) as server:
         service = EndpointClient(server.url, SystemClock(), backoff=Backoff(30, 30))
-        kusto = KustoCommands({"Telemetry": service})
+        kusto = KustoRequests({"Telemetry": service})
         for _ in range(5):
             with pytest.raises(Unreachable):
                 await kusto.query_columns("Telemetry", "T")
@@ -115,7 +115,7 @@ async def test_questions_without_answer_do_not_open_the_circuit() -> None:
 async def test_nothing_is_asked_while_the_circuit_is_open() -> None:
     async with Misbehaving(cut) as server:
         service = EndpointClient(server.url, SystemClock(), backoff=Backoff(30, 30))
-        kusto = KustoCommands({"Telemetry": service})
+        kusto = KustoRequests({"Telemetry": service})
         for _ in range(3):
             with pytest.raises(Unreachable):
                 await service.call("test", "Telemetry", ".show version")
@@ -129,7 +129,7 @@ async def test_nothing_is_asked_while_the_circuit_is_open() -> None:
 async def test_questions_that_hang_take_no_place_of_a_window() -> None:
     async with Misbehaving(hang) as server:
         service = EndpointClient(server.url, SystemClock(), concurrency=1, within=0.4)
-        kusto = KustoCommands({"Telemetry": service})
+        kusto = KustoRequests({"Telemetry": service})
         questions = [asyncio.create_task(kusto.query_columns("Telemetry", "T")) for _ in range(5)]
 
         async def all_wait() -> bool:

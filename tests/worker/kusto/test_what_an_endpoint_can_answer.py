@@ -14,7 +14,7 @@ from tests.worker.fences import allow
 from tests.worker.misbehaving import Misbehaving, Script, cut, hang, reply
 from worker.errors import Ambiguous, Permanent, Refused, Temporary, Throttled, Unreachable
 from worker.kusto.client import EndpointClient
-from worker.kusto.commands import KustoCommands
+from worker.kusto.requests import KustoRequests
 
 HTML = b"<html><head><style>b{}</style></head><body>502 Bad Gateway</body></html>"
 OPERATION = "11111111-2222-4333-8444-555555555555"
@@ -35,10 +35,10 @@ def table(*rows: list[Any], column: str = "OperationId") -> Script:
     return json_reply(200, body)
 
 
-def commands(server: Misbehaving, **options: Any) -> tuple[KustoCommands, EndpointClient]:
+def commands(server: Misbehaving, **options: Any) -> tuple[KustoRequests, EndpointClient]:
     options = dict[str, Any](within=0.4, backoff=Backoff(30, 30)) | options
     service = EndpointClient(server.url, SystemClock(), **options)
-    return KustoCommands({"Telemetry": service}), service
+    return KustoRequests({"Telemetry": service}), service
 
 
 async def submit(*scripts: Script, **options: Any) -> str:
@@ -108,7 +108,7 @@ async def test_errors_inside_a_200_are_ambiguous() -> None:
 
 async def test_a_refused_connection_is_not_ambiguous() -> None:
     service = EndpointClient("http://127.0.0.1:1", SystemClock())
-    kusto = KustoCommands({"Telemetry": service})
+    kusto = KustoRequests({"Telemetry": service})
     with pytest.raises(Unreachable, match="cannot connect to http"):
         await kusto.submit("Telemetry", ".set-or-append async T <| print 1", before_send=allow)
     await kusto.close()
@@ -241,7 +241,7 @@ async def test_each_call_is_counted_by_its_result() -> None:
         service = EndpointClient(
             server.url, SystemClock(), observe=lambda call, result, _: seen.append((call, result))
         )
-        kusto = KustoCommands({"Telemetry": service})
+        kusto = KustoRequests({"Telemetry": service})
         await kusto.operations("Telemetry", [OPERATION])
         with pytest.raises(Temporary):
             await kusto.submit("Telemetry", ".set-or-append async T <| print 1", before_send=allow)

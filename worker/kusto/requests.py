@@ -1,4 +1,4 @@
-"""The worker's commands to Kusto (``worker.ports.Kusto``), each sent to its database's endpoint."""
+"""The requests of the worker to Kusto (``worker.ports.KustoClient``), by database."""
 
 import json
 import re
@@ -21,7 +21,7 @@ _TAGS_CHUNK: Final = 500
 _GUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-class KustoCommands:
+class KustoRequests:
     """Keeps ``worker.ports.Kusto`` with the real thing.
 
     There is no search of operations by token: ``.show operations`` has no command text, and
