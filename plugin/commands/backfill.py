@@ -35,7 +35,9 @@ def backfill(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> in
         return 0
     stored = kubectl.patch(args.name, body, dry_run=args.dry_run == "server")
     console.say(render(stored, args))
-    if args.wait and not args.dry_run:
+    if args.dry_run:
+        return 0
+    if args.wait:
         return follow(kubectl, args.name, console, args.timeout)
     console.hint(f"to wait for its end: kubectl summaryrule wait {args.name}")
     return 0
