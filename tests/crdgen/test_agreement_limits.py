@@ -177,9 +177,7 @@ def test_a_default_is_written_with_the_type_of_its_field(
     [
         (datetime, datetime(2026, 1, 1)),  # noqa: DTZ001 - without an offset
         (int, 2**70),
-        (crdgen.GoDuration, "1x"),
         (crdgen.Quantity, "1Zi"),
-        (Annotated[int, crdgen.Rule("self > 3")], 1),
         (Annotated[int, PlainSerializer(lambda value: f"{value}")], 1),
         (crdgen.Float, float("inf")),
         (Annotated[list[int], Field(min_length=1)], []),
