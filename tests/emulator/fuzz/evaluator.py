@@ -115,7 +115,9 @@ def text_of(value: Value, kind: str) -> str:
         return (
             "NaN"
             if math.isnan(value)
-            else {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, repr(value))
+            else {math.inf: "Infinity", -math.inf: "-Infinity"}.get(
+                value, repr(value).replace("e", "E")
+            )
         )
     return str(value)
 
