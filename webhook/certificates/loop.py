@@ -54,13 +54,16 @@ async def _run_passes(
     backoff = Backoff(*CERTIFICATES)
     while True:
         notified.clear()
-        now = datetime.now(UTC)
+        now, before = datetime.now(UTC), gates.failures.get(GATE)
         try:
             due = await source.run_once(now)
         except WebhookError as error:
             delay = _delay_after(error, backoff, gates, metrics)
         else:
             backoff.reset()
+            reason = gates.failures.get(GATE)
+            if reason is not None and reason != before:
+                log.warning("not ready", extra={"fields": {"error": reason}})
             delay = max(
                 _MIN_DELAY, (min(due, now + MAX_INTERVAL) - datetime.now(UTC)).total_seconds()
             )

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -129,8 +130,9 @@ def test_the_certificate_of_the_webhook_expires(
     time.sleep(max(0.0, (began + LEAF - datetime.now(UTC)).total_seconds()))
     row = report.begin("the webhook's certificate expires", status_page=NOT_ITS_SUBJECT)
     row.until_said(webhook_surfaces(operator, new))
-    log = operator.output(f"kubectl get pods -n {NAMESPACE}")
-    assert "0/1" in log
+    assert "0/1" in operator.output(f"kubectl get pods -n {NAMESPACE}")
+    logs = [Path(each.log) for each in operator.stack.processes() if "webhook" in each.name]
+    assert any("certificate has expired" in log.read_text() for log in logs)
     store_pair(operator, leaf(ca, timedelta(days=1)), ca.chain)
     row.until_recovered(
         "the Secret got a new certificate, as the log says", lambda: applies(operator, new)
