@@ -23,7 +23,7 @@ from tests.e2e.proofs.drill.surfaces import (
 )
 from webhook.certificates.pki import KeyPair, ServiceName, new_ca, new_leaf
 
-HOURS = 200
+START, END = hours_ago(200), hours_ago(2)
 LEAF = timedelta(seconds=40)
 NOT_ITS_SUBJECT = "no: the worker does not ask the webhook"
 DOCUMENTED = "no: it keeps what the last leader wrote (documented)"
@@ -145,7 +145,7 @@ def test_the_certificate_of_the_webhook_expires(
 def half_done(make: SandboxMaker) -> Iterator[Sandbox]:
     """A rule whose backfill of hundreds of windows has begun."""
     sandbox = make("half")
-    sandbox.admit(sandbox.rule(backfill=backfill(hours_ago(HOURS), hours_ago(2))))
+    sandbox.admit(sandbox.rule(backfill=backfill(START, END)))
     sandbox.until(lambda rule: rule["status"]["backfill"]["windowsDone"] > 1, "a few windows")
     yield sandbox
     sandbox.kubectl("delete", "summaryrule", sandbox.name, "--ignore-not-found")
@@ -179,7 +179,7 @@ def test_no_worker_runs(operator: Operator, report: Report, half_done: Sandbox) 
     scale(operator, WORKER, 1)
     row.until_recovered(f"`{command_in(remedy)}`; scaled to 1", lambda: lead(operator))
     half_done.until_cleared(180)
-    half_done.assert_exactly_once(hours_ago(HOURS), hours_ago(2))
+    half_done.assert_exactly_once(START, END)
 
 
 def is_gone(operator: Operator, name: str) -> bool:

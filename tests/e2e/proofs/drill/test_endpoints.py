@@ -18,7 +18,7 @@ from tests.e2e.fixtures import Sandbox, SandboxMaker, backfill, hours_ago
 from tests.e2e.proofs.drill.report import Report
 from tests.e2e.proofs.drill.surfaces import Operator, Surface
 
-HOURS = 150
+START, END = hours_ago(150), hours_ago(2)
 NO_LOGIN = "https://mycluster.westeurope.kusto.windows.net"
 
 pytestmark = [pytest.mark.e2e, pytest.mark.proof, pytest.mark.timeout(400)]
@@ -70,7 +70,7 @@ def is_ready(operator: Operator, name: str) -> bool:
 
 def begin_backfill(sandbox: Sandbox) -> None:
     """A backfill of hundreds of windows that has begun."""
-    sandbox.admit(sandbox.rule(backfill=backfill(hours_ago(HOURS), hours_ago(2))))
+    sandbox.admit(sandbox.rule(backfill=backfill(START, END)))
     sandbox.until(lambda rule: rule["status"]["backfill"]["windowsDone"] > 1, "a few windows")
 
 
@@ -83,7 +83,7 @@ async def test_an_endpoint_that_refuses_connections(
     with KustoClient(connection) as kusto:
         kusto.execute_mgmt("Telemetry", ".create database Second")
         sandbox = Sandbox(whole_stack, kusto, "refusing", "Second")
-        sandbox.load(hours_ago(HOURS), hours_ago(2))
+        sandbox.load(START, END)
         operator.set_values(f"kusto.endpoints.Second={second_kusto.url}")
         begin_backfill(sandbox)
         row = report.begin("Kusto refuses connections")
@@ -96,7 +96,7 @@ async def test_an_endpoint_that_refuses_connections(
             "the endpoint was started again", lambda: is_ready(operator, sandbox.name)
         )
         sandbox.until_cleared(180)
-        sandbox.assert_exactly_once(hours_ago(HOURS), hours_ago(2))
+        sandbox.assert_exactly_once(START, END)
     operator.must(f"kubectl delete summaryrule {sandbox.name}")
 
 
@@ -117,7 +117,7 @@ def test_an_endpoint_that_hangs(
         os.kill(kusto.pid, signal.SIGCONT)
     row.until_recovered("the endpoint was continued", lambda: is_ready(operator, sandbox.name))
     sandbox.until_cleared(180)
-    sandbox.assert_exactly_once(hours_ago(HOURS), hours_ago(2))
+    sandbox.assert_exactly_once(START, END)
 
 
 def test_an_endpoint_without_an_identity(
