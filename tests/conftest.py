@@ -8,8 +8,10 @@ NB: `--dist loadgroup` would do it in one run, but xdist 3.8 names the group in 
 pytest 9.2 no longer reads.
 """
 
+import json
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +34,9 @@ hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
 
 SHARED = {"stack", "api_server"}
+WEBHOOK = "deployment/summaryrule-operator-webhook"
+NO_WORKER = "nobody-here"
+"""An owner whose rules the webhook of the shared stack reviews, and its worker leaves alone."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -51,6 +56,23 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Give a stack with everything, the chart installed."""
+    """Give a stack with everything, the chart installed.
+
+    Its webhook also takes the rules of an owner whose rules no worker runs.
+    """
     with Stack.start(tmp_path_factory.mktemp("stack")) as everything:
+        _let_webhook_take(NO_WORKER, everything)
         yield everything
+
+
+def _let_webhook_take(owner: str, stack: Stack) -> None:
+    """Restart the webhook with `owner` as one whose rules it reviews."""
+    argument = {"op": "add", "path": "/spec/template/spec/containers/0/args/-"}
+    patch = json.dumps([{**argument, "value": f"--adopt-owner={owner}"}])
+    for words in (
+        ("patch", WEBHOOK, "--type=json", f"--patch={patch}"),
+        ("rollout", "status", WEBHOOK, "--timeout=120s"),
+    ):
+        command = [stack.kubectl, "--namespace=summaryrule-system", *words]
+        environment = {**os.environ, **stack.env()}
+        subprocess.run(command, env=environment, check=True, capture_output=True, timeout=150)

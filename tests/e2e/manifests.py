@@ -1,10 +1,11 @@
 """Rules that the tables of admission start from.
 
-Their owner is nobody who runs here, so that the worker leaves them as admission stored them.
+Only the webhook takes their owner, so that the worker leaves them as admission stored them.
 """
 
 from typing import Any
 
+from tests.conftest import NO_WORKER
 from tests.e2e.fixtures import backfill, hours_ago
 
 OWNER = "adx-mon.azure.com/owner"
@@ -31,7 +32,7 @@ def rule(name: str = "it", **spec: Any) -> dict[str, Any]:
         "metadata": {
             "name": name,
             "namespace": "default",
-            "annotations": {OWNER: "nobody-here"},
+            "annotations": {OWNER: NO_WORKER},
         },
         "spec": {key: value for key, value in {**fine, **spec}.items() if value is not ...},
     }

@@ -141,7 +141,12 @@ def by_the_schema() -> Mapping[str, Refused]:
         ),
         "no start": (
             rule(backfill={"end": str(END)}),
-            ("spec.backfill.start: Required value", UNCHECKED),
+            (
+                (
+                    "spec.backfill.start: Required value: write the start of the range, an RFC 3339"
+                    " time such as 2026-01-31T13:00:00Z"
+                ),
+            ),
         ),
         "too many in flight": _bound("maxInFlight", 21, "should be less than or equal to 20"),
         "none in flight": _bound("maxInFlight", 0, "should be greater than or equal to 1"),

@@ -182,7 +182,6 @@ def unread(at: Instant) -> Mapping[str, Case]:
                         " with an upper-case T, an upper-case Z or an offset, and at most 7"
                         " fraction digits, such as 2026-01-31T13:00:00Z"
                     ),
-                    UNCHECKED,
                 ),
             ),
         ),

@@ -12,6 +12,7 @@ from devstack.config import CHECKOUT
 from devstack.stack import Stack
 from summaryrule.api.instant import TICKS_PER_DAY, Instant
 from summaryrule.api.windows import ceil, floor
+from tests.conftest import NO_WORKER
 from tests.e2e.fixtures import HOUR, backfill, hours_ago, now
 from tests.e2e.kubectl import Kubectl
 from tests.e2e.manifests import END, START, rule
@@ -28,7 +29,10 @@ def review(folder: Path, manifest: dict[str, Any], at: Instant) -> tuple[int, li
     path = folder / "rule.json"
     path.write_text(json.dumps(manifest))
     done = subprocess.run(
-        [sys.executable, "-m", "webhook", "review", str(path), "--now", str(at)],
+        [
+            *(sys.executable, "-m", "webhook", "review", str(path), "--now", str(at)),
+            f"--adopt-owner={NO_WORKER}",
+        ],
         cwd=CHECKOUT,
         capture_output=True,
         text=True,

@@ -227,6 +227,11 @@ def done(_: Instant) -> list[Step]:
         " to run it again set spec.backfill.requestId to a new value"
     )
     again = {"start": str(START), "end": str(END), "requestId": "again"}
+    twice = (
+        "spec.backfill: windows whose rows may be in the table already are appended again: from"
+        f" [{START}, {END}) (written with tokens of another backfill); remove these rows first, or"
+        " leave the windows out"
+    )
     return [
         _edit(
             "the same range",
@@ -234,7 +239,7 @@ def done(_: Instant) -> list[Step]:
             {"backfill": asking()["spec"]["backfill"]},
             ran,
         ),
-        _edit("the same range under a new requestId", DONE, {"backfill": again}),
+        _edit("the same range under a new requestId", DONE, {"backfill": again}, twice),
         _deleted(DONE),
     ]
 
