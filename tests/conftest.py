@@ -8,10 +8,8 @@ NB: `--dist loadgroup` would do it in one run, but xdist 3.8 names the group in 
 pytest 9.2 no longer reads.
 """
 
-import json
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +19,7 @@ import pytest
 from devstack.config import CONTROL_PLANE_ONLY
 from devstack.ports import no_proxy_variables
 from devstack.stack import Stack
+from tests.chart.helm import CHART, RELEASE, Helm
 
 # A shell starts background jobs with SIGINT ignored, and programs that tests interrupt inherit it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -34,7 +33,6 @@ hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
 
 SHARED = {"stack", "api_server"}
-WEBHOOK = "deployment/summaryrule-operator-webhook"
 NO_WORKER = "nobody-here"
 """An owner whose rules the webhook of the shared stack reviews, and its worker leaves alone."""
 
@@ -61,18 +59,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     Its webhook also takes the rules of an owner whose rules no worker runs.
     """
     with Stack.start(tmp_path_factory.mktemp("stack")) as everything:
-        _let_webhook_take(NO_WORKER, everything)
+        _let_webhook_take(NO_WORKER, everything, tmp_path_factory.mktemp("helm"))
         yield everything
 
 
-def _let_webhook_take(owner: str, stack: Stack) -> None:
-    """Restart the webhook with `owner` as one whose rules it reviews."""
-    argument = {"op": "add", "path": "/spec/template/spec/containers/0/args/-"}
-    patch = json.dumps([{**argument, "value": f"--adopt-owner={owner}"}])
-    for words in (
-        ("patch", WEBHOOK, "--type=json", f"--patch={patch}"),
-        ("rollout", "status", WEBHOOK, "--timeout=120s"),
-    ):
-        command = [stack.kubectl, "--namespace=summaryrule-system", *words]
-        environment = {**os.environ, **stack.env()}
-        subprocess.run(command, env=environment, check=True, capture_output=True, timeout=150)
+def _let_webhook_take(owner: str, stack: Stack, folder: Path) -> None:
+    """Upgrade the release, so that the webhook reviews the rules of `owner`."""
+    argument = f"webhook.extraArgs={{--adopt-owner={owner}}}"
+    helm = Helm(stack.helm, folder, stack.kubeconfig)
+    helm.run("upgrade", RELEASE, str(CHART), "--reuse-values", "--set", argument, "--wait")
