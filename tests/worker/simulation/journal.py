@@ -27,4 +27,5 @@ def listening(told: Callable[[str], None]) -> Iterator[None]:
         yield
     finally:
         logger.removeHandler(ear)
-        logger.level, logger.propagate = before
+        level, logger.propagate = before
+        logger.setLevel(level)  # NB: only setLevel clears what loggers below have cached
