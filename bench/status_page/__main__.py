@@ -17,10 +17,8 @@ from playwright.async_api import Browser, async_playwright
 
 from tests.browser import find_or_install
 from tests.plugin.rules import rule, running
-from tests.worker.status_page.views import status_page
-from worker.health_server import HealthServer
-from worker.metrics import Metrics
-from worker.status_page.pages import UPDATE_SECONDS, handlers, streams
+from tests.worker.status_page.views import health_server, status_page
+from worker.status_page.pages import UPDATE_SECONDS
 
 SECONDS = 5
 MONTH = "/rule?namespace=default&name=month-of-minutes"
@@ -61,15 +59,7 @@ async def _measure(options: argparse.Namespace) -> None:
     rules.append(_month_of_minutes())
     before = _memory()
     page = status_page(rules)
-    server = HealthServer(
-        "127.0.0.1",
-        0,
-        live=lambda: None,
-        ready=lambda: None,
-        metrics=Metrics().exposition,
-        pages=handlers(page),
-        streams=streams(page),
-    )
+    server = health_server(page)
     async with server:
         url = f"http://127.0.0.1:{server.port}"
         lists = await _paints(url, options.rounds, "tbody tr")

@@ -13,16 +13,25 @@ from summaryrule.api.windows import windows_between
 from tests.e2e.fixtures import HOUR, Sandbox, hours_ago
 
 
-def verify(sandbox: Sandbox, *words: str) -> tuple[int, str]:
-    """Exit code and output of the command, with the environment of `make env`."""
-    done = subprocess.run(
-        [sys.executable, "-m", "worker", "verify", sandbox.name, "-n", "default", *words],
-        env={**os.environ, **sandbox.stack.env()},
+def run(
+    sandbox: Sandbox, name: str, *words: str, without: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """The command about a rule, with the environment of `make env`, `without` one variable."""
+    environment = {**os.environ, **sandbox.stack.env()}
+    environment.pop(without, None)
+    return subprocess.run(
+        [sys.executable, "-m", "worker", "verify", name, "-n", "default", *words],
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
+
+
+def verify(sandbox: Sandbox, *words: str) -> tuple[int, str]:
+    """Exit code and output of the command; nothing may be on standard error."""
+    done = run(sandbox, sandbox.name, *words)
     assert not done.stderr, done.stderr
     return done.returncode, done.stdout
 
@@ -121,34 +130,23 @@ def test_repair_replaces_what_is_wrong_after_it_has_said_so(sandbox: Sandbox) ->
     tagged = f".show table {sandbox.table} extents where tags contains '{run_of_gap}'"
     sandbox.kusto.execute_mgmt(sandbox.database, f".drop extents <| {tagged}")
     range_of_repair = f"[{gap}, {gap.plus(HOUR.ticks)})"
-    program = [sys.executable, "-m", "worker", "verify", sandbox.name, "-n", "default", "--repair"]
-    environment = {**os.environ, **sandbox.stack.env()}
-
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*program, *words], env=environment, capture_output=True, text=True, check=False
-        )
-
-    said = run()
+    said = run(sandbox, sandbox.name, "--repair")
     assert said.returncode == 1
     assert f"would request a backfill of {range_of_repair}; add --yes" in said.stderr
     assert "backfill" not in sandbox.get()["spec"]
-    assert f"requested a backfill of {range_of_repair}" in run("--yes").stderr
+    assert (
+        f"requested a backfill of {range_of_repair}"
+        in run(sandbox, sandbox.name, "--repair", "--yes").stderr
+    )
     sandbox.until_cleared()
-    assert run().returncode == 0
+    assert run(sandbox, sandbox.name, "--repair").returncode == 0
     sandbox.assert_exactly_once(start, end)
 
 
 def test_repair_of_a_rule_that_appends_is_refused(sandbox: Sandbox) -> None:
     start, _ = filled(sandbox)
     drop(sandbox, token_of(sandbox, start, 3))
-    done = subprocess.run(
-        [sys.executable, "-m", "worker", "verify", sandbox.name, "-n", "default", "--repair"],
-        env={**os.environ, **sandbox.stack.env()},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run(sandbox, sandbox.name, "--repair")
     assert done.returncode == 2
     assert "needs writeMode: Replace" in done.stderr
     assert "do: kubectl summaryrule backfill" in done.stdout
@@ -156,20 +154,9 @@ def test_repair_of_a_rule_that_appends_is_refused(sandbox: Sandbox) -> None:
 
 def test_a_name_that_is_wrong_and_an_endpoint_that_is_missing_are_said(sandbox: Sandbox) -> None:
     filled(sandbox)
-    environment = {**os.environ, **sandbox.stack.env()}
-    words = [sys.executable, "-m", "worker", "verify"]
-    wrong = subprocess.run(
-        [*words, "nobody"], env=environment, capture_output=True, text=True, check=False
-    )
+    wrong = run(sandbox, "nobody")
     assert wrong.returncode == 2
     assert "no SummaryRule nobody" in wrong.stderr
-    del environment["KUSTO_ENDPOINT"]
-    lost = subprocess.run(
-        [*words, sandbox.name, "-n", "default"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    lost = run(sandbox, sandbox.name, without="KUSTO_ENDPOINT")
     assert lost.returncode == 1
     assert "add it with --kusto-endpoint" in lost.stderr

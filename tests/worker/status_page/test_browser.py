@@ -12,10 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import chromium
 from tests.plugin.rules import condition, rule, running
-from tests.worker.status_page.views import OWNER, many, status_page
-from worker.health_server import HealthServer
-from worker.metrics import Metrics
-from worker.status_page.pages import handlers, streams
+from tests.worker.status_page.views import OWNER, health_server, many, status_page
 
 FAILED = {
     "start": "2026-11-24T05:00:00Z",
@@ -71,15 +68,7 @@ def served(rules: Sequence[Any]) -> Iterator[str]:
 
     async def serve() -> None:
         page = status_page(rules)
-        server = HealthServer(
-            "127.0.0.1",
-            0,
-            live=lambda: None,
-            ready=lambda: None,
-            metrics=Metrics().exposition,
-            pages=handlers(page),
-            streams=streams(page, every=0.1),
-        )
+        server = health_server(page, every=0.1)
         async with server:
             ports.append(server.port)
             started.set()

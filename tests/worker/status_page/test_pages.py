@@ -9,26 +9,16 @@ import httpx
 import pytest
 
 from tests.plugin.rules import NOW, rule, running
-from tests.worker.status_page.views import data, many, status_page
-from worker.health_server import HealthServer
+from tests.worker.status_page.views import data, health_server, many, status_page
 from worker.kusto.health import EndpointHealth
-from worker.metrics import Metrics
-from worker.status_page.pages import StatusPage, handlers, streams
+from worker.status_page.pages import StatusPage
 
 UNKNOWN = EndpointHealth("unknown")
 
 
 @asynccontextmanager
 async def serving(page: StatusPage) -> AsyncIterator[httpx.AsyncClient]:
-    server = HealthServer(
-        "127.0.0.1",
-        0,
-        live=lambda: None,
-        ready=lambda: None,
-        metrics=Metrics().exposition,
-        pages=handlers(page),
-        streams=streams(page, every=0.02),
-    )
+    server = health_server(page, every=0.02)
     async with server, httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as client:
         yield client
 

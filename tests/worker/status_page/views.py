@@ -6,9 +6,11 @@ from typing import Any
 
 from summaryrule.planner.types import PlannerSettings
 from tests.plugin.rules import NOW, rule, running
+from worker.health_server import HealthServer
 from worker.kube.store import Key
 from worker.kusto.health import EndpointHealth
-from worker.status_page.pages import StatusPage, WorkerView, handlers
+from worker.metrics import Metrics
+from worker.status_page.pages import UPDATE_SECONDS, StatusPage, WorkerView, handlers, streams
 from worker.status_page.rule_list import RuleList
 
 OWNER = "summaryrule.adx-mon.azure.com"
@@ -53,3 +55,16 @@ def data(page: StatusPage, query: str = "", path: str = "/status.json") -> dict[
 
 def many(count: int) -> list[dict[str, Any]]:
     return [rule(f"rule-{number:05}", backfill=running()) for number in range(count)]
+
+
+def health_server(page: StatusPage, *, every: float = UPDATE_SECONDS) -> HealthServer:
+    """A server of the page on a free port; `every` is the seconds between updates of a stream."""
+    return HealthServer(
+        "127.0.0.1",
+        0,
+        live=lambda: None,
+        ready=lambda: None,
+        metrics=Metrics().exposition,
+        pages=handlers(page),
+        streams=streams(page, every=every),
+    )
