@@ -42,7 +42,8 @@ def preview(rule: Rule, patch: Mapping[str, Any], now: Instant) -> Iterator[str]
     yield f"  last     {windows[-1]}"
     yield f"  time     {_time(wanted, len(windows))}"
     found = lanes(rule, now)
-    for text, sharing in ((_THERE, True), (_AGAIN, False)):
+    again = _REPLACED if wanted.spec.replaces else _AGAIN
+    for text, sharing in ((_THERE, True), (again, False)):
         chosen = (each for each in found if _shares_tokens(each, wanted) is sharing)
         count = _count_taken(windows, chosen)
         if count:
@@ -54,6 +55,8 @@ _AGAIN: Final = (
     "done or running by a request with another requestId or interval: their rows are appended a"
     " second time, unless you remove the first ones"
 )
+
+_REPLACED: Final = "done or running by another request: their rows are replaced"
 
 
 def _patched(rule: Rule, patch: Mapping[str, Any]) -> Rule:
@@ -70,9 +73,13 @@ def _time(wanted: SummaryRule, count: int) -> str:
 
 
 def _shares_tokens(lane: Lane, wanted: SummaryRule) -> bool:
-    """Whether a window of the lane has the token that it has in this backfill."""
+    """Whether a window of the lane has the token that it has in this backfill.
+
+    In mode Replace each request has tokens of its own.
+    """
     request_id = (wanted.spec.backfill.request_id or "") if wanted.spec.backfill else ""
-    return lane.request_id == request_id and lane.interval == wanted.spec.interval
+    is_same = lane.request_id == request_id and lane.interval == wanted.spec.interval
+    return is_same and not wanted.spec.replaces
 
 
 def _count_taken(windows: WindowSequence, chosen: Iterable[Lane]) -> int:

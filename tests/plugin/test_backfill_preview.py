@@ -73,3 +73,12 @@ def test_nothing_is_shown_of_a_request_that_has_run_or_that_is_refused() -> None
     assert said(history(DAY["start"], DAY["end"])) == []
     assert said(rule(), end=DAY["start"]) == []
     assert said(rule(), maxInFlight="many") == []
+
+
+def test_in_mode_replace_windows_that_ran_are_said_to_be_replaced() -> None:
+    live = history("2026-11-20T20:00:00Z", "2026-11-22T00:00:00Z")
+    live["spec"]["writeMode"] = "Replace"
+    (overlap,) = said(live)[4:]
+    assert overlap == (
+        "  overlap  4 windows done or running by another request: their rows are replaced"
+    )
