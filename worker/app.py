@@ -14,8 +14,6 @@ from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
-from kubernetes.aio.client.api_client import ApiClient
-
 from runtime.cel import evaluate
 from runtime.clock import SystemClock
 from runtime.ownership import read_ownership
@@ -29,7 +27,7 @@ from worker.errors import LeaseLost
 from worker.executor import Executor
 from worker.health_server import HealthServer
 from worker.kube.client import SUMMARY_RULES, KubeClient
-from worker.kube.config import connect
+from worker.kube.config import connected
 from worker.kube.events import KubeEventRecorder
 from worker.kube.leases import LeaseClient
 from worker.kube.reflector import Reflector
@@ -73,7 +71,7 @@ async def run(options: argparse.Namespace, environ: Mapping[str, str]) -> None:
     )
     clock, metrics = SystemClock(), Metrics()
     async with (
-        _connected(environ) as client,
+        connected(environ, user_agent=_USER_AGENT) as client,
         connect_kusto(
             settings.endpoints, options.kusto_credential, environ, clock, metrics.kusto_request
         ) as kusto,
@@ -234,15 +232,6 @@ class WorkerApp:
             limiter,
             self._kusto.login_error,
         )
-
-
-@contextlib.asynccontextmanager
-async def _connected(environ: Mapping[str, str]) -> AsyncIterator[ApiClient]:
-    client = await connect(environ, user_agent=_USER_AGENT)
-    try:
-        yield client
-    finally:
-        await client.close()  # type: ignore[no-untyped-call]
 
 
 @contextlib.asynccontextmanager

@@ -71,14 +71,11 @@ async def _summary_rules(environ: Mapping[str, str]) -> AsyncIterator[Any]:
     """A client of the rules of the cluster."""
     # Imported here: the client library takes half a second, and a plan of files needs none.
     from worker.kube.client import KubeClient  # noqa: PLC0415
-    from worker.kube.config import connect  # noqa: PLC0415
+    from worker.kube.config import connected  # noqa: PLC0415
     from worker.kube.summaryrules import SummaryRuleClient  # noqa: PLC0415
 
-    client = await connect(environ, user_agent="summaryrule-operator-command")
-    try:
+    async with connected(environ, user_agent="summaryrule-operator-command") as client:
         yield SummaryRuleClient(KubeClient(client))
-    finally:
-        await client.close()  # type: ignore[no-untyped-call]
 
 
 async def _get_from_cluster(

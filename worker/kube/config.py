@@ -1,7 +1,8 @@
 """A configured API client, from the pod's ServiceAccount or a kubeconfig."""
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,16 @@ from kubernetes.aio.config import (
 from worker.errors import Refused
 
 _TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+
+
+@contextlib.asynccontextmanager
+async def connected(environ: Mapping[str, str], *, user_agent: str) -> AsyncIterator[ApiClient]:
+    """An API client for the time of the block; raises as ``connect``."""
+    client = await connect(environ, user_agent=user_agent)
+    try:
+        yield client
+    finally:
+        await client.close()  # type: ignore[no-untyped-call]
 
 
 async def connect(environ: Mapping[str, str], *, user_agent: str) -> ApiClient:
