@@ -15,7 +15,7 @@ from summaryrule.api.instant import Instant
 from summaryrule.api.timeline import Lane
 from summaryrule.api.v1 import SummaryRule
 from summaryrule.api.windows import Window
-from summaryrule.window_command import rule_tag_prefix
+from summaryrule.window_command import INGEST_BY, parse_run_tag
 
 WindowState = Literal[
     "once", "empty", "missing", "twice", "failed", "pending", "skipped", "unlisted", "unknown",
@@ -36,7 +36,6 @@ WindowState = Literal[
 WRONG: Final[frozenset[WindowState]] = frozenset({"twice", "missing", "failed"})
 """States that need a repair."""
 
-_INGEST_BY: Final = "ingest-by:"
 _PENDING: Final = frozenset({"running", "sending", "waiting"})
 
 
@@ -52,7 +51,7 @@ class Extent:
     def tokens(self) -> frozenset[str]:
         """The tokens in its ingest-by tags."""
         return frozenset(
-            tag.removeprefix(_INGEST_BY) for tag in self.tags if tag.startswith(_INGEST_BY)
+            tag.removeprefix(INGEST_BY) for tag in self.tags if tag.startswith(INGEST_BY)
         )
 
 
@@ -83,7 +82,7 @@ def check_windows(
     untagged = [each for each in listed if not each.tokens]
     found = []
     for window in checked:
-        there = dict.fromkeys((*tokens[window], *runs.get(str(window.start), ())))
+        there = dict.fromkeys((*tokens[window], *runs.get(window.start, ())))
         state = _state(rule, lanes, window, len(there))
         if state == "missing" and _may_be_in(untagged, window):
             state = "unknown"
@@ -120,14 +119,14 @@ def _other_tokens(rule: SummaryRule, window: Window) -> Iterator[str]:
             yield legacy_window_token(rule, key, window.start)
 
 
-def _replacing_runs(rule: SummaryRule, extents: Iterable[Extent]) -> Mapping[str, list[str]]:
+def _replacing_runs(rule: SummaryRule, extents: Iterable[Extent]) -> Mapping[Instant, list[str]]:
     """The runs in mode Replace, from the drop-by tags, by the start of their window."""
-    prefix = rule_tag_prefix(rule)
-    found = defaultdict[str, list[str]](list)
+    owner = rule.metadata.namespace, rule.metadata.name
+    found = defaultdict[Instant, list[str]](list)
     for tag in dict.fromkeys(tag for each in extents for tag in sorted(each.tags)):
-        if tag.startswith(prefix):
-            start, _, run = tag.removeprefix(prefix).partition("/")
-            found[start].append(run)
+        parsed = parse_run_tag(tag)
+        if parsed is not None and (parsed.namespace, parsed.name) == owner:
+            found[parsed.start].append(parsed.run)
     return found
 
 

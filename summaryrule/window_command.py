@@ -7,40 +7,52 @@ tags are never merged (Kusto docs, "Extent tags"), so the rows of a run can be d
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from summaryrule.api.instant import Instant
-from summaryrule.api.v1 import SummaryRule, SummaryRuleSpec
+from summaryrule.api.v1 import SummaryRule
 from summaryrule.api.validation_rules import read_instant
 from summaryrule.api.windows import Window
 from summaryrule.kql import go_quote, quote_name
 
+INGEST_BY: Final = "ingest-by:"
+"""The beginning of a tag that Kusto checks before it appends (Kusto docs, "Extent tags")."""
+
+
+def ingest_tag(token: str) -> str:
+    """The ingest-by tag of a token."""
+    return f"{INGEST_BY}{token}"
+
 
 def append_command(
-    spec: SummaryRuleSpec,
+    rule: SummaryRule,
     window: Window,
     labels: Mapping[str, str],
     *,
     token: str,
-    run_tag: "RunTag | None" = None,
+    replaces: bool,
+    table: str | None = None,
 ) -> str:
     """The command that appends the result of one window, asynchronously.
 
     Args:
-        spec: the rule's spec; the table gets brackets if KQL needs them.
+        rule: the rule.
         window: half-open; ``_endTime`` is its last tick.
         labels: cluster labels; each is the string variable ``_<label>``, in byte order of the keys.
         token: the ingest-by token.
-        run_tag: the drop-by tag of the run, in mode Replace.
+        replaces: whether the run has a drop-by tag, as in mode Replace.
+        table: the table, if not that of the rule; it gets brackets if KQL needs them.
     """
-    tags = f'"ingest-by:{token}"' + (f', "{run_tag}"' if run_tag is not None else "")
+    tags = f'"{ingest_tag(token)}"'
+    if replaces:
+        tags += f', "{run_tag(rule, window.start, token)}"'
     properties = (
         f"""extend_schema=true, tags='[{tags}]', ingestIfNotExists='["{token}"]', """
         f"creationTime='{window.end}'"
     )
     return (
-        f".set-or-append async {quote_name(spec.table)} with ({properties}) <| "
-        f"{bind_variables(spec.body, window, labels)}"
+        f".set-or-append async {quote_name(table or rule.spec.table)} with ({properties}) <| "
+        f"{bind_variables(rule.spec.body, window, labels)}"
     )
 
 

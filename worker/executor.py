@@ -38,7 +38,7 @@ from summaryrule.planner.types import (
     Submit,
     UpdateSpecCursor,
 )
-from summaryrule.window_command import parse_run_tag
+from summaryrule.window_command import INGEST_BY, ingest_tag, parse_run_tag
 from worker.errors import Conflict, Misconfigured, Refused, Temporary, Throttled, WorkerError
 from worker.kube.store import Key, Store, key_of
 from worker.observations import ObservationStore
@@ -105,7 +105,7 @@ class Executor:
         elif isinstance(action, Cancel):
             await self._cancel(key, action)
         elif isinstance(action, CheckIngestTag):
-            tag = f"ingest-by:{action.token}"
+            tag = ingest_tag(action.token)
             with self._reporting_no_reply(key, "tags"):
                 found = await self.kusto.has_tag(action.database, action.table, tag)
             self.observations.add_tag(key, action.token, found=found)
@@ -129,7 +129,7 @@ class Executor:
         try:
             with self._reporting_no_reply(key, "tags"):
                 found = await self.kusto.find_tags(
-                    action.database, action.table, "ingest-by:", action.since
+                    action.database, action.table, INGEST_BY, action.since
                 )
         except Refused as error:
             log.warning("the tags of table %s cannot be read: %s", action.table, error)

@@ -28,7 +28,7 @@ from summaryrule.verification import (
     check_windows,
     droppable_tokens,
 )
-from summaryrule.window_command import bind_variables
+from summaryrule.window_command import bind_variables, ingest_tag
 from worker.cli import labels
 from worker.errors import InvalidQuery
 from worker.kusto.config import parse_endpoints
@@ -270,5 +270,5 @@ def _drop_command(report: Report, checks: Sequence[WindowCheck]) -> str:
             " time (.delete), then backfill it with a new requestId"
         )
     table = quote_name(report.rule.spec.table)
-    has = " or ".join(f"Tags has 'ingest-by:{token}'" for token in tokens)
+    has = " or ".join(f"Tags has '{ingest_tag(token)}'" for token in tokens)
     return f".drop extents <| .show table {table} extents | where {has}"

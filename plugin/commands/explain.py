@@ -10,7 +10,7 @@ from plugin.console import Console
 from plugin.formatting import NONE, dump, plural
 from plugin.kubectl import Kubectl, Rule
 from plugin.leader import Leader, created, read_leader, rules_ahead
-from summaryrule.api.block_reason import BlockReason
+from summaryrule.api.block_reason import BlockReason, remedy_for
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.api.summary import (
     RuleSummary,
@@ -91,8 +91,7 @@ def _is_problem(reason: str) -> bool:
 
 
 def _remedy(reason: str, name: str) -> str:
-    found = BlockReason.named(reason)
-    return f"kubectl describe summaryrule {name}" if found is None else found.remedy(name)
+    return remedy_for(reason, name) or f"kubectl describe summaryrule {name}"
 
 
 def lines(rule: RuleSummary, found: Sequence[dict[str, str]], *, plain: bool) -> Iterator[str]:

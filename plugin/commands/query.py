@@ -11,7 +11,7 @@ from plugin.kubectl import Kubectl, RefusedError, Rule, UsageError
 from plugin.kusto_query import QueryResult, run_query
 from summaryrule.api.instant import Instant
 from summaryrule.api.unstructured import as_str, ingestion_delay_of, interval_of, nested_dict
-from summaryrule.api.windows import Window, floor, next_window
+from summaryrule.api.windows import Window, next_window, window_at
 from summaryrule.window_command import bind_variables
 
 ENDPOINT: Final = "KUSTO_ENDPOINT"
@@ -51,8 +51,7 @@ def _window(rule: Rule, start: Instant | None, now: Instant) -> Window:
         raise RefusedError(f"spec.interval of the rule is not valid: {spec.get('interval')!r}")
     if start is None:
         return next_window(now, interval, ingestion_delay_of(spec), None)
-    first = floor(start, interval)
-    return Window(first, first.plus(interval.ticks))
+    return window_at(start, interval)
 
 
 def _show(result: QueryResult, args: argparse.Namespace, console: Console, window: Window) -> None:

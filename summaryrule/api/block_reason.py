@@ -234,3 +234,9 @@ _TEXTS: Final[Mapping[BlockReason, _Texts]] = {
         " it runs, read its log",
     ),
 }
+
+
+def remedy_for(reason: str, name: str) -> str:
+    """What to do for the rule ``name``; empty for a word that is not a block reason."""
+    found = BlockReason.named(reason)
+    return "" if found is None else found.remedy(name)

@@ -17,6 +17,8 @@ from summaryrule.api.unstructured import (
     as_instant,
     as_int,
     as_str,
+    ingestion_delay_of,
+    interval_of,
     nested_dict,
     nested_list,
 )
@@ -62,13 +64,19 @@ class Lane:
     requested_at: Instant | None
     interval: Duration
     segments: tuple[Segment, ...]
+    key: str = ""
 
-    def state_at(self, at: Instant) -> State | None:
-        """The state of the window that contains ``at``; None if the lane does not cover it."""
+    def segment_at(self, at: Instant) -> Segment | None:
+        """The segment that contains ``at``; None if the lane does not cover it."""
         index = bisect_right(self.segments, at, key=lambda each: each.start) - 1
         if index < 0 or at >= self.segments[index].end:
             return None
-        return self.segments[index].state
+        return self.segments[index]
+
+    def state_at(self, at: Instant) -> State | None:
+        """The state of the window that contains ``at``; None if the lane does not cover it."""
+        segment = self.segment_at(at)
+        return None if segment is None else segment.state
 
 
 def lanes(rule: Json, now: Instant) -> tuple[Lane, ...]:
@@ -77,8 +85,8 @@ def lanes(rule: Json, now: Instant) -> tuple[Lane, ...]:
     The history is sorted from new to old. A rule without a valid interval has no lanes.
     """
     spec, status = nested_dict(rule, "spec"), nested_dict(rule, "status")
-    interval = as_duration(spec.get("interval"))
-    if interval is None or interval.ticks <= 0:
+    interval = interval_of(spec)
+    if interval is None:
         return ()
     current, history = nested_dict(status, "backfill"), nested_list(status, "backfillHistory")
     key = as_str(current.get("requestKey"))
@@ -115,7 +123,7 @@ def _schedule_lane(rule: Json, interval: Duration, now: Instant) -> Lane | None:
     created = as_instant(nested_dict(rule, "metadata").get("creationTimestamp"))
     if cursor is None:
         return None
-    delay = as_duration(spec.get("ingestionDelay")) or Duration(0)
+    delay = ingestion_delay_of(spec)
     single = list(_single_windows(schedule))
     began = cursor if created is None else next_window(created, interval, delay, None).start
     began = min([began, cursor, *(each.start for each in single)])
@@ -143,6 +151,7 @@ def _backfill_lane(backfill: Json, interval: Duration) -> Lane | None:
         as_instant(backfill.get("requestedAt")),
         as_duration(backfill.get("interval")) or interval,
         tuple(_cover(start, end, single, _done(backfill, start), rest)),
+        as_str(backfill.get("requestKey")),
     )
 
 
@@ -159,6 +168,7 @@ def _history_lane(record: Json, interval: Duration) -> Lane | None:
         as_instant(record.get("finishedAt")),
         as_duration(record.get("interval")) or interval,
         tuple(_cover(start, end, single, _done(record, start), "not run")),
+        as_str(record.get("key")),
     )
 
 

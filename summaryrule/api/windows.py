@@ -48,6 +48,12 @@ def ceil(at: Instant, interval: Duration) -> Instant:
     return Instant(min(at.ticks + -at.ticks % interval.ticks, MAX.ticks))
 
 
+def window_at(at: Instant, interval: Duration) -> Window:
+    """The window of the grid that contains ``at``."""
+    start = floor(at, interval)
+    return Window(start, start.plus(interval.ticks))
+
+
 @dataclass(frozen=True, slots=True)
 class WindowSequence(Sequence[Window]):
     """The whole windows between two grid boundaries, oldest first, each made when it is read.
@@ -102,8 +108,7 @@ def next_window(
     if cursor is None:
         end = floor(now.plus(-delay.ticks), interval)
         return Window(end.plus(-interval.ticks), end)
-    start = floor(cursor, interval)
-    return Window(start, start.plus(interval.ticks))
+    return window_at(cursor, interval)
 
 
 def is_due(window: Window, now: Instant, delay: Duration) -> bool:

@@ -68,6 +68,7 @@ from summaryrule.planner.types import (
     PlannerSettings,
     polling_database,
 )
+from summaryrule.window_command import ingest_tag
 
 
 class BackfillEvent(Enum):
@@ -531,7 +532,7 @@ def _present_windows(
 ) -> tuple[WindowStatus, ...]:
     present, ranges, last = list[WindowStatus](), len(status.done_ahead), None
     for window in pending_windows(status, rule.spec.interval):
-        if f"ingest-by:{window_token(rule, window, run_of(rule, status))}" not in tags:
+        if ingest_tag(window_token(rule, window, run_of(rule, status))) not in tags:
             continue
         ranges += window.start != last
         if ranges > _RANGE_LIMIT:

@@ -115,11 +115,13 @@ def _ready_intents(
 
 def _append_command(context: PlanContext, window: WindowStatus) -> str:
     """The command of an intent, which goes to the table that is recorded."""
-    rule, labels = context.rule, context.settings.labels
-    spec = rule.spec.model_copy(update={"table": window.table or rule.spec.table})
-    tag = window_command.run_tag(rule, window.start, window.token) if window.replaces else None
     return window_command.append_command(
-        spec, window.window, labels, token=window.token, run_tag=tag
+        context.rule,
+        window.window,
+        context.settings.labels,
+        token=window.token,
+        replaces=window.replaces,
+        table=window.table,
     )
 
 

@@ -77,9 +77,8 @@ def _window_as_json(
     rule: SummaryRule, window: Window, run: str | None, settings: PlannerSettings
 ) -> Mapping[str, str]:
     token = window_token(rule, window, run)
-    tag = window_command.run_tag(rule, window.start, token) if rule.spec.replaces else None
     command = window_command.append_command(
-        rule.spec, window, settings.labels, token=token, run_tag=tag
+        rule, window, settings.labels, token=token, replaces=rule.spec.replaces
     )
     return {
         "start": str(window.start),

@@ -15,7 +15,7 @@ from typing import Final
 from summaryrule.api.block_reason import BlockReason
 from summaryrule.api.constants import QUERY_CONDITION
 from summaryrule.api.v1 import Condition, SummaryRule, SummaryRuleStatus
-from summaryrule.api.windows import Window, floor
+from summaryrule.api.windows import next_window
 from summaryrule.kql import quote_name
 from summaryrule.planner.types import (
     Blocked,
@@ -77,8 +77,7 @@ def check_for(context: PlanContext, key: str, answer: QueryAnswer | None) -> Que
     if answer is not None and answer.reason == VALID:
         return None
     spec, labels = context.rule.spec, context.settings.labels
-    end = floor(context.now.plus(-spec.ingestion_delay.ticks), spec.interval)
-    window = Window(end.plus(-spec.interval.ticks), end)
+    window = next_window(context.now, spec.interval, spec.ingestion_delay, None)
     return QueryCheck(
         key,
         spec.database,

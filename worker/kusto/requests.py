@@ -81,17 +81,15 @@ class KustoRequests:
 
     async def has_tag(self, database: str, table: str, tag: str) -> bool:
         """Whether any extent of ``table`` carries ``tag``, whole."""
-        text = f".show table {quote_name(table)} extents where tags has {_literal(tag)}"
-        rows = await self._query_or_empty("tags", database, text)
+        rows = await self._query_or_empty("tags", database, _tagged_extents(table, tag))
         return any(tag in _tags(row.get("Tags")) for row in rows)
 
     async def drop_extents(
         self, database: str, table: str, tag: str, *, before_send: Callable[[], None]
     ) -> None:
         """Drop the extents of ``table`` that carry ``tag``."""
-        extents = f".show table {quote_name(table)} extents where tags has {_literal(tag)}"
-        client = self._client_for(database)
-        await client.call("drop", database, f".drop extents <| {extents}", before_send=before_send)
+        text = f".drop extents <| {_tagged_extents(table, tag)}"
+        await self._client_for(database).call("drop", database, text, before_send=before_send)
 
     async def drop_tags(
         self, database: str, table: str, tags: Iterable[str], *, before_send: Callable[[], None]
@@ -217,6 +215,10 @@ def _latest(rows: Iterable[Row]) -> dict[str, Operation]:
     for row in sorted(rows, key=lambda row: str(row.get("LastUpdatedOn") or "")):
         found[str(row["OperationId"])] = row
     return {one: parse_operation(row) for one, row in found.items()}
+
+
+def _tagged_extents(table: str, tag: str) -> str:
+    return f".show table {quote_name(table)} extents where tags has {_literal(tag)}"
 
 
 def _literal(text: str) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from summaryrule.api import timeline
 from summaryrule.api.backfill_request import window_token
-from summaryrule.api.block_reason import BlockReason
+from summaryrule.api.block_reason import remedy_for
 from summaryrule.api.instant import Instant
 from summaryrule.api.ownership import Ownership
 from summaryrule.api.schema_validation import MalformedError, parse_rule
@@ -16,10 +16,10 @@ from summaryrule.api.summary import as_json, summarize
 from summaryrule.api.timeline import Lane, Segment
 from summaryrule.api.unstructured import as_str, nested_dict, nested_list
 from summaryrule.api.v1 import SummaryRule
-from summaryrule.api.windows import Window, floor
+from summaryrule.api.windows import Window, window_at
 from summaryrule.kql import quote_name
 from summaryrule.planner.types import PlannerSettings
-from summaryrule.window_command import append_command, bind_variables
+from summaryrule.window_command import append_command, bind_variables, ingest_tag
 from worker.ports import RawRule
 from worker.status_page.rule_list import STRIP
 
@@ -34,7 +34,7 @@ def rule_as_json(rule: RawRule, now: Instant, ownership: Ownership) -> dict[str,
     reasons = [*(each.reason for each in summary.problems), summary.reason]
     return {
         "summary": {**as_json(summary), "strip": timeline.strip(lanes, now, STRIP)},
-        "remedy": next(filter(None, (_remedy(each, _target(metadata)) for each in reasons)), ""),
+        "remedy": next(filter(None, (remedy_for(each, _target(metadata)) for each in reasons)), ""),
         "malformed": _why_malformed(rule),
         "created": as_str(metadata.get("creationTimestamp")),
         "labels": nested_dict(metadata, "labels"),
@@ -62,13 +62,8 @@ def _condition(condition: Mapping[str, Any], target: str) -> dict[str, str]:
         "reason": reason,
         "message": as_str(condition.get("message")),
         "since": as_str(condition.get("lastTransitionTime")),
-        "remedy": "" if condition.get("status") == "True" else _remedy(reason, target),
+        "remedy": "" if condition.get("status") == "True" else remedy_for(reason, target),
     }
-
-
-def _remedy(reason: str, target: str) -> str:
-    found = BlockReason.named(reason)
-    return "" if found is None else found.remedy(target)
 
 
 def _commands(rule: RawRule) -> Iterator[Command]:
@@ -130,11 +125,10 @@ def window_as_json(
 
 
 def _window_at(lane: Lane, at: Instant) -> tuple[Window, Segment | None]:
-    segment = next((each for each in lane.segments if each.start <= at < each.end), None)
+    segment = lane.segment_at(at)
     if segment is not None and segment.window:
         return Window(segment.start, segment.end), segment
-    start = floor(at, lane.interval)
-    return Window(start, start.plus(lane.interval.ticks)), segment
+    return window_at(at, lane.interval), segment
 
 
 def _window_commands(rule: RawRule, window: Window, segment: Segment | None) -> Iterator[Command]:
@@ -156,14 +150,15 @@ def _kusto(
     settings: PlannerSettings,
 ) -> dict[str, Any]:
     """The command of the window with its token, and links to its query and its rows."""
-    token = known.get("token") or window_token(rule, window, lane.request_id or None)
     spec, labels = rule.spec, settings.labels
-    rows = f"{quote_name(spec.table)}\n| where extent_tags() has 'ingest-by:{token}'"
+    run = (lane.key if spec.replaces else lane.request_id) or None
+    token = known.get("token") or window_token(rule, window, run)
+    rows = f"{quote_name(spec.table)}\n| where extent_tags() has '{ingest_tag(token)}'"
     query = bind_variables(spec.body, window, labels)
     endpoint = known.get("endpoint") or settings.endpoints.get(spec.database, "")
     return {
         "token": token,
-        "command": append_command(spec, window, labels, token=token),
+        "command": append_command(rule, window, labels, token=token, replaces=spec.replaces),
         "queryLink": _web_link(endpoint, spec.database, query),
         "rowsLink": _web_link(endpoint, spec.database, rows),
     }

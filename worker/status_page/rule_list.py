@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from urllib.parse import parse_qs
 
 from summaryrule.api import timeline
-from summaryrule.api.block_reason import BlockReason
+from summaryrule.api.block_reason import remedy_for
 from summaryrule.api.constants import ACTIVE_PHASES
 from summaryrule.api.instant import MAX, MIN, TICKS_PER_SECOND, Instant
 from summaryrule.api.ownership import Ownership
@@ -296,11 +296,11 @@ def _groups(rows: Iterable[Row]) -> list[dict[str, Any]]:
             found.setdefault((row.problem.reason, cause), []).append(row.name)
     shared = [(key, names) for key, names in found.items() if len(names) >= GROUP_FROM]
     return [
-        {"reason": reason, "message": message, "count": len(names), "remedy": _remedy(reason)}
+        {
+            "reason": reason,
+            "message": message,
+            "count": len(names),
+            "remedy": remedy_for(reason, "NAME"),
+        }
         for (reason, message), names in sorted(shared, key=lambda each: -len(each[1]))
     ]
-
-
-def _remedy(reason: str) -> str:
-    found = BlockReason.named(reason)
-    return "" if found is None else found.remedy("NAME")

@@ -38,12 +38,11 @@ class SubmitsFirst(Executor):
 
     @staticmethod
     def _submit_of(rule: RawRule, window: WindowStatus) -> Submit:
-        spec = parse_rule(rule).spec
-        return Submit(
-            window,
-            spec.database,
-            window_command.append_command(spec, window.window, {}, token=window.token),
+        parsed = parse_rule(rule)
+        command = window_command.append_command(
+            parsed, window.window, {}, token=window.token, replaces=False
         )
+        return Submit(window, parsed.spec.database, command)
 
 
 def _new_intents(rule: RawRule, status: SummaryRuleStatus) -> list[WindowStatus]:

@@ -5,6 +5,10 @@ from base64 import b64decode
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from summaryrule.api.backfill_request import window_token
+from summaryrule.api.instant import Instant
+from summaryrule.api.schema_validation import parse_rule
+from summaryrule.api.windows import Window
 from tests.plugin.rules import condition, rule, running
 from tests.worker.status_page.views import OWNER, data, status_page
 
@@ -111,3 +115,16 @@ def test_a_window_needs_a_time() -> None:
     assert not data(
         status_page([scheduled()]), f"{NAMED}&lane=7&at=2026-11-24T05:30:00Z", "/window.json"
     )["found"]
+
+
+def test_a_window_in_mode_replace_is_shown_with_the_tags_and_the_token_of_its_run() -> None:
+    past = running(requestKey="k1", requestedStart="2026-11-20T00:00:00Z")
+    made = scheduled(backfill=past)
+    made["spec"]["writeMode"] = "Replace"
+    query = f"{NAMED}&lane=1&at=2026-11-22T05:30:00Z"
+    found = data(status_page([made]), query, "/window.json")
+    start = Instant.parse("2026-11-22T05:00:00Z")
+    window = Window(start, Instant.parse("2026-11-22T06:00:00Z"))
+    token = window_token(parse_rule(made), window, "k1")
+    assert found["token"] == token
+    assert f"drop-by:summaryrule/default/cpu/{start}/{token}" in found["command"]
