@@ -26,7 +26,7 @@ help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | expand -t 20
 
 .PHONY: demo
-demo: | .venv ## Run a backfill from start to end on real components and check every row (a minute once binaries are cached)
+demo: | .venv ## Run a backfill from start to end on real components and check every row (less than a minute once binaries are cached)
 	@$(RUN) python -m devstack demo
 
 .PHONY: up
