@@ -14,9 +14,12 @@ from emulator.errors import QueryTimeoutError
 T = TypeVar("T")
 INTERRUPT_INTERVAL: Final = 0.02
 """Seconds between two attempts to interrupt."""
-_MEMORY_PATIENCE: Final = 30.0
+_MEMORY_PATIENCE: Final = 10.0
 """Seconds in which a transaction that lacks memory beside another is tried again."""
 _MEMORY_INTERVAL: Final = 0.1
+_TRANSIENT: Final = (duckdb.InterruptException, duckdb.OutOfMemoryException)
+"""What any statement can raise for another's sake, before or after it took effect."""
+_NO_MEMORY: Final = "could not allocate"
 
 
 class Running:
@@ -98,11 +101,11 @@ def _limit(cursor: DuckDBPyConnection, time_limit: timedelta, ended: Event, expi
 
 
 def _once(cursor: DuckDBPyConnection, ending: str, work: Callable[[DuckDBPyConnection], T]) -> T:
-    cursor.execute("BEGIN TRANSACTION")
     try:
+        cursor.execute("BEGIN TRANSACTION")
         result = work(cursor)
         if ending == "COMMIT":
-            cursor.execute(ending)
+            _commit(cursor)
     except BaseException:
         _roll_back(cursor)
         raise
@@ -111,13 +114,48 @@ def _once(cursor: DuckDBPyConnection, ending: str, work: Callable[[DuckDBPyConne
     return result
 
 
+def _commit(cursor: DuckDBPyConnection) -> None:
+    """Commit; raises OutOfMemoryException when nothing was committed for want of memory.
+
+    COMMIT can take effect and then lack the memory for its result. A second COMMIT does not tell:
+    it succeeds on a transaction that is aborted. The number of the current transaction does.
+    """
+    number = _transaction_number(cursor)
+    try:
+        cursor.execute("COMMIT")
+    except _TRANSIENT:
+        if _is_open(cursor, number):
+            raise
+    except duckdb.TransactionException as error:
+        if _NO_MEMORY in str(error):
+            raise duckdb.OutOfMemoryException(str(error)) from error
+        raise
+
+
+def _is_open(cursor: DuckDBPyConnection, number: int) -> bool:
+    """Whether the transaction `number` of `cursor` goes on, sound or aborted."""
+    while True:
+        try:
+            return _transaction_number(cursor) == number
+        except _TRANSIENT:
+            time.sleep(INTERRUPT_INTERVAL)
+        except duckdb.TransactionException:  # the current one is aborted
+            return True
+
+
+def _transaction_number(cursor: DuckDBPyConnection) -> int:
+    [(number,)] = cursor.execute("SELECT txid_current()").fetchall()
+    return int(number)
+
+
 def _roll_back(cursor: DuckDBPyConnection) -> None:
-    """End the transaction, also when an interrupt that comes late hits this statement."""
+    """End the transaction, also when this statement is interrupted late or lacks memory."""
     while True:
         try:
             cursor.execute("ROLLBACK")
-        except duckdb.InterruptException:
-            continue
+        except _TRANSIENT:
+            time.sleep(INTERRUPT_INTERVAL)
         except duckdb.TransactionException:  # none is active: the last attempt ended it
             return
-        return
+        else:
+            return

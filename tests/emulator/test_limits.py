@@ -12,7 +12,7 @@ from azure.kusto.data.exceptions import KustoApiError
 from emulator.store import READERS
 from tests.emulator.client import Kusto, append
 
-ENDLESS = "range i from 1 to 4000000000 step 1 | summarize dcount(i * i)"
+ENDLESS = "range i from 1 to 4000000000000 step 1 | summarize max(i % 7)"
 STOPPED = "took longer than 1 seconds and was stopped"
 
 
