@@ -26,6 +26,7 @@ from worker.endpoint_monitor import EndpointMonitor
 from worker.errors import LeaseLost
 from worker.executor import Executor
 from worker.health_server import HealthServer
+from worker.installation import Installation, parse_deployments
 from worker.kube.client import SUMMARY_RULES, KubeClient
 from worker.kube.config import connected
 from worker.kube.events import KubeEventRecorder
@@ -105,6 +106,8 @@ class WorkerApp:
         self._identity = options.identity or f"{socket.gethostname()}_{uuid.uuid4()}"
         leases = LeaseClient(api, options.namespace)
         self._elector = LeaderElector(leases, options.lease, self._identity, clock)
+        deployments = parse_deployments(options.deployment)
+        self._installation = Installation(api, options.namespace, deployments)
 
     async def run(self) -> None:
         """Cache the rules, answer probes, and reconcile while this replica holds the Lease."""
@@ -126,7 +129,12 @@ class WorkerApp:
             details=self._endpoint_lines,
         )
         monitor = EndpointMonitor(self._kusto.clients, self._requeue_rules_of)
-        async with health, _background(self._reflector.run()), _background(monitor.run()):
+        async with (
+            health,
+            _background(self._reflector.run()),
+            _background(monitor.run()),
+            _background(self._installation.run()),
+        ):
             log.info("serving probes and metrics on %s:%s", self._options.host, health.port)
             with _stopping() as stop:
                 await _until(stop, self._run_leader_election())
@@ -139,6 +147,7 @@ class WorkerApp:
             self._rules_ahead,
             lambda: self._elector.lease,
             lambda: {} if self._limiter is None else self._limiter.usage(),
+            self._installation.as_json,
         )
         rules = RuleList(self._store, self._settings.ownership)
         return StatusPage(rules, self._clock, self._settings, worker)

@@ -165,6 +165,14 @@ def _add_run_options(run: argparse.ArgumentParser) -> None:
         " once (default: host name and a random part)",
     )
     add(
+        "--deployment",
+        action="append",
+        default=[],
+        metavar="COMPONENT=NAME",
+        help="Deployment of the worker or webhook, in the namespace of the Lease: the status page"
+        " shows its version and pods; repeat for each",
+    )
+    add(
         "--workers",
         type=int,
         default=8,

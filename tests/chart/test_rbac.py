@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from devstack.stack import Stack
+from summaryrule.api.constants import RESOURCE
 from tests.chart.helm import NAMESPACE, RELEASE
 
 CONFIGURATIONS = ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
@@ -22,6 +23,8 @@ GRANTS: dict[str, set[Grant]] = {
         *(("events", "", verb) for verb in ("create", "get", "patch")),
         *(("leases", f"{RELEASE}-worker", verb) for verb in ("get", "update")),
         ("leases", "", "create"),
+        ("customresourcedefinitions", RESOURCE, "get"),
+        *(("deployments", f"{RELEASE}-{who}", "get") for who in ("worker", "webhook")),
     },
     "webhook": {
         *((each, RELEASE, verb) for each in CONFIGURATIONS for verb in ("get", "watch", "patch")),
@@ -37,6 +40,9 @@ FORBIDDEN = {
         ("list", "pods"),
         ("list", "leases"),
         ("update", "leases/another"),
+        ("list", "deployments"),
+        ("get", "deployments/another"),
+        ("get", "customresourcedefinitions/another"),
         ("patch", f"validatingwebhookconfigurations/{RELEASE}"),
         ("impersonate", "users"),
     ],

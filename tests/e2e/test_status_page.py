@@ -5,6 +5,8 @@ from urllib.request import urlopen
 
 from playwright.sync_api import expect
 
+from devstack.stack import Stack
+from runtime.version import installed_version
 from tests.browser import chromium
 from tests.e2e.faults import fault, faults_at
 from tests.e2e.fixtures import Sandbox, hours_ago
@@ -27,6 +29,19 @@ def test_the_json_has_a_backfill_and_the_state_of_the_endpoint(sandbox: Sandbox)
     assert (endpoint["state"], endpoint["trouble"]) == ("answering", None)
     (item,) = found["items"]
     assert (item["backfill"]["phase"], item["backfill"]["done"]) == ("Completed", 4)
+
+
+def test_the_worker_view_shows_the_versions_of_all_parts_and_the_standbys(stack: Stack) -> None:
+    version = installed_version()
+    with chromium() as browser:
+        page = browser.new_page()
+        page.goto(f"{stack.process('worker').address}/worker")
+        for part in ("CRD", "webhook", "worker"):
+            expect(page.locator(f"dt:text-is('Installed {part}') + dd")).to_contain_text(version)
+        pods = page.locator("dt:text-is('Installed webhook') + dd")
+        expect(pods).to_contain_text("1 of 1 pod ready", timeout=2 * LIVE)
+        standbys = page.locator("dt:text-is('Standby replicas') + dd")
+        expect(standbys).to_contain_text("none: if this pod ends")
 
 
 def test_a_window_runs_and_ends_and_a_failure_appears_without_a_reload(sandbox: Sandbox) -> None:

@@ -45,6 +45,7 @@ class WorkerView:
 
     ``ahead`` gives the rules that wait in the queue, each with the number of rules before it.
     ``lease`` gives the spec of the Lease as last read, and ``slots`` the use of each endpoint.
+    ``installed`` gives the parts that the chart installed, by name.
     """
 
     identity: str
@@ -53,6 +54,7 @@ class WorkerView:
     ahead: Callable[[], Mapping[Key, int]] = dict
     lease: Callable[[], Mapping[str, Any]] = dict
     slots: Callable[[], Mapping[str, Mapping[str, int]]] = dict
+    installed: Callable[[], Mapping[str, Json]] = dict
 
     def leader(self, now: Instant) -> Json | None:
         """Who leads and since when; None if no worker has renewed the Lease in time."""
@@ -118,6 +120,7 @@ class StatusPage:
                 if health.last_answer is not None
             },
             "version": installed_version(),
+            "installed": dict(self.worker.installed()),
             "queue": len(self.worker.ahead()),
             "windowsInFlight": self.rules.in_flight(self._now()),
             "slots": {url: dict(used) for url, used in sorted(self.worker.slots().items())},

@@ -26,6 +26,7 @@ GROUPS = {
     "secrets": "",
     "pods": "",
     "deployments": "apps",
+    "customresourcedefinitions": "apiextensions.k8s.io",
     "mutatingwebhookconfigurations": "admissionregistration.k8s.io",
     "validatingwebhookconfigurations": "admissionregistration.k8s.io",
 }
@@ -100,11 +101,15 @@ class Bench:
 
     def failed_looks(self) -> set[str]:
         """Give what the worker's looks at rules have come to since it started, but for `ok`."""
-        address = self.stack.process("worker").address
-        with urlopen(f"{address}/metrics", timeout=10) as answer:  # noqa: S310 - on loopback
-            said = answer.read().decode()
+        said = self.worker_page("/metrics")
         found = set(re.findall(r'worker_reconciles_total\{result="([^"]+)"', said))
         return found - {"ok"}
+
+    def worker_page(self, path: str) -> str:
+        """Give what the worker answers at a path."""
+        address = self.stack.process("worker").address
+        with urlopen(f"{address}{path}", timeout=10) as answer:  # noqa: S310 - on loopback
+            return str(answer.read().decode())
 
     def name(self) -> str:
         """Give a name that no rule has had."""

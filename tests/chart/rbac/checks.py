@@ -17,6 +17,8 @@ LEASE = f"{RELEASE}-worker"
 SECRET = f"{RELEASE}-webhook-ca"
 CONFIGURATIONS = ("mutatingwebhookconfiguration", "validatingwebhookconfiguration")
 WIPE = '[{"op":"remove","path":"/webhooks/0/clientConfig/caBundle"}]'
+PARTS = 3
+"""CRD, worker and webhook."""
 WATCHES_BACK_OFF = 12.0
 """Seconds: after these a watch that is refused is tried again every four to sixteen seconds."""
 SOME = 3
@@ -79,6 +81,16 @@ def and_so_it_does_after_a_restart(bench: Bench) -> None:
     released(bench, name)
     led_anew(bench)
     held(bench, name, times=2)
+
+
+def the_worker_knows_what_is_installed(bench: Bench) -> None:
+    bench.restart("worker")
+
+    def is_known() -> bool:
+        parts = json.loads(bench.worker_page("/worker.json"))["installed"]
+        return len(parts) == PARTS and all(each["version"] for each in parts.values())
+
+    bench.until(is_known, "the version of each part")
 
 
 def a_webhook_without_an_authority_makes_one_and_publishes_it(bench: Bench) -> None:

@@ -10,6 +10,7 @@ import pytest
 from azure.kusto.data import KustoClient, KustoConnectionStringBuilder
 
 from devstack.stack import Stack
+from summaryrule.api.constants import RESOURCE
 from tests.chart.helm import RELEASE, Object
 from tests.chart.rbac import checks, hooks
 from tests.chart.rbac.bench import Bench
@@ -44,6 +45,11 @@ NEEDED: dict[Check, list[Grant]] = {
     ],
     checks.and_so_it_does_after_a_restart: [
         Grant("worker", "events", "get"),
+    ],
+    checks.the_worker_knows_what_is_installed: [
+        Grant("worker", "customresourcedefinitions", "get", RESOURCE),
+        Grant("worker", "deployments", "get", f"{RELEASE}-worker"),
+        Grant("worker", "deployments", "get", f"{RELEASE}-webhook"),
     ],
     checks.a_webhook_without_an_authority_makes_one_and_publishes_it: [
         Grant("webhook", "secrets", "get", SECRET),

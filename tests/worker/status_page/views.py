@@ -7,6 +7,7 @@ from typing import Any
 from summaryrule.planner.types import PlannerSettings
 from tests.plugin.rules import NOW, rule, running
 from worker.health_server import HealthServer
+from worker.installation import Part
 from worker.kube.store import Key
 from worker.kusto.health import EndpointHealth
 from worker.metrics import Metrics
@@ -31,6 +32,7 @@ def status_page(
     lease: Mapping[str, Any] | None = None,
     *,
     leads: bool = True,
+    installed: Mapping[str, Part] | None = None,
 ) -> StatusPage:
     known = endpoints or {"http://127.0.0.1:8080": EndpointHealth("answering", NOW)}
     slots = {"http://127.0.0.1:8080": {"taken": 1, "limit": 4, "waiting": 0}}
@@ -41,6 +43,7 @@ def status_page(
         lambda: ahead or {},
         lambda: lease or {},
         lambda: slots,
+        lambda: {name: part.as_json() for name, part in (installed or {}).items()},
     )
     settings = PlannerSettings(
         endpoints={"Telemetry": "https://c.example"}, labels={"region": "eastus"}

@@ -16,6 +16,8 @@ export function render(data) {
       pair("Leader", data.leader ? [data.leader.identity, data.leader.since && h("small", { title: data.leader.since }, `took the Lease ${time(data.leader.since)}`)]
         : h("span", { class: "state bad" }, "no worker leads: nothing runs until one does. Read the logs of the workers.")),
       pair("Version", data.version),
+      Object.entries(data.installed).map(([name, part]) => pair(`Installed ${name}`, installed(part, data))),
+      data.installed.worker?.unknown === null && pair("Standby replicas", standbys(data)),
       pair("Rules due in the queue", String(data.queue)),
       pair("Windows in flight", String(data.windowsInFlight)),
       pair("Adopts", data.adopts.join(", ") || "nothing"),
@@ -27,6 +29,18 @@ export function render(data) {
     h("h2", {}, "Databases"),
     h("dl", {}, Object.entries(data.databases).map(([name, url]) => pair(name, url))),
   ];
+}
+
+function installed({ version, ready, wanted, unknown }, { version: own }) {
+  if (unknown) return h("span", { class: "state quiet" }, `not known: ${unknown}`);
+  return [version ?? "has no version label", wanted !== null && `, ${ready} of ${plural(wanted, "pod")} ready`,
+    version && version !== own && h("small", { class: "bad" }, `differs from the version of this replica, ${own}: finish the upgrade`)];
+}
+
+/** The ready pods of the worker but for the one that leads. */
+function standbys({ installed: { worker: { ready, wanted } }, leader }) {
+  const [now, of] = [Math.max(0, ready - (leader ? 1 : 0)), Math.max(0, wanted - 1)];
+  return of ? `${now} of ${of} ready` : "none: if this pod ends, nothing runs until the next one is ready";
 }
 
 const pair = (name, text) => [h("dt", {}, name), h("dd", {}, text)];
