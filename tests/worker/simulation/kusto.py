@@ -49,7 +49,7 @@ class Append:
     command: str
     tags: frozenset[str]
     rows: int
-    at: int
+    started: int
 
     @property
     def run(self) -> RunTag | None:
@@ -76,6 +76,7 @@ class Extent:
 class _Running:
     database: str
     command: str
+    started: int
     ends: int
     outcome: Outcome
 
@@ -112,7 +113,7 @@ class World:
         now, one = self.clock.now(), str(uuid.UUID(int=self.dice.getrandbits(128), version=4))
         outcome = self.outcome(command)
         ends = now + round(outcome.seconds * TICKS_PER_SECOND)
-        self.running[one] = _Running(database, command, ends, outcome)
+        self.running[one] = _Running(database, command, now, ends, outcome)
         self.submitted.append((now, command))
         started = Instant(now)
         self.records[one] = _BEGUN(one, started=started, updated=started)
@@ -208,7 +209,7 @@ class World:
         self.extents = [each for each in self.extents if each not in dropped]
         for append in (append for each in dropped for append in each.appends):
             run = append.run
-            if run is not None and not self.rows_of(run) and self.last_rows_of(run):
+            if run is not None and not self.rows_of(run) and self.last_run(run).rows:
                 self.gaps.append(f"{run.name}: a reader finds no rows of {run.start}")
 
     def rows_of(self, run: RunTag) -> list[Append]:
@@ -220,11 +221,17 @@ class World:
             if append.run is not None and append.run.window_prefix == run.window_prefix
         ]
 
-    def last_rows_of(self, run: RunTag) -> int:
-        """The rows of the newest append of the window."""
-        prefix = run.window_prefix
-        same = (each for each in self.appended if each.run and each.run.window_prefix == prefix)
-        return [each.rows for each in same][-1]
+    def last_run(self, run: RunTag) -> Append:
+        """The append of the window of a run that was submitted last, whenever it ended."""
+        return max(self.runs_of(run), key=lambda append: append.started)
+
+    def runs_of(self, run: RunTag) -> list[Append]:
+        """Every append of the window of a run in mode Replace, with rows or without."""
+        return [
+            append
+            for append in self.appended
+            if append.run is not None and append.run.window_prefix == run.window_prefix
+        ]
 
     def drop_tags(self, database: str, table: str, tags: Iterable[str]) -> None:
         """Remove tags; the rows stay."""
@@ -244,7 +251,7 @@ class World:
         if unless and self._exists(running.database, table, unless[1]):
             return False
         rows = self.rows(running.command)
-        append = Append(running.database, table, running.command, tags, rows, running.ends)
+        append = Append(running.database, table, running.command, tags, rows, running.started)
         self.appended.append(append)
         if rows:
             self.extents.append(Extent((append,), tags))
