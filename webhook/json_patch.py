@@ -1,11 +1,10 @@
-"""JSON Patch (RFC 6902): make a patch from two documents, and apply one.
+"""JSON Patch (RFC 6902): makes a patch from two documents.
 
 `diff` names only what differs: it is empty for equal documents, and applying it to the first
 document gives exactly the second.
 """
 
-from collections.abc import Iterator, Sequence
-from copy import deepcopy
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import msgspec
@@ -38,19 +37,6 @@ def diff(old: Json, new: Json, path: str = "") -> Iterator[Operation]:
         yield from _diff_elements(old, new, path)
     elif old != new:
         yield Operation("replace", path, new)
-
-
-def apply(document: Json, patch: Sequence[Operation]) -> Json:
-    """Return a copy of ``document`` with ``patch`` applied.
-
-    Raises:
-        LookupError: when an operation names a place that does not exist.
-    """
-    root = {"": deepcopy(document)}
-    for operation in patch:
-        holder, key = _resolve(root, operation.path)
-        _APPLY[operation.op](holder, key, deepcopy(operation.value))
-    return root[""]
 
 
 def _diff_members(old: dict[str, Json], new: dict[str, Json], path: str) -> Iterator[Operation]:
@@ -92,39 +78,3 @@ def _child(path: str, key: str) -> str:
     if "~" in key or "/" in key:
         key = key.replace("~", "~0").replace("/", "~1")
     return f"{path}/{key}"
-
-
-def _resolve(root: dict[str, Json], path: str) -> tuple[Json, Json]:
-    """Return the container and key that ``path`` points at; a list's key is an int."""
-    holder: Json = root
-    *parents, last = path.split("/")
-    for step in parents:
-        holder = holder[_key(holder, step)]
-    return holder, _key(holder, last)
-
-
-def _key(holder: Json, step: str) -> Json:
-    if type(holder) is list:
-        return int(step)
-    return step.replace("~1", "/").replace("~0", "~")
-
-
-def _add(holder: Json, key: Json, value: Json) -> None:
-    if type(holder) is list:
-        if key > len(holder):
-            raise IndexError(key)
-        holder.insert(key, value)
-    else:
-        holder[key] = value
-
-
-def _remove(holder: Json, key: Json, _value: Json) -> None:
-    del holder[key]
-
-
-def _replace(holder: Json, key: Json, value: Json) -> None:
-    holder[key]  # a replace needs something to replace
-    holder[key] = value
-
-
-_APPLY = {"add": _add, "remove": _remove, "replace": _replace}

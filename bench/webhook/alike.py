@@ -4,11 +4,10 @@ import json
 from base64 import b64decode
 from typing import Any
 
-import msgspec
+import jsonpatch
 
 from bench.webhook.reviews import Json, as_line
 from bench.webhook.servers import Running
-from webhook.json_patch import Operation, apply
 
 
 def answers(running: Running, reviews: list[Json]) -> list[Json]:
@@ -42,8 +41,7 @@ def _patched(response: Json, review: Json) -> Any:  # noqa: ANN401 - JSON
     thing = review["request"]["object"]
     if not response.get("patch"):
         return thing
-    patch = msgspec.json.decode(b64decode(response["patch"]), type=list[Operation])
-    return apply(thing, patch)
+    return jsonpatch.apply_patch(thing, b64decode(response["patch"]).decode())
 
 
 def _essential(thing: Json) -> Json:

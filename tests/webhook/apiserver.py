@@ -15,8 +15,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 import yaml
-
-from webhook.json_patch import Operation, apply
+from jsonpatch import apply_patch
 
 Json = dict[str, Any]
 GROUP: Final = "/apis/admissionregistration.k8s.io/v1"
@@ -152,8 +151,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _patch(self) -> Json:
         found = self._found(self.path)
-        steps = [Operation(each["op"], each["path"], each["value"]) for each in self._body()]
-        patched: Json = apply(found, steps)
+        patched: Json = apply_patch(found, self._body())
         if patched["metadata"]["resourceVersion"] != found["metadata"]["resourceVersion"]:
             raise Refused(409, "the object has been modified")
         return self.world.put(self.path, patched)

@@ -1,14 +1,15 @@
 """Laws of the patch that the mutating webhook answers with."""
 
 import json
+from collections.abc import Sequence
 from copy import deepcopy
 
 import msgspec
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonpatch import apply_patch
 
-from webhook.json_patch import Json, Operation, apply, diff
+from webhook.json_patch import Json, Operation, diff
 
 KEYS = st.text(st.sampled_from("ab~/0 é"), max_size=3)
 LEAVES = st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from([0.0, 1.0, 1.5, "", "a"])
@@ -17,6 +18,10 @@ JSON_VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
     max_leaves=12,
 )
+
+
+def apply(document: Json, patch: Sequence[Operation]) -> Json:
+    return apply_patch(document, msgspec.to_builtins(patch))
 
 
 def text(value: object) -> str:
@@ -73,9 +78,3 @@ def test_a_missing_parent_is_added_whole() -> None:
     assert operation == Operation("add", "/metadata/annotations", {"a/b~c": "x"})
     (operation,) = diff({"metadata": {"annotations": {}}}, new)
     assert operation.path == "/metadata/annotations/a~1b~0c"
-
-
-@pytest.mark.parametrize("path", ["/a/b", "/list/7", "/missing/x"])
-def test_an_operation_on_a_place_that_is_not_there_is_refused(path: str) -> None:
-    with pytest.raises((LookupError, TypeError)):
-        apply({"a": {}, "list": []}, [Operation("replace", path, 1)])
