@@ -7,7 +7,7 @@ from typing import Any, Final
 from runtime.ownership import add_ownership_options
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
-from webhook.certificates.lifetimes import LIFETIME_OPTIONS
+from webhook.certificates.pki import LIFETIME_OPTIONS
 
 _DEFAULT: Final = " (default: %(default)s)"
 _LEVELS: Final = ("debug", "info", "warning", "error")

@@ -43,7 +43,16 @@ class Metrics:
         self._requests = cache(
             self._counter("requests", "Admission reviews answered.", *labels).labels
         )
-        self._durations = cache(self._duration_histogram().labels)
+        self._durations = cache(
+            Histogram(
+                "request_duration_seconds",
+                "Time from the whole body to the answer.",
+                ("path",),
+                namespace=PREFIX,
+                registry=self.registry,
+                buckets=_BUCKETS,
+            ).labels
+        )
         self._violations: dict[tuple[str, str], Counter] = {}
         self._violated = self._counter("violations", "Violations found.", "field", "reason")
         self._refused = self._counter(
@@ -107,16 +116,6 @@ class Metrics:
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, namespace=PREFIX, registry=self.registry)
-
-    def _duration_histogram(self) -> Histogram:
-        return Histogram(
-            "request_duration_seconds",
-            "Time from the whole body to the answer.",
-            ("path",),
-            namespace=PREFIX,
-            registry=self.registry,
-            buckets=_BUCKETS,
-        )
 
     def _gauge(self, name: str, text: str, **labels: str) -> Gauge:
         names = tuple(labels)

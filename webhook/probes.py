@@ -26,13 +26,12 @@ class ReadinessGates:
 
     failures: dict[str, str] = field(default_factory=dict)
 
-    def fail(self, gate: str, reason: str) -> None:
-        """Set a gate to failed until `pass_`; the reason is one sentence."""
-        self.failures[gate] = reason
-
-    def pass_(self, gate: str) -> None:
-        """Set a gate to passed."""
-        self.failures.pop(gate, None)
+    def set(self, gate: str, reason: str) -> None:
+        """Set a gate to failed, for a reason of one sentence; an empty reason sets it to passed."""
+        if reason:
+            self.failures[gate] = reason
+        else:
+            self.failures.pop(gate, None)
 
     @property
     def is_ready(self) -> bool:

@@ -20,6 +20,9 @@ CLIENT_NAME: Final = "client_name"
 def check_request(scope: Scope, client_names: Collection[str] | None) -> None:
     """Check the head of an admission request.
 
+    The client needs a verified certificate with one of ``client_names`` (empty: any name; None: no
+    certificate).
+
     Raises:
         RefusedRequestError: 405, 413, 415 or 403, checked in this order.
     """
@@ -33,14 +36,11 @@ def check_request(scope: Scope, client_names: Collection[str] | None) -> None:
             raise _too_large()
     if content_type.partition(b";")[0].strip().lower() != b"application/json":
         raise RefusedRequestError(415, "the content type must be application/json")
-    if client_names is not None and not client_is_allowed(scope, client_names):
-        raise RefusedRequestError(403, "only the API server may ask; show its client certificate")
-
-
-def client_is_allowed(scope: Scope, names: Collection[str]) -> bool:
-    """Return whether the client has a verified certificate with one of ``names`` (empty: any)."""
+    if client_names is None:
+        return
     name = scope["state"].get(CLIENT_NAME)
-    return name is not None and (not names or name in names)
+    if name is None or (client_names and name not in client_names):
+        raise RefusedRequestError(403, "only the API server may ask; show its client certificate")
 
 
 async def read_body(receive: Receive, timeout: float) -> bytes:  # noqa: ASYNC109 - part of the answer

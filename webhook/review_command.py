@@ -10,6 +10,7 @@ from runtime import cel, clock
 from runtime.manifests import read_file, require_rules
 from runtime.ownership import read_ownership
 from summaryrule.admission.manifest_review import ReviewResult, review_manifest
+from summaryrule.api.unstructured import nested_dict
 
 Rule = dict[str, Any]
 
@@ -53,9 +54,8 @@ def find_stored(rule: Rule, olds: Sequence[Rule]) -> Rule | None:
 
 
 def _key(rule: Rule) -> tuple[str, str]:
-    metadata = rule.get("metadata")
-    holder = metadata if isinstance(metadata, dict) else {}
-    return str(holder.get("namespace") or "default"), str(holder.get("name") or "")
+    metadata = nested_dict(rule, "metadata")
+    return str(metadata.get("namespace") or "default"), str(metadata.get("name") or "")
 
 
 def _print(results: Sequence[ReviewResult], output: str) -> None:

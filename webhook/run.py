@@ -17,9 +17,8 @@ from webhook.app import Application, admission_routes
 from webhook.certificates import loop
 from webhook.certificates.ca_bundle import GATE, WebhookConfigurations
 from webhook.certificates.ca_secret import CASecret
-from webhook.certificates.lifetimes import Lifetimes
 from webhook.certificates.mounted import MountedCertificates
-from webhook.certificates.pki import ServiceName, placeholder
+from webhook.certificates.pki import Lifetimes, ServiceName, placeholder
 from webhook.certificates.self_signed import SelfSignedCertificates
 from webhook.certificates.tls import ReloadableTLSContext
 from webhook.errors import ClusterError, WebhookError
@@ -38,7 +37,7 @@ def serve(options: Namespace) -> int:
     """
     logging.configure("json", options.log_level)
     gates, metrics = ReadinessGates(), Metrics()
-    gates.fail(GATE, "no certificate has been verified yet")
+    gates.set(GATE, "no certificate has been verified yet")
     name = ServiceName(options.service, options.namespace)
     first = placeholder(name.dns_names, datetime.now(UTC))
     tls = ReloadableTLSContext(first, _read_client_ca(options.client_ca))

@@ -61,7 +61,7 @@ class Server:
             self._stop()
             return
         self._application.is_draining = True
-        self._gates.fail("drain", "this replica is stopping")
+        self._gates.set("drain", "this replica is stopping")
         log.info("draining", extra={"fields": {"seconds": self._drain_seconds}})
         asyncio.get_running_loop().call_later(self._drain_seconds, self._stop)
 

@@ -12,15 +12,17 @@ from cryptography.x509.verification import PolicyBuilder, Store
 
 from tests.docs.clock import READ
 from webhook.certificates.ca_secret import CAState, advance, next_step
-from webhook.certificates.lifetimes import Lifetimes, renewal, validity
 from webhook.certificates.pki import (
     KeyPair,
+    Lifetimes,
     certificates,
     equal,
     merge,
     new_ca,
     new_leaf,
     placeholder,
+    renewal,
+    validity,
 )
 from webhook.certificates.tls import ReloadableTLSContext
 from webhook.errors import UnusableCertificateError

@@ -30,9 +30,9 @@ class Verified:
         if reason == "":
             raise asyncio.CancelledError
         if reason is None:
-            self.gates.pass_(GATE)
+            self.gates.set(GATE, "")
         else:
-            self.gates.fail(GATE, reason)
+            self.gates.set(GATE, reason)
         return now + timedelta(milliseconds=1)
 
 

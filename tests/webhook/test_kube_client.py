@@ -12,8 +12,7 @@ from tests.webhook.apiserver import MUTATING, NAME, VALIDATING, World, kubeconfi
 from webhook import kube_config
 from webhook.certificates.ca_bundle import WebhookConfigurations
 from webhook.certificates.ca_secret import CASecret, CAState
-from webhook.certificates.lifetimes import Lifetimes
-from webhook.certificates.pki import ServiceName, equal, new_ca
+from webhook.certificates.pki import Lifetimes, ServiceName, equal, new_ca
 from webhook.certificates.self_signed import SelfSignedCertificates
 from webhook.certificates.tls import ReloadableTLSContext
 from webhook.errors import ClusterError, ConflictError, NotFoundError, UnusableCertificateError

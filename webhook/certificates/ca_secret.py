@@ -15,8 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from webhook.certificates.lifetimes import Lifetimes, renewal, validity
-from webhook.certificates.pki import KeyPair, merge
+from webhook.certificates.pki import KeyPair, Lifetimes, merge, renewal, validity
 from webhook.errors import NotFoundError, UnusableCertificateError
 from webhook.kube_client import Client
 

@@ -80,7 +80,7 @@ def _delay_after(
     """
     metrics.certificate_failures.inc()
     if GATE in gates.failures:
-        gates.fail(GATE, str(error))
+        gates.set(GATE, str(error))
     if isinstance(error, ConflictError):
         return random.uniform(0, 2 * _MIN_DELAY)  # noqa: S311 - jitter, not a secret
     log.warning("certificate pass failed", extra={"fields": {"error": str(error)}})

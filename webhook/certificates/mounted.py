@@ -19,8 +19,14 @@ from webhook.certificates.ca_bundle import (
     WebhookConfigurations,
     verification_error,
 )
-from webhook.certificates.lifetimes import validity
-from webhook.certificates.pki import KeyPair, ServiceName, certificates, equal, merge
+from webhook.certificates.pki import (
+    KeyPair,
+    ServiceName,
+    certificates,
+    equal,
+    merge,
+    validity,
+)
 from webhook.certificates.tls import ReloadableTLSContext
 from webhook.errors import UnusableCertificateError
 from webhook.metrics import Metrics
@@ -72,10 +78,7 @@ class MountedCertificates:
             self._present(pair, ca)
         reason = self._verification_error(live, ca)
         self.metrics.bundle_in_sync.set(not reason)
-        if reason:
-            self.gates.fail(GATE, reason)
-        else:
-            self.gates.pass_(GATE)
+        self.gates.set(GATE, reason)
         return now + POLL_INTERVAL
 
     def _read(self) -> tuple[KeyPair, bytes]:

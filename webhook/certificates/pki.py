@@ -1,5 +1,9 @@
-"""Keys, certificates and sets of certificates: P-256, made with the `cryptography` library."""
+"""Keys, certificates, their lifetimes, and sets of certificates.
 
+Keys are P-256, made with the `cryptography` library.
+"""
+
+import random
 import re
 from base64 import b64decode
 from collections.abc import Iterable
@@ -12,7 +16,18 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from webhook.certificates.lifetimes import CLOCK_SKEW
+LIFETIME_OPTIONS: Final = (
+    ("--leaf-lifetime", "168h", "of a served certificate, renewed at two thirds"),
+    ("--ca-lifetime", "8760h", "of a CA; its successor is published at two thirds"),
+    ("--ca-overlap", "5m", "from publishing a CA to using it"),
+)
+"""Options of ``webhook serve``, each with its default and its meaning."""
+CLOCK_SKEW: Final = timedelta(minutes=5)
+"""How far in the past a certificate begins, for machines whose clocks run behind; at most a
+twentieth of its lifetime."""
+_RENEWAL_SHARE: Final = 2 / 3
+_RENEWAL_SHARES: Final = (0.60, 0.73)
+"""The range of a share with jitter, so that replicas do not renew at the same moment."""
 
 _COMMON_NAME: Final = "SummaryRule webhook"
 _NO_USE: Final = dict.fromkeys(
@@ -25,6 +40,15 @@ _NO_USE: Final = dict.fromkeys(
 _PEM_BLOCK = re.compile(
     rb"-----BEGIN CERTIFICATE-----\s*([A-Za-z0-9+/=\s]*?)-----END CERTIFICATE-----"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """Lifetimes of a leaf and a CA; ``overlap`` is from publishing a CA to using it."""
+
+    leaf: timedelta
+    ca: timedelta
+    overlap: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +125,23 @@ def placeholder(names: tuple[str, ...], now: datetime) -> KeyPair:
     """Make a leaf by a CA that nobody trusts, to answer probes before there is another."""
     day = timedelta(days=1)
     return new_leaf(new_ca(now, day), names, now, day)
+
+
+def validity(chain: bytes) -> tuple[datetime, datetime]:
+    """Return when the first certificate of a PEM chain begins and ends (both UTC).
+
+    Raises:
+        ValueError: when there is none.
+    """
+    certificate = x509.load_pem_x509_certificate(chain)
+    return certificate.not_valid_before_utc, certificate.not_valid_after_utc
+
+
+def renewal(chain: bytes, *, with_jitter: bool = False) -> datetime:
+    """Return when two thirds of a certificate's lifetime are over."""
+    share = random.uniform(*_RENEWAL_SHARES) if with_jitter else _RENEWAL_SHARE  # noqa: S311 - jitter, not a secret
+    begin, end = validity(chain)
+    return begin + (end - begin) * share
 
 
 def certificates(pem: bytes) -> dict[bytes, bytes]:

@@ -16,8 +16,16 @@ from webhook.certificates.ca_bundle import (
     verification_error,
 )
 from webhook.certificates.ca_secret import CASecret, CAState
-from webhook.certificates.lifetimes import Lifetimes, renewal, validity
-from webhook.certificates.pki import ServiceName, contains, equal, new_ca, new_leaf
+from webhook.certificates.pki import (
+    Lifetimes,
+    ServiceName,
+    contains,
+    equal,
+    new_ca,
+    new_leaf,
+    renewal,
+    validity,
+)
 from webhook.certificates.tls import ReloadableTLSContext
 from webhook.metrics import Metrics
 from webhook.probes import ReadinessGates
@@ -95,10 +103,7 @@ class SelfSignedCertificates:
         self.metrics.ca_expiry.set(validity(state.current.chain)[1].timestamp())
         reason = verification_error(self.tls, live, self.name.dns_name)
         self.metrics.bundle_in_sync.set(not reason)
-        if reason:
-            self.gates.fail(GATE, reason)
-        else:
-            self.gates.pass_(GATE)
+        self.gates.set(GATE, reason)
 
 
 def _is_published(live: list[WebhookConfiguration], bundle: bytes) -> bool:
