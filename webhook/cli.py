@@ -4,9 +4,8 @@ import argparse
 from datetime import timedelta
 from typing import Any, Final
 
-from runtime.ownership import add_ownership_options
+from runtime.options import add_ownership_options, read_instant
 from summaryrule.api.duration import Duration
-from summaryrule.api.instant import Instant
 from webhook.certificates.pki import LIFETIME_OPTIONS
 
 _DEFAULT: Final = " (default: %(default)s)"
@@ -64,7 +63,7 @@ def _review(command: argparse.ArgumentParser) -> None:
     add("files", nargs="+", metavar="FILE", help="YAML or JSON; - reads standard input")
     add("--old", metavar="FILE", help="what is stored now: judge an update, not a create")
     add("--user", default="kubernetes-admin", metavar="NAME", help=f"who asks{_DEFAULT}")
-    add("--now", type=_instant, metavar="T", help="judge as at this RFC 3339 time")
+    add("--now", type=read_instant, metavar="T", help="judge as at this RFC 3339 time")
     add("-o", "--output", choices=("text", "json"), default="text", help=f"form{_DEFAULT}")
     add_ownership_options(command)
     add("--worker-user", default=WORKER, metavar="U", help=f"the worker's user name{_DEFAULT}")
@@ -105,13 +104,6 @@ def _callers(group: argparse._ArgumentGroup) -> None:
     add(
         "--client-name", action="append", default=[], metavar="CN", help="and this name; repeatable"
     )
-
-
-def _instant(text: str) -> Instant:
-    try:
-        return Instant.parse(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} {error}") from error
 
 
 def _period(text: str) -> timedelta:

@@ -8,7 +8,7 @@ from typing import Any
 
 from runtime import cel, clock
 from runtime.manifests import read_file, require_rules
-from runtime.ownership import read_ownership
+from runtime.options import read_ownership
 from summaryrule.admission.manifest_review import ReviewResult, review_manifest
 from summaryrule.api.unstructured import nested_dict
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import uvloop
 
 from runtime import cel, logging
-from runtime.ownership import read_ownership
+from runtime.options import read_ownership
 from webhook import kube_config
 from webhook.app import Application, admission_routes
 from webhook.certificates import loop

@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Iterable
 from typing import Final
 
-from runtime.ownership import add_ownership_options
-from summaryrule.api.instant import Instant, InvalidInstantError
+from runtime.options import add_ownership_options, read_instant
 from summaryrule.planner.block_reasons import label_error
 
+_DEFAULT: Final = " (default: %(default)s)"
 _RUN_EXAMPLE: Final = """\
 example:
   python -m worker run --kusto-endpoint Telemetry=https://help.kusto.windows.net \\
@@ -64,19 +64,13 @@ def parser() -> argparse.ArgumentParser:
         description="Runs SummaryRules: interval windows, and backfills of the past.",
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="run | plan | verify")
-    raw = argparse.RawDescriptionHelpFormatter
-    text = "run rules until stopped"
-    _add_run_options(
-        commands.add_parser("run", help=text, epilog=_RUN_EXAMPLE, formatter_class=raw)
-    )
-    text = "print what a run would do"
-    _add_plan_options(
-        commands.add_parser("plan", help=text, epilog=_PLAN_EXAMPLE, formatter_class=raw)
-    )
-    text = "compare a rule's table with its status"
-    _add_verify_options(
-        commands.add_parser("verify", help=text, epilog=_VERIFY_EXAMPLE, formatter_class=raw)
-    )
+    for name, text, example, add_options in (
+        ("run", "run rules until stopped", _RUN_EXAMPLE, _add_run_options),
+        ("plan", "print what a run would do", _PLAN_EXAMPLE, _add_plan_options),
+        ("verify", "compare a rule's table with its status", _VERIFY_EXAMPLE, _add_verify_options),
+    ):
+        raw = argparse.RawDescriptionHelpFormatter
+        add_options(commands.add_parser(name, help=text, epilog=example, formatter_class=raw))
     return top
 
 
@@ -112,134 +106,82 @@ def _mode(text: str) -> str:
 
 def _add_planner_options(command: argparse.ArgumentParser, *also: str) -> None:
     """The options that decisions depend on; a run and a plan share them."""
-    add = command.add_argument
-    add(
-        "--kusto-endpoint",
-        action="append",
-        default=[],
-        metavar="DB=URL",
-        help="endpoint that serves a database; repeat for each (plain http: loopback only)",
-    )
-    add(
-        "--cluster-label",
-        *also,
-        action="append",
-        default=[],
-        metavar="K=V",
-        help="label that criteria match and bodies read as _K; repeat for each",
+    _add_endpoint_option(command)
+    text = "label that criteria match and bodies read as _K; repeat for each"
+    command.add_argument(
+        "--cluster-label", *also, action="append", default=[], metavar="K=V", help=text
     )
     add_ownership_options(command)
-    add("--mode", type=_mode, default="all", help=argparse.SUPPRESS)
+    command.add_argument("--mode", type=_mode, default="all", help=argparse.SUPPRESS)
+
+
+def _add_endpoint_option(command: argparse.ArgumentParser) -> None:
+    text = "endpoint that serves a database; repeat for each (plain http: loopback only)"
+    command.add_argument(
+        "--kusto-endpoint", action="append", default=[], metavar="DB=URL", help=text
+    )
+
+
+def _add_connection_options(command: argparse.ArgumentParser) -> None:
+    text = "auto (default), workload-identity, managed-identity, client-secret or az-login"
+    command.add_argument("--kusto-credential", default="auto", metavar="KIND", help=text)
+    text = "allow plain http to other machines, if something else protects the connection"
+    command.add_argument("--allow-plain-http", action="store_true", help=text)
+
+
+def _add_namespace_option(command: argparse.ArgumentParser) -> None:
+    text = "namespace of the named rules (default: the pod's, or that of KUBECONFIG's context)"
+    command.add_argument("-n", "--namespace", metavar="NS", help=text)
+
+
+def _add_output_option(command: argparse.ArgumentParser) -> None:
+    text = f"output format{_DEFAULT}"
+    command.add_argument("-o", "--output", choices=("text", "json"), default="text", help=text)
 
 
 def _add_run_options(run: argparse.ArgumentParser) -> None:
     _add_planner_options(run)
+    _add_connection_options(run)
     add = run.add_argument
-    add(
-        "--kusto-credential",
-        default="auto",
-        metavar="KIND",
-        help="auto (default), workload-identity, managed-identity, client-secret or az-login",
+    text = f"namespace of the Lease; rules of all namespaces run{_DEFAULT}"
+    add("--namespace", default="summaryrule-system", metavar="NS", help=text)
+    text = f"name of the Lease{_DEFAULT}"
+    add("--lease", default="summaryrule-operator-worker", metavar="NAME", help=text)
+    text = (
+        "holder of the Lease; in a pod its name, so that a restarted container leads again at once"
+        " (default: host name and a random part)"
     )
-    add(
-        "--allow-plain-http",
-        action="store_true",
-        help="allow plain http to other machines, if something else protects the connection",
+    add("--identity", metavar="NAME", help=text)
+    text = (
+        "Deployment of the worker or webhook, in the namespace of the Lease: the status page shows"
+        " its version and pods; repeat for each"
     )
-    add(
-        "--namespace",
-        default="summaryrule-system",
-        metavar="NS",
-        help="namespace of the Lease; rules of all namespaces run (default: %(default)s)",
+    add("--deployment", action="append", default=[], metavar="COMPONENT=NAME", help=text)
+    text = f"rules that are reconciled at the same time{_DEFAULT}"
+    add("--workers", type=int, default=8, metavar="N", help=text)
+    text = (
+        "queries at once, per endpoint, that ask whether the body of a rule is valid; 0 asks about"
+        f" none{_DEFAULT}"
     )
-    add(
-        "--lease",
-        default="summaryrule-operator-worker",
-        metavar="NAME",
-        help="name of the Lease (default: %(default)s)",
-    )
-    add(
-        "--identity",
-        metavar="NAME",
-        help="holder of the Lease; in a pod its name, so that a restarted container leads again at"
-        " once (default: host name and a random part)",
-    )
-    add(
-        "--deployment",
-        action="append",
-        default=[],
-        metavar="COMPONENT=NAME",
-        help="Deployment of the worker or webhook, in the namespace of the Lease: the status page"
-        " shows its version and pods; repeat for each",
-    )
-    add(
-        "--workers",
-        type=int,
-        default=8,
-        metavar="N",
-        help="rules that are reconciled at the same time (default: %(default)s)",
-    )
-    add(
-        "--query-checks",
-        type=int,
-        default=4,
-        metavar="N",
-        help="queries at once, per endpoint, that ask whether the body of a rule is valid; 0 asks"
-        " about none (default: %(default)s)",
-    )
-    add(
-        "--host",
-        default="127.0.0.1",
-        help="address of the status page (/) and the probes (default: %(default)s)",
-    )
-    add(
-        "--port",
-        type=int,
-        default=8080,
-        help="port of the status page and the probes; 0 chooses a free one (default: %(default)s)",
-    )
-    add(
-        "--log-format",
-        choices=("json", "logfmt"),
-        default="json",
-        help="format of the log, one line per record (default: %(default)s)",
-    )
-    add(
-        "--log-level",
-        default="info",
-        choices=("debug", "info", "warning", "error"),
-        help="lowest level to log (default: %(default)s)",
-    )
+    add("--query-checks", type=int, default=4, metavar="N", help=text)
+    text = f"address of the status page (/) and the probes{_DEFAULT}"
+    add("--host", default="127.0.0.1", help=text)
+    text = f"port of the status page and the probes; 0 chooses a free one{_DEFAULT}"
+    add("--port", type=int, default=8080, help=text)
+    text = f"format of the log, one line per record{_DEFAULT}"
+    add("--log-format", choices=("json", "logfmt"), default="json", help=text)
+    levels = ("debug", "info", "warning", "error")
+    add("--log-level", default="info", choices=levels, help=f"lowest level to log{_DEFAULT}")
 
 
 def _add_plan_options(plan: argparse.ArgumentParser) -> None:
-    add = plan.add_argument
-    add(
-        "rules",
-        nargs="+",
-        metavar="FILE|NAME",
-        help="YAML or JSON with one or more SummaryRules, - for standard input; or a rule's name",
-    )
-    add(
-        "-n",
-        "--namespace",
-        metavar="NS",
-        help="namespace of the named rules (default: the pod's, or that of KUBECONFIG's context)",
-    )
-    add(
-        "--now",
-        type=_instant,
-        metavar="T",
-        help="plan for this time, RFC 3339 (default: the clock)",
-    )
+    text = "YAML or JSON with one or more SummaryRules, - for standard input; or a rule's name"
+    plan.add_argument("rules", nargs="+", metavar="FILE|NAME", help=text)
+    _add_namespace_option(plan)
+    text = "plan for this time, RFC 3339 (default: the clock)"
+    plan.add_argument("--now", type=read_instant, metavar="T", help=text)
     _add_planner_options(plan, "--label")
-    add(
-        "-o",
-        "--output",
-        choices=("text", "json"),
-        default="text",
-        help="output format (default: %(default)s)",
-    )
+    _add_output_option(plan)
 
 
 def _add_verify_options(verify: argparse.ArgumentParser) -> None:
@@ -247,29 +189,16 @@ def _add_verify_options(verify: argparse.ArgumentParser) -> None:
     add("rules", nargs="*", metavar="FILE|NAME", help="a rule's name, or a file with its status")
     text = "file with rules and their status; - for standard input; repeat for more"
     add("-f", "--file", action="append", default=[], metavar="FILE", help=text)
-    text = "namespace of the named rules (default: the pod's, or that of KUBECONFIG's context)"
-    add("-n", "--namespace", metavar="NS", help=text)
+    _add_namespace_option(verify)
     text = "inclusive start, RFC 3339 (default: the first known window, at most 30 days ago)"
-    add("--from", dest="since", type=_instant, metavar="T", help=text)
+    add("--from", dest="since", type=read_instant, metavar="T", help=text)
     text = "exclusive end, RFC 3339 (default: the last known window)"
-    add("--to", dest="until", type=_instant, metavar="T", help=text)
-    text = "endpoint that serves a database; repeat for each (plain http: loopback only)"
-    add("--kusto-endpoint", action="append", default=[], metavar="DB=URL", help=text)
-    text = "auto (default), workload-identity, managed-identity, client-secret or az-login"
-    add("--kusto-credential", default="auto", metavar="KIND", help=text)
-    text = "allow plain http to other machines, if something else protects the connection"
-    add("--allow-plain-http", action="store_true", help=text)
+    add("--to", dest="until", type=read_instant, metavar="T", help=text)
+    _add_endpoint_option(verify)
+    _add_connection_options(verify)
     text = "label that bodies read as _K; repeat for each"
     add("--cluster-label", action="append", default=[], metavar="K=V", help=text)
     text = "request one backfill that replaces the wrong windows (writeMode: Replace only)"
     add("--repair", action="store_true", help=text)
     add("--yes", action="store_true", help="with --repair: request it, do not only say what it is")
-    text = "output format (default: %(default)s)"
-    add("-o", "--output", choices=("text", "json"), default="text", help=text)
-
-
-def _instant(text: str) -> Instant:
-    try:
-        return Instant.parse(text)
-    except InvalidInstantError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} {error}") from error
+    _add_output_option(verify)

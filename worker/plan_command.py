@@ -8,7 +8,7 @@ from typing import Any
 
 from runtime import clock
 from runtime.cel import evaluate
-from runtime.ownership import read_ownership
+from runtime.options import read_ownership
 from summaryrule.admission.defaulting import apply_defaults
 from summaryrule.api.block_reason import BlockReason
 from summaryrule.api.instant import Instant

@@ -1,7 +1,8 @@
-"""The options that say which rules this operator runs: the worker and the webhook share them."""
+"""Options that the command lines of the worker and of the webhook share."""
 
 import argparse
 
+from summaryrule.api.instant import Instant, InvalidInstantError
 from summaryrule.api.ownership import Ownership
 
 
@@ -26,3 +27,15 @@ def add_ownership_options(command: argparse.ArgumentParser) -> None:
 def read_ownership(options: argparse.Namespace) -> Ownership:
     """Which rules this operator runs."""
     return Ownership(options.adopt_unowned, frozenset(options.adopt_owner))
+
+
+def read_instant(text: str) -> Instant:
+    """The RFC 3339 time of an option.
+
+    Raises:
+        ArgumentTypeError: it is not one; the message says what to write.
+    """
+    try:
+        return Instant.parse(text)
+    except InvalidInstantError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} {error}") from error
