@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from runtime.cel import evaluate
 from runtime.clock import SystemClock
-from runtime.ownership import read_ownership
+from runtime.options import read_ownership
 from summaryrule.api.unstructured import nested_dict
 from summaryrule.planner.types import PlannerSettings
 from worker.cli import labels
@@ -112,11 +112,13 @@ class WorkerApp:
     async def run(self) -> None:
         """Cache the rules, answer probes, and reconcile while this replica holds the Lease."""
         metrics = self._metrics
-        metrics.queue_depth(lambda: 0 if self._queue is None else self._queue.depth)
-        metrics.rules(lambda: len(self._store))
-        ownership = self._settings.ownership
-        metrics.rules_of_others(lambda: sum(not ownership.is_for_us(rule) for rule in self._store))
-        metrics.leader(lambda: self._elector.is_leader)
+        metrics.watch("queue_depth", lambda: 0 if self._queue is None else self._queue.depth)
+        metrics.watch("rules", lambda: len(self._store))
+        is_for_us = self._settings.ownership.is_for_us
+        metrics.watch(
+            "rules_of_other_owners", lambda: sum(not is_for_us(rule) for rule in self._store)
+        )
+        metrics.watch("leader", lambda: self._elector.is_leader)
         page = self._status_page()
         health = HealthServer(
             self._options.host,

@@ -51,16 +51,16 @@ async def _reconcile_once(
         delay = queue.retry(key, at_least)
         if isinstance(error, Temporary) and error.requeue_after is not None:
             queue.add(key, error.requeue_after, reason="due")
-        metrics.reconciled(type(error).__name__)
+        metrics.reconciles.labels(type(error).__name__).inc()
         # A temporary error is in the rule's condition, and at warning in the endpoint's own line.
         level = logging.INFO if isinstance(error, Temporary) else logging.WARNING
         log.log(level, "retry in %.1f s: %s", delay, error)
     except Exception:  # an error in the code for one rule must not stop the others
         delay = queue.retry(key)
-        metrics.reconciled("defect")
+        metrics.reconciles.labels("defect").inc()
         log.exception("unexpected error, retry in %.1f s", delay)
     else:
-        metrics.reconciled("ok")
+        metrics.reconciles.labels("ok").inc()
         queue.forget(key)
         _requeue(queue, key, result.requeue_after)
 

@@ -38,123 +38,66 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 Kind = Literal["interval", "backfill"]
 KINDS: Final[tuple[Kind, ...]] = ("interval", "backfill")
-WindowResult = Literal["completed", "failed"]
+Watched = Literal["queue_depth", "rules", "rules_of_other_owners", "leader"]
+WATCHED: Final[dict[Watched, str]] = {
+    "queue_depth": "Rules that are due and wait.",
+    "rules": "SummaryRules that the worker sees.",
+    "rules_of_other_owners": "SummaryRules that this operator leaves alone.",
+    "leader": "1 while this process holds the Lease.",
+}
+_RULE: Final = ("namespace", "rule")
 
 _CALL_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _OPERATION_BUCKETS: Final = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 
 
 class Metrics:
-    """Counters, gauges and histograms of one worker."""
+    """Counters, gauges and histograms of one worker; the help text of each says what it is.
+
+    ``api_request`` and ``kusto_request`` get each call: what, result, seconds.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self._windows = self._counter(
-            "windows", "Windows by what became of them.", "kind", "result"
-        )
-        self._operation = self._histogram(
+        self.windows = self._counter("windows", "Windows by what became of them.", "kind", "result")
+        self.operation_duration = self._histogram(
             "operation_duration_seconds", "Time of Kusto operations.", _OPERATION_BUCKETS, "kind"
         )
-        self._lag = self._gauge(
+        self.rule_lag = self._gauge(
             "rule_lag_seconds",
             "Now less the end of the rule's last done window, or the start of its first one.",
-            "namespace",
-            "rule",
+            *_RULE,
         )
-        self._interval = self._gauge(
-            "rule_interval_seconds",
-            "The rule's interval: what its lag is to be judged by.",
-            "namespace",
-            "rule",
+        self.rule_interval = self._gauge(
+            "rule_interval_seconds", "The rule's interval: what its lag is to be judged by.", *_RULE
         )
-        self._remaining = self._gauge(
-            "backfill_windows_remaining",
-            "Due windows of a backfill to run.",
-            "namespace",
-            "rule",
+        self.backfill_remaining = self._gauge(
+            "backfill_windows_remaining", "Due windows of a backfill to run.", *_RULE
         )
-        self._failed = self._gauge(
+        self.failed_windows = self._gauge(
             "failed_windows",
             "Windows of the rule that failed for good: they wait for a retry or a skip.",
-            "namespace",
-            "rule",
+            *_RULE,
             "kind",
         )
-        self._in_flight = self._gauge(
-            "windows_in_flight", "Windows submitted and not done.", "kind"
-        )
-        self._api = self._calls("api_request", "Requests to the API server.", "verb")
-        self._kusto = self._calls("kusto_request", "Commands to Kusto.", "call")
-        self._events = self._counter("reconciles", "Reconciles of a rule, by result.", "result")
+        self.in_flight = self._gauge("windows_in_flight", "Windows submitted and not done.", "kind")
+        self.api_request = self._calls("api_request", "Requests to the API server.", "verb")
+        self.kusto_request = self._calls("kusto_request", "Commands to Kusto.", "call")
+        self.reconciles = self._counter("reconciles", "Reconciles of a rule, by result.", "result")
         build = self._gauge("build_info", "Always 1.", "version", "python")
         build.labels(installed_version(), python_version()).set(1)
 
-    def window(self, kind: Kind, result: WindowResult, count: int = 1) -> None:
-        """``count`` windows came to ``result``."""
-        self._windows.labels(kind, result).inc(count)
-
-    def operation_ended(self, kind: Kind, seconds: float) -> None:
-        """A Kusto operation ran for ``seconds``."""
-        self._operation.labels(kind).observe(seconds)
-
-    def rule_lag(self, namespace: str, rule: str, seconds: float | None) -> None:
-        """How far the rule's data is behind now; None while nothing has to follow it."""
-        _put(self._lag, (namespace, rule), seconds)
-
-    def rule_interval(self, namespace: str, rule: str, seconds: float | None) -> None:
-        """The rule's interval; None where the rule cannot be read."""
-        _put(self._interval, (namespace, rule), seconds)
-
-    def backfill_remaining(self, namespace: str, rule: str, windows: int | None) -> None:
-        """Due windows that the rule's backfill has to run; None when it has none or is paused."""
-        _put(self._remaining, (namespace, rule), windows)
-
-    def failed_windows(self, namespace: str, rule: str, kind: Kind, windows: int | None) -> None:
-        """Windows of the rule that failed for good; None for a rule that has no such windows."""
-        _put(self._failed, (namespace, rule, kind), windows)
-
     def forget_rule(self, namespace: str, rule: str) -> None:
         """The rule is gone, and so are its series."""
-        for gauge in (self._lag, self._interval, self._remaining):
+        for gauge in (self.rule_lag, self.rule_interval, self.backfill_remaining):
             gauge.remove(namespace, rule)
         for kind in KINDS:
-            self._failed.remove(namespace, rule, kind)
+            self.failed_windows.remove(namespace, rule, kind)
 
-    def in_flight(self, kind: Kind, windows: int) -> None:
-        """Windows that are submitted and not done, over all rules."""
-        self._in_flight.labels(kind).set(windows)
-
-    def reconciled(self, result: str) -> None:
-        """Count one reconcile: ``ok`` or the name of an error of ``worker.errors``."""
-        self._events.labels(result).inc()
-
-    def api_request(self, verb: str, result: str, seconds: float) -> None:
-        """One request to the API server (``worker.kube.client.Observe``)."""
-        self._api(verb, result, seconds)
-
-    def kusto_request(self, call: str, result: str, seconds: float) -> None:
-        """One command to Kusto (``worker.kusto.client.Observe``)."""
-        self._kusto(call, result, seconds)
-
-    def queue_depth(self, depth: Callable[[], int]) -> None:
-        """Ask ``depth`` at each scrape how many rules are due and wait."""
-        self._gauge("queue_depth", "Rules that are due and wait.").set_function(depth)
-
-    def rules(self, count: Callable[[], int]) -> None:
-        """Ask ``count`` at each scrape how many rules are mirrored."""
-        self._gauge("rules", "SummaryRules that the worker sees.").set_function(count)
-
-    def rules_of_others(self, count: Callable[[], int]) -> None:
-        """Ask ``count`` at each scrape how many rules another operator owns."""
-        gauge = self._gauge(
-            "rules_of_other_owners", "SummaryRules that this operator leaves alone."
-        )
-        gauge.set_function(count)
-
-    def leader(self, is_leader: Callable[[], bool]) -> None:
-        """Ask ``is_leader`` at each scrape."""
-        self._gauge("leader", "1 while this process holds the Lease.").set_function(is_leader)
+    def watch(self, name: Watched, read: Callable[[], float]) -> None:
+        """Add the gauge of this name; ``read`` gives its value at each scrape."""
+        self._gauge(name, WATCHED[name]).set_function(read)
 
     def exposition(self) -> bytes:
         """All series in the Prometheus text format."""
@@ -184,7 +127,8 @@ class Metrics:
         )
 
 
-def _put(gauge: Gauge, labels: tuple[str, ...], value: float | None) -> None:
+def put(gauge: Gauge, labels: tuple[str, ...], value: float | None) -> None:
+    """Set the gauge with these labels; None removes it."""
     if value is None:
         gauge.remove(*labels)
     else:
@@ -208,13 +152,13 @@ class StatusMetrics:
             runs_here: whether this worker should run the rule's schedule. Only then it has a lag.
         """
         key, known = key_of(rule), self._models.parse_or_none(rule)
-        self._metrics.rule_interval(*key, None if known is None else _interval(known))
-        self._metrics.rule_lag(*key, _lag(known, now) if known is not None and runs_here else None)
-        self._metrics.backfill_remaining(*key, None if known is None else _remaining(known, now))
-        status = self._models.status(rule)
+        to, status = self._metrics, self._models.status(rule)
+        put(to.rule_interval, key, None if known is None else _interval(known))
+        put(to.rule_lag, key, _lag(known, now) if known is not None and runs_here else None)
+        put(to.backfill_remaining, key, None if known is None else _remaining(known, now))
         for kind, part in _parts(status):
             failed = len(part.failed) if part is not None else 0
-            self._metrics.failed_windows(*key, kind, failed if known is not None else None)
+            put(to.failed_windows, (*key, kind), failed if known is not None else None)
         self._set_in_flight(key, status)
 
     def observe_write(
@@ -245,24 +189,23 @@ class StatusMetrics:
                 duration = seen[each].duration if each in seen else None
                 if each not in running and duration is not None:
                     seconds = duration.nanoseconds / NANOSECONDS_PER_SECOND
-                    self._metrics.operation_ended(kind, seconds)
+                    self._metrics.operation_duration.labels(kind).observe(seconds)
 
     def _count_schedule(self, old: ScheduleStatus, new: ScheduleStatus) -> None:
         left = {w.token for w in old.in_flight} - {w.token for w in new.in_flight}
         failed = {w.token for w in new.failed} - {w.token for w in old.failed}
-        if left - failed:
-            self._metrics.window("interval", "completed", len(left - failed))
-        if failed:
-            self._metrics.window("interval", "failed", len(failed))
+        self._count("interval", len(left - failed), len(failed))
 
     def _count_backfill(self, old: BackfillStatus | None, new: BackfillStatus) -> None:
         same = old is not None and old.request_key == new.request_key
         done = new.windows_done - (old.windows_done if old is not None and same else 0)
         failed = len(new.failed) - (len(old.failed) if old is not None and same else 0)
-        if same and done > 0:
-            self._metrics.window("backfill", "completed", done)
-        if failed > 0:
-            self._metrics.window("backfill", "failed", failed)
+        self._count("backfill", done if same else 0, failed)
+
+    def _count(self, kind: Kind, completed: int, failed: int) -> None:
+        for result, count in (("completed", completed), ("failed", failed)):
+            if count > 0:
+                self._metrics.windows.labels(kind, result).inc(count)
 
     def _set_in_flight(self, key: Key, status: SummaryRuleStatus) -> None:
         runs = _submitted(status.schedule.in_flight) if status.schedule is not None else 0
@@ -274,8 +217,8 @@ class StatusMetrics:
         """Sums are carried on: adding all rules up at each look is too slow for thousands."""
         runs, past = (s - b + a for s, b, a in zip(self._sums, before, after, strict=True))
         self._sums = (runs, past)
-        self._metrics.in_flight("interval", runs)
-        self._metrics.in_flight("backfill", past)
+        self._metrics.in_flight.labels("interval").set(runs)
+        self._metrics.in_flight.labels("backfill").set(past)
 
 
 def _submitted(windows: Iterable[WindowStatus]) -> int:

@@ -52,18 +52,17 @@ def webhook_with_all() -> webhook_metrics.Metrics:
 
 def worker_with_all() -> worker_metrics.Metrics:
     metrics = worker_metrics.Metrics()
-    for gauge in (metrics.queue_depth, metrics.rules):
-        gauge(int)
-    metrics.leader(bool)
-    metrics.window("interval", "failed")
-    metrics.operation_ended("interval", 1.0)
-    metrics.failed_windows("default", "errors", "interval", 1)
-    metrics.in_flight("interval", 1)
-    metrics.reconciled("ok")
+    for name in worker_metrics.WATCHED:
+        metrics.watch(name, int)
+    metrics.windows.labels("interval", "failed").inc()
+    metrics.operation_duration.labels("interval").observe(1.0)
+    metrics.failed_windows.labels("default", "errors", "interval").set(1)
+    metrics.in_flight.labels("interval").set(1)
+    metrics.reconciles.labels("ok").inc()
     metrics.api_request("GET", "ok", 0.1)
     metrics.kusto_request("append", "ok", 0.1)
-    for set_to in (metrics.rule_lag, metrics.rule_interval, metrics.backfill_remaining):
-        set_to("default", "errors", 1)
+    for gauge in (metrics.rule_lag, metrics.rule_interval, metrics.backfill_remaining):
+        gauge.labels("default", "errors").set(1)
     return metrics
 
 

@@ -31,9 +31,8 @@ def test_every_alert_has_a_line_with_what_to_do() -> None:
 
 def test_every_series_of_the_worker_is_explained() -> None:
     worker = worker_metrics.Metrics()
-    worker.queue_depth(int)
-    worker.rules(int)
-    worker.leader(bool)
+    for name in worker_metrics.WATCHED:
+        worker.watch(name, int)
     assert families(worker, worker_metrics.PREFIX) - spoken_of(MONITORING) == set()
 
 

@@ -17,7 +17,7 @@ class State:
 
 async def ask(state: State, method: str, path: str) -> httpx.Response:
     metrics = Metrics()
-    metrics.window("backfill", "completed")
+    metrics.windows.labels("backfill", "completed").inc()
     async with (
         HealthServer(
             "127.0.0.1",

@@ -7,7 +7,7 @@ from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
 from summaryrule.planner.types import Operation
 from worker.kube.store import ModelCache
-from worker.metrics import Metrics, StatusMetrics
+from worker.metrics import Metrics, StatusMetrics, put
 
 
 def series(metrics: Metrics) -> dict[str, float]:
@@ -31,9 +31,8 @@ def test_calls_are_counted_by_result_and_timed_by_call() -> None:
 
 def test_a_rule_that_is_gone_leaves_no_series() -> None:
     metrics = Metrics()
-    metrics.rule_lag("n", "r", 3600)
-    metrics.rule_interval("n", "r", 900)
-    metrics.backfill_remaining("n", "r", 7)
+    for gauge in (metrics.rule_lag, metrics.rule_interval, metrics.backfill_remaining):
+        gauge.labels("n", "r").set(7)
     metrics.forget_rule("n", "r")
     metrics.forget_rule("n", "never-seen")
     assert not any("'r'" in name for name in series(metrics))
@@ -41,8 +40,8 @@ def test_a_rule_that_is_gone_leaves_no_series() -> None:
 
 def test_a_backfill_that_has_ended_leaves_no_series() -> None:
     metrics = Metrics()
-    metrics.backfill_remaining("n", "r", 7)
-    metrics.backfill_remaining("n", "r", None)
+    put(metrics.backfill_remaining, ("n", "r"), 7)
+    put(metrics.backfill_remaining, ("n", "r"), None)
     assert not any("backfill_windows_remaining" in name for name in series(metrics))
 
 
@@ -128,8 +127,8 @@ def test_an_operation_is_timed_when_its_window_leaves_the_status() -> None:
 
 def test_gauges_are_asked_at_each_scrape() -> None:
     metrics, depth = Metrics(), [3]
-    metrics.queue_depth(lambda: depth[0])
-    metrics.leader(lambda: True)
+    metrics.watch("queue_depth", lambda: depth[0])
+    metrics.watch("leader", lambda: True)
     assert series(metrics)["summaryrule_worker_queue_depth[]"] == 3
     depth[0] = 5
     assert series(metrics)["summaryrule_worker_queue_depth[]"] == 5
