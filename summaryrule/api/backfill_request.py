@@ -10,11 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from summaryrule.api.constants import ACTIVE_PHASES
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
+from summaryrule.api.schema_validation import read_part
 from summaryrule.api.unstructured import as_instant, interval_of, nested_dict
 from summaryrule.api.upstream_backfill import (
     UpstreamProgress,
@@ -110,12 +109,15 @@ def read_stored_requests(stored: Mapping[str, Any]) -> StoredRequests:
         return StoredRequests()
     history = status.get("backfillHistory")
     records = history if isinstance(history, list) else []
-    read = (*(_read_record(each) for each in records), _read_upstream(stored))
+    read = (*(read_part(BackfillRecord, each) for each in records), _read_upstream(stored))
+    current = status.get("backfill")
+    if isinstance(current, Mapping):
+        current = {name: current[name] for name in _IDENTIFYING if name in current}
     return StoredRequests(
-        _read_backfill(status.get("backfill")),
+        read_part(BackfillStatus, current),
         tuple(each for each in read if each is not None),
-        _read_schedule(status.get("schedule")),
-        _read_replace(status.get("replace")),
+        read_part(ScheduleStatus, status.get("schedule")) or ScheduleStatus(),
+        read_part(ReplaceStatus, status.get("replace")),
     )
 
 
@@ -128,36 +130,6 @@ def _read_upstream(stored: Mapping[str, Any]) -> BackfillRecord | None:
         return None
     request = read_request(nested_dict(spec, "backfill"))
     return upstream_record(read_progress(progress), request, interval)
-
-
-def _read_backfill(raw: object) -> BackfillStatus | None:
-    if not isinstance(raw, Mapping):
-        return None
-    try:
-        return BackfillStatus.model_validate({n: raw[n] for n in _IDENTIFYING if n in raw})
-    except ValidationError:
-        return None
-
-
-def _read_schedule(raw: object) -> ScheduleStatus:
-    try:
-        return ScheduleStatus.model_validate(raw)
-    except ValidationError:
-        return ScheduleStatus()
-
-
-def _read_replace(raw: object) -> ReplaceStatus | None:
-    try:
-        return ReplaceStatus.model_validate(raw)
-    except ValidationError:
-        return None
-
-
-def _read_record(raw: object) -> BackfillRecord | None:
-    try:
-        return BackfillRecord.model_validate(raw)
-    except ValidationError:
-        return None
 
 
 def is_active(status: BackfillStatus | None) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from summaryrule.api.field_errors import FieldError, invalid, required, wrong_type
+from summaryrule.api.unstructured import nested_dict
 
 _PART: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN: Final = rf"{_PART}(\.{_PART})*"
@@ -23,8 +24,7 @@ _NOT_A_SUBDOMAIN: Final = (
 
 def validate_name(rule: Mapping[str, Any]) -> Iterator[FieldError]:
     """The violations of ``metadata.name`` and ``metadata.generateName``."""
-    metadata = rule.get("metadata")
-    fields = metadata if isinstance(metadata, Mapping) else {}
+    fields = nested_dict(rule, "metadata")
     name, prefix = fields.get("name") or "", fields.get("generateName") or ""
     for field, value in (("metadata.generateName", prefix), ("metadata.name", name)):
         if not isinstance(value, str):
@@ -42,8 +42,7 @@ def validate_name(rule: Mapping[str, Any]) -> Iterator[FieldError]:
 
 def display_name(rule: Mapping[str, Any]) -> str:
     """The name, else the prefix that the API server makes a name from, else an empty string."""
-    metadata = rule.get("metadata")
-    fields = metadata if isinstance(metadata, Mapping) else {}
+    fields = nested_dict(rule, "metadata")
     return str(fields.get("name") or fields.get("generateName") or "")
 
 

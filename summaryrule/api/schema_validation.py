@@ -7,16 +7,17 @@ the models and rules that the CRD is generated from.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from summaryrule.api import validation_rules
 from summaryrule.api.field_errors import FieldError, invalid, required, too_long, wrong_type
 from summaryrule.api.upstream_backfill import is_upstream_request
-from summaryrule.api.v1 import BackfillSpec, SummaryRule, SummaryRuleSpec, SummaryRuleStatus
+from summaryrule.api.v1 import BackfillSpec, SummaryRule, SummaryRuleSpec
 
 Location = tuple[int | str, ...]
+Part = TypeVar("Part", bound=BaseModel)
 _TYPES: Final = {
     "string_type": "string",
     "int_type": "integer",
@@ -193,9 +194,9 @@ def parse_rule(raw: Mapping[str, Any]) -> SummaryRule:
         raise MalformedError("; ".join(messages)) from error
 
 
-def read_status(stored: Mapping[str, Any]) -> SummaryRuleStatus:
-    """The status of a stored object; an empty one if there is none or it cannot be read."""
+def read_part(model: type[Part], raw: object) -> Part | None:
+    """A part of a stored object, such as its status; None if it cannot be read."""
     try:
-        return SummaryRuleStatus.model_validate(stored.get("status") or {})
+        return model.model_validate(raw)
     except ValidationError:
-        return SummaryRuleStatus()
+        return None

@@ -17,18 +17,8 @@ from summaryrule.api.validation_rules import read_instant
 _SEPARATOR = re.compile(r"[\s,]+")
 
 
-def is_retry_requested(rule: SummaryRule, window: WindowStatus) -> bool:
-    """Whether the retry annotation names this window."""
-    return _matches(rule.metadata.annotations.get(RETRY_ANNOTATION), window, allows_all=True)
-
-
-def is_skip_requested(rule: SummaryRule, window: WindowStatus) -> bool:
-    """Whether the skip annotation names this window; ``all`` has no meaning there."""
-    return _matches(rule.metadata.annotations.get(SKIP_ANNOTATION), window, allows_all=False)
-
-
 def starts_to_skip(rule: SummaryRule) -> frozenset[Instant]:
-    """The window starts that the skip annotation names."""
+    """The window starts that the skip annotation names; ``all`` has no meaning there."""
     return _parse_starts(rule.metadata.annotations.get(SKIP_ANNOTATION))
 
 
@@ -71,10 +61,10 @@ def apply(
     Without ``may_retry`` the retry annotation is ignored for now.
     """
     windows = tuple(failed)
-    retried = [window for window in windows if may_retry and is_retry_requested(rule, window)]
-    skipped = [
-        window for window in windows if window not in retried and is_skip_requested(rule, window)
-    ]
+    retry = rule.metadata.annotations.get(RETRY_ANNOTATION, "") if may_retry else ""
+    is_all, to_retry, to_skip = retry.strip() == "all", _parse_starts(retry), starts_to_skip(rule)
+    retried = [window for window in windows if is_all or window.start in to_retry]
+    skipped = [window for window in windows if window not in retried and window.start in to_skip]
     kept = [window for window in windows if window not in retried and window not in skipped]
     return AnnotationResult(tuple(kept), tuple(retried), tuple(skipped))
 
@@ -114,13 +104,6 @@ def reset_attempts(window: WindowStatus) -> WindowStatus:
     """
     changes = {"attempt": 1, "operation_id": None, "submitted_at": None}
     return window.model_copy(update=changes)
-
-
-def _matches(annotation: str | None, window: WindowStatus, *, allows_all: bool) -> bool:
-    if annotation is None:
-        return False
-    is_all = allows_all and annotation.strip() == "all"
-    return is_all or window.start in _parse_starts(annotation)
 
 
 def _parse_starts(annotation: str | None) -> frozenset[Instant]:

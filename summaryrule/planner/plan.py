@@ -34,7 +34,7 @@ from summaryrule.api import backfill_request
 from summaryrule.api.block_reason import BlockReason
 from summaryrule.api.constants import FINALIZER, SCHEDULE_CONDITION, SKIP_ANNOTATION
 from summaryrule.api.instant import Instant
-from summaryrule.api.schema_validation import read_status
+from summaryrule.api.schema_validation import read_part
 from summaryrule.api.v1 import ScheduleStatus, SummaryRule, SummaryRuleStatus
 from summaryrule.api.windows import Window, WindowSequence, due_at
 from summaryrule.planner import (
@@ -191,7 +191,7 @@ def plan_unreadable(raw: Mapping[str, Any], message: str, now: Instant, *, is_ne
     if "deletionTimestamp" in metadata:
         has_finalizer = FINALIZER in metadata.get("finalizers", ())
         return Plan((SetFinalizer(present=False),) if has_finalizer else (), blocked=blocked)
-    status = read_status(raw)
+    status = read_part(SummaryRuleStatus, raw.get("status")) or SummaryRuleStatus()
     generation = int(metadata.get("generation", 0))
     changed = _with_reason(status, blocked[0], generation=generation, now=now)
     if changed == status:
