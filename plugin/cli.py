@@ -224,7 +224,7 @@ def _windows(command: Parser) -> None:
     _targets(command)
     text = f"only windows in this state: {', '.join(STATES)}"
     command.option("--state", choices=STATES, metavar="STATE", help=text)
-    _output(command, "json", "yaml")
+    _output(command, "json", "yaml", "wide")
 
 
 def _query(command: Parser) -> None:
@@ -241,12 +241,17 @@ def _query(command: Parser) -> None:
     command.option("--limit", type=_row_limit, default=_ROWS, metavar="N", help=text)
     text = "a cluster label of the worker, which the body reads as _KEY; repeat it for more"
     command.option("--cluster-label", type=_label, action="append", metavar="KEY=VALUE", help=text)
-    _output(command, "json", "yaml")
+    _output(command, "json", "yaml", "wide")
 
 
-def _read_only(command: Parser) -> None:
+def _explain(command: Parser) -> None:
     _targets(command)
     _output(command, "json", "yaml")
+
+
+def _listed(command: Parser) -> None:
+    _targets(command)
+    _output(command, "json", "yaml", "wide")
 
 
 def _lint(command: Parser) -> None:
@@ -271,8 +276,12 @@ def _ui(command: Parser) -> None:
     command.option("--no-browser", action="store_true", help=text)
 
 
-def _cluster_only(command: Parser) -> None:
+def _check(command: Parser) -> None:
     _output(command, "json", "yaml")
+
+
+def _version(command: Parser) -> None:
+    _output(command, "json", "yaml", "wide")
 
 
 def _targets(command: Parser, text: str = "the rules; TYPE/NAME is taken too") -> None:
@@ -367,14 +376,14 @@ COMMANDS: Final[dict[str, tuple[str, str, Callable[[Parser], None]]]] = {
     "cancel": ("end a backfill; windows that are done stay done", "cancel cpu", _cancel),
     "retry": ("run failed windows again", "retry cpu --window 2026-11-03T04:00:00Z", _retry),
     "skip": ("leave windows out permanently", "skip cpu --window 2026-11-03T04:00:00Z", _skip),
-    "explain": ("say why a rule does not run, and what to do", "explain cpu", _read_only),
+    "explain": ("say why a rule does not run, and what to do", "explain cpu", _explain),
     "plan": ("show what the worker would submit now", "plan cpu -o wide", _plan),
     "windows": ("list windows with their state and error", "windows cpu --state failed", _windows),
-    "events": ("list the Events of rules, oldest first", "events cpu", _read_only),
-    "history": ("list backfills that have ended, newest first", "history cpu", _read_only),
+    "events": ("list the Events of rules, oldest first", "events cpu", _listed),
+    "history": ("list backfills that have ended, newest first", "history cpu", _listed),
     "query": ("run the body for the last window and print the rows", "query cpu --kql", _query),
     "ui": ("open the status page of the leader in a browser", "ui cpu", _ui),
     "lint": ("say what admission would, for files, offline", "lint rules/*.yaml", _lint),
-    "check": ("check the installation, and say how to fix it", "check", _cluster_only),
-    "version": ("print the versions of plugin, worker, webhook and CRD", "version", _cluster_only),
+    "check": ("check the installation, and say how to fix it", "check", _check),
+    "version": ("print the versions of plugin, worker, webhook and CRD", "version", _version),
 }

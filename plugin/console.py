@@ -67,6 +67,10 @@ class Console:
         """Columns of the terminal; None for a pipe or a file, which get whole lines."""
         return shutil.get_terminal_size().columns if self.out.isatty() else None
 
+    def table_width(self, output: str | None) -> int | None:
+        """Columns that a table may have; None for `-o wide`, a pipe or a file."""
+        return None if output == "wide" else self.width
+
     def paint(self, text: str, color: Color | None) -> str:
         """`text` in a color, where the terminal shows colors."""
         shows = self.out.isatty() and not os.environ.get("NO_COLOR")

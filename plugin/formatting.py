@@ -1,8 +1,8 @@
-"""Times, durations, progress, tables, JSON and YAML. Pure: no I/O, no clock."""
+"""Times, durations, progress, JSON and YAML. Pure: no I/O, no clock."""
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from plugin.kubectl import Rule
@@ -24,11 +24,7 @@ _DURATION: Final = re.compile(rf"(?:{_PART.pattern})+", re.ASCII)
 
 BAR_WIDTH: Final = 20
 NONE: Final = "-"
-GAP: Final = "   "
 QUALIFIED_NAME: Final = f"summaryrule.{GROUP}"
-
-Paint = Callable[[str, str], str]
-"""Colors a padded cell: takes the column's title and the text, returns the text."""
 
 
 def time_between(earlier: Instant, later: Instant) -> str:
@@ -80,45 +76,6 @@ def plural(number: int, noun: str) -> str:
     ('1 window', '2 windows')
     """
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def table(
-    head: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    *,
-    width: int | None = None,
-    paint: Paint | None = None,
-) -> Iterator[str]:
-    """The lines of a table: each column is as wide as its widest cell, without trailing blanks.
-
-    A line longer than `width` is cut and ends in an ellipsis; None cuts nothing.
-    """
-    lines = [list(head), *([_printable(cell) for cell in row] for row in rows)]
-    widths = column_widths(lines)
-    for number, line in enumerate(lines):
-        cells, left = list[str](), width
-        for title, cell, size in zip(head, line, widths, strict=True):
-            padded = cell.ljust(size)
-            shown = padded if left is None else _cut(padded, cell, max(left, 0))
-            left = None if left is None else left - len(padded) - len(GAP)
-            cells.append(paint(title, shown) if paint is not None and number else shown)
-        yield GAP.join(cells).rstrip()
-
-
-def column_widths(lines: Sequence[Sequence[str]]) -> list[int]:
-    """The widest cell of each column."""
-    return [max(map(len, column)) for column in zip(*lines, strict=True)]
-
-
-def _cut(padded: str, cell: str, left: int) -> str:
-    if len(cell) <= left:
-        return padded[:left]
-    return f"{cell[: left - 1].rstrip()}…" if left else ""
-
-
-def _printable(cell: str) -> str:
-    """One line without control characters, which could change the terminal."""
-    return "".join(each if each.isprintable() else " " for each in cell)
 
 
 def dump(value: Mapping[str, Any] | Sequence[Any], form: str | None) -> Iterator[str]:

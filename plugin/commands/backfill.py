@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from plugin.commands.wait import follow
 from plugin.console import Console
-from plugin.formatting import NONE, dump, plural, qualified_name, table
+from plugin.formatting import NONE, dump, plural, qualified_name
 from plugin.kubectl import Kubectl, RefusedError, Rule
+from plugin.tables import table
 from summaryrule.api.instant import Instant
 from summaryrule.api.unstructured import Json, as_duration, as_instant, nested_dict, nested_list
 from summaryrule.api.windows import floor
@@ -133,7 +134,7 @@ def history(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int
         console.say(dump(records, args.output))
     elif records:
         rows = [_row(record) for record in records]
-        console.say(table(HEAD, rows, width=console.width))
+        console.say(table(HEAD, rows, width=console.table_width(args.output)))
     else:
         console.note(f"No backfill of {args.name} has ended.")
     return 0

@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 from plugin.console import Color, Console
-from plugin.formatting import NONE, dump, table, time_between
+from plugin.formatting import NONE, dump, time_between
 from plugin.kubectl import Kubectl
 from plugin.leader import COMPONENT, list_objects, one_line, read_leader
+from plugin.tables import table
 from runtime.version import installed_version
 from summaryrule.api.block_reason import BlockReason
 from summaryrule.api.constants import API_VERSION, KIND, RESOURCE
@@ -153,7 +154,8 @@ def version(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int
     if args.output in {"json", "yaml"}:
         console.say(dump(found, args.output))
     else:
-        console.say(table(("COMPONENT", "VERSION"), list(found.items()), width=console.width))
+        width = console.table_width(args.output)
+        console.say(table(("COMPONENT", "VERSION"), list(found.items()), width=width))
     return 0
 
 

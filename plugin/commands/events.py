@@ -8,13 +8,16 @@ import argparse
 from typing import Any, Final
 
 from plugin.console import Console
-from plugin.formatting import dump, table, time_between
+from plugin.formatting import dump, time_between
 from plugin.kubectl import Kubectl
+from plugin.tables import table
 from summaryrule.api.constants import KIND
 from summaryrule.api.instant import Instant
 from summaryrule.api.unstructured import as_instant, as_int, as_str
 
 HEAD: Final = ("LAST SEEN", "COUNT", "TYPE", "REASON", "MESSAGE")
+LESS_NEEDED: Final = ("COUNT", "TYPE", "LAST SEEN")
+"""Columns that a narrow terminal does not get, in the order in which they are left out."""
 _TIMES: Final = ("lastTimestamp", "eventTime", "firstTimestamp")
 
 Event = dict[str, Any]
@@ -34,7 +37,8 @@ def events(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
             is_warning = title == "TYPE" and text.strip() == "Warning"
             return console.paint(text, "yellow" if is_warning else None)
 
-        console.say(table(HEAD, rows, width=console.width, paint=paint))
+        width = console.table_width(args.output)
+        console.say(table(HEAD, rows, width=width, less_needed=LESS_NEEDED, paint=paint))
     else:
         console.note(f"{args.name} has no Events; the API server keeps an Event for an hour.")
     return 0

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from plugin.console import Console
-from plugin.formatting import dump, plural, table
+from plugin.formatting import dump, plural
 from plugin.kubectl import Kubectl, Rule
+from plugin.tables import table
 from summaryrule.api.block_reason import BlockReason
 from summaryrule.api.constants import SCHEDULE_CONDITION
 from summaryrule.api.instant import Instant

@@ -6,9 +6,10 @@ import os
 from typing import Any, Final
 
 from plugin.console import Console
-from plugin.formatting import dump, plural, table
+from plugin.formatting import dump, plural
 from plugin.kubectl import Kubectl, RefusedError, Rule, UsageError
 from plugin.kusto_query import QueryResult, run_query
+from plugin.tables import table
 from summaryrule.api.instant import Instant
 from summaryrule.api.unstructured import as_str, ingestion_delay_of, interval_of, nested_dict
 from summaryrule.api.windows import Window, next_window, window_at
@@ -61,7 +62,7 @@ def _show(result: QueryResult, args: argparse.Namespace, console: Console, windo
         console.say(dump(objects, args.output))
     elif rows:
         cells = [[_cell(value) for value in row] for row in rows]
-        console.say(table(result.columns, cells, width=console.width))
+        console.say(table(result.columns, cells, width=console.table_width(args.output)))
     more = "; there are more: --limit shows them" if len(result.rows) > len(rows) else ""
     console.note(f"{args.name}: {plural(len(rows), 'row')} of window {window}{more}")
 

@@ -7,17 +7,15 @@ from typing import Final
 from plugin.console import Color, Console
 from plugin.formatting import (
     BAR_WIDTH,
-    GAP,
     NONE,
-    column_widths,
     dump,
     progress_bar,
     qualified_name,
-    table,
     time_between,
 )
 from plugin.kubectl import Kubectl, Rule, UsageError
 from plugin.leader import Leader, read_leader, unseen_by_age
+from plugin.tables import needed_width, table
 from summaryrule.api.block_reason import BlockKind, BlockReason
 from summaryrule.api.constants import RUNNABLE_PHASES
 from summaryrule.api.instant import Instant
@@ -36,8 +34,6 @@ HEAD: Final = ("NAME", "READY", "REASON", "LAST WINDOW", "LAG", "BACKFILL", "PRO
 WIDE: Final = ("TABLE", "INTERVAL", "IN FLIGHT", "FAILED", "REQUESTED BY")
 LESS_NEEDED: Final = ("LAST WINDOW", "ETA", "PROGRESS", "LAG", "BACKFILL", "READY")
 """Columns that a narrow terminal does not get, in the order in which they are left out."""
-MIN_PROBLEM: Final = 12
-"""Columns that a problem gets at least, before others are left out for it."""
 WATCH_SECONDS: Final = 2.0
 
 COLORS: Final[dict[str, dict[str, Color]]] = {
@@ -109,34 +105,23 @@ def lines(
     wide: bool,
     everywhere: bool,
 ) -> Iterator[str]:
-    """The table. On a terminal it fits the width, unless it is `wide`; PROBLEM comes last."""
+    """The table. On a terminal it fits the width, unless it is `wide`; PROBLEM comes last.
+
+    On a narrow terminal the bars go first, then whole columns.
+    """
     head = (*(["NAMESPACE"] if everywhere else []), *HEAD, *(WIDE if wide else []), PROBLEM)
     cells = [dict(_cells(each, now, plain=console.plain)) for each in summaries]
     width = None if wide else console.width
-    if width is not None:
-        head = _fit(head, cells, width)
     rows = [[row[title] for title in head] for row in cells]
+    if width is not None and needed_width([head, *rows]) > width:
+        bar = head.index("PROGRESS")
+        for row in rows:
+            row[bar] = row[bar][BAR_WIDTH:].strip() or NONE
 
     def paint(title: str, text: str) -> str:
         return console.paint(text, _color(title, text.strip()))
 
-    return table(head, rows, width=width, paint=paint)
-
-
-def _fit(head: tuple[str, ...], cells: Sequence[dict[str, str]], width: int) -> tuple[str, ...]:
-    """The columns that fit. First the bar goes, then whole columns."""
-    if _needed(head, cells) > width:
-        for row in cells:
-            row["PROGRESS"] = row["PROGRESS"][BAR_WIDTH:].strip() or NONE
-    for title in LESS_NEEDED:
-        if _needed(head, cells) > width:
-            head = tuple(each for each in head if each != title)
-    return head
-
-
-def _needed(head: Sequence[str], cells: Sequence[dict[str, str]]) -> int:
-    *widths, problem = column_widths([head, *([row[title] for title in head] for row in cells)])
-    return sum(widths) + len(GAP) * len(widths) + min(problem, MIN_PROBLEM)
+    return table(head, rows, width=width, less_needed=LESS_NEEDED, paint=paint)
 
 
 def _color(title: str, text: str) -> Color | None:

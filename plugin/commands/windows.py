@@ -9,15 +9,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from plugin.console import Color, Console
-from plugin.formatting import NONE, dump, table
+from plugin.formatting import NONE, dump
 from plugin.kubectl import Kubectl, Rule
 from plugin.leader import Leader, read_leader
+from plugin.tables import table
 from plugin.window_strip import strip_lines
 from summaryrule.api.unstructured import as_int, as_str, nested_dict, nested_list
 
 HEAD: Final = ("KIND", "STATE", "START", "END", "ATTEMPT", "ERROR")
-NARROW: Final = 110
-"""A terminal of fewer columns gets no ATTEMPT, so that more of the error fits."""
+LESS_NEEDED: Final = ("ATTEMPT", "KIND")
+"""Columns that a narrow terminal does not get, in the order in which they are left out."""
 OPEN: Final = frozenset({"running", "pending"})
 STOPPED: Final = {"running": "unknown"}
 """The state of a window while no worker leads."""
@@ -38,14 +39,13 @@ def windows(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int
         leads = all(each["state"] != STOPPED["running"] for each in every)
         console.say(strip_lines(rule, console.now(), console, leads=leads))
     if found:
-        is_narrow = console.width is not None and console.width < NARROW
-        head = [title for title in HEAD if not (is_narrow and title == "ATTEMPT")]
-        rows = [[each[title.lower()] or NONE for title in head] for each in found]
+        rows = [[each[title.lower()] or NONE for title in HEAD] for each in found]
+        width = console.table_width(args.output)
 
         def paint(title: str, text: str) -> str:
             return console.paint(text, COLORS.get(text.strip()) if title == "STATE" else None)
 
-        console.say(table(head, rows, width=console.width, paint=paint))
+        console.say(table(HEAD, rows, width=width, less_needed=LESS_NEEDED, paint=paint))
     else:
         which = f"{args.state} " if args.state else ""
         console.note(f"{args.name} has no {which}windows in its status.")

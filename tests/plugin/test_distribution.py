@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 import subprocess
 import tarfile
 import zipfile
@@ -52,6 +53,10 @@ def test_the_manifest_names_the_archive_and_its_digest(dist: Path) -> None:
     archive = (dist / "kubectl-summaryrule.tar.gz").read_bytes()
     assert platform["sha256"] == hashlib.sha256(archive).hexdigest()
     assert manifest["metadata"]["name"] == "summaryrule"
+    with tarfile.open(dist / "kubectl-summaryrule.tar.gz") as content:
+        members = {each.name.removeprefix("./"): each for each in content}
+    assert members[platform["bin"]].mode & stat.S_IXUSR, "krew links it and runs it"
+    assert "LICENSE" in members, "krew's index takes no plugin without one"
 
 
 def test_the_unpacked_archive_installs_itself_once_and_works(dist: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from plugin.commands.status import lines
+from plugin.commands.status import HEAD, lines
 from plugin.console import Console
 from summaryrule.api.summary import as_json, summarize
 from tests.plugin.rules import NOW, condition, rule, running
@@ -161,8 +161,11 @@ def test_a_table_fits_the_terminal_and_cuts_the_problem_last(
     columns: int, head: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    first, stuck, _ = on_terminal(monkeypatch, columns)
+    first, stuck, *rest = on_terminal(monkeypatch, columns)
     assert " ".join(first.split()) == head
+    left_out = [title for title in (*HEAD, "PROBLEM") if title not in first]
+    said = [f"left out: {', '.join(left_out)}; -o wide shows all"] if left_out else []
+    assert rest[1:] == said
     assert len(stuck) <= columns
     assert stuck.endswith("…")
     assert "window [a" in stuck

@@ -20,7 +20,16 @@ from tests import debian
 from tests.docs.shell import ROOT
 
 GOLDENS = ROOT / "tests/golden/plugin"
-SCREENS = {"terminal-80": 80, "terminal-160": 160, "pipe": 0, "no-cluster": 0, "no-permission": 80}
+SCREENS = {
+    "terminal-80": 80,
+    "terminal-160": 160,
+    "pipe": 0,
+    "no-cluster": 0,
+    "no-permission": 80,
+    "no-permission-160": 160,
+    "no-permission-pipe": 0,
+}
+"""The goldens, each with the columns of its terminal; 0 is a pipe."""
 LIMIT_SECONDS = 120.0
 RULE = """\
 apiVersion: adx-mon.azure.com/v1
