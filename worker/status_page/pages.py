@@ -18,7 +18,8 @@ from worker.kube.store import Key
 from worker.kusto.health import EndpointHealth
 from worker.ports import Clock
 from worker.status_page.rule_detail import rule_as_json, window_as_json
-from worker.status_page.rule_list import RuleList, RuleQuery, parse_parameters
+from worker.status_page.rule_list import RuleList
+from worker.status_page.rule_query import RuleQuery, parse_parameters
 
 UPDATE_SECONDS: Final = 2.5
 """How often a stream compares its data with what it sent last."""

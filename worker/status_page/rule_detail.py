@@ -12,7 +12,7 @@ from summaryrule.api.block_reason import remedy_for
 from summaryrule.api.instant import Instant
 from summaryrule.api.ownership import Ownership
 from summaryrule.api.schema_validation import MalformedError, parse_rule
-from summaryrule.api.summary import as_json, summarize
+from summaryrule.api.summary import as_json
 from summaryrule.api.timeline import Lane, Segment
 from summaryrule.api.unstructured import as_str, nested_dict, nested_list
 from summaryrule.api.v1 import SummaryRule
@@ -21,7 +21,7 @@ from summaryrule.kql import quote_name
 from summaryrule.planner.types import PlannerSettings
 from summaryrule.window_command import append_command, bind_variables, ingest_tag
 from worker.ports import RawRule
-from worker.status_page.rule_list import STRIP
+from worker.status_page.rule_list import STRIP, summarize_stored, why_malformed
 
 Command = dict[str, str]
 
@@ -30,12 +30,12 @@ def rule_as_json(rule: RawRule, now: Instant, ownership: Ownership) -> dict[str,
     """The view of one rule: summary, conditions with remedies, spec, lanes, commands to copy."""
     metadata = nested_dict(rule, "metadata")
     conditions = nested_list(nested_dict(rule, "status"), "conditions")
-    lanes, summary = timeline.lanes(rule, now), summarize(rule, now, ownership)
+    lanes, summary = timeline.lanes(rule, now), summarize_stored(rule, now, ownership)
     reasons = [*(each.reason for each in summary.problems), summary.reason]
     return {
         "summary": {**as_json(summary), "strip": timeline.strip(lanes, now, STRIP)},
         "remedy": next(filter(None, (remedy_for(each, _target(metadata)) for each in reasons)), ""),
-        "malformed": _why_malformed(rule),
+        "malformed": why_malformed(rule),
         "created": as_str(metadata.get("creationTimestamp")),
         "labels": nested_dict(metadata, "labels"),
         "conditions": [_condition(each, _target(metadata)) for each in conditions],
@@ -43,15 +43,6 @@ def rule_as_json(rule: RawRule, now: Instant, ownership: Ownership) -> dict[str,
         "lanes": [timeline.as_json(lane) for lane in lanes],
         "commands": list(_commands(rule)),
     }
-
-
-def _why_malformed(rule: RawRule) -> str:
-    """Why the object cannot be read as a rule; empty if it can."""
-    try:
-        parse_rule(rule)
-    except MalformedError as error:
-        return str(error)
-    return ""
 
 
 def _condition(condition: Mapping[str, Any], target: str) -> dict[str, str]:

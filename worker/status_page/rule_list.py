@@ -7,16 +7,16 @@ little for any number of rules and viewers.
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
-from typing import Any, Final, Literal
-from urllib.parse import parse_qs
+from typing import Any, Final
 
 from summaryrule.api import timeline
-from summaryrule.api.block_reason import remedy_for
+from summaryrule.api.block_reason import BlockReason, remedy_for
 from summaryrule.api.constants import ACTIVE_PHASES
 from summaryrule.api.instant import MAX, MIN, TICKS_PER_SECOND, Instant
 from summaryrule.api.ownership import Ownership
+from summaryrule.api.schema_validation import MalformedError, parse_rule
 from summaryrule.api.summary import (
     OVERDUE_FROM,
     Problem,
@@ -34,6 +34,7 @@ from summaryrule.api.summary import (
 from summaryrule.api.unstructured import as_str, nested_dict
 from worker.kube.store import Key
 from worker.ports import RawRule
+from worker.status_page.rule_query import RuleQuery
 
 ROWS: Final = 50
 """Rules on a page."""
@@ -42,64 +43,39 @@ STRIP: Final = 40
 ITEM_SECONDS: Final = 10
 """How long overdue windows and the strip of a rule that has not changed may be old."""
 MOST_ITEMS: Final = 1_000
-LONGEST_TEXT: Final = 200
 MOST_CHOICES: Final = 200
 """Namespaces and databases that the filters offer."""
 GROUP_FROM: Final = 3
 """Rules that must share a problem to be shown as one group."""
 
-Show = Literal["all", "backfill", "problem"]
-Sort = Literal["problem", "name", "overdue"]
-SHOWS: Final[tuple[Show, ...]] = ("all", "backfill", "problem")
-SORTS: Final[tuple[Sort, ...]] = ("problem", "name", "overdue")
 _WINDOW: Final = re.compile(r"^.*?\[[^)]*\)[:,]? *")
-_MOST_PAGE_DIGITS: Final = 6
 _DEFAULT: Final = Ownership()
 
 
-@dataclass(frozen=True, slots=True)
-class RuleQuery:
-    """Which rules to show, in which order, and which page of them (from 1).
-
-    A rule matches if ``search`` is in its ``namespace/name``, ``database.table`` or problem, in
-    upper or lower case, and if its other fields are equal to those given. ``label`` is ``key`` or
-    ``key=value``. ``reason`` is the reason of the condition ``Ready``, or of a problem.
-    """
-
-    search: str = ""
-    show: Show = "all"
-    namespace: str = ""
-    database: str = ""
-    label: str = ""
-    reason: str = ""
-    sort: Sort = "problem"
-    page: int = 1
-
-    @classmethod
-    def parse(cls, raw: str) -> "RuleQuery":
-        """Parse the query of a URL; invalid parts are ignored."""
-        given = parse_parameters(raw)
-        page = given.get("page", "1")
-        is_number = page.isascii() and page.isdecimal() and len(page) <= _MOST_PAGE_DIGITS
-        return cls(
-            search=given.get("search", "").strip(),
-            show=next((show for show in SHOWS if show == given.get("show")), "all"),
-            namespace=given.get("namespace", ""),
-            database=given.get("database", ""),
-            label=given.get("label", "").strip(),
-            reason=given.get("reason", ""),
-            sort=next((sort for sort in SORTS if sort == given.get("sort")), "problem"),
-            page=int(page) if is_number else 1,
-        )
-
-
-def parse_parameters(raw: str) -> dict[str, str]:
-    """The parameters of a URL's query by name, the last of each; none if it cannot be read."""
+def why_malformed(rule: RawRule) -> str:
+    """Why the object cannot be read as a rule; empty if it can."""
     try:
-        fields = parse_qs(raw, max_num_fields=16)
-    except ValueError:
-        return {}
-    return {name: values[-1][:LONGEST_TEXT] for name, values in fields.items()}
+        parse_rule(rule)
+    except MalformedError as error:
+        return str(error)
+    return ""
+
+
+def malformed_problem(rule: RawRule, ownership: Ownership) -> Problem | None:
+    """The problem of an object that cannot be read, unless a worker has reported one."""
+    if readiness(rule, ownership)[1] not in {"", BlockReason.NOT_SEEN}:
+        return None
+    why = why_malformed(rule)
+    return Problem("schedule", BlockReason.MALFORMED.value, why) if why else None
+
+
+def summarize_stored(rule: RawRule, now: Instant, ownership: Ownership) -> RuleSummary:
+    """The summary of a raw object; one that cannot be read is ``Malformed``, not unseen."""
+    summary, broken = summarize(rule, now, ownership), malformed_problem(rule, ownership)
+    if broken is None:
+        return summary
+    problems = (broken, *summary.problems)
+    return replace(summary, reason=broken.reason, message=broken.message, problems=problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +103,9 @@ class Row:
         metadata, spec = nested_dict(rule, "metadata"), nested_dict(rule, "spec")
         namespace, database = as_str(metadata.get("namespace")), as_str(spec.get("database"))
         name = f"{namespace}/{as_str(metadata.get('name'))}"
-        problems = tuple(reported_problems(rule, ownership))
-        ready = readiness(rule, ownership)[1]
+        broken = malformed_problem(rule, ownership)
+        problems = (broken,) if broken else tuple(reported_problems(rule, ownership))
+        ready = broken.reason if broken else readiness(rule, ownership)[1]
         messages = " ".join(each.message for each in problems)
         table = as_str(spec.get("table"))
         return cls(
@@ -260,14 +237,15 @@ class RuleList:
         """One row of the view, made again when its rule changes, and after some seconds."""
         place = ahead.get((row.namespace, row.name.partition("/")[2]))
         if place is not None:
-            return _make_item(in_queue(summarize(row.rule, now, self._ownership), place), row, now)
+            summary = summarize_stored(row.rule, now, self._ownership)
+            return _make_item(in_queue(summary, place), row, now)
         period = now.ticks // (ITEM_SECONDS * TICKS_PER_SECOND)
         made_of, made_in, item = self._items.get(row.name, (None, 0, {}))
         if made_of is row and made_in == period:
             return item
         if len(self._items) >= MOST_ITEMS:
             self._items.clear()
-        item = _make_item(summarize(row.rule, now, self._ownership), row, now)
+        item = _make_item(summarize_stored(row.rule, now, self._ownership), row, now)
         self._items[row.name] = (row, period, item)
         return item
 

@@ -318,6 +318,9 @@ def test_one_malformed_object_breaks_nothing(page: Page) -> None:
     with served([*broken, {}, rule()]) as url:
         open_page(page, url)
         expect(page.locator("tbody tr")).to_have_count(3)
+        broken_row = page.locator("tbody tr[data-key='y/x']")
+        expect(broken_row.locator("td[data-title=Ready]")).to_contain_text("Malformed")
+        expect(broken_row).to_contain_text("spec")
         page.goto(f"{url}/rule?namespace=y&name=x")
         expect(page.locator("h1")).to_have_text("y/x")
         expect(page.locator("main")).to_contain_text("No window is known yet.")

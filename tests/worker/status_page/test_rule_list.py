@@ -7,7 +7,8 @@ import pytest
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from tests.plugin.rules import NOW, condition, rule, running
 from tests.worker.status_page.views import OWNER, data, many, status_page
-from worker.status_page.rule_list import ROWS, RuleList, RuleQuery
+from worker.status_page.rule_list import ROWS, RuleList
+from worker.status_page.rule_query import RuleQuery
 
 
 def names(found: dict[str, Any]) -> list[str]:
@@ -33,6 +34,15 @@ def test_rules_with_a_problem_come_first() -> None:
     page = status_page([rule("a"), failing("z"), rule("b")])
     assert names(data(page)) == ["z", "a", "b"]
     assert names(data(page, "sort=name")) == ["a", "b", "z"]
+
+
+def test_an_object_that_is_no_rule_is_malformed_and_one_of_those_with_a_problem() -> None:
+    broken = {"metadata": {"name": "x", "namespace": "y"}, "spec": None}
+    found = data(status_page([rule("a"), broken]))
+    assert names(found) == ["x", "a"]
+    assert [item["reason"] for item in found["items"]] == ["Malformed", ""]
+    assert found["items"][0]["problems"][0]["message"] == "spec: Required value"
+    assert (found["troubled"], found["reasons"]) == (1, {"Malformed": 1})
 
 
 def test_the_most_overdue_come_first_on_request() -> None:
