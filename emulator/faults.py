@@ -29,7 +29,7 @@ and, by `fault`:
                      (default Completed)
   merge-extents      after an append, the extents of its table that may be merged are merged
 
-Example: three throttled submits, then every second operation fails for good:
+Example: three throttled submits, then every second operation fails permanently:
 
   {"seed": 7, "faults": [
     {"fault": "throttle", "match": ".set-or-append", "count": 3, "retryAfter": 2},

@@ -77,7 +77,7 @@ class Metrics:
         )
         self.failed_windows = self._gauge(
             "failed_windows",
-            "Windows of the rule that failed for good: they wait for a retry or a skip.",
+            "Windows of the rule that failed permanently: they wait for a retry or a skip.",
             *_RULE,
             "kind",
         )

@@ -74,7 +74,7 @@ class ObservationStore:
         self._of_rule(key).submitted[token] = operation_id
 
     def add_rejected(self, key: Key, token: str, why: str) -> None:
-        """A submit was refused for good."""
+        """A submit was refused permanently."""
         self._of_rule(key).rejected[token] = why
 
     def add_no_reply(self, key: Key, call: str, error: WorkerError, seconds: float) -> bool:

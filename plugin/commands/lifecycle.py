@@ -81,7 +81,7 @@ def skip(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
 
 
 def failed_windows(rule: Rule) -> list[Instant]:
-    """The starts of windows that failed for good, of schedule and backfill, oldest first."""
+    """The starts of windows that failed permanently, of schedule and backfill, oldest first."""
     status = nested_dict(rule, "status")
     windows = (
         each

@@ -139,8 +139,9 @@ StatusDuration = Annotated[
 ]
 
 _SHARES_TOKENS = (
-    "Whether its windows have the tokens that interval runs and other backfills have, so that Kusto"
-    " appends each window once. Else they have tokens of its own, as in release 0.1.0."
+    "True if the windows have the same tokens as windows of the schedule and of"
+    " other backfills. Kusto then appends each window once. False if the backfill has its own"
+    " tokens, as in release 0.1.0."
 )
 RequestId = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 
@@ -166,57 +167,64 @@ def _shared_status_schema(schema: dict[str, Any]) -> None:
 
 
 class BackfillSpec(_Model):
-    """A past range to compute once, beside the schedule. The worker removes it when done."""
+    """A past range to compute once, in addition to the schedule.
+
+    The worker removes it when it is completed.
+    """
 
     model_config = ConfigDict(json_schema_extra=_backfill_schema)
 
     start: SpecTime = Field(
-        description="Inclusive start of the range: an RFC 3339 time in UTC or with an offset, at"
-        " most 7 fraction digits, at most 30 days ago when requested. Admission floors it to the"
-        " interval's grid. While the backfill runs the worker advances it: everything before it"
-        " is done."
+        description="Inclusive start of the range: an RFC 3339 time in UTC or with an offset,"
+        " with at most 7 fraction digits. It may be at most 30 days ago when the backfill is"
+        " requested. Admission rounds it down to the grid of the interval. While the backfill"
+        " runs, the worker advances it: every window before it is done."
     )
     end: SpecTime = Field(
-        description="Exclusive end of the range: an RFC 3339 time, at most 30 days in the future."
-        " Admission ceils it to the interval's grid; left out, it is the end of the last complete"
-        " window. A later end extends a running backfill and re-runs nothing."
+        description="Exclusive end of the range: an RFC 3339 time, at most 30 days in the"
+        " future. Admission rounds it up to the grid of the interval. If it is missing, admission"
+        " sets it to the end of the last complete window. A later end extends a running backfill;"
+        " no window runs again."
     )
     request_id: RequestId | None = Field(
         default=None,
-        description="Names the request, together with start. The same pair never runs twice; a"
-        " new requestId asks for the same range again.",
+        description="Identifies the request together with start. The same pair never runs"
+        " twice. A new requestId requests another run of the same range.",
     )
     max_in_flight: int = Field(
         default=1,
         ge=1,
         le=20,
         strict=True,
-        description="How many windows may be in flight at once, 1 to 20. Default 1: one after"
-        " the other.",
+        description="The maximum number of windows in flight, from 1 to 20. Default 1: one"
+        " window after the other.",
     )
     suspend: bool = Field(
         default=False,
         strict=True,
-        description="Pauses the backfill: windows in flight end, none is submitted. Default false.",
+        description="Pauses the backfill: windows in flight finish, and no new window is"
+        " submitted. Default false.",
     )
     untagged: Literal["Keep"] | None = Field(
         default=None,
-        description="For a rule with writeMode Replace. Keep: run also windows before"
-        " status.replace.since, whose rows of mode Append cannot be replaced and stay.",
+        description="For a rule with writeMode Replace. Keep: the backfill also runs windows"
+        " before status.replace.since. Rows that mode Append wrote for these windows cannot be"
+        " replaced, and stay.",
     )
     operation_id: str | None = Field(
         default=None,
         max_length=128,
-        description="Set by the worker only: the oldest Kusto operation in flight.",
+        description="The oldest Kusto operation in flight. Only the worker sets it.",
     )
     start_time: str | None = Field(
         default=None,
-        description="adx-mon's name for start. Admission copies it to start when it is set or"
-        " changed.",
+        description="The start in adx-mon's form. When it is set or changed, admission copies"
+        " it to start.",
     )
     end_time: str | None = Field(
         default=None,
-        description="adx-mon's name for end. Admission copies it to end when it is set or changed.",
+        description="The end in adx-mon's form. When it is set or changed, admission copies it"
+        " to end.",
     )
 
 
@@ -224,58 +232,60 @@ class SummaryRuleSpec(_Model):
     """What to compute, how often, and into which table."""
 
     database: KustoName = Field(
-        description="The Kusto database that holds the source and the table: ASCII letters,"
-        " digits, spaces, '_', '.' and '-', without brackets."
+        description="The Kusto database that has the source tables and the result table. ASCII"
+        " letters, digits, spaces, '_', '.' and '-', without brackets."
     )
     table: KustoName = Field(
-        description="The table that results are appended to; made when missing. ASCII letters,"
-        " digits, spaces, '_', '.' and '-', without brackets."
+        description="The table that results are appended to. Kusto creates it if it does not"
+        " exist. ASCII letters, digits, spaces, '_', '.' and '-', without brackets."
     )
     body: str = Field(
         min_length=1,
         max_length=BODY_LIMIT,
-        description="The KQL query over one window, which reads its bounds as _startTime and"
-        " _endTime, both inclusive: where Timestamp between (_startTime .. _endTime). Cluster"
-        " labels are there as _<label>. No management command.",
+        description="The KQL query over one window. It reads the bounds of the window as"
+        " _startTime and _endTime, both inclusive: where Timestamp between (_startTime .."
+        " _endTime). It reads the cluster labels as _<label>. It must not be a management command.",
     )
     interval: SpecInterval = Field(
-        description="Length of a window and cadence of the schedule: a Go duration of at least"
-        " 1m, such as 15m, 1h or 24h. Windows lie on a grid that counts from Monday"
-        " 0001-01-01T00:00:00Z."
+        description="The length of a window, and the time between two windows of the schedule:"
+        " a Go duration of at least 1m, such as 15m, 1h or 24h. Windows lie on a grid: they start"
+        " at multiples of the interval, counted from Monday 0001-01-01T00:00:00Z."
     )
     ingestion_delay: SpecDelay = Field(
         default=Duration(0),
-        description="How long data may take to arrive, a Go duration: a window runs once its end"
-        " is this long ago. Default 0s.",
+        description="The time that data may take to arrive, a Go duration. A window runs after"
+        " its end plus this time. Default 0s.",
     )
     criteria: dict[str, list[str]] | None = Field(
         default=None,
-        description="Where the rule runs: any key whose list contains the worker's cluster label"
-        " of that name matches, in any case. Empty: everywhere.",
+        description="Where the rule runs. A key matches if its list contains the value of the"
+        " worker's cluster label with the same name. Upper and lower case are equal. The rule runs"
+        " if one key matches. If criteria is empty, the rule runs everywhere.",
     )
     criteria_expression: str | None = Field(
         default=None,
         max_length=8192,
-        description="Where the rule runs, as a CEL expression over the worker's cluster labels,"
-        " each a string variable, such as region in ['eastus', 'westus'] && env == 'prod'. Must"
-        " hold as well as criteria.",
+        description="Where the rule runs, as a CEL expression. Each cluster label of the worker"
+        " is a string variable: region in ['eastus', 'westus'] && env == 'prod'. The rule runs"
+        " only if criteria match too.",
     )
     write_mode: WriteMode | None = Field(
         default=None,
-        description="What a window does with rows that this rule wrote for it before. Append (the"
-        " default) adds rows. Replace appends the new rows and then drops the old ones.",
+        description="What happens to the rows of an earlier run when a window runs again."
+        " Append (the default) keeps them and adds rows. Replace appends the new rows, and then"
+        " drops the old ones.",
     )
     suspend: bool = Field(
         default=False,
         strict=True,
-        description="Stops interval runs; a backfill still runs. Missed windows run when it is"
-        " false again. Default false.",
+        description="Stops the schedule. A backfill still runs. When it is false again, the"
+        " windows that were missed run. Default false.",
     )
     backfill: BackfillSpec | None = Field(
-        default=None, description="A past range to compute once, beside the schedule."
+        default=None, description="A past range to compute once, in addition to the schedule."
     )
     name: str | None = Field(
-        default=None, description="Deprecated and unused: metadata.name names the rule."
+        default=None, description="Deprecated and not used. metadata.name is the name of the rule."
     )
     upstream_backfill: SkipJsonSchema[
         Annotated[UpstreamRequest | None, PlainValidator(lambda value: value)]
@@ -303,30 +313,38 @@ class SummaryRuleSpec(_Model):
 
 
 class WindowStatus(_Model):
-    """One window's intent and fate: its bounds, and the operation that computes it."""
+    """One window: its bounds, and the operation that computes it."""
 
     start: StatusTime = Field(description="Inclusive start.")
     end: StatusTime = Field(description="Exclusive end.")
-    attempt: int = Field(default=1, description="Which attempt this is, from 1.")
+    attempt: int = Field(default=1, description="The number of this attempt, from 1.")
     token: str = Field(
         default="",
-        description="The ingest-by token of the append; a repeat with it never doubles data.",
+        description="The ingest-by token of the append. Kusto ignores a repeat with the same"
+        " token.",
     )
     operation_id: str | None = Field(default=None, description="The Kusto operation.")
-    endpoint: str | None = Field(default=None, description="The Kusto endpoint it was sent to.")
-    database: str | None = Field(default=None, description="The database it was sent to.")
-    table: str | None = Field(default=None, description="The table it was appended to.")
-    submitted_at: StatusTime | None = Field(
-        default=None, description="When it was last submitted, or when the last attempt ended."
+    endpoint: str | None = Field(
+        default=None, description="The Kusto endpoint that the window was sent to."
     )
-    error: str | None = Field(default=None, description="Why the last attempt failed.")
+    database: str | None = Field(
+        default=None, description="The database that the window was sent to."
+    )
+    table: str | None = Field(default=None, description="The table that the rows are appended to.")
+    submitted_at: StatusTime | None = Field(
+        default=None,
+        description="When the window was last submitted, or when the last attempt ended.",
+    )
+    error: str | None = Field(default=None, description="The error of the last attempt.")
     write_mode: WriteMode | None = Field(
-        default=None, description="Replace if it drops the rows of earlier runs; else it appends."
+        default=None,
+        description="Replace if the window drops the rows of earlier runs. Otherwise, it only"
+        " appends.",
     )
 
     @property
     def replaces(self) -> bool:
-        """Whether it is done only when the rows of its earlier runs are dropped."""
+        """Whether the window is done only after the rows of its earlier runs are dropped."""
         return self.write_mode == "Replace"
 
     @property
@@ -343,204 +361,231 @@ class Range(_Model):
 
 
 class EarlierGrid(_Model):
-    """An interval that the schedule had before."""
+    """An earlier interval of the schedule."""
 
     interval: StatusDuration = Field(description="The interval.")
-    until: StatusTime = Field(description="End of the last window that ran with it.")
+    until: StatusTime = Field(description="The end of the last window that ran with this interval.")
 
 
 class ScheduleStatus(_Model):
-    """Where interval runs stand."""
+    """The state of the schedule."""
 
     cursor: StatusTime | None = Field(
-        default=None, description="End of the last window whose submission was recorded."
+        default=None, description="The end of the last window that was recorded for submission."
     )
     last_done: StatusTime | None = Field(
-        default=None, description="End of the last window that completed."
+        default=None, description="The end of the last window that completed."
     )
     in_flight: tuple[WindowStatus, ...] = Field(
-        default=(), description="Windows submitted or about to be."
+        default=(), description="Windows that are submitted, or will be submitted next."
     )
     failed: tuple[WindowStatus, ...] = Field(
-        default=(), description="Windows that failed for good; retry them by annotation."
+        default=(), description="Windows that failed permanently. Retry them with an annotation."
     )
     operation_time: StatusDuration | None = Field(
-        default=None, description="How long an operation took of late, as a moving average."
+        default=None, description="The moving average of the time that an operation takes."
     )
     interval: StatusDuration | None = Field(
         default=None, description="The interval of the last window that was recorded."
     )
     earlier_grids: tuple[EarlierGrid, ...] = Field(
         default=(),
-        description=f"The intervals before it, newest first, the last {GRID_LIMIT} of them.",
+        description=f"The last {GRID_LIMIT} earlier intervals, newest first.",
     )
     upstream_until: StatusTime | None = Field(
-        default=None, description="End of the last window that adx-mon ran."
+        default=None, description="The end of the last window that adx-mon ran."
     )
 
 
 class BackfillStatus(_Model):
-    """The backfill that runs or ran last."""
+    """The backfill that runs now, or ran last."""
 
     model_config = ConfigDict(json_schema_extra=_shared_status_schema)
 
-    request_key: str = Field(default="", description="Identity of the request.")
-    request_id: str | None = Field(default=None, description="The requestId asked for.")
-    requested_start: StatusTime = Field(description="Inclusive start asked for, on the grid.")
-    requested_end: StatusTime = Field(description="Exclusive end asked for, on the grid.")
-    end_defaulted: bool = Field(default=False, description="Whether admission chose the end.")
-    requested_by: str | None = Field(default=None, description="The user who asked for it.")
-    requested_at: StatusTime | None = Field(default=None, description="When it was first seen.")
-    interval: StatusDuration | None = Field(
-        default=None, description="The interval it was asked for with: the grid of its start."
+    request_key: str = Field(default="", description="The key that identifies the request.")
+    request_id: str | None = Field(default=None, description="The requestId of the request.")
+    requested_start: StatusTime = Field(description="The requested inclusive start, on the grid.")
+    requested_end: StatusTime = Field(description="The requested exclusive end, on the grid.")
+    end_defaulted: bool = Field(default=False, description="True if admission set the end.")
+    requested_by: str | None = Field(
+        default=None, description="The user who requested the backfill."
     )
-    phase: Phase = Field(default="Pending", description="Where it stands.")
-    reason: str | None = Field(default=None, description="Why it is Failed, in one word.")
-    done_until: StatusTime = Field(description="High-water mark: every window before it is done.")
+    requested_at: StatusTime | None = Field(
+        default=None, description="When the worker first saw the request."
+    )
+    interval: StatusDuration | None = Field(
+        default=None,
+        description="The interval at the time of the request. It defines the grid of the start.",
+    )
+    phase: Phase = Field(default="Pending", description="The phase of the backfill.")
+    reason: str | None = Field(default=None, description="The reason of phase Failed, in one word.")
+    done_until: StatusTime = Field(description="Every window before this time is done.")
     done_ahead: tuple[Range, ...] = Field(
-        default=(), description="Windows done beyond doneUntil, as merged ranges."
+        default=(), description="Ranges after doneUntil whose windows are done."
     )
     spec_hash: str = Field(
-        default="", description="Identity of the database, table, body and interval it runs."
+        default="",
+        description="A hash of the database, table, body and interval that the backfill uses.",
     )
-    windows_total: int = Field(default=0, description="Windows in the whole range.")
-    windows_done: int = Field(default=0, description="Windows completed.")
+    windows_total: int = Field(default=0, description="The number of windows in the whole range.")
+    windows_done: int = Field(default=0, description="The number of windows that completed.")
     windows_already_there: int = Field(
         default=0,
-        description="Windows of those completed whose rows were in the table before: an interval"
-        " run or another backfill appended them under the same token.",
+        description="The number of completed windows whose rows were already in the table: the"
+        " schedule or another backfill appended them with the same token.",
     )
-    windows_retried: int = Field(default=0, description="Attempts beyond each window's first.")
-    percent: int = Field(default=0, description="Windows completed or skipped, in percent.")
-    progress: str = Field(default="", description="Windows done of windows in all, as 312/720.")
+    windows_retried: int = Field(
+        default=0, description="The number of attempts after the first attempt of each window."
+    )
+    percent: int = Field(
+        default=0, description="The share of windows that completed or were skipped, in percent."
+    )
+    progress: str = Field(
+        default="",
+        description="The number of windows that are done, and of all windows, such as 312/720.",
+    )
     in_flight: tuple[WindowStatus, ...] = Field(
-        default=(), description="Windows submitted or about to be, oldest first."
+        default=(),
+        description="Windows that are submitted, or will be submitted next, oldest first.",
     )
     failed: tuple[WindowStatus, ...] = Field(
-        default=(), description="Windows that failed for good: retry or skip them by annotation."
+        default=(),
+        description="Windows that failed permanently. Retry or skip them with an annotation.",
     )
     skipped: tuple[WindowStatus, ...] = Field(
-        default=(), description=f"Windows left out on request, the last {SKIPPED_LIMIT} of them."
+        default=(), description=f"The last {SKIPPED_LIMIT} windows that a user skipped."
     )
-    windows_skipped: int = Field(default=0, description="Windows left out on request.")
-    last_error: str | None = Field(default=None, description="The newest failure.")
-    started_at: StatusTime | None = Field(default=None, description="When the first window ran.")
+    windows_skipped: int = Field(
+        default=0, description="The number of windows that a user skipped."
+    )
+    last_error: str | None = Field(default=None, description="The error of the latest failure.")
+    started_at: StatusTime | None = Field(
+        default=None, description="When the first window was submitted."
+    )
     paced_from: StatusTime | None = Field(
-        default=None, description="When the pace is counted from: the start, or the last pause."
+        default=None,
+        description="The time from which the pace is measured: the start, or the end of the"
+        " last pause.",
     )
-    paced_windows: int = Field(default=0, description="Windows that were done by then.")
+    paced_windows: int = Field(
+        default=0, description="The number of windows that were done at pacedFrom."
+    )
     estimated_completion: StatusTime | None = Field(
-        default=None, description="When it should be done at the pace so far."
+        default=None, description="When the backfill will complete if the pace does not change."
     )
     operation_time: StatusDuration | None = Field(
-        default=None, description="How long an operation took of late, as a moving average."
+        default=None, description="The moving average of the time that an operation takes."
     )
     clearing: bool = Field(
-        default=False, description="Whether spec.backfill is still to be removed."
+        default=False, description="True if the worker still has to remove spec.backfill."
     )
     shares_tokens: bool = Field(default=False, description=_SHARES_TOKENS)
     write_mode: WriteMode | None = Field(
-        default=None, description="Replace if all of its windows ran in that mode."
+        default=None, description="Replace if all windows ran in mode Replace."
     )
     tags_read_until: StatusTime | None = Field(
         default=None,
-        description="Before the first window was sent, the tags of the table were read for the"
-        " windows up to here.",
+        description="Before it sent the first window, the worker read the tags of the table for"
+        " the windows before this time.",
     )
 
 
 class BackfillRecord(_Model):
-    """A backfill that ended."""
+    """A backfill that has ended."""
 
-    key: str = Field(default="", description="Identity of the request.")
-    id: str | None = Field(default=None, description="The requestId asked for.")
-    start: StatusTime = Field(description="Inclusive start asked for, on the grid.")
-    end: StatusTime = Field(description="Exclusive end asked for, on the grid.")
-    end_defaulted: bool = Field(default=False, description="Whether admission chose the end.")
-    by: str | None = Field(default=None, description="The user who asked for it.")
-    phase: Phase = Field(default="Completed", description="How it ended.")
+    key: str = Field(default="", description="The key that identifies the request.")
+    id: str | None = Field(default=None, description="The requestId of the request.")
+    start: StatusTime = Field(description="The requested inclusive start, on the grid.")
+    end: StatusTime = Field(description="The requested exclusive end, on the grid.")
+    end_defaulted: bool = Field(default=False, description="True if admission set the end.")
+    by: str | None = Field(default=None, description="The user who requested the backfill.")
+    phase: Phase = Field(default="Completed", description="The phase in which the backfill ended.")
     interval: StatusDuration | None = Field(
-        default=None, description="The interval it was asked for with: the grid of its start."
+        default=None,
+        description="The interval at the time of the request. It defines the grid of the start.",
     )
-    windows: int = Field(default=0, description="Windows completed.")
+    windows: int = Field(default=0, description="The number of windows that completed.")
     progress: str | None = Field(
-        default=None, description="How far it was, such as 25/63: windows finished and in total."
+        default=None,
+        description="The number of windows that were done, and of all windows, such as 25/63.",
     )
     windows_already_there: int = Field(
-        default=0, description="Windows of those completed whose rows were in the table before."
+        default=0,
+        description="The number of completed windows whose rows were already in the table.",
     )
     shares_tokens: bool = Field(default=False, description=_SHARES_TOKENS)
     done_until: StatusTime | None = Field(
-        default=None, description="Every window from start to here is done."
+        default=None, description="Every window from start to this time is done."
     )
     done_ahead: tuple[Range, ...] = Field(
-        default=(), description="Windows done beyond doneUntil, as merged ranges."
+        default=(), description="Ranges after doneUntil whose windows are done."
     )
     unfinished: tuple[WindowStatus, ...] = Field(
         default=(),
-        description="Windows that were in flight or had failed when it ended. Asked for again, it"
-        " begins with them, each with its own bounds and token.",
+        description="Windows that were in flight or had failed when the backfill ended. If the"
+        " same backfill is requested again, it starts with these windows. They keep their bounds"
+        " and tokens.",
     )
     operation_time: StatusDuration | None = Field(
-        default=None, description="How long an operation took of late, as a moving average."
+        default=None, description="The moving average of the time that an operation takes."
     )
-    finished_at: StatusTime | None = Field(default=None, description="When it ended.")
+    finished_at: StatusTime | None = Field(default=None, description="When the backfill ended.")
 
 
 class Condition(_Model):
-    """One aspect of the rule's state, as metav1.Condition."""
+    """A condition of the rule, as metav1.Condition."""
 
     model_config = ConfigDict(coerce_numbers_to_str=False)
 
-    type: str = Field(description="The aspect.")
+    type: str = Field(description="The type of the condition.")
     status: Literal["True", "False", "Unknown"] = Field(description="True, False or Unknown.")
-    reason: str = Field(default="Unknown", description="Why, in one word.")
-    message: str = Field(default="", description="Why, in a sentence.")
+    reason: str = Field(default="Unknown", description="The reason, in one word.")
+    message: str = Field(default="", description="The explanation, in a sentence.")
     last_transition_time: StatusTime | None = Field(
-        default=None, description="When the status last changed."
+        default=None, description="When the status of the condition last changed."
     )
     observed_generation: int | None = Field(
-        default=None, description="The generation this was judged on."
+        default=None, description="The generation of the rule that the condition is about."
     )
 
 
 class ReplaceStatus(_Model):
-    """What mode Replace can replace."""
+    """Which windows mode Replace can replace."""
 
     since: StatusTime = Field(
-        description="Windows from here on have no rows without a tag of their run, so that a later"
-        " run replaces them. Windows before may have rows of mode Append."
+        description="All rows of windows from this time on have a tag of their run, so that a"
+        " later run replaces them. Windows before this time may have rows of mode Append."
     )
-    interval: StatusDuration = Field(description="The interval of these windows.")
+    interval: StatusDuration = Field(description="The interval of the windows since this time.")
     tags_since: StatusTime = Field(
-        description="The drop-by tags of windows before it were removed, so that Kusto merges their"
-        " extents: no backfill can reach them."
+        description="The drop-by tags of windows before this time were removed, so that Kusto"
+        " merges their extents. No backfill can start that early."
     )
 
 
 class SummaryRuleStatus(_Model):
-    """What the worker has seen and done."""
+    """The state that the worker has recorded."""
 
     observed_generation: int | None = Field(
-        default=None, description="The generation last acted on."
+        default=None, description="The generation of the rule that the worker has processed."
     )
     conditions: tuple[Condition, ...] = Field(
         default=(),
-        description="Conditions, one of each type.",
+        description="The conditions, one of each type.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     query_hash: str | None = Field(
         default=None,
-        description="Hash of what the condition QueryValid was judged on: database, table, body,"
+        description="A hash of what the condition QueryValid is about: database, table, body,"
         " endpoint and cluster labels.",
     )
-    schedule: ScheduleStatus | None = Field(default=None, description="Interval runs.")
+    schedule: ScheduleStatus | None = Field(default=None, description="The state of the schedule.")
     backfill: BackfillStatus | None = Field(
-        default=None, description="The backfill that runs or ran last."
+        default=None, description="The backfill that runs now, or ran last."
     )
-    replace: ReplaceStatus | None = Field(default=None, description="Mode Replace.")
+    replace: ReplaceStatus | None = Field(default=None, description="The state of mode Replace.")
     backfill_history: tuple[BackfillRecord, ...] = Field(
-        default=(), description=f"The last {HISTORY_LIMIT} backfills that ended, newest first."
+        default=(), description=f"The last {HISTORY_LIMIT} backfills that have ended, newest first."
     )
     upstream_backfill: SkipJsonSchema[
         Annotated[UpstreamProgress | None, PlainValidator(lambda value: value)]
@@ -572,7 +617,7 @@ class ObjectMeta(_Model):
 
 
 class SummaryRule(_Model):
-    """Runs a KQL query over every interval of time and appends the result to a table."""
+    """Runs a KQL query over each interval of time, and appends the result to a table."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -595,13 +640,13 @@ class SummaryRule(_Model):
                         "name": "Ready",
                         "type": "string",
                         "jsonPath": '.status.conditions[?(@.type=="Ready")].status',
-                        "description": "Whether the rule runs as it should.",
+                        "description": "True if the rule runs as it should.",
                     },
                     {
                         "name": "Reason",
                         "type": "string",
                         "jsonPath": '.status.conditions[?(@.type=="Ready")].reason',
-                        "description": "Why, in one word.",
+                        "description": "The reason, in one word.",
                     },
                     {"name": "Database", "type": "string", "jsonPath": ".spec.database"},
                     {"name": "Table", "type": "string", "jsonPath": ".spec.table"},
@@ -610,7 +655,7 @@ class SummaryRule(_Model):
                         "name": "Last",
                         "type": "string",
                         "jsonPath": ".status.schedule.lastDone",
-                        "description": "End of the last window that completed.",
+                        "description": "The end of the last window that completed.",
                     },
                     {"name": "Backfill", "type": "string", "jsonPath": ".status.backfill.phase"},
                     {"name": "Progress", "type": "string", "jsonPath": ".status.backfill.progress"},
@@ -619,7 +664,7 @@ class SummaryRule(_Model):
                         "name": "Message",
                         "type": "string",
                         "jsonPath": '.status.conditions[?(@.type=="Ready")].message',
-                        "description": "Why, in a sentence.",
+                        "description": "The explanation, in a sentence.",
                         "priority": 1,
                     },
                 ],

@@ -81,7 +81,7 @@ def annotation_ignored(annotation: str, entries: str) -> EmitEvent:
 
 
 def window_failed(failed: Sequence[WindowStatus], kind: str = "backfill") -> EmitEvent:
-    """Windows failed for good; the message names the first."""
+    """Windows failed permanently; the message names the first."""
     first = failed[0]
     more = f" ({len(failed) - 1} more failed)" if len(failed) > 1 else ""
     text = f"{kind} window {first.window} failed: {first.error}{more}"

@@ -4,7 +4,7 @@
    first.
 2. The cursor moves when the operation of a window is recorded, also if the window fails later.
 3. A window is submitted at the earliest when its end is ``ingestionDelay`` ago.
-4. A window that fails for good stays in status until a retry or skip annotation. While
+4. A window that fails permanently stays in status until a retry or skip annotation. While
    ``failed_limit`` windows are there, no new window is taken.
 """
 

@@ -33,7 +33,7 @@ class PlannerSettings:
         ownership: which rules this worker runs.
         interval_in_flight: the maximum of interval windows of one rule in flight.
         failed_limit: the number of failed interval windows of one rule that stops new ones.
-        max_attempts: the attempts after which a window fails for good.
+        max_attempts: the attempts after which a window fails permanently.
         retry_base, retry_cap: the first and the longest delay before the next attempt.
         operation_log_delay: how long Kusto may take to list an operation in ``.show operations``.
         cancel_timeout: how long a deleted rule waits for its operations to end.
@@ -161,7 +161,7 @@ class Observations:
     Attributes:
         operations: by operation id, as last polled.
         submitted: by token, the operation id that a submit returned.
-        rejected: by token, why Kusto rejected a submit, or the drop of older runs, for good.
+        rejected: by token, why Kusto rejected a submit, or the drop of older runs, permanently.
         replaced: the tokens of windows in mode Replace whose older runs are dropped.
         tag_found: by token, whether the table has an extent with that ingest-by tag.
         ingest_tags: by request key of a backfill, the ingest-by tags that its table has.

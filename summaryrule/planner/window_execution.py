@@ -26,7 +26,7 @@ OUTCOME_UNKNOWN = "the rule changed before it was known whether the window was s
 
 @dataclass(frozen=True, slots=True)
 class WindowOutcomes:
-    """The windows that are still in flight, and those that are done or failed for good.
+    """The windows that are still in flight, and those that are done or failed permanently.
 
     ``accepted`` are the windows in flight whose operation is new; ``retried`` is the number of new
     attempts; ``already_there`` is the number of done windows whose append Kusto skipped.
