@@ -1,6 +1,6 @@
 """`crdgen` or `python -m crdgen`: generate, check, diff and validate CustomResourceDefinitions.
 
-Exit codes: 0 fine, 1 the answer is no, 2 bad usage or input.
+Exit codes: 0 success, 1 the answer is no, 2 wrong usage or input.
 """
 
 import argparse
@@ -12,16 +12,16 @@ from crdgen.commands import check, diff, generate, reference, validate
 from crdgen.errors import CrdgenError
 
 _ABOUT = """\
-CustomResourceDefinitions from Pydantic models, checked without a cluster.
+Generates CustomResourceDefinitions from Pydantic models, and checks them without a cluster.
 """
 _EXAMPLE = """\
-in five minutes:
+examples:
   crdgen generate myapp.v1:Widget -o widgets.yaml   models → definition
-  crdgen check widgets.yaml                         would the API server take it?
-  crdgen diff released.yaml widgets.yaml            whom would this change break?
+  crdgen check widgets.yaml                         does the API server accept it?
+  crdgen diff released.yaml widgets.yaml            whom does this change break?
   crdgen validate widgets.yaml my-widget.yaml       is this object admitted?
 
-exit codes: 0 fine, 1 the answer is no, 2 bad usage or input
+Exit codes: 0 success, 1 the answer is no, 2 wrong usage or input
 """
 
 

@@ -20,7 +20,7 @@ _EXAMPLE = """example:
   client.execute_mgmt("Telemetry", ".ingest inline into table T <| 2026-11-01T00:00:00Z,1.5")
   print(client.execute("Telemetry", "T | summarize avg(Value)").primary_results[0])
 
-The database Telemetry is there from the start; `.create database NAME` makes more.
+The endpoint starts with the database Telemetry. `.create database NAME` makes more databases.
 """
 
 
@@ -28,14 +28,23 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m emulator",
         description="A local Kusto endpoint: management commands, async ingestion and KQL queries "
-        "for the official clients, over plain http, with no sign-in.",
+        "for the official clients, over plain http, without authentication.",
         epilog=f"{_EXAMPLE}\nfaults:\n{faults.__doc__}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--data", type=Path, metavar="DIR", help="keep data here (default: memory)")
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="folder that stores the data (default: memory)"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    parser.add_argument("--port", type=int, default=8080, help="0 takes a free one (%(default)s)")
-    parser.add_argument("--port-file", type=Path, metavar="FILE", help="write the port here")
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=8080,
+        help="port to listen on; 0 chooses a free one (%(default)s)",
+    )
+    parser.add_argument(
+        "--port-file", type=Path, metavar="FILE", help="file to write the port number to"
+    )
     return parser.parse_args(argv)
 
 
@@ -44,7 +53,7 @@ def _now() -> datetime:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Serve until stopped; 0 then, 2 when the folder or the port cannot be had."""
+    """Serve until stopped. Exit code 0; 2 if the folder or the port cannot be used."""
     arguments = _arguments(argv)
     try:
         bound = server.bind(arguments.host, arguments.port)

@@ -1,32 +1,34 @@
-"""Faults on demand, so that a client's handling of each can be seen.
+"""Injects faults on request, to test how a client handles them.
 
-PUT /faults takes {"seed": N, "faults": [FAULT, …]} and replaces what was set; GET /faults shows it
-with how often each fired; DELETE /faults ends all. A FAULT is an object with
+PUT /faults takes {"seed": N, "faults": [FAULT, …]} and replaces the faults that were set. GET
+/faults shows them, and how often each occurred. DELETE /faults removes all. A FAULT is an object
+with
 
-  fault        what happens, below
-  match        only for requests whose text contains this; for an operation, its command's text
+  fault        the kind of fault, see below
+  match        only for requests whose text contains this; for an operation, the text of its command
   database     only for this database
   count        at most this many times (default: no limit)
-  probability  0 to 1 (default 1), drawn with the seed
+  probability  0 to 1 (default 1); the seed makes the random numbers repeat
 
-and, by `fault`:
+and further fields that depend on `fault`:
 
   request-latency    the request waits `seconds` before it is processed
-  forbid             HTTP 403 with Kusto's body for a caller without the right
+  forbid             HTTP 403 with Kusto's body for a caller without permission
   throttle           HTTP 429 with Retry-After `retryAfter` (default 1) and Kusto's throttling body
-  lose-request       the connection is cut before the request is processed: nothing happened
-  lose-reply         the connection is cut after it was carried out and committed
+  lose-request       the connection is closed before the request is processed
+  lose-reply         the connection is closed after the request was processed and committed
   html               HTTP `httpStatus` (default 502) with an HTML page, as a gateway would
   operation-latency  an async operation waits `seconds` before it runs
   operation-end      an async operation ends as `state` (Failed, Throttled, Canceled, Abandoned,
                      BadInput, PartiallySucceeded, Skipped, Scheduled) with `status` and
                      `shouldRetry`; its rows are kept only with `commits`: true
   operation-stuck    an async operation stays InProgress and does nothing until it is canceled
-  log-lag            `.show operations` without ids shows log rows only `seconds` after they happen
-  record-expiry      `.show operations (id, …)` shows records only for `seconds` (Kusto: 6 h)
-  log-expiry         `.show operations` without ids shows rows only for `seconds` (two weeks)
-  duplicate          an append that `ingestIfNotExists` holds back ends as `state`
-                     (default Completed)
+  log-lag            `.show operations` without ids shows a record only after `seconds`
+  record-expiry      `.show operations (id, …)` shows a record only for `seconds` (default 6 h)
+  log-expiry         `.show operations` without ids shows a record only for `seconds`
+                     (default two weeks)
+  duplicate          an append whose `ingestIfNotExists` tag is already in the table ends as
+                     `state` (default Completed)
   merge-extents      after an append, the extents of its table that may be merged are merged
 
 Example: three throttled submits, then every second operation fails permanently:
@@ -89,7 +91,7 @@ class Plan(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Faults:
-    """What is set now; asked by the request path and by the operation runner."""
+    """The faults that are set now."""
 
     def __init__(self) -> None:
         self._plan = Plan()
@@ -137,7 +139,7 @@ class Faults:
         return fault.probability >= 1 or self._random.random() < fault.probability
 
     def retention(self, database: str, text: str) -> Retention:
-        """How far `.show operations` sees for this request."""
+        """How long `.show operations` shows records, for this request."""
         default = Retention()
 
         def seconds(kind: Kind, otherwise: timedelta) -> timedelta:

@@ -19,7 +19,7 @@ examples:
   kubectl summaryrule pause -l team=a                    every rule with this label
 
 `kubectl summaryrule COMMAND --help` shows the options of a command. Exit codes: 0 success,
-1 refused, failed or timed out, 2 bad usage.
+1 refused, failed or timed out, 2 wrong usage.
 """
 KUBECTL_FLAGS: Final = (
     "context", "kubeconfig", "cluster", "user", "as", "as-group", "server", "token",
@@ -89,7 +89,7 @@ def _check_targets(args: argparse.Namespace, command: Parser) -> None:
     if not any(given):
         command.error(choices)
     if given.count(True) > 1:
-        command.error("give names, -l or --all, one of them")
+        command.error("give only one of: names, -l, --all")
 
 
 def parser() -> Parser:
@@ -121,7 +121,7 @@ def _kubectl_options(command: Parser, default: Any) -> None:  # noqa: ANN401 - a
     group = command.add_argument_group(
         "options of kubectl, before or after the command", f"also {hidden}"
     )
-    text = "namespace (default: the one of the context)"
+    text = "namespace (default: that of the context)"
     command.option(
         "-n", "--namespace", group=group, metavar="NAMESPACE", default=default, help=text
     )
@@ -152,20 +152,17 @@ def _backfill(command: Parser) -> None:
     _targets(command)
     _all_rules(command)
     range_start = command.add_mutually_exclusive_group(required=True)
-    text = "inclusive start: RFC 3339, or a date alone for its midnight in UTC"
+    text = "inclusive start: an RFC 3339 time, or a date, which means midnight in UTC"
     command.option("--start", group=range_start, type=_time, metavar="TIME", help=text)
     text = "start this long ago: 7d, 36h, 90m"
     command.option("--last", group=range_start, type=_duration, metavar="DURATION", help=text)
-    text = (
-        "exclusive end (default: where the schedule of the rule began, or the end of the last"
-        " complete window)"
-    )
+    text = "exclusive end (default: the end of the last complete window)"
     command.option("--end", type=_time, metavar="TIME", help=text)
     text = f"windows in flight at once, 1 to {_MAX_IN_FLIGHT} (default: 1)"
     command.option("--max-in-flight", type=_in_flight, metavar="N", help=text)
-    text = "name of the request; a new name runs a range again that has run"
+    text = "name of the request; with a new name, a range that has run runs again"
     command.option("--request-id", metavar="ID", help=text)
-    text = "end the backfill that is running and start this one"
+    text = "end the running backfill and start this one"
     command.option("--replace", action="store_true", help=text)
     command.option("--wait", action="store_true", help="wait until it has ended")
     _timeout(command)
@@ -176,7 +173,7 @@ def _backfill(command: Parser) -> None:
 def _pause_or_resume(command: Parser) -> None:
     _targets(command)
     _all_rules(command)
-    text = "the schedule instead of the backfill"
+    text = "act on the schedule, not on the backfill"
     command.option("--schedule", action="store_true", help=text)
     _output(command, "json", "yaml", "name")
     _dry_run(command)
@@ -215,7 +212,7 @@ def _plan(command: Parser) -> None:
 
 def _wait(command: Parser) -> None:
     _targets(command)
-    text = "what to wait for (default: backfill, the only choice)"
+    text = "what to wait for: backfill (default)"
     command.option("--for", dest="what", choices=("backfill",), default="backfill", help=text)
     _timeout(command)
 
@@ -233,9 +230,7 @@ def _query(command: Parser) -> None:
     command.option("--window", type=_time, metavar="TIME", help=text)
     text = "print the query and run nothing"
     command.option("--kql", action="store_true", help=text)
-    text = (
-        "Kusto endpoint (default: $KUSTO_ENDPOINT); https uses the login of az, loopback needs none"
-    )
+    text = "Kusto endpoint (default: $KUSTO_ENDPOINT); with https, the login of az is used"
     command.option("--endpoint", metavar="URL", help=text)
     text = f"rows to print (default: {_ROWS})"
     command.option("--limit", type=_row_limit, default=_ROWS, metavar="N", help=text)
@@ -284,7 +279,7 @@ def _version(command: Parser) -> None:
     _output(command, "json", "yaml", "wide")
 
 
-def _targets(command: Parser, text: str = "the rules; TYPE/NAME is taken too") -> None:
+def _targets(command: Parser, text: str = "names of rules; TYPE/NAME works too") -> None:
     command.accepts_names = True
     command.add_argument("names", nargs="*", type=_rule_name, metavar="NAME", help=text)
     text = "rules with these labels, instead of names: team=a"
@@ -383,7 +378,7 @@ COMMANDS: Final[dict[str, tuple[str, str, Callable[[Parser], None]]]] = {
     "history": ("list backfills that have ended, newest first", "history cpu", _listed),
     "query": ("run the body for the last window and print the rows", "query cpu --kql", _query),
     "ui": ("open the status page of the leader in a browser", "ui cpu", _ui),
-    "lint": ("say what admission would, for files, offline", "lint rules/*.yaml", _lint),
-    "check": ("check the installation, and say how to fix it", "check", _check),
+    "lint": ("check files as admission does, without a cluster", "lint rules/*.yaml", _lint),
+    "check": ("check the installation, and say how to fix problems", "check", _check),
     "version": ("print the versions of plugin, worker, webhook and CRD", "version", _version),
 }

@@ -12,7 +12,7 @@ def add_ownership_options(command: argparse.ArgumentParser) -> None:
         "--adopt-unowned",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="run rules without an owner annotation (default: yes; use no where adx-mon runs too)",
+        help="run rules without an owner annotation (default: yes; use no if adx-mon also runs)",
     )
     command.add_argument(
         "--adopt-owner",

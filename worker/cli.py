@@ -13,22 +13,23 @@ example:
   python -m worker run --kusto-endpoint Telemetry=https://help.kusto.windows.net \\
       --cluster-label region=eastus
 
-The worker finds the API server by its pod's ServiceAccount, or by KUBECONFIG on a laptop. Any
-number of replicas may run: one leads by the Lease, the others wait. SIGTERM releases the Lease.
+In a pod, the worker connects to the API server with the ServiceAccount of the pod. Elsewhere, it
+uses KUBECONFIG. Any number of replicas may run: the holder of the Lease is the leader, the others
+wait. After SIGTERM, the worker releases the Lease.
 """
 _PLAN_EXAMPLE: Final = """\
 example:
   python -m worker plan rule.yaml --now 2026-01-31T13:00:00Z --cluster-label region=eastus
   python -m worker plan cpu-hourly -n telemetry
 
-Prints what a run would submit at that time: every window that is due, its exact KQL and token, how
-long that should take, judged by past operations, and why anything is held back. No server is asked
-about a rule in a file. The file may have a status, as `kubectl get -o yaml` prints it; the plan
-then continues from there. A name is looked up in the cluster of the pod's ServiceAccount or of
-KUBECONFIG.
-Use the same options as for the worker: without --kusto-endpoint every database has an endpoint.
-The first 1,000 windows of each kind are listed. Tokens are the same as those of a run only if the
-rule has its UID: given by its name, or from `kubectl get -o yaml`.
+Prints what a run would submit at that time: every window that is due, and its exact KQL and token.
+It estimates how long this takes from past operations, and says why a window is not sent.
+A rule in a file needs no server. If the file has a status, as `kubectl get -o yaml` prints it, the
+plan continues from this status. The name of a rule is looked up in the cluster of the pod's
+ServiceAccount, or of KUBECONFIG.
+Use the same options as for the worker. Without --kusto-endpoint, every database has an endpoint.
+The plan lists the first 1,000 windows of each kind. Its tokens are the same as those of a run only
+if the rule has its UID: give its name, or the output of `kubectl get -o yaml`.
 Exit code 0: planned; 1: the cluster cannot be reached or refuses; 2: no such file or rule.
 """
 _VERIFY_EXAMPLE: Final = """\
@@ -36,24 +37,24 @@ example:
   python -m worker verify cpu-hourly -n telemetry --from 2026-01-01T00:00:00Z \\
       --kusto-endpoint Telemetry=https://help.kusto.windows.net --kusto-credential az-login
 
-Asks Kusto which windows have rows in the table, by the tags of its extents, and compares them with
-what the rule's status says. It needs the role Database Viewer. A window that is done and has no
-rows is run as a query to see whether it is empty, for at most 200 windows.
-Without --kusto-endpoint, KUSTO_DATABASE and KUSTO_ENDPOINT name the endpoint. Give the worker's
-cluster labels too, if the body reads them.
-  once        the rows of one run are there
-  empty       done, and the query has no rows
-  missing     done, and no rows are there
-  twice       the rows of several runs are there
+Reads the tags of the table's extents from Kusto. The tags say which windows have rows. Compares
+these windows with the status of the rule. This needs the role Database Viewer. If a window is done
+and has no rows, its query runs to find out whether the window is empty, for at most 200 windows.
+Without --kusto-endpoint, the variables KUSTO_DATABASE and KUSTO_ENDPOINT name the endpoint. If the
+body reads cluster labels of the worker, give these labels too.
+  once        the table has the rows of one run
+  empty       done, and the query returns no rows
+  missing     done, but the table has no rows
+  twice       the table has the rows of several runs
   failed      the window failed; retry or skip it
-  pending     running, or still to run
-  unlisted    the rows are there, and status does not know of the run
-  unknown     extents of that time have no tags, or the window was on another grid
-  not covered neither the schedule nor a backfill had it
-Each wrong window is followed by the command that repairs it. With writeMode: Replace, --repair says
-which backfill repairs all of them, and --repair --yes requests it.
-Exit code 0: nothing is missing, twice or failed; 1: something is, or Kusto or the cluster cannot be
-asked; 2: bad usage, no such file or rule.
+  pending     running, or will run
+  unlisted    the table has rows, but the status has no record of the run
+  unknown     extents of this time have no tags, or the window had another grid
+  not covered neither the schedule nor a backfill ran the window
+After each wrong window, it prints the command that repairs the window. With writeMode: Replace,
+--repair prints the backfill that repairs all wrong windows, and --repair --yes requests it.
+Exit code 0: no window is missing, twice or failed; 1: at least one is, or Kusto or the cluster does
+not answer; 2: wrong usage, or no such file or rule.
 """
 
 
@@ -61,11 +62,11 @@ def parser() -> argparse.ArgumentParser:
     """``worker run``, ``worker plan`` and ``worker verify``."""
     top = argparse.ArgumentParser(
         prog="python -m worker",
-        description="Runs SummaryRules: interval windows, and backfills of the past.",
+        description="Runs SummaryRules: the windows of the schedule, and backfills.",
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="run | plan | verify")
     for name, text, example, add_options in (
-        ("run", "run rules until stopped", _RUN_EXAMPLE, _add_run_options),
+        ("run", "run rules until SIGTERM", _RUN_EXAMPLE, _add_run_options),
         ("plan", "print what a run would do", _PLAN_EXAMPLE, _add_plan_options),
         ("verify", "compare a rule's table with its status", _VERIFY_EXAMPLE, _add_verify_options),
     ):
@@ -107,7 +108,7 @@ def _mode(text: str) -> str:
 def _add_planner_options(command: argparse.ArgumentParser, *also: str) -> None:
     """The options that decisions depend on; a run and a plan share them."""
     _add_endpoint_option(command)
-    text = "label that criteria match and bodies read as _K; repeat for each"
+    text = "label that criteria are compared with, and that bodies read as _K; repeat for each"
     command.add_argument(
         "--cluster-label", *also, action="append", default=[], metavar="K=V", help=text
     )
@@ -148,8 +149,8 @@ def _add_run_options(run: argparse.ArgumentParser) -> None:
     text = f"name of the Lease{_DEFAULT}"
     add("--lease", default="summaryrule-operator-worker", metavar="NAME", help=text)
     text = (
-        "holder of the Lease; in a pod its name, so that a restarted container leads again at once"
-        " (default: host name and a random part)"
+        "holder of the Lease. In a pod, use the name of the pod: a restarted container is then the"
+        " leader again at once (default: host name and a random part)"
     )
     add("--identity", metavar="NAME", help=text)
     text = (
@@ -160,8 +161,8 @@ def _add_run_options(run: argparse.ArgumentParser) -> None:
     text = f"rules that are reconciled at the same time{_DEFAULT}"
     add("--workers", type=int, default=8, metavar="N", help=text)
     text = (
-        "queries at once, per endpoint, that ask whether the body of a rule is valid; 0 asks about"
-        f" none{_DEFAULT}"
+        "checks of rule bodies at the same time, per endpoint; with 0, no body is checked"
+        f"{_DEFAULT}"
     )
     add("--query-checks", type=int, default=4, metavar="N", help=text)
     text = f"address of the status page (/) and the probes{_DEFAULT}"
@@ -175,10 +176,10 @@ def _add_run_options(run: argparse.ArgumentParser) -> None:
 
 
 def _add_plan_options(plan: argparse.ArgumentParser) -> None:
-    text = "YAML or JSON with one or more SummaryRules, - for standard input; or a rule's name"
+    text = "YAML or JSON with SummaryRules, or the name of a rule; - for standard input"
     plan.add_argument("rules", nargs="+", metavar="FILE|NAME", help=text)
     _add_namespace_option(plan)
-    text = "plan for this time, RFC 3339 (default: the clock)"
+    text = "plan for this time, RFC 3339 (default: now)"
     plan.add_argument("--now", type=read_instant, metavar="T", help=text)
     _add_planner_options(plan, "--label")
     _add_output_option(plan)
@@ -200,5 +201,9 @@ def _add_verify_options(verify: argparse.ArgumentParser) -> None:
     add("--cluster-label", action="append", default=[], metavar="K=V", help=text)
     text = "request one backfill that replaces the wrong windows (writeMode: Replace only)"
     add("--repair", action="store_true", help=text)
-    add("--yes", action="store_true", help="with --repair: request it, do not only say what it is")
+    add(
+        "--yes",
+        action="store_true",
+        help="with --repair: request the backfill, do not only print it",
+    )
     _add_output_option(verify)

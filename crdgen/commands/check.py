@@ -1,4 +1,4 @@
-"""`crdgen check`: would the API server take these definitions?"""
+"""`crdgen check`: does the API server accept these definitions?"""
 
 import argparse
 import json
@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from crdgen.checks import CheckResult
 
-HELP = "say whether the API server would take definitions"
+HELP = "say whether the API server accepts definitions"
 EXAMPLE = """\
 example:
   crdgen check widgets.yaml
   crdgen check --costs -o json config/crd/*.yaml
 
-Answers as kube-apiserver 1.37 does for kubectl apply, without a cluster: unknown fields, names,
-structural schemas, defaults, columns, and CEL rules with their estimated cost, which the server
-limits to 10,000,000 a rule and 100,000,000 a schema.
+Gives the same answer as kube-apiserver 1.37 to kubectl apply, without a cluster. Checks unknown
+fields, names, structural schemas, defaults, columns, and CEL rules with their estimated cost. The
+API server limits the cost to 10,000,000 per rule and 100,000,000 per schema.
 """
 
 
@@ -25,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the subcommand."""
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="YAML or JSON")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
-    parser.add_argument("--costs", action="store_true", help="list what every CEL rule costs")
+    parser.add_argument(
+        "--costs", action="store_true", help="list the estimated cost of every CEL rule"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -16,13 +16,13 @@ example:
   crdgen diff released.yaml widgets.yaml
   crdgen diff -o markdown --waivers waivers.yaml released.yaml widgets.yaml
 
-breaking   a stored object, a client or a manifest stops working, or data is stored otherwise
-ratcheted  breaking for whoever creates or changes objects: values are refused that were taken;
-           stored ones that stay as they are keep working
-safe       whatever was admitted is admitted still
+breaking   a stored object, a client or a manifest stops working, or data is stored differently
+ratcheted  breaks clients that create or change objects: some values that were accepted are now
+           refused; stored values that do not change still work
+safe       every object that was admitted is still admitted
 
-Exit 1 on a breaking or ratcheted change that no waiver covers.
-A waiver file is a list of {rule, path, reason}; * in rule and path stands for anything.
+Exit code 1 if no waiver covers a breaking or ratcheted change.
+A waiver file is a list of {rule, path, reason}; * in rule and path matches any text.
 """
 
 
@@ -31,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("old", type=Path, metavar="OLD", help="file with the released definition")
     parser.add_argument("new", type=Path, metavar="NEW", help="file with the changed definition")
     parser.add_argument("-o", "--output", choices=("text", "json", "markdown"), default="text")
-    parser.add_argument("--waivers", type=Path, metavar="FILE", help="changes that may pass")
+    parser.add_argument(
+        "--waivers", type=Path, metavar="FILE", help="file with the changes that are allowed"
+    )
     parser.add_argument("--strict", action="store_true", help="the default since 0.2")
 
 

@@ -19,22 +19,28 @@ example:
 
   crdgen generate myapp.v1:Widget -o widgets.yaml
 
-Name several models of one kind to get one definition with several versions.
---reference writes the fields as Markdown too, as `crdgen reference` does, in the same run.
---verify compares with the files instead of writing them: exit 1 when one differs.
+If you give several models of one kind, the definition has several versions.
+--reference also writes the page that `crdgen reference` writes.
+--verify compares the files with the models and writes nothing. Exit code 1 if a file differs.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the subcommand."""
-    parser.add_argument("models", nargs="+", metavar="MODULE:MODEL", help="root models")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="file to replace")
-    parser.add_argument("--reference", type=Path, metavar="FILE", help="page to replace")
-    parser.add_argument("--verify", action="store_true", help="write nothing; exit 1 on drift")
+    parser.add_argument(
+        "models", nargs="+", metavar="MODULE:MODEL", help="models of the whole object"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="file to write (default: standard output)"
+    )
+    parser.add_argument("--reference", type=Path, metavar="FILE", help="Markdown page to write")
+    parser.add_argument(
+        "--verify", action="store_true", help="write nothing; exit code 1 if a file differs"
+    )
     parser.add_argument("--allow-float", action="store_true", help="accept float fields")
     parser.add_argument("--allow-any", action="store_true", help="accept untyped data")
     parser.add_argument("--depth", type=int, default=0, help="unroll recursive models N times")
-    parser.add_argument("--no-descriptions", action="store_true", help="leave descriptions out")
+    parser.add_argument("--no-descriptions", action="store_true", help="write no descriptions")
 
 
 def run(arguments: argparse.Namespace) -> int:

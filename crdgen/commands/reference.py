@@ -4,19 +4,21 @@ import argparse
 import sys
 from pathlib import Path
 
-HELP = "write the fields of definitions as Markdown"
+HELP = "write a Markdown page with the fields of definitions"
 EXAMPLE = """\
 example:
   crdgen reference widgets.yaml -o docs/reference/api.md
 
-Every field with its path, type, default, bounds and description, in Markdown.
+Writes each field with its path, type, default, limits and description, as Markdown.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the subcommand."""
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="YAML or JSON")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="file to replace")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="file to write (default: standard output)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

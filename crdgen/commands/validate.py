@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from crdgen.admission.validate import ValidationResult
 
-HELP = "say whether objects would be admitted"
+HELP = "say whether objects are admitted"
 EXAMPLE = """\
 example:
   crdgen validate widgets.yaml my-widget.yaml
   crdgen validate widgets.yaml changed.yaml --old stored.yaml
 
-With --old the object is an update: transition rules run, and what the update leaves as it was is
-not held against it. -o json also gives the object as it would be stored.
+With --old, the object is an update: transition rules run, and a value that the update does not
+change is not refused. -o json also prints the object as it would be stored.
 """
 
 
@@ -24,8 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the subcommand."""
     parser.add_argument("crd", type=Path, metavar="CRD", help="file with one definition")
     parser.add_argument("objects", nargs="+", type=Path, metavar="OBJECT", help="YAML or JSON")
-    parser.add_argument("--old", type=Path, metavar="FILE", help="what the objects replace")
-    parser.add_argument("--lenient", action="store_true", help="warn of unknown fields only")
+    parser.add_argument(
+        "--old",
+        type=Path,
+        metavar="FILE",
+        help="file with the stored object: check an update of it",
+    )
+    parser.add_argument("--lenient", action="store_true", help="only warn about unknown fields")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
 
 

@@ -47,8 +47,8 @@ def test_several_names_are_taken_with_their_type_or_without(words: list[str]) ->
         (["pause", "pod/cpu"], "'pod/cpu' does not name a SummaryRule; write sr/NAME"),
         (["pause"], "name a rule, or select rules with -l or --all; see"),
         (["explain"], "name a rule, or select rules with -l; see"),
-        (["pause", "cpu", "-l", "team=a"], "give names, -l or --all, one of them"),
-        (["cancel", "cpu", "--all"], "give names, -l or --all, one of them"),
+        (["pause", "cpu", "-l", "team=a"], "give only one of: names, -l, --all"),
+        (["cancel", "cpu", "--all"], "give only one of: names, -l, --all"),
     ],
 )
 def test_a_mistake_is_named_in_one_line(

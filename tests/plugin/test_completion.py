@@ -47,7 +47,7 @@ def test_a_name_that_is_given_is_not_offered_again(kubectl: Path) -> None:
 def test_flags_are_offered_with_what_they_do(kubectl: Path) -> None:
     offered = dict(line.split("\t") for line in candidates(["backfill", "cpu", "--re"]))
     assert list(offered) == ["--request-id", "--replace", "--request-timeout"]
-    assert offered["--replace"] == "end the backfill that is running and start this one"
+    assert offered["--replace"] == "end the running backfill and start this one"
     assert [line.split("\t")[0] for line in candidates(["--na"])] == ["--namespace"]
     assert not kubectl.exists()
 

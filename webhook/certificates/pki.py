@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 LIFETIME_OPTIONS: Final = (
-    ("--leaf-lifetime", "168h", "of a served certificate, renewed at two thirds"),
-    ("--ca-lifetime", "8760h", "of a CA; its successor is published at two thirds"),
-    ("--ca-overlap", "5m", "from publishing a CA to using it"),
+    ("--leaf-lifetime", "168h", "lifetime of a server certificate; it is renewed after two thirds"),
+    ("--ca-lifetime", "8760h", "lifetime of a CA; the next CA is published after two thirds"),
+    ("--ca-overlap", "5m", "time from the publication of a CA to its use"),
 )
 """Options of ``webhook serve``, each with its default and its meaning."""
 CLOCK_SKEW: Final = timedelta(minutes=5)
