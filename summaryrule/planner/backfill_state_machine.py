@@ -65,8 +65,6 @@ from summaryrule.planner.types import (
     Cancel,
     EmitEvent,
     PlanContext,
-    PlannerSettings,
-    polling_database,
 )
 from summaryrule.window_command import ingest_tag
 
@@ -289,8 +287,7 @@ def _cancels(context: PlanContext, status: BackfillStatus) -> Iterator[Cancel]:
     for window in status.in_flight:
         operation_id = window.operation_id
         if operation_id is not None and operation_id not in {*shared, *context.observed.canceled}:
-            database = polling_database(window, context.rule, context.settings)
-            yield Cancel(database, operation_id)
+            yield Cancel(context.polling_database(window), operation_id)
 
 
 def _supersede(
@@ -323,7 +320,7 @@ def _continue(
         and not has_spec_changed(rule, current)
     )
     may_take = runs and not needs_tags(rule, current)
-    taken = record_intents(rule, current, requested, now, context.settings) if may_take else current
+    taken = record_intents(context, current, requested) if may_take else current
     return BackfillStep(
         taken,
         history,
@@ -465,7 +462,7 @@ def _apply_operations(context: PlanContext, status: BackfillStatus) -> BackfillS
     sent = [
         window for window in status.in_flight if not window_execution.is_prerecorded(window, now)
     ]
-    outcomes = window_execution.apply_observations(sent, observed, now, context.settings)
+    outcomes = window_execution.apply_observations(context, sent)
     known = {(window.token, window.attempt, window.error) for window in sent}
     ended = (*outcomes.in_flight, *outcomes.failed)
     errors = [w.error for w in ended if w.error and (w.token, w.attempt, w.error) not in known]
@@ -758,27 +755,24 @@ def _as_new_intent(window: WindowStatus) -> WindowStatus:
 
 
 def record_intents(
-    rule: SummaryRule,
-    status: BackfillStatus,
-    requested: BackfillSpec,
-    now: Instant,
-    settings: PlannerSettings,
+    context: PlanContext, status: BackfillStatus, requested: BackfillSpec
 ) -> BackfillStatus:
     """Record intents for the next due windows, up to ``maxInFlight`` (rule 3).
 
     If nothing is in flight and the next window is due within ``prerecord_horizon``, its intent is
     recorded early. This saves a write when the window is due, and the rule keeps its finalizer.
     """
-    known = window_execution.with_current_target(status.in_flight, rule, settings)
+    rule, now = context.rule, context.now
+    known = window_execution.with_current_target(context, status.in_flight)
     capacity = requested.max_in_flight - len(known)
     intents: list[WindowStatus] = []
     for window in pending_windows(status, rule.spec.interval):
         if len(intents) >= capacity or not is_due(window, now, rule.spec.ingestion_delay):
             break
-        intents.append(_new_intent(rule, status, window, settings))
-    early = None if known or intents else _next_due_soon(rule, status, now, settings)
+        intents.append(window_execution.new_intent(context, window, run_of(rule, status)))
+    early = None if known or intents else _next_due_soon(context, status)
     if early is not None:
-        intents.append(_new_intent(rule, status, early, settings))
+        intents.append(window_execution.new_intent(context, early, run_of(rule, status)))
     if intents and not rule.spec.replaces:
         status = status.model_copy(update={"write_mode": None})
     begins = status.phase == "Pending" and bool(intents or status.in_flight)
@@ -791,13 +785,12 @@ def record_intents(
     return paced.model_copy(update=changes)
 
 
-def _next_due_soon(
-    rule: SummaryRule, status: BackfillStatus, now: Instant, settings: PlannerSettings
-) -> Window | None:
+def _next_due_soon(context: PlanContext, status: BackfillStatus) -> Window | None:
     """The next window, if it is due within ``prerecord_horizon`` and the rule has the finalizer."""
+    rule = context.rule
     if status.phase != "Running" or FINALIZER not in rule.metadata.finalizers:
         return None
-    soon = now.plus(settings.prerecord_horizon.ticks)
+    soon = context.now.plus(context.settings.prerecord_horizon.ticks)
     window = next(pending_windows(status, rule.spec.interval), None)
     is_soon = window is not None and is_due(window, soon, rule.spec.ingestion_delay)
     return window if is_soon else None
@@ -812,12 +805,6 @@ def restart_rate_estimate(status: BackfillStatus, now: Instant) -> BackfillStatu
             "estimated_completion": None,
         }
     )
-
-
-def _new_intent(
-    rule: SummaryRule, status: BackfillStatus, window: Window, settings: PlannerSettings
-) -> WindowStatus:
-    return window_execution.new_intent(rule, window, settings, run_of(rule, status))
 
 
 def run_of(rule: SummaryRule, status: BackfillStatus) -> str | None:

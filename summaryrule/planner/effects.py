@@ -131,15 +131,17 @@ def submit_at(context: PlanContext, window: WindowStatus) -> Instant:
     A recorded intent may not be due: its worker's clock was ahead, or ``ingestionDelay`` was
     shorter.
     """
-    backed_off = window_execution.backoff_ends_at(window, context.settings)
+    backed_off = window_execution.backoff_ends_at(context, window)
     return max(backed_off, due_at(window.window, context.rule.spec.ingestion_delay))
 
 
 def _tag_checks(context: PlanContext) -> Iterator[CheckIngestTag]:
     """The checks for windows whose outcome only the tags of the table say."""
-    rule, settings = context.rule, context.settings
-    for window in (*_orphaned_intents(context), *_operations_without_record(context)):
-        yield window_execution.ingest_tag_check(window, rule, settings)
+    windows = context.in_flight_windows(context.stored)
+    unknown = (each for each in windows if window_execution.needs_tag_check(context, each))
+    for window in (*_orphaned_intents(context), *unknown):
+        table = window.table or context.rule.spec.table
+        yield CheckIngestTag(context.polling_database(window), table, window.token)
 
 
 def _present_windows_lookup(context: PlanContext) -> Iterator[FindIngestTags]:
@@ -166,15 +168,6 @@ def _orphaned_intents(context: PlanContext) -> Iterator[WindowStatus]:
             is_unknown = window.token not in context.observed.tag_found
             if window.operation_id is None and is_unknown and not window.replaces:
                 yield window
-
-
-def _operations_without_record(context: PlanContext) -> Iterator[WindowStatus]:
-    """Windows whose operation is no longer in ``.show operations``."""
-    for window in context.in_flight_windows(context.stored):
-        if window_execution.needs_tag_check(
-            window, context.observed, context.now, context.settings
-        ):
-            yield window
 
 
 def _sync_spec_cursor(context: PlanContext) -> Iterator[Effect]:

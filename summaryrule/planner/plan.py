@@ -68,7 +68,6 @@ from summaryrule.planner.types import (
     RunningOperation,
     SetFinalizer,
     has_backfill_in_flight,
-    polling_database,
 )
 
 
@@ -144,7 +143,7 @@ def _operations_to_cancel(context: PlanContext) -> Iterator[RunningOperation]:
     for window in context.in_flight_windows(context.stored):
         operation_id = window.operation_id or context.observed.submitted.get(window.token)
         if operation_id is not None:
-            database = polling_database(window, context.rule, context.settings)
+            database = context.polling_database(window)
             yield RunningOperation(database, operation_id, window.submitted_at)
 
 

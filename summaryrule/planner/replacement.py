@@ -13,12 +13,7 @@ from summaryrule.api.instant import TICKS_PER_DAY, Instant
 from summaryrule.api.replaceable import earliest_request, replaceable_since
 from summaryrule.api.v1 import BackfillStatus, ReplaceStatus, ScheduleStatus
 from summaryrule.planner import window_execution
-from summaryrule.planner.types import (
-    DropOlderRuns,
-    DropOldTags,
-    PlanContext,
-    polling_database,
-)
+from summaryrule.planner.types import DropOlderRuns, DropOldTags, PlanContext
 
 
 def next_status(context: PlanContext, schedule: ScheduleStatus | None) -> ReplaceStatus | None:
@@ -60,8 +55,8 @@ def drop_older_runs(context: PlanContext) -> Iterator[DropOlderRuns]:
         known = {*context.observed.replaced, *context.observed.rejected}
         if not window.replaces or window.token in known:
             continue
-        if window_execution.has_appended(window, context.observed, context.now, context.settings):
-            database = polling_database(window, context.rule, context.settings)
+        if window_execution.has_appended(context, window):
+            database = context.polling_database(window)
             tag = window_command.run_tag(context.rule, window.start, window.token)
             yield DropOlderRuns(window, database, window.table or context.rule.spec.table, tag)
 

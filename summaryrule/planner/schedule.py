@@ -24,7 +24,7 @@ from summaryrule.api.v1 import (
 from summaryrule.api.windows import WindowSequence, floor, next_window
 from summaryrule.planner import annotations, events, window_execution
 from summaryrule.planner.progress import update_average
-from summaryrule.planner.types import EmitEvent, PlanContext, PlannerSettings
+from summaryrule.planner.types import EmitEvent, PlanContext
 from summaryrule.planner.window_execution import WindowOutcomes
 
 
@@ -49,16 +49,13 @@ def step(context: PlanContext, before: ScheduleStatus, *, may_retry: bool) -> Sc
     ``may_retry`` is False while a backfill defers the retry annotation. It waits here too:
     otherwise a window that Kusto rejects would be submitted again without end.
     """
-    rule, settings = context.rule, context.settings
-    outcomes = window_execution.apply_observations(
-        before.in_flight, context.counted, context.now, settings
-    )
+    outcomes = window_execution.apply_observations(context, before.in_flight)
     status = _apply_outcomes(context, before, outcomes, may_retry=may_retry)
-    due = due_windows(rule.spec, status, context.now)
+    due = due_windows(context.rule.spec, status, context.now)
     failed = outcomes.failed
     emitted = (events.window_failed(failed, "interval"),) if failed else ()
     if context.blocked is None and not context.is_handed_over:
-        status = record_intents(rule, status, due, settings)
+        status = record_intents(context, status, due)
     return ScheduleStep(status, due, emitted)
 
 
@@ -88,19 +85,18 @@ def due_windows(spec: SummaryRuleSpec, status: ScheduleStatus, now: Instant) -> 
 
 
 def record_intents(
-    rule: SummaryRule, status: ScheduleStatus, windows: WindowSequence, settings: PlannerSettings
+    context: PlanContext, status: ScheduleStatus, windows: WindowSequence
 ) -> ScheduleStatus:
     """Record intents for the first windows, up to ``interval_in_flight`` windows in flight."""
-    known = window_execution.with_current_target(status.in_flight, rule, settings)
+    settings = context.settings
+    known = window_execution.with_current_target(context, status.in_flight)
     capacity = settings.interval_in_flight - len(known)
     if len(status.failed) >= settings.failed_limit:
         capacity = 0
-    intents = tuple(
-        window_execution.new_intent(rule, window, settings)
-        for window in windows[: max(capacity, 0)]
-    )
+    chosen = windows[: max(capacity, 0)]
+    intents = tuple(window_execution.new_intent(context, window) for window in chosen)
     if intents:
-        status = _with_interval(status, rule.spec.interval)
+        status = _with_interval(status, context.rule.spec.interval)
     return status.model_copy(update={"in_flight": (*known, *intents)})
 
 

@@ -437,8 +437,21 @@ class PlanContext:
     ) -> Iterator[RunningOperation]:
         for window in windows:
             if window.operation_id is not None:
-                database = polling_database(window, self.rule, self.settings)
+                database = self.polling_database(window)
                 yield RunningOperation(database, window.operation_id, window.submitted_at, average)
+
+    def polling_database(self, window: WindowStatus) -> str:
+        """The database through which to poll the window's operation.
+
+        It is the database that the window was sent to. If the worker has another endpoint for that
+        database now, it is another database at the old endpoint, else the rule's database.
+        """
+        endpoints, recorded = self.settings.endpoints, window.endpoint
+        database = window.database or self.rule.spec.database
+        if recorded is None or endpoints.get(database) == recorded:
+            return database
+        same = (name for name, endpoint in endpoints.items() if endpoint == recorded)
+        return next(same, self.rule.spec.database)
 
 
 @dataclass(frozen=True, slots=True)
@@ -466,19 +479,6 @@ class Plan:
     due_windows: WindowSequence | None = None
     backfill: BackfillStatus | None = None
     query_check: QueryCheck | None = None
-
-
-def polling_database(window: WindowStatus, rule: SummaryRule, settings: PlannerSettings) -> str:
-    """The database through which to poll the window's operation.
-
-    It is the database that the window was sent to. If the worker has another endpoint for that
-    database now, it is another database at the old endpoint, else the rule's database.
-    """
-    database, recorded = window.database or rule.spec.database, window.endpoint
-    if recorded is None or settings.endpoints.get(database) == recorded:
-        return database
-    same = (name for name, endpoint in settings.endpoints.items() if endpoint == recorded)
-    return next(same, rule.spec.database)
 
 
 def has_backfill_in_flight(status: SummaryRuleStatus) -> bool:

@@ -10,15 +10,9 @@ from typing import Any
 
 from summaryrule.api.backfill_request import window_token
 from summaryrule.api.instant import Instant
-from summaryrule.api.v1 import SummaryRule, WindowStatus
+from summaryrule.api.v1 import WindowStatus
 from summaryrule.api.windows import Window
-from summaryrule.planner.types import (
-    CheckIngestTag,
-    Observations,
-    Outcome,
-    PlannerSettings,
-    polling_database,
-)
+from summaryrule.planner.types import Operation, Outcome, PlanContext
 
 ERROR_LIMIT = 256
 OUTCOME_UNKNOWN = "the rule changed before it was known whether the window was submitted"
@@ -43,28 +37,25 @@ class WindowOutcomes:
         """With one more window that stays in flight."""
         return replace(self, in_flight=(*self.in_flight, window), retried=self.retried + retried)
 
+    def with_failed(self, window: WindowStatus) -> "WindowOutcomes":
+        """With one more window that failed for good."""
+        return replace(self, failed=(*self.failed, window))
 
-def apply_observations(
-    in_flight: Iterable[WindowStatus],
-    observed: Observations,
-    now: Instant,
-    settings: PlannerSettings,
-) -> WindowOutcomes:
+
+def apply_observations(context: PlanContext, in_flight: Iterable[WindowStatus]) -> WindowOutcomes:
     """Apply what was observed to each window."""
     outcomes = WindowOutcomes()
     for window in in_flight:
-        outcomes = (
-            _apply_to_intent(outcomes, window, observed, now)
-            if window.operation_id is None
-            else _apply_to_operation(outcomes, window, observed, now, settings)
-        )
+        apply = _apply_to_intent if window.operation_id is None else _apply_to_operation
+        outcomes = apply(context, outcomes, window)
     return outcomes
 
 
-def backoff_ends_at(window: WindowStatus, settings: PlannerSettings) -> Instant:
+def backoff_ends_at(context: PlanContext, window: WindowStatus) -> Instant:
     """When the back-off ends: it doubles from ``retry_base`` to ``retry_cap``, with jitter."""
     if window.submitted_at is None:
         return Instant(0)
+    settings = context.settings
     doubled = settings.retry_base.ticks << min(max(window.attempt - 2, 0), 20)
     capped = min(doubled, settings.retry_cap.ticks)
     return window.submitted_at.plus(capped + capped * _jitter(window) // 512)
@@ -78,63 +69,57 @@ def is_prerecorded(window: WindowStatus, now: Instant) -> bool:
     return window.operation_id is None and window.submitted_at is None and window.end > now
 
 
-def new_intent(
-    rule: SummaryRule, window: Window, settings: PlannerSettings, run: str | None = None
-) -> WindowStatus:
+def new_intent(context: PlanContext, window: Window, run: str | None = None) -> WindowStatus:
     """The record of a window before it is sent; ``run`` is that of ``window_token``."""
     return WindowStatus(
         start=window.start,
         end=window.end,
-        token=window_token(rule, window, run),
-        write_mode="Replace" if rule.spec.replaces else None,
-        **target_of(rule, settings),
+        token=window_token(context.rule, window, run),
+        write_mode="Replace" if context.rule.spec.replaces else None,
+        **_target(context),
     )
 
 
-def target_of(rule: SummaryRule, settings: PlannerSettings) -> dict[str, Any]:
+def _target(context: PlanContext) -> dict[str, Any]:
     """The fields of a window's record that say where it goes, from the current spec."""
-    spec = rule.spec
-    endpoint = settings.endpoints.get(spec.database)
+    spec = context.rule.spec
+    endpoint = context.settings.endpoints.get(spec.database)
     return {"endpoint": endpoint, "database": spec.database, "table": spec.table}
 
 
 def with_current_target(
-    windows: Iterable[WindowStatus], rule: SummaryRule, settings: PlannerSettings
+    context: PlanContext, windows: Iterable[WindowStatus]
 ) -> tuple[WindowStatus, ...]:
     """The windows; those without an operation get the target of the current spec."""
-    target = target_of(rule, settings)
+    target = _target(context)
     return tuple(each if each.operation_id else _with_changes(each, **target) for each in windows)
 
 
-def ingest_tag_check(
-    window: WindowStatus, rule: SummaryRule, settings: PlannerSettings
-) -> CheckIngestTag:
-    """The check for the window's tag in the table that it was sent to."""
-    database = polling_database(window, rule, settings)
-    return CheckIngestTag(database, window.table or rule.spec.table, window.token)
-
-
-def needs_tag_check(
-    window: WindowStatus, observed: Observations, now: Instant, settings: PlannerSettings
-) -> bool:
+def needs_tag_check(context: PlanContext, window: WindowStatus) -> bool:
     """Whether only the tags of the table can say how the operation ended."""
-    operation = observed.operations.get(window.operation_id or "")
-    if operation is None or window.token in observed.tag_found:
-        return False
-    has_no_record = operation.outcome is Outcome.NOT_FOUND and not _is_recent(window, now, settings)
-    return has_no_record or operation.outcome is Outcome.SKIPPED
+    return _has_unknown_end(context, window) and window.token not in context.observed.tag_found
 
 
-def has_appended(
-    window: WindowStatus, observed: Observations, now: Instant, settings: PlannerSettings
-) -> bool:
+def has_appended(context: PlanContext, window: WindowStatus) -> bool:
     """Whether the append of the window is known to have completed, or its tag is in the table."""
-    operation = observed.operations.get(window.operation_id or "")
-    if operation is None or operation.outcome is Outcome.DONE:
-        return operation is not None
-    is_there = observed.tag_found.get(window.token, False)
-    is_missing = operation.outcome is Outcome.NOT_FOUND and not _is_recent(window, now, settings)
-    return is_there and (is_missing or operation.outcome is Outcome.SKIPPED)
+    operation = _operation(context, window)
+    is_there = context.observed.tag_found.get(window.token, False)
+    return (operation is not None and operation.outcome is Outcome.DONE) or (
+        is_there and _has_unknown_end(context, window)
+    )
+
+
+def _has_unknown_end(context: PlanContext, window: WindowStatus) -> bool:
+    """Whether the operation has no record that says whether its rows are in the table."""
+    operation = _operation(context, window)
+    if operation is None:
+        return False
+    is_missing = operation.outcome is Outcome.NOT_FOUND and not _is_recent(context, window)
+    return is_missing or operation.outcome is Outcome.SKIPPED
+
+
+def _operation(context: PlanContext, window: WindowStatus) -> Operation | None:
+    return context.observed.operations.get(window.operation_id or "")
 
 
 def truncate_error(text: str) -> str:
@@ -150,80 +135,65 @@ def _jitter(window: WindowStatus) -> int:
     return int(window.token[:2] or "0", 16)
 
 
-def _is_recent(window: WindowStatus, now: Instant, settings: PlannerSettings) -> bool:
-    since = window.submitted_at
-    return since is not None and now < since.plus(settings.operation_log_delay.ticks)
+def _is_recent(context: PlanContext, window: WindowStatus) -> bool:
+    since, delay = window.submitted_at, context.settings.operation_log_delay
+    return since is not None and context.now < since.plus(delay.ticks)
 
 
 def _apply_to_intent(
-    outcomes: WindowOutcomes, window: WindowStatus, observed: Observations, now: Instant
+    context: PlanContext, outcomes: WindowOutcomes, window: WindowStatus
 ) -> WindowOutcomes:
-    if window.token in observed.submitted:
-        operation_id = observed.submitted[window.token]
+    now, submitted, rejected = context.now, context.observed.submitted, context.counted.rejected
+    if window.token in submitted:
+        operation_id = submitted[window.token]
         accepted = _with_changes(window, operation_id=operation_id, submitted_at=now)
         return replace(outcomes.with_window(accepted), accepted=(*outcomes.accepted, accepted))
-    if window.token in observed.rejected:
-        failed = _with_changes(
-            window, error=truncate_error(observed.rejected[window.token]), submitted_at=now
-        )
-        return replace(outcomes, failed=(*outcomes.failed, failed))
+    if window.token in rejected:
+        error = truncate_error(rejected[window.token])
+        return outcomes.with_failed(_with_changes(window, error=error, submitted_at=now))
     return outcomes.with_window(window)
 
 
 def _apply_to_operation(
-    outcomes: WindowOutcomes,
-    window: WindowStatus,
-    observed: Observations,
-    now: Instant,
-    settings: PlannerSettings,
+    context: PlanContext, outcomes: WindowOutcomes, window: WindowStatus
 ) -> WindowOutcomes:
-    if has_appended(window, observed, now, settings):
-        return _apply_to_appended(outcomes, window, observed)
-    operation = observed.operations.get(window.operation_id or "")
+    if has_appended(context, window):
+        return _apply_to_appended(context, outcomes, window)
+    operation = _operation(context, window)
     outcome = operation.outcome if operation is not None else Outcome.RUNNING
-    if outcome is Outcome.NOT_FOUND:
-        return _apply_to_missing(outcomes, window, observed, now, settings)
-    is_unchecked = outcome is Outcome.SKIPPED and window.token not in observed.tag_found
-    if operation is None or outcome is Outcome.RUNNING or is_unchecked:
+    is_checked = window.token in context.observed.tag_found
+    if outcome is Outcome.NOT_FOUND and is_checked and not _is_recent(context, window):
+        again = _with_changes(window, operation_id=None, submitted_at=None)
+        return outcomes.with_window(again, retried=1)
+    is_open = outcome in {Outcome.NOT_FOUND, Outcome.RUNNING}
+    if operation is None or is_open or (outcome is Outcome.SKIPPED and not is_checked):
         return outcomes.with_window(window)
     may_retry = outcome is Outcome.THROTTLED or (
-        outcome is Outcome.RETRYABLE and window.attempt < settings.max_attempts
+        outcome is Outcome.RETRYABLE and window.attempt < context.settings.max_attempts
     )
-    ended = _with_changes(window, error=truncate_error(operation.failure_message), submitted_at=now)
+    error = truncate_error(operation.failure_message)
+    ended = _with_changes(window, error=error, submitted_at=context.now)
     if not may_retry:
-        return replace(outcomes, failed=(*outcomes.failed, ended))
+        return outcomes.with_failed(ended)
     # A throttled operation did not run: it counts as no attempt, but starts the back-off.
     attempt = window.attempt + (outcome is Outcome.RETRYABLE)
     return outcomes.with_window(_with_changes(ended, attempt=attempt, operation_id=None), retried=1)
 
 
 def _apply_to_appended(
-    outcomes: WindowOutcomes, window: WindowStatus, observed: Observations
+    context: PlanContext, outcomes: WindowOutcomes, window: WindowStatus
 ) -> WindowOutcomes:
     """The window is done; in mode Replace only when its older runs are dropped."""
-    if window.replaces and window.token in observed.rejected:
-        error = truncate_error(observed.rejected[window.token])
-        return replace(outcomes, failed=(*outcomes.failed, _with_changes(window, error=error)))
-    if window.replaces and window.token not in observed.replaced:
+    rejected = context.counted.rejected
+    if window.replaces and window.token in rejected:
+        error = truncate_error(rejected[window.token])
+        return outcomes.with_failed(_with_changes(window, error=error))
+    if window.replaces and window.token not in context.observed.replaced:
         return outcomes.with_window(window)
-    operation = observed.operations.get(window.operation_id or "")
+    operation = _operation(context, window)
     is_repeat = operation is not None and operation.outcome is Outcome.SKIPPED
     there = outcomes.already_there + (is_repeat and not window.replaces)
     return replace(outcomes, done=(*outcomes.done, window), already_there=there)
-
-
-def _apply_to_missing(
-    outcomes: WindowOutcomes,
-    window: WindowStatus,
-    observed: Observations,
-    now: Instant,
-    settings: PlannerSettings,
-) -> WindowOutcomes:
-    if _is_recent(window, now, settings) or window.token not in observed.tag_found:
-        return outcomes.with_window(window)
-    return outcomes.with_window(
-        _with_changes(window, operation_id=None, submitted_at=None), retried=1
-    )
 
 
 def _with_changes(window: WindowStatus, **changes: object) -> WindowStatus:
