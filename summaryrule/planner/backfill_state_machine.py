@@ -9,8 +9,9 @@
 5. After a window fails permanently, no new window starts. Windows in flight finish. The phase is
    Failed until a retry, a skip or a new request.
 6. ``specHash`` is the hash of the request's database, table, body and interval. If one of them
-   changes, the windows in flight finish, and the phase is Failed with reason SpecChanged. A retry
-   continues from the mark with the new spec.
+   changes before a window was sent, the backfill uses the new spec. Else the windows in flight
+   finish, and the phase is Failed with reason SpecChanged. A retry continues from the mark with the
+   new spec.
 7. A request that ends goes into history and does not run again. If it ended early and the
    rule requests it again, it continues from its record in history: the mark, the windows done after
    the mark, and the windows whose outcome is unknown. The interval may be different by then.
@@ -383,7 +384,18 @@ def needs_tags(rule: SummaryRule, status: BackfillStatus) -> bool:
 
 def needs_retry(rule: SummaryRule, status: BackfillStatus) -> bool:
     """Whether the spec changed and no retry is requested yet (rule 6)."""
-    return has_spec_changed(rule, status) and not annotations.has_retry_request(rule)
+    is_new_spec = has_spec_changed(rule, status) and not is_unsent(status)
+    return is_new_spec and not annotations.has_retry_request(rule)
+
+
+def is_unsent(status: BackfillStatus) -> bool:
+    """Whether no window was sent, and none is done, failed or skipped.
+
+    In mode Replace a recorded intent does not count: it is sent with the current spec anyway.
+    """
+    is_sent = any(window.operation_id or not window.replaces for window in status.in_flight)
+    counts = (status.windows_done, status.windows_skipped, status.windows_retried)
+    return not (is_sent or status.failed or any(counts))
 
 
 def is_retry_deferred(rule: SummaryRule, status: BackfillStatus | None) -> bool:
@@ -457,10 +469,12 @@ def _apply_observations(context: PlanContext, status: BackfillStatus) -> Backfil
 
 
 def _apply_operations(context: PlanContext, status: BackfillStatus) -> BackfillStatus:
-    """Credit, retry or fail windows in flight (rule 3); remove pre-recorded intents."""
+    """Credit, retry or fail windows in flight (rule 3); remove intents that were not sent."""
     now, observed = context.now, context.counted
     sent = [
-        window for window in status.in_flight if not window_execution.is_prerecorded(window, now)
+        window
+        for window in status.in_flight
+        if not (window_execution.is_prerecorded(window, now) or _was_invalid(context, window))
     ]
     outcomes = window_execution.apply_observations(context, sent)
     known = {(window.token, window.attempt, window.error) for window in sent}
@@ -478,6 +492,16 @@ def _apply_operations(context: PlanContext, status: BackfillStatus) -> BackfillS
         }
     )
     return _with_done(context.rule, changed, outcomes.done, now)
+
+
+def _was_invalid(context: PlanContext, window: WindowStatus) -> bool:
+    """Whether Kusto rejected the first submit of the window, because the query is invalid.
+
+    In mode Replace the intent stays: an earlier submit, whose reply was lost, could still append.
+    """
+    is_first = window.operation_id is None and window.submitted_at is None and window.attempt == 1
+    is_rejected = context.is_query_invalid and window.token in context.observed.rejected
+    return is_first and is_rejected and not window.replaces
 
 
 def _resolve_unknown_submits(context: PlanContext, status: BackfillStatus) -> BackfillStatus:
@@ -608,6 +632,8 @@ def _evaluate_failure(
         return _leave_failed(rule, status, now), ()
     if status.failed and not _only_unknown_outcomes(rule, status):
         return _fail(status, WINDOW_FAILED), (events.window_failed(status.failed),)
+    if has_spec_changed(rule, status) and is_unsent(status):
+        return _with_current_spec(rule, status), ()
     if has_spec_changed(rule, status) and not status.in_flight:
         if annotations.has_retry_request(rule) and not status.failed:
             return _with_current_spec(rule, status), ()
@@ -635,8 +661,9 @@ def _leave_failed(rule: SummaryRule, status: BackfillStatus, now: Instant) -> Ba
 
 
 def _with_current_spec(rule: SummaryRule, status: BackfillStatus) -> BackfillStatus:
-    changed = status.model_copy(update={"spec_hash": spec_hash(rule.spec)})
-    return with_counts(changed, rule.spec.interval)
+    known = None if is_unsent(status) else status.tags_read_until  # it may be another table
+    changes = {"spec_hash": spec_hash(rule.spec), "tags_read_until": known}
+    return with_counts(status.model_copy(update=changes), rule.spec.interval)
 
 
 def _apply_suspend(status: BackfillStatus, requested: BackfillSpec, now: Instant) -> BackfillStatus:

@@ -406,10 +406,14 @@ class PlanContext:
         Kusto rejects every window of an invalid query. While the query is invalid, or is not
         checked yet, no window fails for that.
         """
-        is_invalid = self.query_answer is not None and self.query_answer.status == "False"
-        if self.is_unchecked or is_invalid:
+        if self.is_unchecked or self.is_query_invalid:
             return replace(self.observed, rejected={})
         return self.observed
+
+    @property
+    def is_query_invalid(self) -> bool:
+        """Whether Kusto refuses the query as it is now."""
+        return self.query_answer is not None and self.query_answer.status == "False"
 
     @property
     def is_unchecked(self) -> bool:

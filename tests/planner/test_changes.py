@@ -4,9 +4,16 @@ import pytest
 
 from summaryrule.api.constants import REQUESTED_BY_ANNOTATION
 from summaryrule.api.instant import Instant
-from summaryrule.planner import window_execution
+from summaryrule.planner import query_validity, window_execution
 from tests.manifests import Json, rule, span, stored
-from tests.planner.fake_environment import FIRST, HOUR, FakeEnvironment, backfilling, hours
+from tests.planner.fake_environment import (
+    FIRST,
+    HOUR,
+    FakeEnvironment,
+    backfilling,
+    hours,
+    is_valid,
+)
 
 END = "2026-11-20T06:00:00Z"
 
@@ -525,3 +532,107 @@ def test_an_edit_that_runs_nothing_else_leaves_the_backfill_alone() -> None:
     _go(env)
     assert env.kusto.starts[:6] == hours(6)
     assert "BackfillFailed" not in env.events
+
+
+# The spec changes before a window was sent.
+
+WHY = "SEM0100: Failed to resolve table expression named 'Raw'"
+
+
+def _invalid(mode: str = "Append", *, asked: bool = True) -> FakeEnvironment:
+    """A backfill of three windows that waits because Kusto refuses the query.
+
+    With ``asked`` False its first windows were submitted before the query was asked about.
+    """
+    env = backfilling(3, maxInFlight=2)
+    env.edit(writeMode=mode)
+    if not asked:
+        env.answer, env.refusals = None, dict.fromkeys(hours(3), WHY)
+        env.settle()
+        assert len(env.backfill.in_flight) == 2
+    env.answer = lambda check: query_validity.invalid(check, WHY)
+    env.settle()
+    env.answer, env.refusals = is_valid, {}
+    return env
+
+
+@pytest.mark.parametrize("mode", ["Append", "Replace"])
+@pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.parametrize("change", ["body", "table", "database"])
+def test_a_correction_of_an_invalid_query_needs_no_retry(
+    change: str, mode: str, *, asked: bool
+) -> None:
+    env = _invalid(mode, asked=asked)
+    env.crash()
+    env.edit(**CHANGES[change])
+    env.run()
+    assert env.backfill.phase == "Completed"
+    assert env.kusto.starts == hours(3)
+    if change == "body":
+        assert all("Other" in each.text for each in env.kusto.data)
+    if change == "table":
+        assert {each.table for each in env.kusto.data} == {"Elsewhere"}
+    assert "BackfillFailed" not in env.events
+    assert env.backfill.windows_retried == 0
+
+
+def test_a_table_that_appears_later_needs_no_retry() -> None:
+    env = _invalid(asked=False)
+    assert env.backfill.in_flight == ()
+    env.run()
+    assert env.backfill.phase == "Completed"
+    assert env.kusto.starts == hours(3)
+
+
+def test_the_tags_of_the_new_table_are_read() -> None:
+    env = _invalid(asked=False)
+    before = env.performed.count("FindIngestTags")
+    env.edit(table="Elsewhere")
+    env.run()
+    assert env.performed.count("FindIngestTags") == before + 1
+
+
+def test_a_paused_backfill_that_sent_nothing_uses_the_new_spec() -> None:
+    env = backfilling(3, suspend=True)
+    env.edit(backfill=span(FIRST, hours(4)[3], suspend=True))
+    env.settle()
+    env.edit(**CHANGES["body"])
+    env.settle()
+    assert env.backfill.phase == "Paused"
+    env.edit(backfill=span(FIRST, hours(4)[3]))
+    env.run()
+    assert env.kusto.starts == hours(3)
+    assert "BackfillFailed" not in env.events
+
+
+def test_a_backfill_that_failed_in_an_earlier_release_goes_on_if_it_sent_nothing() -> None:
+    env = _invalid()
+    env.raw["status"]["backfill"] |= {"phase": "Failed", "reason": "SpecChanged"}
+    env.edit(**CHANGES["body"])
+    env.run()
+    assert env.backfill.phase == "Completed"
+    assert env.kusto.starts == hours(3)
+
+
+def test_a_window_that_is_there_already_counts_as_sent() -> None:
+    env = _invalid()
+    env.raw["status"]["backfill"] |= {"windowsDone": 1, "windowsAlreadyThere": 1}
+    env.edit(**CHANGES["body"])
+    env.run()
+    assert (env.backfill.phase, env.backfill.reason) == ("Failed", "SpecChanged")
+
+
+def test_a_retried_window_that_kusto_rejects_stays_in_flight_while_the_query_is_invalid() -> None:
+    env = backfilling(3)
+    env.kusto.state_of = lambda _start, _n: "Throttled"
+    env.settle()
+    (window,) = env.backfill.in_flight
+    env.refusals = dict.fromkeys(hours(3), WHY)
+    env.raw["status"].pop("queryHash")
+    env.memory.query_answer, env.answer = None, None
+    env.sleep(1)
+    env.settle()
+    env.answer = lambda check: query_validity.invalid(check, WHY)
+    env.settle()
+    assert [each.token for each in env.backfill.in_flight] == [window.token]
+    assert env.block_reasons()[0] == "QueryInvalid"

@@ -189,7 +189,9 @@ class InvariantChecker:
         is_other = self._current.get(uid) != key
         opens = (is_other or request.phase not in _ACTIVE) and status["phase"] in _ACTIVE
         self._current[uid] = key
-        if opens or RETRY_ANNOTATION in annotations:
+        sent = ("inFlight", "failed", "windowsDone", "windowsSkipped", "windowsRetried")
+        is_unsent = not any(status.get(name) for name in sent)
+        if opens or is_unsent or RETRY_ANNOTATION in annotations:
             request.bodies.add(item["spec"]["body"])
         request.mark, request.end = max(mark, request.mark), ticks(status["requestedEnd"])
         request.phase, request.failed = status["phase"], len(status.get("failed", ()))
