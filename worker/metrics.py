@@ -5,6 +5,7 @@ window counts from the difference that each status write makes: a window counts 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from platform import python_version
 from typing import Final, Literal
 
@@ -17,6 +18,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from runtime.clock import now
 from runtime.version import installed_version
 from summaryrule.api.backfill_request import is_active
 from summaryrule.api.duration import NANOSECONDS_PER_SECOND
@@ -57,7 +59,9 @@ class Metrics:
     ``api_request`` and ``kusto_request`` get each call: what, result, seconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], Instant] = now) -> None:
+        """``now`` is the time of a scrape, from which lags count."""
+        self._now = now
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.windows = self._counter("windows", "Windows by what became of them.", "kind", "result")
@@ -87,6 +91,19 @@ class Metrics:
         self.reconciles = self._counter("reconciles", "Reconciles of a rule, by result.", "result")
         build = self._gauge("build_info", "Always 1.", "version", "python")
         build.labels(installed_version(), python_version()).set(1)
+
+    def set_lag(self, rule: Key, since: Instant | None) -> None:
+        """Compute the lag of a rule at each scrape, as the time since ``since``; None: no series.
+
+        So the lag of a rule that is no longer reconciled grows.
+        """
+        if since is None:
+            self.rule_lag.remove(*rule)
+        else:
+            self.rule_lag.labels(*rule).set_function(partial(self._seconds_since, since))
+
+    def _seconds_since(self, since: Instant) -> float:
+        return max(_seconds(self._now().ticks - since.ticks), 0.0)
 
     def forget_rule(self, namespace: str, rule: str) -> None:
         """The rule is gone, and so are its series."""
@@ -148,13 +165,13 @@ class StatusMetrics:
 
         Args:
             rule: the raw object.
-            now: the time from which the lag counts.
+            now: the time until which windows of the backfill are due.
             runs_here: whether this worker should run the rule's schedule. Only then it has a lag.
         """
         key, known = key_of(rule), self._models.parse_or_none(rule)
         to, status = self._metrics, self._models.status(rule)
         put(to.rule_interval, key, None if known is None else _interval(known))
-        put(to.rule_lag, key, _lag(known, now) if known is not None and runs_here else None)
+        to.set_lag(key, _lags_since(known) if known is not None and runs_here else None)
         put(to.backfill_remaining, key, None if known is None else _remaining(known, now))
         for kind, part in _parts(status):
             failed = len(part.failed) if part is not None else 0
@@ -240,16 +257,13 @@ def _interval(rule: SummaryRule) -> float:
     return _seconds(rule.spec.interval.ticks)
 
 
-def _lag(rule: SummaryRule, now: Instant) -> float | None:
-    """Seconds from the end of the last done window to now; None while nothing has to follow it.
+def _lags_since(rule: SummaryRule) -> Instant | None:
+    """The end of the last done window, else the start of the first one.
 
-    If no window is done, they count from the start of the first one.
+    None while nothing has to follow it.
     """
     schedule = (rule.status and rule.status.schedule) or ScheduleStatus()
-    since = schedule.last_done or _first_start(rule, schedule)
-    if rule.spec.suspend or since is None:
-        return None
-    return max(_seconds(now.ticks - since.ticks), 0.0)
+    return None if rule.spec.suspend else schedule.last_done or _first_start(rule, schedule)
 
 
 def _first_start(rule: SummaryRule, schedule: ScheduleStatus) -> Instant | None:

@@ -10,6 +10,11 @@ from worker.kube.store import ModelCache
 from worker.metrics import Metrics, StatusMetrics, put
 
 
+def at(time: str) -> Metrics:
+    """Metrics that are scraped at this time."""
+    return Metrics(lambda: Instant.parse(time))
+
+
 def series(metrics: Metrics) -> dict[str, float]:
     return {
         f"{sample.name}{sorted(sample.labels.values())}": sample.value
@@ -46,7 +51,7 @@ def test_a_backfill_that_has_ended_leaves_no_series() -> None:
 
 
 def test_a_looked_at_rule_shows_its_lag_beside_its_interval() -> None:
-    metrics = Metrics()
+    metrics = at("2026-11-20T02:30:00Z")
     status_metrics = StatusMetrics(metrics, ModelCache())
     ahead = {"start": "2026-11-20T02:00:00Z", "end": "2026-11-20T03:00:00Z", "token": "u"}
     sent = {"start": "2026-11-20T01:00:00Z", "end": "2026-11-20T02:00:00Z", "token": "t"}
@@ -91,12 +96,29 @@ def test_failed_windows_are_shown_for_as_long_as_they_wait() -> None:
 def test_a_rule_that_never_succeeded_lags_from_the_start_of_its_first_window(
     status: dict[str, object], lag: int
 ) -> None:
-    metrics = Metrics()
+    metrics = at("2026-11-20T02:30:00Z")
     rule = stored({}, **status)
     if "failed" not in str(status):
         rule["metadata"] = {**KEY, "creationTimestamp": "2026-11-20T01:10:00Z"}
     StatusMetrics(metrics, ModelCache()).observe_rule(rule, Instant.parse("2026-11-20T02:30:00Z"))
     assert series(metrics)[LAG] == lag
+
+
+def test_the_lag_of_a_rule_that_is_not_reconciled_again_grows_up_to_the_scrape() -> None:
+    times = ["2026-11-20T02:30:00Z"]
+    metrics = Metrics(lambda: Instant.parse(times[-1]))
+    rule = stored({}, schedule={"lastDone": "2026-11-20T01:00:00Z"})
+    status_metrics = StatusMetrics(metrics, ModelCache())
+    status_metrics.observe_rule(rule, Instant.parse(times[-1]))
+    assert series(metrics)[LAG] == 5400
+    times.append("2026-11-20T02:31:00.5Z")
+    assert series(metrics)[LAG] == 5460.5
+    times.append("2026-11-20T00:59:00Z")
+    assert series(metrics)[LAG] == 0
+    done = stored({}, schedule={"lastDone": "2026-11-20T02:00:00Z"})
+    status_metrics.observe_rule(done, Instant.parse("2026-11-20T02:31:00Z"))
+    times.append("2026-11-20T02:32:00Z")
+    assert series(metrics)[LAG] == 1920
 
 
 def test_a_rule_whose_schedule_runs_elsewhere_has_no_lag() -> None:
