@@ -34,9 +34,7 @@ from worker.kube.leases import LeaseClient
 from worker.kube.reflector import Reflector
 from worker.kube.store import Key, ModelCache, Store, key_of
 from worker.kube.summaryrules import SummaryRuleClient
-from worker.kusto.config import (
-    parse_endpoints,
-)
+from worker.kusto.config import parse_endpoints
 from worker.kusto.connect import connect_kusto
 from worker.kusto.requests import KustoRequests
 from worker.leader_election import LeaderElector, Leadership
@@ -119,6 +117,7 @@ class WorkerApp:
             "rules_of_other_owners", lambda: sum(not is_for_us(rule) for rule in self._store)
         )
         metrics.watch("leader", lambda: self._elector.is_leader)
+        metrics.watch_endpoints(self._endpoints_up)
         page = self._status_page()
         health = HealthServer(
             self._options.host,
@@ -130,7 +129,9 @@ class WorkerApp:
             streams=streams(page),
             details=self._endpoint_lines,
         )
-        monitor = EndpointMonitor(self._kusto.clients, self._requeue_rules_of)
+        monitor = EndpointMonitor(
+            self._kusto.clients, self._requeue_rules_of, lambda: self._elector.is_leader
+        )
         async with (
             health,
             _background(self._reflector.run()),
@@ -165,6 +166,11 @@ class WorkerApp:
 
     def _endpoint_lines(self) -> list[str]:
         return [f"{url} {health}" for url, health in sorted(self._kusto.health().items())]
+
+    def _endpoints_up(self) -> dict[str, bool]:
+        """Whether each endpoint answers, by URL; a replica that does not lead asks none."""
+        found = self._kusto.health().items() if self._elector.is_leader else ()
+        return {url: each.state == "answering" for url, each in found if each.state != "unknown"}
 
     def _requeue_rules_of(self, url: str) -> None:
         """Reconcile the rules of an endpoint: their conditions say whether its login works."""

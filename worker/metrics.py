@@ -14,9 +14,12 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    Metric,
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from runtime.clock import now
 from runtime.version import installed_version
@@ -116,6 +119,10 @@ class Metrics:
         """Add the gauge of this name; ``read`` gives its value at each scrape."""
         self._gauge(name, WATCHED[name]).set_function(read)
 
+    def watch_endpoints(self, are_up: Callable[[], Mapping[str, bool]]) -> None:
+        """Add a gauge; ``are_up`` says at each scrape which Kusto endpoints answer, by URL."""
+        self.registry.register(_EndpointCollector(are_up))
+
     def exposition(self) -> bytes:
         """All series in the Prometheus text format."""
         return generate_latest(self.registry)
@@ -142,6 +149,20 @@ class Metrics:
         return Histogram(
             name, text, labels, namespace=PREFIX, registry=self.registry, buckets=buckets
         )
+
+
+class _EndpointCollector(Collector):
+    """A series for each endpoint of which it is known whether it answers."""
+
+    def __init__(self, are_up: Callable[[], Mapping[str, bool]]) -> None:
+        self._are_up = are_up
+
+    def collect(self) -> Iterator[Metric]:
+        text = "1 if the Kusto endpoint answers, 0 if it fails."
+        family = GaugeMetricFamily(f"{PREFIX}_kusto_endpoint_up", text, labels=["endpoint"])
+        for url, is_up in sorted(self._are_up().items()):
+            family.add_metric([url], float(is_up))
+        yield family
 
 
 def put(gauge: Gauge, labels: tuple[str, ...], value: float | None) -> None:

@@ -54,6 +54,7 @@ def worker_with_all() -> worker_metrics.Metrics:
     metrics = worker_metrics.Metrics()
     for name in worker_metrics.WATCHED:
         metrics.watch(name, int)
+    metrics.watch_endpoints(lambda: {"https://mycluster.kusto.windows.net": True})
     metrics.windows.labels("interval", "failed").inc()
     metrics.operation_duration.labels("interval").observe(1.0)
     metrics.failed_windows.labels("default", "errors", "interval").set(1)

@@ -157,6 +157,17 @@ def test_gauges_are_asked_at_each_scrape() -> None:
     assert series(metrics)["summaryrule_worker_leader[]"] == 1
 
 
+def test_an_endpoint_has_a_series_while_it_is_known_whether_it_answers() -> None:
+    metrics, up = Metrics(), {"https://k": True}
+    metrics.watch_endpoints(lambda: up)
+    name = "summaryrule_worker_kusto_endpoint_up['https://k']"
+    assert series(metrics)[name] == 1
+    up["https://k"] = False
+    assert series(metrics)[name] == 0
+    up.clear()
+    assert name not in series(metrics)
+
+
 KEY = {"namespace": "n", "name": "r"}
 
 

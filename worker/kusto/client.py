@@ -44,7 +44,7 @@ _QUESTION: Final = {
     "query_take_max_records": 1,
 }
 _PAUSING_THROTTLES: Final = 3
-_SHORT_CALLS: Final = {"submit": 20.0, "poll": 20.0}
+_SHORT_CALLS: Final = {"submit": 20.0, "poll": 20.0, "probe": 20.0}
 """Calls that Kusto answers at once, and the most seconds of one: what waits longer hangs."""
 _TOKEN_WITHIN: Final = 15.0
 _LOGIN_PAUSE: Final = 10.0
@@ -64,6 +64,7 @@ class EndpointClient:
         url: str,
         clock: Clock,
         *,
+        database: str = "",
         credential: Any = None,  # noqa: ANN401 - azure's AsyncTokenCredential
         login: Login | None = None,
         concurrency: int = 16,
@@ -76,6 +77,7 @@ class EndpointClient:
         Args:
             url: the endpoint.
             clock: for the circuit breaker and the health.
+            database: the database of a probe, until a call has named another.
             credential: gives access tokens; None sends no login.
             login: describes the credential in errors.
             concurrency: the most calls at a time.
@@ -85,6 +87,7 @@ class EndpointClient:
         """
         self.url = url
         self._clock = clock
+        self._database = database
         self._credential = credential
         self._login = login
         self._tracker = EndpointTracker(url, clock, login.identity if login is not None else "")
@@ -116,6 +119,7 @@ class EndpointClient:
             WorkerError: see ``worker.kusto.errors``; or what ``before_send`` raised.
         """
         began, result, submits = time.perf_counter(), "ok", before_send is not None
+        self._database = database
         try:
             async with self._places:
                 if submits:
@@ -183,6 +187,16 @@ class EndpointClient:
         """Ask for an access token; ``health`` and ``login_error`` have the result."""
         with contextlib.suppress(Misconfigured):
             await self._fetch_token()
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long ago the last call ended; 0 while one waits."""
+        return self._tracker.idle_seconds
+
+    async def probe(self) -> None:
+        """Send a query that reads no table; ``health`` has the result."""
+        with contextlib.suppress(WorkerError):
+            await self.call("probe", self._database, "print 1")
 
     async def close(self) -> None:
         """End its connections."""

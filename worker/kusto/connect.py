@@ -39,6 +39,7 @@ async def connect_kusto(
         url: EndpointClient(
             url,
             clock,
+            database=next(name for name, each in endpoints.items() if each == url),
             credential=credential if url in remote else None,
             login=login if url in remote else None,
             observe=observe,

@@ -37,7 +37,7 @@ class EndpointHealth:
         error: why it fails, one sentence; None if it does not.
         identity: who the worker is to the endpoint; empty if it needs no login.
         has_token: whether the identity has given an access token; None if it was not asked.
-        last_answer: when it answered last. An endpoint without work is not asked.
+        last_answer: when it answered last.
     """
 
     state: State
@@ -85,8 +85,14 @@ class EndpointTracker:
         self._last_answer: Instant | None = None
         self._waiting: dict[int, _Waiting] = {}
         self._calls = 0
+        self._called_at = clock.monotonic()
         self.login_error: str | None = None
         """Why there is no access token; None if there is one, or was not asked."""
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long ago the last call ended; 0 while one waits."""
+        return 0.0 if self._waiting else self._clock.monotonic() - self._called_at
 
     @contextlib.contextmanager
     def track(self, call: str) -> Iterator[None]:
@@ -109,10 +115,11 @@ class EndpointTracker:
             self.answered()
         finally:
             del self._waiting[number]
+            self._called_at = self._clock.monotonic()
 
     def answered(self) -> None:
         """It answered a call, whatever the answer was."""
-        self._last_answer = self._now()
+        self._last_answer, self._called_at = self._now(), self._clock.monotonic()
         self._set("answering", None)
 
     def token_obtained(self) -> None:

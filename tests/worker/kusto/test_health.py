@@ -109,6 +109,40 @@ async def test_a_call_that_hangs_is_reported_while_it_waits_with_rule_and_window
         await client.close()
 
 
+async def test_an_endpoint_is_idle_since_its_last_call_ended() -> None:
+    clock = SetClock()
+    async with Misbehaving(ANSWER, hang) as server:
+        client = EndpointClient(server.url, clock)
+        clock.seconds = 60
+        assert client.idle_seconds == 60
+        await poll(client)
+        assert client.idle_seconds == 0
+        clock.seconds = 100
+        assert client.idle_seconds == 40
+        waiting = asyncio.create_task(poll(client))
+        await eventually(lambda: len(server.requests) > 1)
+        clock.seconds = 110
+        assert client.idle_seconds == 0
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        clock.seconds = 115
+        assert client.idle_seconds == 5
+        await client.close()
+
+
+async def test_a_probe_reads_no_table_and_asks_the_database_of_the_last_call() -> None:
+    async with Misbehaving(ANSWER) as server:
+        client = EndpointClient(server.url, SetClock(), database="First")
+        await client.probe()
+        await client.call("poll", "Second", ".show operations")
+        await client.probe()
+        await client.close()
+        first, _, last = (request.decode() for request in server.requests)
+    for request, database in ((first, "First"), (last, "Second")):
+        assert request.startswith("POST /v2/rest/query")
+        assert f'"db": "{database}", "csl": "print 1"' in request
+
+
 async def test_kusto_gets_the_application_and_an_id_with_the_rule_and_the_window() -> None:
     async with Misbehaving(ANSWER) as server:
         client = EndpointClient(server.url, SetClock())
@@ -165,7 +199,7 @@ async def test_a_token_is_asked_for_at_the_start_and_its_absence_is_logged_once(
     caplog.set_level(logging.INFO)
     identity, changed = Identity(RuntimeError("Azure CLI not found")), list[str]()
     client = EndpointClient("https://k.test", SetClock(), credential=identity, login=LOGIN)
-    monitor = asyncio.create_task(EndpointMonitor([client], changed.append).run())
+    monitor = asyncio.create_task(EndpointMonitor([client], changed.append, bool).run())
     await eventually(lambda: identity.asked > 5)
     error = (
         "no token for https://k.test as workload-identity (client c1, tenant t1): RuntimeError:"
