@@ -1,4 +1,4 @@
-"""Which windows of a backfill have rows in the table that Kusto does not recognise as a repeat.
+"""Which windows have rows in the table that Kusto does not recognise as a repeat.
 
 Kusto drops an append whose token the table has. The token comes from the rule, the window's bounds
 and the requestId. So a window is appended again if its rows were written with another requestId,
@@ -8,9 +8,10 @@ with another interval, by adx-mon, or by a release with other tokens.
 from collections.abc import Iterator
 
 from summaryrule.admission.context import AdmissionContext
-from summaryrule.api import validation_rules
+from summaryrule.api import unstructured, validation_rules
+from summaryrule.api.backfill_request import StoredRequests
+from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
-from summaryrule.api.unstructured import nested_dict
 from summaryrule.api.v1 import BackfillRecord, BackfillStatus
 from summaryrule.api.windows import Window, next_window
 
@@ -31,6 +32,37 @@ def find_windows_appended_again(context: AdmissionContext) -> Iterator[tuple[Win
     for written, why in found:
         if written.overlaps(requested):
             yield Window(max(written.start, start), min(written.end, end)), why
+
+
+def find_times_covered_again(context: AdmissionContext) -> Iterator[tuple[Window, str]]:
+    """The ranges that the next interval runs cover again because of another interval.
+
+    The first window of the new interval begins at or before the end of the last one that ran.
+    """
+    interval, schedule = context.interval, context.stored_requests.schedule
+    before = unstructured.interval_of(context.old_spec)
+    if interval is None or interval.ticks <= 0 or context.spec.get("suspend") is True:
+        return
+    if before == interval and context.old_spec.get("suspend") is not True:
+        return
+    taken = schedule.taken_until
+    first = next_window(context.now, interval, context.delay, taken).start
+    ran_with = schedule.interval or before
+    if taken is not None and ran_with != interval and first < taken:
+        yield Window(first, taken), f"written with interval {ran_with}"
+    for written, ran_with in _done_by_requests(context.stored_requests):
+        since = max(first, taken or first, written.start)
+        if ran_with not in (None, interval) and since < written.end:
+            yield Window(since, written.end), f"written with interval {ran_with}"
+
+
+def _done_by_requests(stored: StoredRequests) -> Iterator[tuple[Window, Duration | None]]:
+    """The ranges that backfills have written, each with its interval."""
+    current = stored.current
+    if current is not None:
+        yield Window(current.requested_start, current.done_until), current.interval
+    for record in stored.history:
+        yield Window(record.start, record.done_until or record.start), record.interval
 
 
 def _of_requests(context: AdmissionContext) -> Iterator[tuple[Window, str]]:
@@ -93,5 +125,5 @@ def _name(request_id: str | None) -> str:
 
 def _created(context: AdmissionContext) -> Instant:
     """When the rule was created; now on CREATE."""
-    stamp = nested_dict(context.old, "metadata").get("creationTimestamp")
+    stamp = unstructured.nested_dict(context.old, "metadata").get("creationTimestamp")
     return (validation_rules.read_instant(stamp) if isinstance(stamp, str) else None) or context.now

@@ -7,7 +7,10 @@ a request.
 from collections.abc import Callable
 from typing import Final
 
-from summaryrule.admission.appended_again import find_windows_appended_again
+from summaryrule.admission.appended_again import (
+    find_times_covered_again,
+    find_windows_appended_again,
+)
 from summaryrule.admission.context import AdmissionContext
 from summaryrule.admission.defaulting import already_completed_warning
 from summaryrule.api.backfill_request import is_active
@@ -62,6 +65,17 @@ def appends_again(context: AdmissionContext) -> str | None:
     )
 
 
+def covers_again(context: AdmissionContext) -> str | None:
+    """Windows of another interval append rows again for a time that is in the table."""
+    ranges = [f"from {each} ({why})" for each, why in find_times_covered_again(context)]
+    if not ranges:
+        return None
+    return (
+        "spec.interval: the next windows cover a time whose rows are in the table already:"
+        f" {', '.join(ranges)}; remove these rows, or they are there twice, in mode Replace too"
+    )
+
+
 def ends_running_backfill(context: AdmissionContext) -> str | None:
     """A backfill that is removed or replaced before its end does not finish its windows."""
     current = context.stored_requests.current
@@ -93,5 +107,6 @@ WARNINGS: Final[tuple[Callable[[AdmissionContext], str | None], ...]] = (
     end_in_future,
     ends_running_backfill,
     appends_again,
+    covers_again,
     has_run_before,
 )

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from summaryrule.api.constants import ACTIVE_PHASES
+from summaryrule.api.constants import ACTIVE_PHASES, LAST_EXECUTION_CONDITION
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
 from summaryrule.api.schema_validation import read_part
-from summaryrule.api.unstructured import as_instant, interval_of, nested_dict
+from summaryrule.api.unstructured import as_instant, interval_of, nested_dict, nested_list
 from summaryrule.api.upstream_backfill import (
     UpstreamProgress,
     UpstreamRequest,
@@ -116,9 +116,19 @@ def read_stored_requests(stored: Mapping[str, Any]) -> StoredRequests:
     return StoredRequests(
         read_part(BackfillStatus, current),
         tuple(each for each in read if each is not None),
-        read_part(ScheduleStatus, status.get("schedule")) or ScheduleStatus(),
+        _read_schedule(status),
         read_part(ReplaceStatus, status.get("replace")),
     )
+
+
+def _read_schedule(status: Mapping[str, Any]) -> ScheduleStatus:
+    """The schedule; that of a rule which only adx-mon has run so far, from its condition."""
+    if "schedule" in status:
+        return read_part(ScheduleStatus, status["schedule"]) or ScheduleStatus()
+    conditions = nested_list(status, "conditions")
+    found = (each for each in conditions if each.get("type") == LAST_EXECUTION_CONDITION)
+    cursor = as_instant(next(found, {}).get("message"))
+    return ScheduleStatus(cursor=cursor, upstream_until=cursor)
 
 
 def _read_upstream(stored: Mapping[str, Any]) -> BackfillRecord | None:

@@ -396,6 +396,13 @@ class ScheduleStatus(_Model):
         default=None, description="The end of the last window that adx-mon ran."
     )
 
+    @property
+    def taken_until(self) -> Instant | None:
+        """The end of the last window that has an intent, has run or has failed; None before one."""
+        ends = [window.end for window in (*self.in_flight, *self.failed)]
+        ends += [] if self.cursor is None else [self.cursor]
+        return max(ends, default=None)
+
 
 class BackfillStatus(_Model):
     """The backfill that runs now, or ran last."""

@@ -79,7 +79,7 @@ def _apply_outcomes(
 
 def due_windows(spec: SummaryRuleSpec, status: ScheduleStatus, now: Instant) -> WindowSequence:
     """The windows that are due and have no intent yet, oldest first."""
-    first = next_window(now, spec.interval, spec.ingestion_delay, _taken_until(status))
+    first = next_window(now, spec.interval, spec.ingestion_delay, status.taken_until)
     limit = floor(now.plus(-spec.ingestion_delay.ticks), spec.interval)
     return WindowSequence(first.start, first.start if spec.suspend else limit, spec.interval)
 
@@ -102,18 +102,12 @@ def record_intents(
 
 def _with_interval(status: ScheduleStatus, interval: Duration) -> ScheduleStatus:
     """With the interval of the next intents; the one before it, if any, becomes an earlier grid."""
-    until = _taken_until(status)
+    until = status.taken_until
     earlier = status.earlier_grids
     if status.interval not in (None, interval) and until is not None:
         grid = EarlierGrid(interval=status.interval, until=until)
         earlier = (grid, *earlier)[:GRID_LIMIT]
     return status.model_copy(update={"interval": interval, "earlier_grids": earlier})
-
-
-def _taken_until(status: ScheduleStatus) -> Instant | None:
-    """The end of the last window that has an intent, has run or has failed; None before one has."""
-    ends = [window.end for window in (*status.in_flight, *status.failed)]
-    return max([*ends, *_maybe(status.cursor)], default=None)
 
 
 def _with_tokens(rule: SummaryRule, windows: tuple[WindowStatus, ...]) -> tuple[WindowStatus, ...]:

@@ -1,4 +1,4 @@
-"""The warning that names the windows whose rows a backfill appends again, and why."""
+"""The warnings that name the windows whose rows are appended again, and why."""
 
 from typing import Any
 
@@ -98,5 +98,98 @@ def test_windows_that_adx_mon_wrote_are_named() -> None:
     assert f"from [{START}, 2026-11-20T08:00:00Z) (written by adx-mon)" in warned(old)
 
 
+def test_windows_that_adx_mon_wrote_are_named_before_this_operator_has_the_rule() -> None:
+    condition = {
+        "type": "summaryrule.adx-mon.azure.com/LastSuccessfulExecution",
+        "status": "True",
+        "message": "2026-11-20T08:00:00Z",
+    }
+    old = stored(rule(), status={"conditions": [condition]})
+    assert warned(old) == (
+        f"spec.backfill: windows whose rows may be in the table already are appended again: from"
+        f" [{START}, 2026-11-20T08:00:00Z) (written by adx-mon); remove these rows first, or leave"
+        " the windows out"
+    )
+    assert "written by adx-mon" in warned(old, "again")
+    old["status"]["conditions"][0]["message"] = "yesterday"
+    assert warned(old) == ""
+
+
 def test_a_schedule_that_cannot_be_read_names_nothing() -> None:
     assert warned(stored(rule(), status={"schedule": {"cursor": 5}})) == ""
+
+
+# An edit of the interval.
+
+RUN: Json = {"cursor": "2026-11-24T05:00:00Z", "interval": "1h"}
+
+
+def edited(old: Json, **spec: Any) -> str:
+    """The warning about the next windows after an edit of the spec, or nothing."""
+    result = admit(rule(**{**old["spec"], **spec}), old)
+    assert result.violations == (), result.messages
+    return next((text for text in result.warnings if "spec.interval" in text), "")
+
+
+@pytest.mark.parametrize("mode", ["Append", "Replace"])
+def test_an_edit_of_the_interval_names_the_time_that_is_covered_again(mode: str) -> None:
+    old = stored(rule(writeMode=mode), status={"schedule": RUN})
+    assert edited(old, interval="6h") == (
+        "spec.interval: the next windows cover a time whose rows are in the table already: from"
+        " [2026-11-24T00:00:00Z, 2026-11-24T05:00:00Z) (written with interval 1h); remove these"
+        " rows, or they are there twice, in mode Replace too"
+    )
+
+
+@pytest.mark.parametrize("interval", ["60m", "30m", "4h"])
+def test_an_interval_whose_windows_begin_where_the_last_one_ended_covers_nothing_again(
+    interval: str,
+) -> None:
+    old = stored(rule(), status={"schedule": {"cursor": "2026-11-24T04:00:00Z", "interval": "1h"}})
+    assert edited(old, interval=interval) == ""
+
+
+def test_windows_in_flight_and_failed_ones_count_as_written() -> None:
+    sent = {"start": "2026-11-24T05:00:00Z", "end": "2026-11-24T06:00:00Z"}
+    for name in ("inFlight", "failed"):
+        old = stored(rule(), status={"schedule": RUN | {name: [sent]}})
+        assert "[2026-11-24T00:00:00Z, 2026-11-24T06:00:00Z)" in edited(old, interval="12h")
+
+
+def test_an_interval_that_is_taken_back_before_a_window_ran_covers_nothing_again() -> None:
+    old = stored(rule(interval="6h"), status={"schedule": RUN})
+    assert edited(old, interval="1h") == ""
+
+
+def test_a_suspended_schedule_is_warned_of_when_it_resumes() -> None:
+    old = stored(rule(suspend=True), status={"schedule": RUN})
+    assert edited(old, interval="6h") == ""
+    assert edited(old, suspend=False) == ""
+    later = stored(rule(suspend=True, interval="6h"), status={"schedule": RUN})
+    assert "05:00:00Z) (written with interval 1h)" in edited(later, suspend=False)
+    assert edited(stored(rule(interval="6h"), status={"schedule": RUN}), table="Other") == ""
+
+
+def test_windows_of_a_backfill_after_the_schedule_are_named_from_where_it_stands() -> None:
+    record = RECORD | {"start": "2026-11-24T03:00:00Z", "doneUntil": "2026-11-24T06:00:00Z"}
+    old = stored(rule(), status={"schedule": RUN, "backfillHistory": [record]})
+    ranges = (
+        "from [2026-11-24T00:00:00Z, 2026-11-24T05:00:00Z) (written with interval 1h), from"
+        " [2026-11-24T05:00:00Z, 2026-11-24T06:00:00Z) (written with interval 1h)"
+    )
+    assert ranges in edited(old, interval="6h")
+    current = {
+        "requestKey": "k",
+        "requestedStart": "2026-11-24T05:00:00Z",
+        "requestedEnd": "2026-11-24T06:00:00Z",
+        "doneUntil": "2026-11-24T05:00:00Z",
+        "interval": "1h",
+        "phase": "Pending",
+    }
+    old = stored(rule(), status={"schedule": RUN, "backfill": current})
+    assert "05:00:00Z, 2026-11-24T06" not in edited(old, interval="6h")
+
+
+def test_a_rule_that_has_not_run_covers_nothing_again() -> None:
+    assert edited(stored(rule()), interval="6h") == ""
+    assert admit(rule(interval="6h")).warnings == ()

@@ -24,7 +24,12 @@ from webhook.metrics import PREFIX, Metrics
 TEXT = PAGE.read_text(encoding="utf-8")
 EXAMPLES = examples(TEXT)
 # These need a stored rule; tests/admission has them.
-OF_STORED_RULES = {"ends_running_backfill", "has_run_before", "starts_before_replaceable"}
+OF_STORED_RULES = {
+    "covers_again",
+    "ends_running_backfill",
+    "has_run_before",
+    "starts_before_replaceable",
+}
 SENTENCES = {
     "VALID_INTERVAL": "must be a Go duration of at least 1m",
     "VALID_DELAY": "must be a Go duration of 0s or more",
