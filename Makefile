@@ -199,6 +199,10 @@ prove-reapply: binaries | .venv ## Apply a running backfill's manifest 200 times
 prove-kills: binaries | .venv ## Kill -9 the worker twenty times at random moments, 1 and 8 in flight
 	$(PROOF) tests/e2e/proofs/test_kills.py
 
+.PHONY: prove-query-checks
+prove-query-checks: binaries | .venv ## Apply 1,000 rules at once and show that no window waits for the checks of their queries
+	$(PROOF) tests/e2e/proofs/test_many_checks.py
+
 .PHONY: fuzz
 fuzz: | .venv ## Throw a million generated reviews at the webhook's application
 	$(RUN) python -m tests.webhook.fuzz --count 1000000

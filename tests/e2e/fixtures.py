@@ -85,7 +85,7 @@ class Sandbox:
         }
 
     def kubectl(
-        self, *arguments: str, stdin: str | None = None
+        self, *arguments: str, stdin: str | None = None, seconds: float = 60
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [self.stack.kubectl, *arguments],
@@ -94,7 +94,7 @@ class Sandbox:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=seconds,
         )
 
     def apply(self, rule: Mapping[str, Any], *flags: str) -> subprocess.CompletedProcess[str]:

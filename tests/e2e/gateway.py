@@ -13,7 +13,7 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Self
@@ -53,6 +53,26 @@ class Effect:
     table: str = ""
 
 
+@dataclass
+class Questions:
+    """The questions about queries: how many passed, and the most that were open at once."""
+
+    asked: int = 0
+    most_at_once: int = 0
+    _open: int = 0
+
+    @contextlib.contextmanager
+    def counted(self) -> Iterator[None]:
+        """Around one question, until it is answered."""
+        self.asked += 1
+        self._open += 1
+        self.most_at_once = max(self.most_at_once, self._open)
+        try:
+            yield
+        finally:
+            self._open -= 1
+
+
 Hook = Callable[[Effect, Moment], Awaitable[None]]
 
 
@@ -63,11 +83,13 @@ async def _nothing(_effect: Effect, _moment: Moment) -> None:
 class Gateway:
     """The proxy, while entered; it runs on a thread of its own.
 
-    `effects` has what passed since `watch`, in order. While `kusto_is_down`, its connections break.
+    `effects` has what passed since `watch`, in order, and `questions` the checks of queries. While
+    `kusto_is_down`, its connections break.
     """
 
     def __init__(self, stack: Stack) -> None:
         self.effects: list[Effect] = []
+        self.questions = Questions()
         self.api = self.kusto = ""
         self.kusto_is_down = False
         self._targets = (_server(stack), stack.env()["KUSTO_ENDPOINT"])
@@ -88,7 +110,7 @@ class Gateway:
 
     def watch(self, hook: Hook = _nothing) -> None:
         """Forget what passed, and ask `hook` about what comes from now on."""
-        self.effects, self._hook = [], hook
+        self.effects, self.questions, self._hook = [], Questions(), hook
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
@@ -130,6 +152,14 @@ class Gateway:
         self, request: web.BaseRequest, session: aiohttp.ClientSession, target: str
     ) -> web.StreamResponse:
         body = await request.read()
+        if is_question(request.path, body):
+            with self.questions.counted():
+                return await self._carry_out(request, body, session, target)
+        return await self._carry_out(request, body, session, target)
+
+    async def _carry_out(
+        self, request: web.BaseRequest, body: bytes, session: aiohttp.ClientSession, target: str
+    ) -> web.StreamResponse:
         effect = self._note(request.method, request.path, body)
         await self._tell(effect, Moment.ARRIVED)
         if self.kusto_is_down and target == self._targets[1] and request.transport is not None:
@@ -184,6 +214,11 @@ def _without(headers: Mapping[str, str]) -> dict[str, str]:
 
 def _server(stack: Stack) -> str:
     return stack.process("kube-apiserver").address
+
+
+def is_question(path: str, body: bytes) -> bool:
+    """Whether it is a query or asks for the schema of a table: the two steps of a check."""
+    return path == "/v2/rest/query" or (path == "/v1/rest/mgmt" and b" schema as json" in body)
 
 
 def effect_of(method: str, path: str, body: bytes) -> str | None:
