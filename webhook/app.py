@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class AdmissionRoute:
-    """One admission path: ``handler`` answers the reviews; the route counts and logs them."""
+    """One admission path: ``handler`` answers its reviews, and the route counts and logs them."""
 
     __slots__ = ("config", "handler", "metrics", "now", "path")
 
@@ -54,7 +54,7 @@ class AdmissionRoute:
         self.now = now
 
     def review(self, body: bytes) -> bytes:
-        """Return the AdmissionReview that answers the one in ``body``.
+        """Return the AdmissionReview with the response to the request in ``body``.
 
         Raises:
             RefusedRequestError: 400, when the body is not an AdmissionReview.
@@ -146,7 +146,7 @@ class Application:
     ) -> None:
         route.metrics.count_refusal(route.path, error.status)
         headers = [_ALLOW] if error.status == 405 else []  # noqa: PLR2004 - RFC 9110, section 15.5.6
-        # A client that waits for 100 Continue may still send the body, and the server cannot know.
+        # A client that waits for 100 Continue may still send the body. The server cannot know this.
         if error.status in _CLOSING or any(name == b"expect" for name, _ in scope["headers"]):
             headers.append(_CLOSE)
         await self._respond(send, error.status, error_body(error), headers)

@@ -137,7 +137,7 @@ class Reconciler:
             return plan_unreadable(rule, str(error), now, is_new=is_new)
 
     def _log_not_ours(self, key: Key, plan: Plan) -> None:
-        """Log once why the rule does not run here; the worker may write nothing to it, no Event."""
+        """Log once why the rule does not run here: the worker may not write an Event for it."""
         for each in plan.blocked:
             if self.observations.is_new_message(key, each.message):
                 log.info("%s: %s", each.reason, each.message)
@@ -155,14 +155,14 @@ class Reconciler:
         return replace(plan, context=context)
 
     def _endpoint(self, listed: tuple[Effect, ...]) -> str | None:
-        """The Kusto endpoint that the effects call, if any."""
+        """The Kusto endpoint that the effects call; None if they call none."""
         to_kusto = (each for each in listed if isinstance(each, _ToKusto))
         return next((self.settings.endpoints.get(each.database) for each in to_kusto), None)
 
     async def _execute(
         self, key: Key, rule: RawRule, listed: tuple[Effect, ...], plan: Plan, seen: Observations
     ) -> RawRule | None:
-        """The stored rule after the effects; None if somebody else changed it: then decide again.
+        """The stored rule after the effects; None if another client changed it.
 
         Raises:
             WorkerError: an effect failed. `Temporary` has the requeue time of the plan.

@@ -14,16 +14,17 @@ A window is submitted if none of these conditions is true. They are checked in t
 4. The criteria of the rule do not match the cluster (CriteriaNotMet, CriteriaExpressionError).
 5. The database of the rule has no endpoint (NoEndpoint).
 6. Kusto refuses the query (QueryInvalid).
-7. For a window of the backfill: the backfill waits for windows of the previous request
-   (Superseding), was removed (Canceling), has failed (BackfillFailed), is paused (Paused), starts
-   before the rule is replaceable (NotReplaceable), or waits for windows of the previous spec
-   (SpecChanged). For a window of the schedule: the schedule is suspended (Suspended), or too many
-   of its windows failed (TooManyFailed).
-8. The window is not due (WaitingUntilDue), or it waits for its back-off after a failed attempt.
+7. For a window of the backfill: windows of the previous request are in flight (Superseding). The
+   backfill was removed, and its windows are in flight (Canceling). It starts before
+   ``status.replace.since`` (NotReplaceable). It is paused (Paused). It has failed (BackfillFailed).
+   The spec has changed, and windows of the previous spec are in flight (SpecChanged).
+   For a window of the schedule: the schedule is suspended (Suspended). Too many of its windows
+   failed (TooManyFailed).
+8. The window is not due (WaitingUntilDue), or the delay after a failed attempt has not passed.
 9. The rule already has its maximum number of windows in flight.
 
-Then the worker waits for the concurrency limit of the endpoint, and checks its Lease. An endpoint
-that does not answer has the reason EndpointUnavailable.
+Then the worker waits until the concurrency limit of the endpoint allows one more command. It checks
+its Lease. If the endpoint does not answer, the reason is EndpointUnavailable.
 """
 
 from collections.abc import Iterator, Mapping
@@ -96,9 +97,9 @@ def decide(
 
 
 def _with_query(context: PlanContext) -> PlanContext:
-    """The context with the answer about the query, and with the question that is still open.
+    """The context with the last answer about the query, and with the check that is still to make.
 
-    A rule that does not run here gets neither.
+    A rule that does not run here has neither.
     """
     if context.blocked is not None:
         return context
@@ -291,9 +292,9 @@ def _status(
 def _must_record(context: PlanContext, status: SummaryRuleStatus) -> bool:
     """Whether the status must be written now.
 
-    A changed generation alone can wait for the next write if windows of a backfill are in flight.
-    It waits if an operation is running, or if this worker changed the generation itself, with its
-    update of the cursor.
+    If only the generation has changed, and windows of a backfill are in flight, the write can be
+    delayed until the next change of the status. It is delayed if an operation is running, or if
+    this worker changed the generation itself when it updated the cursor.
     """
     if context.stored == status:
         return False
@@ -318,8 +319,9 @@ def _annotation_writes(
 ) -> Iterator[RemoveAnnotations | EmitEvent]:
     """Remove annotations that status has recorded; report entries that match no window.
 
-    They are removed at once. Otherwise a window that fails again would be retried without end. Only
-    the retry annotation of a changed spec stays until the windows in flight have ended.
+    The annotations are removed at once. Otherwise a window that fails again would be retried
+    without end. If the spec has changed, the retry annotation stays until the windows in flight
+    have ended.
     """
     names = annotations.present(context.rule)
     if not names or backfill_state_machine.is_retry_deferred(context.rule, status.backfill):
