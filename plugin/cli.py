@@ -166,8 +166,7 @@ def _backfill(command: Parser) -> None:
     command.option("--replace", action="store_true", help=text)
     command.option("--wait", action="store_true", help="wait until it has ended")
     _timeout(command)
-    _output(command, "json", "yaml", "name")
-    _dry_run(command)
+    _result_options(command)
 
 
 def _pause_or_resume(command: Parser) -> None:
@@ -175,16 +174,14 @@ def _pause_or_resume(command: Parser) -> None:
     _all_rules(command)
     text = "act on the schedule, not on the backfill"
     command.option("--schedule", action="store_true", help=text)
-    _output(command, "json", "yaml", "name")
-    _dry_run(command)
+    _result_options(command)
 
 
 def _cancel(command: Parser) -> None:
     _targets(command)
     _all_rules(command)
     command.set_defaults(schedule=False)
-    _output(command, "json", "yaml", "name")
-    _dry_run(command)
+    _result_options(command)
 
 
 def _retry(command: Parser) -> None:
@@ -192,15 +189,13 @@ def _retry(command: Parser) -> None:
     which = command.add_mutually_exclusive_group(required=True)
     command.option("--all", group=which, action="store_true", help="every window that failed")
     _window(command, group=which)
-    _output(command, "json", "yaml", "name")
-    _dry_run(command)
+    _result_options(command)
 
 
 def _skip(command: Parser) -> None:
     _targets(command)
     _window(command, required=True)
-    _output(command, "json", "yaml", "name")
-    _dry_run(command)
+    _result_options(command)
 
 
 def _plan(command: Parser) -> None:
@@ -297,7 +292,8 @@ def _output(command: Parser, *forms: str) -> None:
     command.option("-o", "--output", choices=forms, metavar="FORMAT", help=text)
 
 
-def _dry_run(command: Parser) -> None:
+def _result_options(command: Parser) -> None:
+    _output(command, "json", "yaml", "name")
     text = "server: ask admission and store nothing; client: print the patch"
     command.option("--dry-run", choices=("server", "client"), metavar="WHERE", help=text)
 
@@ -336,16 +332,19 @@ def _duration(text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _in_flight(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= _MAX_IN_FLIGHT:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_MAX_IN_FLIGHT}")
-    return int(text)
+def _number(low: int, high: int, noun: str = "number") -> Callable[[str], int]:
+    """The type of an option that takes a number of this range."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a {noun} from {low} to {high}")
+        return int(text)
+
+    return read
 
 
-def _row_limit(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= _MAX_ROWS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_MAX_ROWS}")
-    return int(text)
+_in_flight, _row_limit = _number(1, _MAX_IN_FLIGHT), _number(1, _MAX_ROWS)
+_port = _number(0, _MAX_PORT, "port")
 
 
 def _label(text: str) -> tuple[str, str]:
@@ -353,12 +352,6 @@ def _label(text: str) -> tuple[str, str]:
     if not key or not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not a label; write KEY=VALUE")
     return key, value
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or not 0 <= int(text) <= _MAX_PORT:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to {_MAX_PORT}")
-    return int(text)
 
 
 STATES: Final = ("failed", "running", "unknown", "pending", "done")

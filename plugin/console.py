@@ -10,8 +10,9 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Literal, TextIO
+from typing import Any, Final, Literal, TextIO
 
+from plugin.formatting import dump
 from runtime import clock
 from summaryrule.api.instant import Instant
 
@@ -30,6 +31,10 @@ class Console:
         """Print lines."""
         for line in lines:
             print(line, file=self.out, flush=True)
+
+    def show(self, data: Any, form: str | None, lines: Iterable[str]) -> None:  # noqa: ANN401 - JSON
+        """Print `data` as the `form` json or yaml; `lines` for any other form, or without one."""
+        self.say(dump(data, form) if form in {"json", "yaml"} else lines)
 
     def note(self, line: str) -> None:
         """Print a line on stderr."""

@@ -8,9 +8,10 @@ import argparse
 from collections.abc import Mapping
 from typing import Any, Final
 
+from plugin.commands.lifecycle import patch_rule
 from plugin.commands.wait import follow
 from plugin.console import Console
-from plugin.formatting import NONE, dump, plural, qualified_name
+from plugin.formatting import NONE, dump, plural
 from plugin.kubectl import Kubectl, RefusedError, Rule
 from plugin.tables import table
 from summaryrule.api.instant import Instant
@@ -31,11 +32,7 @@ def backfill(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> in
         raise RefusedError(_is_running(rule))
     body = request(args, start, extends=running is True)
     _show_preview(rule, body, console)
-    if args.dry_run == "client":
-        console.say(dump(body, args.output))
-        return 0
-    stored = kubectl.patch(args.name, body, dry_run=args.dry_run == "server")
-    console.say(render(stored, args))
+    patch_rule(kubectl, args, console, body, _result)
     if args.dry_run:
         return 0
     if args.wait:
@@ -94,16 +91,6 @@ def _is_running(rule: Rule) -> str:
         end=status.get("requestedEnd"),
         progress=status.get("progress") or "0",
     )
-
-
-def render(stored: Rule, args: argparse.Namespace) -> list[str]:
-    """The rule as stored, in the output format of `args`."""
-    if args.output == "name":
-        return [qualified_name(stored)]
-    if args.output in {"json", "yaml"}:
-        return list(dump(stored, args.output))
-    dry = " (server dry run)" if args.dry_run else ""
-    return [f"{qualified_name(stored)} {_result(stored)}{dry}"]
 
 
 def _result(stored: Rule) -> str:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 from plugin.console import Color, Console
-from plugin.formatting import NONE, dump, time_between
+from plugin.formatting import NONE, time_between
 from plugin.kubectl import Kubectl
 from plugin.leader import COMPONENT, list_objects, one_line, read_leader
 from plugin.tables import table
@@ -48,11 +48,8 @@ class Finding:
 def check(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
     """Print the findings; exit code 1 if a check failed."""
     findings = list(_findings(kubectl, console))
-    if args.output in {"json", "yaml"}:
-        console.say(dump([asdict(each) for each in findings], args.output))
-    else:
-        for each in findings:
-            console.say(_lines(each, console))
+    lines = (line for each in findings for line in _lines(each, console))
+    console.show([asdict(each) for each in findings], args.output, lines)
     return 1 if any(each.result == "failed" for each in findings) else 0
 
 
@@ -151,11 +148,9 @@ CHECKS: Final[tuple[Callable[[Kubectl, Console], Finding], ...]] = (
 def version(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
     """Print the versions; what this login may not read is left open."""
     found = dict(_versions(kubectl))
-    if args.output in {"json", "yaml"}:
-        console.say(dump(found, args.output))
-    else:
-        width = console.table_width(args.output)
-        console.say(table(("COMPONENT", "VERSION"), list(found.items()), width=width))
+    width = console.table_width(args.output)
+    lines = table(("COMPONENT", "VERSION"), list(found.items()), width=width)
+    console.show(found, args.output, lines)
     return 0
 
 

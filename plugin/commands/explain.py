@@ -7,7 +7,7 @@ from typing import Final
 from plugin.commands.plan import WORKER_ONLY_REASONS, local_plan
 from plugin.commands.status import phase, progress
 from plugin.console import Console
-from plugin.formatting import NONE, dump, plural
+from plugin.formatting import NONE, plural
 from plugin.kubectl import Kubectl, Rule
 from plugin.leader import Leader, created, read_leader, rules_ahead
 from summaryrule.api.block_reason import BlockReason, remedy_for
@@ -42,10 +42,8 @@ def explain(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int
     found = list(held(rule, summary, now))
     if leader.unknown:
         console.note(f"whether a worker leads is unknown: {leader.unknown}")
-    if args.output in {"json", "yaml"}:
-        console.say(dump({"name": args.name, "held": found}, args.output))
-    else:
-        console.say(lines(summary, found, plain=console.plain))
+    data = {"name": args.name, "held": found}
+    console.show(data, args.output, lines(summary, found, plain=console.plain))
     return 1 if any(_is_problem(each["reason"]) for each in found) else 0
 
 

@@ -5,7 +5,7 @@ removes once it has recorded the request in status.
 """
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from plugin.console import Console
@@ -116,17 +116,28 @@ def _patch(
     body: Mapping[str, Any],
     result: str,
 ) -> int:
+    patch_rule(kubectl, args, console, body, lambda _: result)
+    return 0
+
+
+def patch_rule(
+    kubectl: Kubectl,
+    args: argparse.Namespace,
+    console: Console,
+    body: Mapping[str, Any],
+    describe: Callable[[Rule], str],
+) -> None:
+    """Patch the rule and print it as stored; with --dry-run=client only print the patch.
+
+    The text has what `describe` returns for the stored rule.
+    """
     if args.dry_run == "client":
         console.say(dump(body, args.output))
-        return 0
+        return
     stored = kubectl.patch(args.name, body, dry_run=args.dry_run == "server")
     dry = " (server dry run)" if args.dry_run else ""
-    if args.output in {"json", "yaml"}:
-        console.say(dump(stored, args.output))
-    else:
-        text = "" if args.output == "name" else f" {result}{dry}"
-        console.say([f"{qualified_name(stored)}{text}"])
-    return 0
+    text = "" if args.output == "name" else f" {describe(stored)}{dry}"
+    console.show(stored, args.output, [f"{qualified_name(stored)}{text}"])
 
 
 def _join(starts: Iterable[Instant]) -> str:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from plugin.console import Console
-from plugin.formatting import dump
 from plugin.kubectl import Kubectl, Rule, UsageError
 from runtime import cel
 from runtime.manifests import ManifestError, read_file, require_rules
@@ -52,11 +51,8 @@ def lint(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
     """
     server = kubectl if args.ask_server else None
     findings = [_find(*each, console.now(), server) for each in _rules(args.files, console)]
-    if args.output in {"json", "yaml"}:
-        console.say(dump([each.as_json() for each in findings], args.output))
-    else:
-        for each in findings:
-            console.say(each.lines())
+    lines = (line for each in findings for line in each.lines())
+    console.show([each.as_json() for each in findings], args.output, lines)
     return 1 if any(each.is_refused for each in findings) else 0
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from plugin.console import Console
-from plugin.formatting import dump, plural
+from plugin.formatting import plural
 from plugin.kubectl import Kubectl, Rule
 from plugin.tables import table
 from summaryrule.api.block_reason import BlockReason
@@ -37,10 +37,7 @@ WORKER_ONLY_REASONS: Final = frozenset(
 def plan(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
     """Print it; exit code 0."""
     planned = local_plan(kubectl.rule(args.name), args.now or console.now())
-    if args.output in {"json", "yaml"}:
-        console.say(dump(planned, args.output))
-    else:
-        console.say(lines(planned, wide=args.output == "wide"))
+    console.show(planned, args.output, lines(planned, wide=args.output == "wide"))
     return 0
 
 

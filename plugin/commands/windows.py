@@ -1,19 +1,22 @@
 """`windows`: the windows of a rule that status names, with their state and error.
 
 Status has each window that failed, that is running or that is about to be submitted, and ranges of
-windows that are done.
+windows that are done. A row of blocks, one for each of the last windows, comes first.
 """
 
 import argparse
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import Any, Final
 
 from plugin.console import Color, Console
-from plugin.formatting import NONE, dump
+from plugin.formatting import NONE, dump, plural
 from plugin.kubectl import Kubectl, Rule
 from plugin.leader import Leader, read_leader
 from plugin.tables import table
-from plugin.window_strip import strip_lines
+from summaryrule.api.instant import Instant
+from summaryrule.api.timeline import lanes, strip
 from summaryrule.api.unstructured import as_int, as_str, nested_dict, nested_list
 
 HEAD: Final = ("KIND", "STATE", "START", "END", "ATTEMPT", "ERROR")
@@ -22,6 +25,21 @@ LESS_NEEDED: Final = ("ATTEMPT", "KIND")
 OPEN: Final = frozenset({"running", "pending"})
 STOPPED: Final = {"running": "unknown"}
 """The state of a window while no worker leads."""
+BLOCKS: Final[dict[str, tuple[str, str, Color | None]]] = {
+    "f": ("█", "failed", "red"),
+    "r": ("▅", "running", "yellow"),
+    "w": ("▃", "waiting", None),
+    "s": ("▂", "skipped", "yellow"),
+    "n": ("▂", "not run", None),
+    "d": ("▆", "done", "green"),
+    "-": ("·", "not covered", None),
+}
+"""For each letter of a strip: its block, what it means, and its color.
+
+The heights differ, so that the states can be told apart without color.
+"""
+COUNT: Final = 40
+"""The windows of a strip; fewer on a terminal of fewer columns."""
 COLORS: Final[dict[str, Color]] = {"failed": "red", "running": "yellow", "done": "green"}
 
 
@@ -94,3 +112,30 @@ def _row(kind: str, state: str, window: Mapping[str, Any]) -> dict[str, str]:
         "attempt": str(attempt) if attempt else "",
         "error": as_str(window.get("error")),
     }
+
+
+def strip_lines(rule: Rule, now: Instant, console: Console, *, leads: bool) -> Iterator[str]:
+    """The row of blocks, on a terminal only, and the words; none without a valid interval.
+
+    ``leads`` is whether a worker leads: without one, nobody knows whether an operation runs.
+    """
+    letters = strip(lanes(rule, now), now, min(COUNT, console.width or COUNT))
+    if not letters.strip("-"):
+        return
+    if console.width is not None:
+        yield "".join(_blocks(letters, console))
+    counts = Counter(letters)
+    running = "running" if leads else "unknown"
+    words = (
+        f"{counts[letter]} {running if letter == 'r' else name}"
+        for letter, (_, name, _) in BLOCKS.items()
+        if counts[letter]
+    )
+    yield f"last {plural(len(letters), 'window')}, oldest first: {', '.join(words)}"
+
+
+def _blocks(letters: str, console: Console) -> Iterator[str]:
+    for letter, same in groupby(letters):
+        block, _, color = BLOCKS[letter]
+        text = (letter if console.plain else block) * len(list(same))
+        yield console.paint(text, color)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from plugin.commands.windows import strip_lines
 from plugin.console import Console
-from plugin.window_strip import strip_lines
 from tests.plugin.rules import NOW, rule
 
 FAILED = {"start": "2026-11-24T06:00:00Z", "end": "2026-11-24T07:00:00Z"}
