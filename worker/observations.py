@@ -4,8 +4,8 @@ Losing it loses nothing: an answer that was never recorded is asked for again wi
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from summaryrule.api.instant import Instant
 from summaryrule.planner.types import Observations, Operation, QueryAnswer
@@ -18,30 +18,17 @@ _REPORT_AFTER_SECONDS: Final = 10.0
 
 
 @dataclass(slots=True)
-class _RuleObservations:
-    submitted: dict[str, str] = field(default_factory=dict)
-    rejected: dict[str, str] = field(default_factory=dict)
-    replaced: set[str] = field(default_factory=set)
-    tag_found: dict[str, bool] = field(default_factory=dict)
-    ingest_tags: dict[str, frozenset[str]] = field(default_factory=dict)
-    tags_dropped_before: Instant | None = None
-    canceled: set[str] = field(default_factory=set)
-    operations: dict[str, Operation] = field(default_factory=dict)
-    no_reply: dict[str, "_NoReply"] = field(default_factory=dict)
-    cursor_sync: tuple[Instant, int] | None = None
-    last_message: str = ""
-    is_read: bool = False
-    query_answer: QueryAnswer | None = None
-
-    @property
-    def endpoint_error(self) -> str:
-        return next((each.reported for each in self.no_reply.values() if each.reported), "")
-
-
-@dataclass(slots=True)
 class _NoReply:
     failures: int = 0
     reported: str = ""
+
+
+@dataclass(slots=True)
+class _RuleObservations:
+    seen: Observations = field(default_factory=Observations)
+    no_reply: dict[str, _NoReply] = field(default_factory=dict)
+    last_message: str = ""
+    is_read: bool = False
 
 
 class ObservationStore:
@@ -53,29 +40,16 @@ class ObservationStore:
     def observations(self, key: Key) -> Observations:
         """All answers about the rule, as the plan takes them."""
         page = self._of_rule(key)
-        at, generation = page.cursor_sync or (None, None)
-        return Observations(
-            operations=dict(page.operations),
-            submitted=dict(page.submitted),
-            rejected=dict(page.rejected),
-            replaced=frozenset(page.replaced),
-            tag_found=dict(page.tag_found),
-            ingest_tags=dict(page.ingest_tags),
-            tags_dropped_before=page.tags_dropped_before,
-            canceled=frozenset(page.canceled),
-            endpoint_error=page.endpoint_error,
-            cursor_synced_at=at,
-            cursor_sync_generation=generation,
-            query_answer=page.query_answer,
-        )
+        error = next((each.reported for each in page.no_reply.values() if each.reported), "")
+        return replace(page.seen, endpoint_error=error)
 
     def add_submitted(self, key: Key, token: str, operation_id: str) -> None:
         """A submit was answered with this operation."""
-        self._of_rule(key).submitted[token] = operation_id
+        self._change(key, submitted={**self._seen(key).submitted, token: operation_id})
 
     def add_rejected(self, key: Key, token: str, why: str) -> None:
         """A submit was refused permanently."""
-        self._of_rule(key).rejected[token] = why
+        self._change(key, rejected={**self._seen(key).rejected, token: why})
 
     def add_no_reply(self, key: Key, call: str, error: WorkerError, seconds: float) -> bool:
         """A call for the rule got no usable answer for ``seconds``; return whether that is news.
@@ -98,39 +72,43 @@ class ObservationStore:
 
     def add_tag(self, key: Key, token: str, *, found: bool) -> None:
         """Whether the table has an extent with the token's tag."""
-        self._of_rule(key).tag_found[token] = found
+        self._change(key, tag_found={**self._seen(key).tag_found, token: found})
 
     def add_ingest_tags(self, key: Key, request_key: str, tags: Iterable[str]) -> None:
         """The ingest-by tags of the table of a backfill."""
-        self._of_rule(key).ingest_tags[request_key] = frozenset(tags)
+        found = {**self._seen(key).ingest_tags, request_key: frozenset(tags)}
+        self._change(key, ingest_tags=found)
 
     def add_replaced(self, key: Key, token: str) -> None:
         """The older runs of the token's window are dropped."""
-        self._of_rule(key).replaced.add(token)
+        self._change(key, replaced=self._seen(key).replaced | {token})
 
     def add_tags_dropped(self, key: Key, before: Instant) -> None:
         """The drop-by tags of windows before this time were removed."""
-        self._of_rule(key).tags_dropped_before = before
+        self._change(key, tags_dropped_before=before)
 
     def add_canceled(self, key: Key, operation_id: str) -> None:
         """The operation's cancellation was asked for."""
-        self._of_rule(key).canceled.add(operation_id)
+        self._change(key, canceled=self._seen(key).canceled | {operation_id})
 
     def add_operation(self, key: Key, operation: Operation) -> bool:
         """Store an operation as just polled; return whether it is new or its state changed."""
-        before = self._of_rule(key).operations.get(operation.id)
-        self._of_rule(key).operations[operation.id] = operation
-        return before is None or before.state != operation.state
+        known = self._seen(key).operations
+        self._change(key, operations={**known, operation.id: operation})
+        return operation.id not in known or known[operation.id].state != operation.state
 
     def discard_recorded(self, key: Key, seen: Observations) -> None:
         """Discard the answers of ``seen``, which status now holds; newer answers stay."""
-        page = self._of_rule(key)
-        for name in ("submitted", "rejected", "tag_found", "ingest_tags", "operations"):
-            current, recorded = getattr(page, name), getattr(seen, name)
-            for each, answer in recorded.items():
-                if current.get(each) == answer:
-                    del current[each]
-        page.replaced -= seen.replaced
+        current = self._seen(key)
+        kept = {
+            name: {
+                each: answer
+                for each, answer in getattr(current, name).items()
+                if getattr(seen, name).get(each) != answer
+            }
+            for name in ("submitted", "rejected", "tag_found", "ingest_tags", "operations")
+        }
+        self._change(key, replaced=current.replaced - seen.replaced, **kept)
 
     def add_read(self, key: Key) -> None:
         """The API server has answered a read or a write of the rule."""
@@ -142,11 +120,12 @@ class ObservationStore:
 
     def add_cursor_sync(self, key: Key, at: Instant, generation: int) -> None:
         """Store when the cursor was written to the rule's spec, and the generation it produced."""
-        self._of_rule(key).cursor_sync = at, generation
+        self._change(key, cursor_synced_at=at, cursor_sync_generation=generation)
 
     def add_query_answer(self, key: Key, answer: QueryAnswer) -> bool:
         """Store the newest answer about the rule's query; return whether it differs."""
-        before, self._of_rule(key).query_answer = self._of_rule(key).query_answer, answer
+        before = self._seen(key).query_answer
+        self._change(key, query_answer=answer)
         return before != answer
 
     def is_new_message(self, key: Key, message: str) -> bool:
@@ -160,3 +139,10 @@ class ObservationStore:
 
     def _of_rule(self, key: Key) -> _RuleObservations:
         return self._by_rule.setdefault(key, _RuleObservations())
+
+    def _seen(self, key: Key) -> Observations:
+        return self._of_rule(key).seen
+
+    def _change(self, key: Key, **changes: Any) -> None:  # noqa: ANN401 - fields of `Observations`
+        page = self._of_rule(key)
+        page.seen = replace(page.seen, **changes)
