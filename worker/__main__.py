@@ -20,10 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(f"worker {options.command}: {error}", file=sys.stderr)
         return _USAGE
-    except WorkerError as error:
-        print(f"worker {options.command}: {error}", file=sys.stderr)
-        return _FAILED
-    except OSError as error:
+    except (WorkerError, OSError) as error:
         print(f"worker {options.command}: {error}", file=sys.stderr)
         return _FAILED
 

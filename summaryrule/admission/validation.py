@@ -52,14 +52,11 @@ def review(
 
 def interval_not_whole_ticks(context: AdmissionContext) -> FieldError | None:
     """Kusto cannot store a window bound between two ticks of 100 ns."""
-    interval = context.interval
-    if interval is None or interval.is_whole_ticks:
+    interval, text = context.interval, context.changed_text("interval")
+    if interval is None or interval.is_whole_ticks or text is None:
         return None
-    text = context.changed_text("interval")
-    if text is not None:
-        detail = "must be a whole number of 100 ns, Kusto's tick; drop the nanoseconds"
-        return invalid("spec.interval", detail, text)
-    return None
+    detail = "must be a whole number of 100 ns, Kusto's tick; drop the nanoseconds"
+    return invalid("spec.interval", detail, text)
 
 
 def body_blank(context: AdmissionContext) -> FieldError | None:
@@ -125,20 +122,12 @@ def criteria_expression_does_not_parse(context: AdmissionContext) -> FieldError 
 
 def start_before_lookback(context: AdmissionContext) -> FieldError | None:
     """A new request starts at most 30 days ago; a running one may get older than that."""
-    if context.start is None or not context.is_too_old(context.start):
-        return None
-    if context.has_changed("start", "requestId") and not context.is_already_requested:
-        return _too_old(context, "start")
-    return None
+    return _before_lookback(context, "start", context.start)
 
 
 def end_before_lookback(context: AdmissionContext) -> FieldError | None:
     """An end that is too old is reported too, so that one edit corrects both."""
-    if context.end is None or not context.is_too_old(context.end):
-        return None
-    if context.has_changed("end", "requestId") and not context.is_already_requested:
-        return _too_old(context, "end")
-    return None
+    return _before_lookback(context, "end", context.end)
 
 
 def start_in_future(context: AdmissionContext) -> FieldError | None:
@@ -205,7 +194,11 @@ def _audit_annotations(context: AdmissionContext, *, denied: bool) -> dict[str, 
     return audit
 
 
-def _too_old(context: AdmissionContext, name: str) -> FieldError:
+def _before_lookback(context: AdmissionContext, name: str, at: Instant | None) -> FieldError | None:
+    if at is None or not context.is_too_old(at):
+        return None
+    if context.is_already_requested or not context.has_changed(name, "requestId"):
+        return None
     detail = f"is more than {LOOKBACK_DAYS} days ago; write {context.earliest} or later"
     return invalid(f"spec.backfill.{name}", detail, context.backfill[name])
 

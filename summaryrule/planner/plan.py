@@ -5,26 +5,8 @@ inputs of ``effects``, which returns the side effects to execute after the write
 only the stored rule and the observations. After a crash, a conflict or a lost reply, the same call
 therefore continues the work.
 
-A window is submitted if none of these conditions is true. They are checked in this order:
-
-1. The rule is being deleted (Deleting).
-2. The rule belongs to another operator (NotOurs). ``adoption.plan_ownership`` checks this on the
-   raw object, before ``decide``.
-3. The rule, a condition of adx-mon or the range of the backfill cannot be read (Malformed).
-4. The criteria of the rule do not match the cluster (CriteriaNotMet, CriteriaExpressionError).
-5. The database of the rule has no endpoint (NoEndpoint).
-6. Kusto refuses the query (QueryInvalid).
-7. For a window of the backfill: windows of the previous request are in flight (Superseding). The
-   backfill was removed, and its windows are in flight (Canceling). It starts before
-   ``status.replace.since`` (NotReplaceable). It is paused (Paused). It has failed (BackfillFailed).
-   The spec has changed, and windows of the previous spec are in flight (SpecChanged).
-   For a window of the schedule: the schedule is suspended (Suspended). Too many of its windows
-   failed (TooManyFailed).
-8. The window is not due (WaitingUntilDue), or the delay after a failed attempt has not passed.
-9. The rule already has its maximum number of windows in flight.
-
-Then the worker waits until the concurrency limit of the endpoint allows one more command. It checks
-its Lease. If the endpoint does not answer, the reason is EndpointUnavailable.
+What may hold a window back, and in which order the code checks it, is in docs/architecture.md
+("Why a window is not sent").
 """
 
 from collections.abc import Iterator, Mapping
