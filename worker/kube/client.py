@@ -5,8 +5,7 @@ bodies, and every failure becomes one of ``worker.errors``.
 """
 
 import contextlib
-import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,24 +14,20 @@ import msgspec
 from kubernetes.aio.client.api_client import ApiClient
 
 from summaryrule.api.constants import GROUP, KIND, PLURAL, VERSION
-from worker.errors import Ambiguous, Temporary, Unreachable, WorkerError
+from worker.errors import Ambiguous, Temporary, Unreachable
 from worker.kube.errors import error_for_status
+from worker.ports import Observe, ignore, observed
 
 MERGE_PATCH: Final = "application/merge-patch+json"
 JSON: Final = "application/json"
 Query = Mapping[str, str]
-Observe = Callable[[str, str, float], None]
-"""Gets each call: verb, result (``ok`` or the name of the error), seconds."""
-
-
-def _ignore(_verb: str, _result: str, _seconds: float) -> None:
-    """Count nothing."""
 
 
 class KubeClient:
     """The API server behind one configured client."""
 
-    def __init__(self, client: ApiClient, *, observe: Observe = _ignore) -> None:
+    def __init__(self, client: ApiClient, *, observe: Observe = ignore) -> None:
+        """``observe`` gets each call by its verb."""
         self._client = client
         self._observe = observe
 
@@ -53,7 +48,7 @@ class KubeClient:
                 was lost, or that took longer than ``timeout`` seconds.
         """
         limits = aiohttp.ClientTimeout(total=timeout)
-        with self._counted(method), _mapped_errors(f"{method} {path}"):
+        with observed(self._observe, method), _mapped_errors(f"{method} {path}"):
             response = await self._send(
                 method, path, query or {}, limits, body=body, content_type=content_type
             )
@@ -73,7 +68,7 @@ class KubeClient:
                 byte comes for ``silence`` seconds (a hung connection looks like a quiet one).
         """
         limits = aiohttp.ClientTimeout(total=None, sock_connect=silence, sock_read=silence)
-        with self._counted("WATCH"), _mapped_errors(f"GET {path}"):
+        with observed(self._observe, "WATCH"), _mapped_errors(f"GET {path}"):
             response = await self._send("GET", path, query, limits)
             if response.status != 200:  # noqa: PLR2004 - OK
                 async with response:
@@ -107,17 +102,6 @@ class KubeClient:
         )
         response: aiohttp.ClientResponse = reply.response
         return response
-
-    @contextlib.contextmanager
-    def _counted(self, verb: str) -> Iterator[None]:
-        began, result = time.perf_counter(), "ok"
-        try:
-            yield
-        except WorkerError as error:
-            result = type(error).__name__
-            raise
-        finally:
-            self._observe(verb, result, time.perf_counter() - began)
 
 
 def _require_success(method: str, path: str, response: aiohttp.ClientResponse, data: bytes) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
@@ -27,11 +26,9 @@ from worker.errors import (
 from worker.kusto.config import Login, proxy_for
 from worker.kusto.errors import mapped_errors, no_token
 from worker.kusto.health import EndpointHealth, EndpointTracker
-from worker.ports import Clock
+from worker.ports import Clock, Observe, ignore, observed
 
 Row = dict[str, Any]
-Observe = Callable[[str, str, float], None]
-"""Gets each call: its name, result (``ok`` or the name of the error), seconds."""
 
 # NB: an async command runs under the limit of the request that started it: 10 minutes by
 # default, one hour at most (Kusto docs, "Set timeout limits").
@@ -50,10 +47,6 @@ _TOKEN_WITHIN: Final = 15.0
 _LOGIN_PAUSE: Final = 10.0
 """Seconds for which a refused token is not asked for again, however many rules want one."""
 _APPLICATION: Final = f"summaryrule-operator/{installed_version()}"
-
-
-def ignore(_call: str, _result: str, _seconds: float) -> None:
-    """Nobody counts."""
 
 
 class EndpointClient:
@@ -118,30 +111,26 @@ class EndpointClient:
         Raises:
             WorkerError: see ``worker.kusto.errors``; or what ``before_send`` raised.
         """
-        began, result, submits = time.perf_counter(), "ok", before_send is not None
-        self._database = database
-        try:
-            async with self._places:
+        submits, self._database = before_send is not None, database
+        with observed(self._observe, name):
+            try:
+                async with self._places:
+                    if submits:
+                        self._require_no_pause()
+                    with (
+                        self._circuit.protect(),
+                        self._tracker.track(name),
+                        mapped_errors(self.url, submits=submits),
+                    ):
+                        options = _SUBMIT if submits else {}
+                        rows = await self._run(name, database, text, options, before_send)
+            except Throttled as error:
                 if submits:
-                    self._require_no_pause()
-                with (
-                    self._circuit.protect(),
-                    self._tracker.track(name),
-                    mapped_errors(self.url, submits=submits),
-                ):
-                    options = _SUBMIT if submits else {}
-                    rows = await self._run(name, database, text, options, before_send)
-        except WorkerError as error:
-            result = type(error).__name__
-            if submits:
-                self._note_throttle(error)
-            raise
-        else:
+                    self._note_throttle(error)
+                raise
             if submits:
                 self._throttles = 0
             return rows
-        finally:
-            self._observe(name, result, time.perf_counter() - began)
 
     async def ask(self, name: str, database: str, text: str) -> list[Row]:
         """Run a query or a ``.show`` command that only reads, in at most 10 seconds.
@@ -152,21 +141,14 @@ class EndpointClient:
         Raises:
             WorkerError: see ``worker.kusto.errors``.
         """
-        began, result = time.perf_counter(), "ok"
-        try:
+        with observed(self._observe, name):
             if self._circuit.open_reason is not None:
                 raise Unreachable(f"{self._circuit.open_reason}; it is left alone for now")
             with mapped_errors(self.url, submits=False):
                 async with asyncio.timeout(_QUESTION_SECONDS):
                     rows = await self._run(name, database, text, _QUESTION)
-        except WorkerError as error:
-            result = type(error).__name__
-            raise
-        else:
             self._tracker.answered()
             return rows
-        finally:
-            self._observe(name, result, time.perf_counter() - began)
 
     @property
     def health(self) -> EndpointHealth:
@@ -264,10 +246,8 @@ class EndpointClient:
         self._token = str(token.token)
         self._tracker.token_obtained()
 
-    def _note_throttle(self, error: WorkerError) -> None:
+    def _note_throttle(self, error: Throttled) -> None:
         """One rule may be throttled while others go on; a run of them pauses all submits."""
-        if not isinstance(error, Throttled):
-            return
         self._throttles += 1
         if self._throttles >= _PAUSING_THROTTLES:
             until = self._clock.monotonic() + error.delay
