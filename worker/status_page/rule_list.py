@@ -221,6 +221,7 @@ class RuleList:
             matching.sort(key=attrgetter("name"))
         if query.sort == "overdue":
             matching.sort(key=lambda row: (-count_overdue(row.rule, now), row.name))
+        groups = _groups(matching)
         pages = max(1, -(-len(matching) // ROWS))
         page = min(max(query.page, 1), pages)
         shown = matching[(page - 1) * ROWS : page * ROWS]
@@ -229,9 +230,20 @@ class RuleList:
             "matched": len(matching),
             "page": page,
             "pages": pages,
-            "groups": _groups(matching),
-            "items": [self._item(row, now, ahead) for row in shown],
+            "groups": groups,
+            "items": [self._shared(row, groups, self._item(row, now, ahead)) for row in shown],
         }
+
+    @staticmethod
+    def _shared(row: Row, groups: list[dict[str, Any]], item: dict[str, Any]) -> dict[str, Any]:
+        """The item with the number of rules that share its problem; 0 if it is in no group."""
+        problem = row.problem
+        shared = (
+            group["count"]
+            for group in groups
+            if problem and (group["reason"], group["message"]) == (problem.reason, cause(problem))
+        )
+        return {**item, "sharedBy": next(shared, 0)}
 
     def _item(self, row: Row, now: Instant, ahead: Mapping[Key, int]) -> dict[str, Any]:
         """One row of the view, made again when its rule changes, and after some seconds."""
@@ -256,13 +268,19 @@ class RuleList:
         return self._snapshot
 
 
+def cause(problem: Problem) -> str:
+    """The message without the windows that it begins with."""
+    return _WINDOW.sub("", problem.message)
+
+
 def _choices(values: Iterable[str]) -> list[str]:
     return sorted(set(values) - {""})[:MOST_CHOICES]
 
 
 def _make_item(summary: RuleSummary, row: Row, now: Instant) -> dict[str, Any]:
     strip = timeline.strip(timeline.lanes(row.rule, now), now, STRIP)
-    return {**as_json(summary), "strip": strip}
+    first = cause(summary.problems[0]) if summary.problems else ""
+    return {**as_json(summary), "cause": first, "strip": strip}
 
 
 def _groups(rows: Iterable[Row]) -> list[dict[str, Any]]:
@@ -270,8 +288,7 @@ def _groups(rows: Iterable[Row]) -> list[dict[str, Any]]:
     found: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         if row.problem is not None:
-            cause = _WINDOW.sub("", row.problem.message)
-            found.setdefault((row.problem.reason, cause), []).append(row.name)
+            found.setdefault((row.problem.reason, cause(row.problem)), []).append(row.name)
     shared = [(key, names) for key, names in found.items() if len(names) >= GROUP_FROM]
     return [
         {

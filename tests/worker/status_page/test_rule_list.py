@@ -36,6 +36,19 @@ def test_rules_with_a_problem_come_first() -> None:
     assert names(data(page, "sort=name")) == ["a", "b", "z"]
 
 
+def test_a_problem_of_several_rules_is_said_once_and_each_item_names_their_number() -> None:
+    page = status_page([*(failing(f"bad-{n}", f"[{n}, b)") for n in range(4)), failing_alone()])
+    found = data(page)
+    assert [group["count"] for group in found["groups"]] == [4]
+    assert [item["sharedBy"] for item in found["items"]] == [0, 4, 4, 4, 4]
+    assert found["items"][0]["cause"] == "out of memory"
+
+
+def failing_alone() -> dict[str, Any]:
+    message = "2 windows failed, the first [a, b): out of memory"
+    return rule("alone", conditions=[condition(OWNER, "WindowFailed", message)])
+
+
 def test_an_object_that_is_no_rule_is_malformed_and_one_of_those_with_a_problem() -> None:
     broken = {"metadata": {"name": "x", "namespace": "y"}, "spec": None}
     found = data(status_page([rule("a"), broken]))

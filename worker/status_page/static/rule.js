@@ -23,16 +23,18 @@ export function render(data, parameters, draw) {
   const name = `${parameters.get("namespace")}/${parameters.get("name")}`;
   if (!data.found) return [h("h1", {}, name), h("p", {}, "There is no rule of this name."), h("p", {}, h("a", { href: "/" }, "All rules"))];
   const { summary, spec } = data;
+  const reason = summary.problems[0]?.reason || summary.reason;
   load(parameters, draw);
   return [
     h("h1", {}, name),
-    h("p", {}, `${summary.database}.${summary.table}, every ${summary.interval}. `,
+    h("p", {}, summary.table && `${summary.database}.${summary.table}, every ${summary.interval}. `,
       summary.last ? `Last window ended ${time(summary.last)}. ` : "No window of the schedule has completed yet. ",
       summary.suspended ? "The schedule is suspended." : `${plural(summary.overdueWindows, "window")} overdue.`),
     h("p", { class: "current" }, h("span", { class: `state ${summary.problems.length ? "bad" : summary.ready === "True" ? "good" : "quiet"}` },
-      summary.problems[0]?.reason || summary.reason || "unknown"), " ", summary.problems[0]?.message || summary.message, " ", strip(summary.strip ?? "")),
-    data.remedy && h("p", { class: "remedy" }, "do: ", data.remedy),
-    data.malformed && h("p", { class: "message" }, h("span", { class: "state bad" }, "Malformed"), " ", data.malformed),
+      reason || "unknown"), " ", summary.problems[0]?.message || summary.message),
+    data.remedy && h("p", { class: "remedy" }, h("b", {}, "do: "), data.remedy),
+    summary.strip && h("p", {}, strip(summary.strip)),
+    data.malformed && reason !== "Malformed" && h("p", { class: "message" }, h("span", { class: "state bad" }, "Malformed"), " ", data.malformed),
     h("h2", {}, "Windows"),
     timeline(data.lanes, parameters),
     listed(data, parameters),

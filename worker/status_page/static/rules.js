@@ -79,7 +79,7 @@ export function render(data, parameters) {
     data.groups.map((group) => h("section", { class: "group", "data-key": group.reason + group.message },
       h("p", {}, h("a", { href: link(parameters, { search: group.message.slice(0, 150), show: "problem" }) },
         plural(group.count, "rule"), ": ", group.reason), " ", h("span", { class: "message" }, group.message)),
-      h("p", { class: "remedy" }, "do: ", group.remedy))),
+      h("p", { class: "remedy" }, h("b", {}, "do: "), group.remedy))),
     data.items.length ? table(data) : h("p", {}, data.rules ? "No rule matches." : "There are no rules yet."),
     pages(data, parameters),
   ];
@@ -108,13 +108,17 @@ function row(item) {
   return h("tr", { "data-key": `${item.namespace}/${item.name}` },
     h("th", { scope: "row" },
       h("a", { href: ruleLink(item.namespace, item.name) }, `${item.namespace}/${item.name}`),
-      h("small", {}, `${item.database}.${item.table}, every ${item.interval}`)),
-    h("td", { "data-title": "Ready" }, ready(item),
-      problem && h("small", { class: "message", title: problem.message }, problem.message || problem.reason)),
+      item.table && h("small", {}, `${item.database}.${item.table}, every ${item.interval}`)),
+    h("td", { "data-title": "Ready" }, ready(item), problem && message(item, problem)),
     h("td", { "data-title": "Last windows", class: item.strip ? "" : "empty" }, item.strip && strip(item.strip)),
     h("td", { "data-title": "Schedule" }, schedule(item)),
     h("td", { "data-title": "Backfill", class: item.backfill ? "" : "empty" }, backfill(item.backfill)));
 }
+
+// The first problem without its windows, which the strip shows. One that is a group is said once.
+const message = (item, problem) => (item.sharedBy
+  ? h("small", { title: problem.message }, `shared by ${plural(item.sharedBy, "rule")}, see above`)
+  : h("small", { class: "message", title: problem.message }, item.cause || problem.message || problem.reason));
 
 function ready(item) {
   const reason = item.problems[0]?.reason || item.reason || "unknown";
@@ -140,8 +144,8 @@ function backfill(past) {
   if (!past) return h("span", { class: "quiet" }, "none");
   const kind = { Completed: "good", Failed: "bad", Running: "busy" }[past.phase] ?? "quiet";
   const left = past.eta && past.phase === "Running" ? (Date.parse(past.eta) - now()) / 1000 : 0;
-  return [h("span", { class: `state ${kind}` }, past.phase), " ",
-    h("progress", { max: "100", value: String(past.percent), "aria-label": `${past.percent} percent` }), ` ${past.done}/${past.total}`,
+  return [h("span", { class: `state ${kind}` }, past.phase),
+    h("span", { class: "progress" }, h("progress", { max: "100", value: String(past.percent), "aria-label": `${past.percent} percent` }), ` ${past.done}/${past.total}`),
     past.alreadyThere > 0 && h("small", {}, `${past.alreadyThere} were in the table already`),
     left > 0 && h("small", {}, `about ${length(left)} left`)];
 }

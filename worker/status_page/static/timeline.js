@@ -58,7 +58,7 @@ function inWords(lane) {
     const windows = Math.max(1, Math.round((Date.parse(each.end) - Date.parse(each.start)) / 1000 / lane.interval));
     counts.set(each.state, (counts.get(each.state) ?? 0) + windows);
   }
-  const states = [...counts].map(([state, count]) => `${count} ${state}`).join(", ");
+  const states = [...counts].map(([state, count]) => `${count} ${state}`).join(", ") || "no window is known yet";
   if (lane.kind === "schedule") return `Schedule: ${states}`;
   const who = [lane.requestId && `request ${lane.requestId}`, lane.requestedBy && `by ${lane.requestedBy}`, lane.requestedAt && time(lane.requestedAt)].filter(Boolean);
   return `Backfill ${lane.phase}: ${states}${who.length ? ` (${who.join(", ")})` : ""}`;
