@@ -155,7 +155,7 @@ bench-worker: binaries | .venv ## Measure the worker on a stack of its own: pace
 	$(RUN) python -m bench.worker
 
 .PHONY: pictures
-pictures: binaries | .venv ## Draw the pictures of the documentation from a stack of its own (a minute; needs Chromium)
+pictures: binaries | .venv ## Draw the pictures of the documentation from a stack of its own (a minute; needs Chromium and tmux)
 	$(RUN) python -m tests.pictures
 
 .PHONY: simulate

@@ -1,7 +1,8 @@
 """Draw the pictures of the documentation: ``python -m tests.pictures``.
 
 It starts a stack of its own, applies rules, and waits until the status page shows a backfill that
-runs and a window that failed. Then it writes a picture of each view into ``docs/pictures``.
+runs and a window that failed. Then it writes a picture of each view into ``docs/pictures``, and a
+recording of the kubectl plugin that finds and repairs the window that failed.
 """
 
 import json
@@ -18,11 +19,20 @@ from playwright.sync_api import Browser, Page, expect
 
 from devstack.stack import Stack
 from tests.browser import chromium
+from tests.pictures.recording import animation, record
 from tests.pictures.rules import FAILING, FAULTS, RUNNING, make_rules
 
 FOLDER: Final = Path("docs/pictures")
 SAMPLE: Final = Path("examples/sample-data.json")
 WITHIN: Final = 180.0
+COMMANDS: Final = (
+    "kubectl summaryrule status",
+    f"kubectl summaryrule explain {FAILING}",
+    f"kubectl summaryrule windows {FAILING} --state failed",
+    f"kubectl summaryrule retry {FAILING} --all",
+    f"kubectl wait --for=condition=Ready summaryrule {FAILING}",
+    f"kubectl summaryrule windows {FAILING}",
+)
 ENOUGH: Final = 12
 """Windows of the backfill that are done when its picture is drawn."""
 
@@ -39,6 +49,7 @@ def main() -> int:
         address = stack.process("worker").address
         _wait(lambda: _is_interesting(address))
         _draw(browser, address)
+        _record(stack)
     return 0
 
 
@@ -94,6 +105,13 @@ def _save(page: Page, url: str, name: str) -> None:
     expect(page.get_by_text(FAILING).first).to_be_visible()
     page.screenshot(path=FOLDER / name, animations="disabled")
     print(f"{FOLDER / name}: {(FOLDER / name).stat().st_size // 1024} KiB")
+
+
+def _record(stack: Stack) -> None:
+    path = FOLDER / "repair.svg"
+    frames = list(record(stack, COMMANDS))
+    path.write_text(animation(frames, "repair a window that failed"), encoding="utf-8")
+    print(f"{path}: {path.stat().st_size // 1024} KiB")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,6 @@ The goldens are what a person sees: `python -m tests.plugin.test_terminal` write
 """
 
 import os
-import shlex
-import shutil
 import stat
 import subprocess
 import sys
@@ -16,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from runtime.version import installed_version
-from tests import debian
 from tests.docs.shell import ROOT
+from tests.tmux import terminal
 
 GOLDENS = ROOT / "tests/golden/plugin"
 SCREENS = {
@@ -69,27 +67,12 @@ def shown(screen: str, folder: Path) -> str:
 
 
 def in_tmux(words: list[str], columns: int, env: dict[str, str], folder: Path, ended: Path) -> str:
-    path = debian.find_or_install("tmux", lambda: shutil.which("tmux"))
-    if path is None:
-        pytest.fail("this test needs tmux: install it")
-    tmux = [path, "-u", "-S", str(folder / "socket"), "-f", str(folder / "tmux.conf")]
-    (folder / "tmux.conf").write_text("set -g history-limit 50000\nset -g remain-on-exit on\n")
-
-    def run(*command: str) -> str:
-        done = subprocess.run(
-            [*tmux, *command], cwd=folder, env=env, capture_output=True, text=True, check=True
-        )
-        return done.stdout
-
-    run("new-session", "-d", "-x", str(columns), "-y", "50", f"{shlex.join(words)}; exec sleep 600")
-    try:
+    with terminal(words, columns, 50, env, folder) as run:
         until = time.monotonic() + LIMIT_SECONDS
         while not ended.exists():
             assert time.monotonic() < until, run("capture-pane", "-p")
             time.sleep(0.1)
         return run("capture-pane", "-p", "-S", "-")
-    finally:
-        run("kill-server")
 
 
 @pytest.mark.parametrize("screen", SCREENS)
