@@ -82,7 +82,7 @@ def _without_windows(rule: Mapping[str, Any], blocked: Iterable[Blocked]) -> dic
         "name": display_name(rule),
         "count": {"interval": 0, "backfill": 0},
         "estimate": {},
-        "held": [{"reason": each.reason, "message": each.message} for each in blocked],
+        "held": [each.as_json() for each in blocked],
         "interval": [],
         "backfill": [],
     }

@@ -5,7 +5,7 @@ and a command lacks the `let` lines of the labels.
 """
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from plugin.console import Console
@@ -20,7 +20,7 @@ from summaryrule.api.unstructured import nested_dict, nested_list
 from summaryrule.planner.adoption import plan_ownership
 from summaryrule.planner.plan import decide
 from summaryrule.planner.plan_json import explain
-from summaryrule.planner.types import Observations, PlannerSettings
+from summaryrule.planner.types import Blocked, Observations, PlannerSettings
 
 MAX_SHOWN: Final = 10
 """Windows of each kind in the table."""
@@ -81,13 +81,11 @@ def local_plan(rule: Rule, now: Instant) -> dict[str, Any]:
     name = nested_dict(rule, "metadata").get("name")
     not_ours = plan_ownership(rule, now, PlannerSettings())
     if not_ours is not None:
-        held = [{"reason": each.reason.value, "message": each.message} for each in not_ours.blocked]
-        return {"name": name, "held": held, "interval": [], "backfill": []}
+        return _without_windows(name, not_ours.blocked)
     try:
         known = parse_rule(_without_criteria(rule))
     except MalformedError as error:
-        held = [{"reason": "Malformed", "message": str(error)}]
-        return {"name": name, "held": held, "interval": [], "backfill": []}
+        return _without_windows(name, [Blocked(BlockReason.MALFORMED, str(error))])
     settings = PlannerSettings(endpoints={known.spec.database: ""})
     planned = explain(
         known, decide(known, Observations(), now, settings, _no_criteria), now, settings
@@ -95,6 +93,11 @@ def local_plan(rule: Rule, now: Instant) -> dict[str, Any]:
     if reasons:
         planned = {"name": planned["name"], "held": planned["held"], "interval": [], "backfill": []}
     return {**planned, "held": [*reasons, *planned["held"]]}
+
+
+def _without_windows(name: object, blocked: Iterable[Blocked]) -> dict[str, Any]:
+    held = [each.as_json() for each in blocked]
+    return {"name": name, "held": held, "interval": [], "backfill": []}
 
 
 def _worker_block_reasons(rule: Rule) -> Iterator[Held]:

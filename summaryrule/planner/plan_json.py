@@ -46,7 +46,7 @@ def explain(
         "name": rule.metadata.name,
         "count": counts,
         "estimate": estimates(rule, plan, counts, settings),
-        "held": [{"reason": each.reason, "message": each.message} for each in plan.blocked],
+        "held": [each.as_json() for each in plan.blocked],
         "interval": [_window_as_json(rule, window, None, settings) for window in intervals[:LIMIT]],
         "backfill": [_window_as_json(rule, window, run, settings) for window in listed],
         **({"more": more} if more else {}),

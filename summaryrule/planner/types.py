@@ -334,6 +334,10 @@ class Blocked:
         """A reason with its message (``BlockReason.message``)."""
         return cls(reason, reason.message(**values))
 
+    def as_json(self) -> dict[str, str]:
+        """The reason and the message, as plans print them."""
+        return {"reason": self.reason.value, "message": self.message}
+
 
 @dataclass(frozen=True, slots=True)
 class RunningOperation:

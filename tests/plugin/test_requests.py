@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import pytest
+import yaml
 
 from plugin.cli import kubectl_flags, parse
 from plugin.commands import lifecycle
@@ -16,7 +17,7 @@ from plugin.commands.plan import lines as planned
 from plugin.commands.plan import local_plan
 from plugin.commands.wait import final_phase
 from plugin.console import Console
-from plugin.formatting import parse_duration
+from plugin.formatting import dump, parse_duration
 from plugin.kubectl import Kubectl, PluginError
 from summaryrule.api.instant import Instant
 from summaryrule.api.summary import summarize
@@ -152,6 +153,17 @@ def test_the_plan_is_the_workers_and_its_verdict_on_criteria_holds_it_back() -> 
     due["status"]["conditions"] = [no]
     assert next(planned(local_plan(due, NOW), wide=False)).startswith("cpu: 0 interval windows")
     assert "| " in "\n".join(planned(local_plan(rule(), NOW), wide=True))
+
+
+def test_a_plan_and_its_reasons_can_be_printed_as_yaml() -> None:
+    stopped = rule(schedule={"cursor": "2026-11-24T07:00:00Z"})
+    stopped["spec"]["suspend"] = True
+    found = local_plan(stopped, NOW)
+    (text,) = dump(
+        {"plan": found, "held": list(held(stopped, summarize(stopped, NOW), NOW))}, "yaml"
+    )
+    assert text.count("reason: Suspended") == 2
+    assert [each["reason"] for each in yaml.safe_load(text)["plan"]["held"]] == ["Suspended"]
 
 
 def test_each_reason_comes_with_what_to_do() -> None:
