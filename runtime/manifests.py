@@ -198,12 +198,8 @@ def _expanded_size(node: yaml.Node, sizes: dict[int, int]) -> int:
         sizes[id(node)] = 0
         children = (
             [child for pair in node.value for child in pair]
-            if _is_map(node)
+            if isinstance(node, yaml.MappingNode)
             else (node.value if isinstance(node, yaml.SequenceNode) else [])
         )
         sizes[id(node)] = 1 + sum(_expanded_size(child, sizes) for child in children)
     return sizes[id(node)]
-
-
-def _is_map(node: yaml.Node) -> bool:
-    return isinstance(node, yaml.MappingNode)

@@ -65,7 +65,8 @@ def held(rule: Rule, summary: RuleSummary, now: Instant) -> Iterator[dict[str, s
     for reason, message in _reasons(rule, summary, now):
         found.setdefault(reason, message)
     for reason, message in found.items():
-        yield {"reason": reason, "message": message, "advice": _remedy(reason, name)}
+        advice = remedy_for(reason, name) or f"kubectl describe summaryrule {name}"
+        yield {"reason": reason, "message": message, "advice": advice}
 
 
 def _reasons(rule: Rule, summary: RuleSummary, now: Instant) -> Iterator[tuple[str, str]]:
@@ -86,10 +87,6 @@ def _reasons(rule: Rule, summary: RuleSummary, now: Instant) -> Iterator[tuple[s
 def _is_problem(reason: str) -> bool:
     found = BlockReason.named(reason)
     return found is None or found.is_problem
-
-
-def _remedy(reason: str, name: str) -> str:
-    return remedy_for(reason, name) or f"kubectl describe summaryrule {name}"
 
 
 def lines(rule: RuleSummary, found: Sequence[dict[str, str]], *, plain: bool) -> Iterator[str]:

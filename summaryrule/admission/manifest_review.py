@@ -6,7 +6,7 @@ review shows everything.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from summaryrule.admission.context import Json, ParseCel
@@ -39,10 +39,7 @@ class ReviewResult:
         return {
             "name": self.name,
             "allowed": self.allowed,
-            "violations": [
-                {"field": each.field, "reason": each.reason, "message": each.message}
-                for each in self.violations
-            ],
+            "violations": [asdict(each) for each in self.violations],
             "warnings": list(self.warnings),
             "object": self.object,
         }

@@ -63,9 +63,14 @@ class Instant:
         """This instant moved by ``ticks``, limited to the years 1 to 9999."""
         return Instant(min(max(self.ticks + ticks, 0), MAX.ticks))
 
+    @property
+    def whole_second(self) -> "Instant":
+        """The begin of its second."""
+        return Instant(self.ticks - self.ticks % TICKS_PER_SECOND)
+
     def to_seconds(self) -> str:
         """RFC 3339 in whole seconds, rounded down, like Kubernetes' ``metav1.Time``."""
-        return str(Instant(self.ticks - self.ticks % TICKS_PER_SECOND))
+        return str(self.whole_second)
 
     def __str__(self) -> str:
         return _format(self.ticks)

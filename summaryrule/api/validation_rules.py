@@ -167,10 +167,6 @@ def _is_name(text: str) -> bool:
     )
 
 
-def _is_bare(text: str) -> bool:
-    return not text.startswith("[")
-
-
 def _without_brackets(text: str) -> str:
     for mark in ("['", "']", '["', '"]'):
         text = text.replace(mark, "")
@@ -205,7 +201,7 @@ NO_BRACKETS: Final = ValidationRule(
     message="must be the bare name, without brackets and quotes: the worker adds them",
     message_expression="'must be the bare name, the worker adds brackets and quotes: write '"
     " + self.replace(\"['\", '').replace(\"']\", '').replace('[\"', '').replace('\"]', '')",
-    check=_is_bare,
+    check=lambda text: not text.startswith("["),
     format_message=lambda text: (
         "must be the bare name, the worker adds brackets and quotes: write "
         + _without_brackets(text)

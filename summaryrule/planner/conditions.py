@@ -25,7 +25,7 @@ from summaryrule.api.constants import (
     SCHEDULE_CONDITION,
     STALLED_CONDITION,
 )
-from summaryrule.api.instant import TICKS_PER_SECOND, Instant
+from summaryrule.api.instant import Instant
 from summaryrule.api.v1 import (
     Condition,
     ScheduleStatus,
@@ -75,7 +75,7 @@ def merge_conditions(
             status=status,
             reason=each.reason,
             message=each.message,
-            last_transition_time=since or _whole_second(now),
+            last_transition_time=since or now.whole_second,
             observed_generation=generation,
         )
     return tuple(kept.values())
@@ -198,7 +198,3 @@ def _backfill_condition(
     return DesiredCondition(
         BACKFILL_CONDITION, is_final, backfill.reason or backfill.phase, message
     )
-
-
-def _whole_second(now: Instant) -> Instant:
-    return Instant(now.ticks - now.ticks % TICKS_PER_SECOND)

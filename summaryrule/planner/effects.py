@@ -110,19 +110,15 @@ def _ready_intents(
         and each.token not in context.observed.rejected
     )
     for window in islice(ready, max(capacity, 0)):
-        yield Submit(window, window.database or spec.database, _append_command(context, window))
-
-
-def _append_command(context: PlanContext, window: WindowStatus) -> str:
-    """The command of an intent, which goes to the table that is recorded."""
-    return window_command.append_command(
-        context.rule,
-        window.window,
-        context.settings.labels,
-        token=window.token,
-        replaces=window.replaces,
-        table=window.table,
-    )
+        command = window_command.append_command(
+            context.rule,
+            window.window,
+            context.settings.labels,
+            token=window.token,
+            replaces=window.replaces,
+            table=window.table,
+        )
+        yield Submit(window, window.database or spec.database, command)
 
 
 def submit_at(context: PlanContext, window: WindowStatus) -> Instant:

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Final
 
 from summaryrule.api.duration import Duration
-from summaryrule.api.instant import TICKS_PER_SECOND, Instant
+from summaryrule.api.instant import Instant
 from summaryrule.api.v1 import BackfillStatus, Range, WindowStatus
 from summaryrule.api.windows import Window, WindowSequence, ceil, floor
 from summaryrule.planner.types import Observations
@@ -34,11 +34,8 @@ def mark_done(status: BackfillStatus, windows: Iterable[WindowStatus]) -> Backfi
 
 def pending_windows(status: BackfillStatus, interval: Duration) -> Iterator[Window]:
     """The windows that are not done, in flight or failed, oldest first."""
-    return chain.from_iterable(_split_gaps(_gaps(status, _covered(status)), interval))
-
-
-def _covered(status: BackfillStatus) -> list[Range | WindowStatus]:
-    return [*status.done_ahead, *status.in_flight, *status.failed]
+    taken: list[Range | WindowStatus] = [*status.done_ahead, *status.in_flight, *status.failed]
+    return chain.from_iterable(_split_gaps(_gaps(status, taken), interval))
 
 
 def with_counts(status: BackfillStatus, interval: Duration) -> BackfillStatus:
@@ -63,9 +60,8 @@ def with_eta(status: BackfillStatus, now: Instant) -> BackfillStatus:
     if status.paced_from is None or done <= 0:
         return status
     ticks_per_window = (now.ticks - status.paced_from.ticks) // done
-    end = now.plus(ticks_per_window * left)
-    second = Instant(end.ticks - end.ticks % TICKS_PER_SECOND)
-    return status.model_copy(update={"estimated_completion": second if left else None})
+    end = now.plus(ticks_per_window * left).whole_second
+    return status.model_copy(update={"estimated_completion": end if left else None})
 
 
 def _gaps(status: BackfillStatus, taken: Sequence[Range | WindowStatus]) -> Iterator[Window]:

@@ -59,7 +59,9 @@ def advance(
         return CAState(create_ca())
     if state.next is not None:
         settled = is_published and now >= _settled_at(state, lifetimes)
-        return _promote(state, state.next, now) if settled else state
+        if not settled:
+            return state
+        return CAState(current=state.next, previous=state.current.chain, promoted_at=now)
     if state.previous and now >= (state.promoted_at or now) + lifetimes.leaf:
         return replace(state, previous=b"", promoted_at=None)
     if not state.previous and now >= renewal(state.current.chain):
@@ -169,7 +171,3 @@ def _parse_time(text: bytes | None) -> datetime | None:
 def _settled_at(state: CAState, lifetimes: Lifetimes) -> datetime:
     published = state.published_at or validity(state.current.chain)[0]
     return published + lifetimes.overlap
-
-
-def _promote(state: CAState, following: KeyPair, now: datetime) -> CAState:
-    return CAState(current=following, previous=state.current.chain, promoted_at=now)

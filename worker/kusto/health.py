@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from runtime.logging import context_fields
-from summaryrule.api.instant import TICKS_PER_SECOND, Instant
+from summaryrule.api.instant import Instant
 from worker.errors import (
     Ambiguous,
     Conflict,
@@ -152,8 +152,7 @@ class EndpointTracker:
         self._state, self._error = state, error
 
     def _now(self) -> Instant:
-        ticks = self._clock.now()
-        return Instant(ticks - ticks % TICKS_PER_SECOND)
+        return Instant(self._clock.now()).whole_second
 
 
 def _describe(call: str) -> str:
