@@ -106,6 +106,7 @@ def run(sandbox: Sandbox, crash: Crash, mode: str) -> list[Point]:
     last = time.monotonic() + 60
     while not (crash.happened.wait(0.02) or is_over(candidate)):
         assert time.monotonic() < last, f"the run does not end: {candidate.gateway.effects}"
+    candidate.gateway.watch()  # a late point must not kill the worker after the run
     if crash.happened.is_set():
         candidate.start()
     status = sandbox.until_cleared()["status"]["backfill"]
