@@ -8,7 +8,7 @@ from runtime.cel import evaluate
 from summaryrule.planner.types import Column, PlannerSettings
 from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.kube import MemoryEvents, MemoryRules, MemoryWatch
-from tests.worker.simulation.kusto import MemoryKusto, World
+from tests.worker.simulation.kusto import KustoState, MemoryKusto
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
 from worker.controller import run_workers
 from worker.endpoint_limiter import EndpointLimiter, slots_per_endpoint
@@ -67,7 +67,11 @@ class SlowQuestions(MemoryKusto):
 
 
 async def run_rules(
-    seconds: float, rules: Iterable[dict[str, Any]], world: World, kusto: MemoryKusto, checks: int
+    seconds: float,
+    rules: Iterable[dict[str, Any]],
+    world: KustoState,
+    kusto: MemoryKusto,
+    checks: int,
 ) -> None:
     """Run a worker so long on these rules, which come at once; `checks` is its limit of queries."""
     clock, cluster, metrics = VirtualClock(), Cluster(), Metrics()
@@ -108,7 +112,7 @@ async def run_rules(
 
 async def windows_after(seconds: float) -> int:
     """How many windows are in `Up` so long after twenty rules on `Down` came before its ten."""
-    world = World(VirtualClock(), databases=frozenset(ENDPOINTS))
+    world = KustoState(VirtualClock(), databases=frozenset(ENDPOINTS))
     rules = [rule(number, "Down") for number in range(20)]
     rules += [rule(number, "Up") for number in range(10)]
     await run_rules(seconds, rules, world, HalfHung(world), 2)
@@ -117,7 +121,7 @@ async def windows_after(seconds: float) -> int:
 
 async def submits_of_many_rules(checks: int) -> tuple[list[tuple[int, str]], int]:
     """When 1,000 rules that come at once submit what, and how many questions were open at once."""
-    world = World(VirtualClock(), databases=frozenset({"Up"}))
+    world = KustoState(VirtualClock(), databases=frozenset({"Up"}))
     kusto = SlowQuestions(world)
     await run_rules(60, [rule(number, "Up") for number in range(1000)], world, kusto, checks)
     return world.submitted, kusto.most_at_once

@@ -12,7 +12,7 @@ from runtime.cel import evaluate
 from summaryrule.planner.types import PlannerSettings
 from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.kube import MemoryEvents, MemoryRules, MemoryWatch
-from tests.worker.simulation.kusto import MemoryKusto, World
+from tests.worker.simulation.kusto import KustoState, MemoryKusto
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
 from worker.controller import run_workers
 from worker.endpoint_limiter import EndpointLimiter
@@ -139,22 +139,22 @@ class Refusing(MemoryKusto):
 
 
 def test_a_window_that_fails_is_logged_at_warning_once(caplog: pytest.LogCaptureFixture) -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         cluster = Cluster()
-        worker = Worker(cluster, Refusing(World(VirtualClock(), databases=frozenset({"D"}))))
+        worker = Worker(cluster, Refusing(KustoState(VirtualClock(), databases=frozenset({"D"}))))
         MemoryWatch(cluster, worker.store, lambda: 0.0)
         cluster.create(RULE)
         async with worker.running():
             await asyncio.sleep(60)
 
-    run_virtually(story())
+    run_virtually(scenario())
     (warning,) = [each.message for each in caplog.records if each.levelname == "WARNING"]
     assert warning.startswith("WindowFailed: interval window [")
     assert warning.endswith(" failed: SEM0100: no such column")
 
 
 def kusto_of_d() -> Stopping:
-    return Stopping(World(VirtualClock(), databases=frozenset({"D"})))
+    return Stopping(KustoState(VirtualClock(), databases=frozenset({"D"})))
 
 
 async def condition_of(when: str) -> tuple[str, str]:

@@ -67,7 +67,7 @@ class Failing:
 def told_after(error: WorkerError, until: float) -> float:
     """When the rule hears of its operation, which ended long ago."""
 
-    async def story() -> float:
+    async def scenario() -> float:
         clock, told = VirtualClock(), asyncio.Event()
 
         def notify(key: Key) -> None:
@@ -81,7 +81,7 @@ def told_after(error: WorkerError, until: float) -> float:
         running.cancel()
         return asyncio.get_running_loop().time()
 
-    return run_virtually(story())
+    return run_virtually(scenario())
 
 
 def test_a_database_that_is_back_is_noticed_within_seconds_however_long_its_endpoint_rests() -> (
@@ -100,7 +100,7 @@ def test_a_throttled_poll_waits_as_long_as_it_is_asked_to_up_to_a_minute(
 def polls_of(seconds: float, usual: str | None, *, until: float) -> list[float]:
     """When an operation is asked about that ends after so many seconds."""
 
-    async def story() -> list[float]:
+    async def scenario() -> list[float]:
         clock = VirtualClock()
         kusto = Failing(Throttled("", 0.0), 0.0, ends=seconds)
         poller = OperationPoller(kusto, ObservationStore(), clock, lambda _key: None)
@@ -111,7 +111,7 @@ def polls_of(seconds: float, usual: str | None, *, until: float) -> list[float]:
         running.cancel()
         return kusto.asked
 
-    return run_virtually(story())
+    return run_virtually(scenario())
 
 
 def test_an_operation_is_asked_about_closely_only_when_it_should_end() -> None:
@@ -137,7 +137,7 @@ def test_an_operation_of_which_nothing_is_known_is_asked_about_ever_more_rarely(
 
 
 def test_a_short_operation_is_not_kept_waiting_by_a_long_one_of_its_database() -> None:
-    async def story() -> list[float]:
+    async def scenario() -> list[float]:
         clock = VirtualClock()
         kusto = Failing(Throttled("", 0.0), 0.0, ends=1e9)
         poller = OperationPoller(kusto, ObservationStore(), clock, lambda _key: None)
@@ -150,4 +150,4 @@ def test_a_short_operation_is_not_kept_waiting_by_a_long_one_of_its_database() -
         running.cancel()
         return kusto.asked
 
-    assert min(run_virtually(story())) == pytest.approx(1.8)
+    assert min(run_virtually(scenario())) == pytest.approx(1.8)

@@ -77,14 +77,14 @@ class Bench:
 def after(seconds: float, endpoint: Endpoint, *checks: QueryCheck) -> Bench:
     """What came of these checks of one rule, set one after the other at the beginning."""
 
-    async def story() -> Bench:
+    async def scenario() -> Bench:
         bench = Bench(endpoint)
         for each in checks:
             bench.checker.track(KEY, each)
         await bench.run(seconds)
         return bench
 
-    return run_virtually(story())
+    return run_virtually(scenario())
 
 
 def test_a_valid_query_is_asked_about_once() -> None:
@@ -108,7 +108,7 @@ def test_an_invalid_query_is_asked_about_again_with_back_off_and_told_once() -> 
 
 
 def test_a_query_that_becomes_valid_is_noticed() -> None:
-    async def story() -> Bench:
+    async def scenario() -> Bench:
         endpoint = Endpoint()
         endpoint.answer = _raising(WRONG)
         bench = Bench(endpoint)
@@ -121,7 +121,7 @@ def test_a_query_that_becomes_valid_is_noticed() -> None:
         task.cancel()
         return bench
 
-    bench = run_virtually(story())
+    bench = run_virtually(scenario())
     answer = bench.answer()
     assert answer is not None
     assert answer.status == "True"
@@ -141,43 +141,43 @@ def test_only_the_newest_query_of_a_rule_counts() -> None:
 
 
 def test_a_rule_that_is_gone_is_not_asked_about() -> None:
-    async def story() -> Bench:
+    async def scenario() -> Bench:
         bench = Bench(Endpoint())
         bench.checker.track(KEY, check())
         bench.checker.track(KEY, None)
         await bench.run(10)
         return bench
 
-    bench = run_virtually(story())
+    bench = run_virtually(scenario())
     assert bench.endpoint.asked == []
     assert bench.told == []
 
 
 def test_a_thousand_queries_are_asked_about_a_few_at_a_time() -> None:
-    async def story() -> Bench:
+    async def scenario() -> Bench:
         bench = Bench(Endpoint(0.1), limit=4)
         for number in range(1000):
             bench.checker.track(("n", str(number)), check(number))
         await bench.run(26)
         return bench
 
-    bench = run_virtually(story())
+    bench = run_virtually(scenario())
     assert bench.endpoint.most_at_once == 4
     assert len(bench.told) == 1000
 
 
 def test_with_the_limit_0_nothing_is_asked() -> None:
-    async def story() -> Bench:
+    async def scenario() -> Bench:
         bench = Bench(Endpoint(), limit=0)
         bench.checker.track(KEY, check())
         await bench.run(60)
         return bench
 
-    assert run_virtually(story()).endpoint.asked == []
+    assert run_virtually(scenario()).endpoint.asked == []
 
 
 def test_an_endpoint_that_hangs_delays_no_query_of_another() -> None:
-    async def story() -> Bench:
+    async def scenario() -> Bench:
         bench = Bench(Endpoint(), limit=2)
         for number in range(10):
             down = QueryCheck(f"down-{number}", "Down", "T", "let _startTime=1;", "T", 2)
@@ -186,7 +186,7 @@ def test_an_endpoint_that_hangs_delays_no_query_of_another() -> None:
         await bench.run(1)
         return bench
 
-    assert run_virtually(story()).told == [KEY]
+    assert run_virtually(scenario()).told == [KEY]
 
 
 @pytest.mark.parametrize("error", [Unreachable("no answer"), Throttled("fewer calls", 20.0)])
@@ -199,7 +199,7 @@ def test_a_query_without_an_answer_is_not_checked(error: Exception) -> None:
 
 
 def test_a_throttled_endpoint_gets_fewer_questions() -> None:
-    async def story() -> Endpoint:
+    async def scenario() -> Endpoint:
         endpoint = Endpoint()
         endpoint.answer = _raising(Throttled("fewer calls", 20.0))
         bench = Bench(endpoint, limit=4)
@@ -208,7 +208,7 @@ def test_a_throttled_endpoint_gets_fewer_questions() -> None:
         await bench.run(19)
         return endpoint
 
-    assert len(run_virtually(story()).asked) == 4
+    assert len(run_virtually(scenario()).asked) == 4
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from summaryrule.planner.types import Observations, Submit
 from tests.manifests import NOW
 from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.kube import MemoryEvents, MemoryRules
-from tests.worker.simulation.kusto import MemoryKusto, World
+from tests.worker.simulation.kusto import KustoState, MemoryKusto
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
 from tests.worker.test_a_hung_endpoint import Yes, rule
 from worker.errors import Conflict
@@ -41,7 +41,7 @@ class Place:
 
 
 def test_an_edit_of_spec_a_deletion_and_a_namesake_end_what_was_decided() -> None:
-    async def story() -> list[bool]:
+    async def scenario() -> list[bool]:
         place = Place()
         refused = [place.refuses()]
         place.cluster.patch(KEY, {"status": {"conditions": []}}, manager="m", status=True)
@@ -58,7 +58,7 @@ def test_an_edit_of_spec_a_deletion_and_a_namesake_end_what_was_decided() -> Non
         refused.append(place.refuses())
         return refused
 
-    assert run_virtually(story()) == [False, False, True, False, True, True, True]
+    assert run_virtually(scenario()) == [False, False, True, False, True, True, True]
 
 
 def test_a_submit_that_waited_while_its_rule_was_deleted_never_leaves() -> None:
@@ -73,19 +73,19 @@ def test_a_submit_that_waited_while_its_rule_was_deleted_never_leaves() -> None:
             return await super().submit(database, command, before_send=before_send)
 
     place = Place()
-    world = World(VirtualClock(), databases=frozenset({"Up"}))
+    world = KustoState(VirtualClock(), databases=frozenset({"Up"}))
     window = WindowStatus(start=NOW, end=NOW)
     submit: Any = Submit(window, "Up", ".set-or-append async T <| T")
 
     observations, rules = ObservationStore(), MemoryRules(place.cluster)
     executor = Executor(rules, place.store, Waits(world), MemoryEvents(), observations, Yes())
 
-    async def story() -> None:
+    async def scenario() -> None:
         for _ in range(5):
             place.store.replace({KEY: place.planned_on})
             with pytest.raises(Conflict, match="edited or deleted"):
                 await executor.execute(place.planned_on, [submit], Observations())
 
-    run_virtually(story())
+    run_virtually(scenario())
     assert world.submitted == []
     assert observations.observations(KEY).endpoint_error == ""

@@ -12,7 +12,7 @@ from tests.worker.simulation.virtual import VirtualClock, run_virtually
 from worker.workqueue import WorkQueue
 
 
-def story(test: Callable[[WorkQueue[str]], Awaitable[None]]) -> None:
+def scenario(test: Callable[[WorkQueue[str]], Awaitable[None]]) -> None:
     async def main() -> None:
         queue = WorkQueue[str](VirtualClock(), lambda: Backoff(1, 60, draw=lambda: 1.0))
         await test(queue)
@@ -32,7 +32,7 @@ def test_the_earliest_due_comes_first() -> None:
         assert [await queue.get() for _ in range(3)] == ["now", "soon", "late"]
         assert now() == 20
 
-    story(test)
+    scenario(test)
 
 
 def test_a_key_that_waits_is_there_once_and_at_its_earliest_time() -> None:
@@ -44,7 +44,7 @@ def test_a_key_that_waits_is_there_once_and_at_its_earliest_time() -> None:
         assert now() == 10
         assert len(queue) == 0
 
-    story(test)
+    scenario(test)
 
 
 def test_a_key_that_is_due_has_its_place_and_one_that_is_taken_has_none() -> None:
@@ -56,7 +56,7 @@ def test_a_key_that_is_due_has_its_place_and_one_that_is_taken_has_none() -> Non
         assert await queue.get() == "first"
         assert queue.places() == {"second": 0, "third": 1}
 
-    story(test)
+    scenario(test)
 
 
 def test_a_key_has_the_reason_of_its_earliest_time() -> None:
@@ -67,7 +67,7 @@ def test_a_key_has_the_reason_of_its_earliest_time() -> None:
         assert await queue.get() == "rule"
         assert [queue.take_reason("rule"), queue.take_reason("rule")] == ["operation", ""]
 
-    story(test)
+    scenario(test)
 
 
 def test_a_key_in_work_is_not_given_to_another_and_comes_back_once() -> None:
@@ -83,7 +83,7 @@ def test_a_key_in_work_is_not_given_to_another_and_comes_back_once() -> None:
         queue.done("rule")
         assert len(queue) == 0
 
-    story(test)
+    scenario(test)
 
 
 def test_a_delay_asked_for_during_the_work_counts_from_then() -> None:
@@ -96,7 +96,7 @@ def test_a_delay_asked_for_during_the_work_counts_from_then() -> None:
         await queue.get()
         assert now() == 10
 
-    story(test)
+    scenario(test)
 
 
 def test_one_that_waits_for_a_key_wakes_when_it_is_added() -> None:
@@ -111,7 +111,7 @@ def test_one_that_waits_for_a_key_wakes_when_it_is_added() -> None:
             assert await queue.get() == "rule"
             assert now() == 7
 
-    story(test)
+    scenario(test)
 
 
 def test_retries_wait_longer_each_time_until_forgotten() -> None:
@@ -122,7 +122,7 @@ def test_retries_wait_longer_each_time_until_forgotten() -> None:
         assert queue.retry("rule") == 1
         assert queue.retry("rule", at_least=45) == 45
 
-    story(test)
+    scenario(test)
 
 
 def test_depth_counts_what_is_due() -> None:
@@ -132,7 +132,7 @@ def test_depth_counts_what_is_due() -> None:
         queue.add("c", 60)
         assert (queue.depth, len(queue)) == (2, 3)
 
-    story(test)
+    scenario(test)
 
 
 @settings(max_examples=50, deadline=None)
@@ -169,4 +169,4 @@ def test_no_ask_is_lost_and_no_key_is_worked_on_twice_at_once(seed: int) -> None
             task.cancel()
         await asyncio.wait(workers)
 
-    story(test)
+    scenario(test)

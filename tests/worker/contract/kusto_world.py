@@ -9,7 +9,7 @@ import httpx
 
 from summaryrule.kql import quote_name
 from tests.worker.simulation.faults import Faults
-from tests.worker.simulation.kusto import MemoryKusto, Outcome, World
+from tests.worker.simulation.kusto import KustoState, MemoryKusto, Outcome
 from tests.worker.simulation.virtual import VirtualClock
 from worker.kusto.client import EndpointClient
 from worker.kusto.requests import KustoRequests
@@ -41,7 +41,7 @@ class MemoryWorld:
 
     def __init__(self) -> None:
         self._faults = Faults()
-        self._world = World(VirtualClock(), outcome=lambda _: Outcome(0.05), rows=_rows)
+        self._world = KustoState(VirtualClock(), outcome=lambda _: Outcome(0.05), rows=_rows)
         memory = MemoryKusto(self._world, self._faults)
         self.kusto: KustoClient = memory
         self.queries: QueryClient = memory

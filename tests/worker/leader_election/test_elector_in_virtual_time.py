@@ -46,7 +46,7 @@ def virtually(test: Callable[[], Awaitable[None]]) -> None:
 
 
 def test_one_of_two_candidates_leads() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         leases = MemoryLeases()
         first, second = elector(leases, "first"), elector(leases, "second")
         async with running(first.run(forever)), running(second.run(forever)):
@@ -54,11 +54,11 @@ def test_one_of_two_candidates_leads() -> None:
                 await asyncio.sleep(1)
                 assert [first.is_leader, second.is_leader].count(True) == 1
 
-    virtually(story)
+    virtually(scenario)
 
 
 def test_a_leader_that_ends_cleanly_hands_over_within_a_retry() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         leases = MemoryLeases()
         second = elector(leases, "second")
         async with running(elector(leases, "first").run(forever)) as leading:
@@ -72,11 +72,11 @@ def test_a_leader_that_ends_cleanly_hands_over_within_a_retry() -> None:
                 assert second.is_leader
                 assert second.lease["holderIdentity"] == "second"
 
-    virtually(story)
+    virtually(scenario)
 
 
 def test_work_that_returns_ends_the_run_and_gives_the_lease_up() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async def brief(_leadership: Leadership) -> None:
             await asyncio.sleep(7)
 
@@ -86,11 +86,11 @@ def test_work_that_returns_ends_the_run_and_gives_the_lease_up() -> None:
         assert lease is not None
         assert lease["spec"]["holderIdentity"] == ""
 
-    virtually(story)
+    virtually(scenario)
 
 
 def test_the_lease_is_given_up_only_after_the_work_has_ended() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         leases, holders = MemoryLeases(), []
 
         async def slow_to_stop(_leadership: Leadership) -> None:
@@ -105,11 +105,11 @@ def test_the_lease_is_given_up_only_after_the_work_has_ended() -> None:
             await asyncio.sleep(5)
         assert holders == ["first"]
 
-    virtually(story)
+    virtually(scenario)
 
 
 def test_a_leader_that_is_cancelled_twice_still_waits_for_its_work_to_end() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         leases, ended = MemoryLeases(), []
 
         async def slow_to_stop(_leadership: Leadership) -> None:
@@ -128,14 +128,14 @@ def test_a_leader_that_is_cancelled_twice_still_waits_for_its_work_to_end() -> N
         assert leading.cancelled()
         assert ended == [35]
 
-    virtually(story)
+    virtually(scenario)
 
 
 @pytest.mark.parametrize("hangs_past_deadline", [False, True], ids=["times out", "hangs for ever"])
 def test_a_leader_whose_renewals_hang_stops_before_another_starts(
     hangs_past_deadline: bool,  # noqa: FBT001 - a parameter of the table
 ) -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         leases = MemoryLeases()
         line = Disconnect(leases)
         line.hangs_past_deadline = hangs_past_deadline
@@ -163,11 +163,11 @@ def test_a_leader_whose_renewals_hang_stops_before_another_starts(
         assert 20.5 < ended[0] <= 20.5 + TIMING.renew_deadline
         assert ended[0] < began[0] <= 20.5 + TIMING.duration + 2 * TIMING.retry
 
-    virtually(story)
+    virtually(scenario)
 
 
 def test_a_short_cut_costs_no_leadership() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         line = Disconnect(MemoryLeases())
         first = elector(line, "first")
         async with running(first.run(forever)):
@@ -178,12 +178,12 @@ def test_a_short_cut_costs_no_leadership() -> None:
             await asyncio.sleep(60)
             assert first.is_leader
 
-    virtually(story)
+    virtually(scenario)
 
 
 def test_a_renewal_whose_reply_was_lost_costs_no_leadership() -> None:
-    async def story() -> None:
-        faults = Faults(lost_reply=0.15, dice=Random(7))
+    async def scenario() -> None:
+        faults = Faults(lost_reply=0.15, random=Random(7))
         leader = elector(MemoryLeases(faults), "first")
         async with running(leader.run(forever)):
             await asyncio.sleep(30)
@@ -191,11 +191,11 @@ def test_a_renewal_whose_reply_was_lost_costs_no_leadership() -> None:
             await asyncio.sleep(300)
             assert leader.is_leader
 
-    virtually(story)
+    virtually(scenario)
 
 
 def test_ensure_refuses_once_the_deadline_has_passed_without_the_loop_having_run() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         clock = VirtualClock()
         leadership = Leadership(clock, clock.monotonic() + 10)
         leadership.check()
@@ -204,11 +204,11 @@ def test_ensure_refuses_once_the_deadline_has_passed_without_the_loop_having_run
         with pytest.raises(LeaseLost):
             leadership.check()
 
-    virtually(story)
+    virtually(scenario)
 
 
 def test_work_that_sees_the_loss_in_a_task_group_ends_as_lease_lost() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async def grouped(leadership: Leadership) -> None:
             async with asyncio.TaskGroup() as tasks:
                 leadership.revoke()
@@ -218,11 +218,11 @@ def test_work_that_sees_the_loss_in_a_task_group_ends_as_lease_lost() -> None:
         with pytest.raises(LeaseLost):
             await elector(MemoryLeases(), "first").run(grouped)
 
-    virtually(story)
+    virtually(scenario)
 
 
 def test_what_the_work_raises_comes_out_and_the_lease_is_free() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async def broken(_leadership: Leadership) -> None:
             raise ZeroDivisionError
 
@@ -233,11 +233,11 @@ def test_what_the_work_raises_comes_out_and_the_lease_is_free() -> None:
         assert lease is not None
         assert lease["spec"]["holderIdentity"] == ""
 
-    virtually(story)
+    virtually(scenario)
 
 
 def test_a_leader_whose_lease_was_taken_by_hand_stops_at_the_next_renewal() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         leases = MemoryLeases()
         first = elector(leases, "first")
         async with running(first.run(forever)) as leading:
@@ -248,11 +248,11 @@ def test_a_leader_whose_lease_was_taken_by_hand_stops_at_the_next_renewal() -> N
             await asyncio.sleep(TIMING.retry + 0.1)
             assert isinstance(leading.exception(), LeaseLost)
 
-    virtually(story)
+    virtually(scenario)
 
 
 def test_a_wrong_wall_clock_changes_nothing() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         leases = MemoryLeases()
         first = elector(leases, "first", VirtualClock(skew=-86400))
         second = elector(leases, "second", VirtualClock(skew=86400))
@@ -262,16 +262,20 @@ def test_a_wrong_wall_clock_changes_nothing() -> None:
                 await asyncio.sleep(120)
                 assert (first.is_leader, second.is_leader) == (True, False)
 
-    virtually(story)
+    virtually(scenario)
 
 
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_two_leaders_never_act_at_once_whatever_the_faults(seed: int) -> None:
-    async def story() -> None:
-        dice = Random(seed)
+    async def scenario() -> None:
+        random = Random(seed)
         faults = Faults(
-            dice=dice, refused_before=0.2, lost_reply=0.2, hang=0.05, slowest=dice.uniform(0, 6)
+            random=random,
+            refused_before=0.2,
+            lost_reply=0.2,
+            hang=0.05,
+            max_latency=random.uniform(0, 6),
         )
         leases, acting = MemoryLeases(faults), set[str]()
 
@@ -282,7 +286,7 @@ def test_two_leaders_never_act_at_once_whatever_the_faults(seed: int) -> None:
                     assert not acting - {name}
                     acting.add(name)
                     try:
-                        await asyncio.sleep(dice.uniform(0, 1))
+                        await asyncio.sleep(random.uniform(0, 1))
                     finally:
                         acting.discard(name)
 
@@ -291,16 +295,16 @@ def test_two_leaders_never_act_at_once_whatever_the_faults(seed: int) -> None:
         async def candidate(name: str) -> None:
             while True:
                 try:
-                    await elector(leases, f"{name}-{dice.random()}").run(work(name))
+                    await elector(leases, f"{name}-{random.random()}").run(work(name))
                 except LeaseLost:
-                    await asyncio.sleep(dice.uniform(0, 3))
+                    await asyncio.sleep(random.uniform(0, 3))
 
         async with running(candidate("a")) as a, running(candidate("b")) as b:
             await asyncio.sleep(600)
             assert not a.done()
             assert not b.done()
 
-    virtually(story)
+    virtually(scenario)
 
 
 @pytest.mark.parametrize("wrong", [(15, 15, 2), (15, 10, 10), (15, 10, 0)])

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from tests.worker.simulation.mutations import MUTATIONS
 from tests.worker.simulation.scenario import Report
-from tests.worker.simulation.schedules import one, simulate
+from tests.worker.simulation.schedules import run_seed, simulate
 
 _EPILOG = """examples:
   python -m tests.worker.simulation --schedules 10000
@@ -19,7 +19,7 @@ _COMMAND = "python -m tests.worker.simulation"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit 0: nothing found (or each mutation caught); 1: a violation (or one missed)."""
+    """Exit code 0: no violation, or each mutation found; 1: a violation, or a mutation missed."""
     options = _parser().parse_args(arguments)
     if options.replay is not None:
         return _replay(options)
@@ -31,18 +31,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=_COMMAND,
-        description="The whole worker on in-memory adapters in virtual time: random schedules of"
-        " faults, crashes and people, and what must hold after each.",
+        description="Runs the whole worker in virtual time, on in-memory adapters, with random"
+        " faults, crashes and user actions. Checks the invariants.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("--schedules", type=int, default=1000, metavar="N", help="how many (default 1000)")
     add("--seed", type=int, default=0, metavar="N", help="the first seed (default 0)")
-    add("--processes", type=int, default=os.cpu_count() or 1, metavar="N", help="side by side")
-    add("--replay", type=int, metavar="SEED", help="run one schedule and tell all that happens")
-    add("--mutate", choices=sorted(MUTATIONS), help="take this safeguard out of the worker")
-    add("--mutations", action="store_true", help="take each out by turns; all must be caught")
+    add(
+        "--processes",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes at the same time (default: cores)",
+    )
+    add(
+        "--replay",
+        type=int,
+        metavar="SEED",
+        help="run one schedule and print each step",
+    )
+    add("--mutate", choices=sorted(MUTATIONS), help="remove this safeguard from the worker")
+    add(
+        "--mutations",
+        action="store_true",
+        help="remove each safeguard in turn; a violation must be found each time",
+    )
     return parser
 
 
@@ -78,8 +93,8 @@ def _print_violation(report: Report, options: argparse.Namespace) -> None:
 
 
 def _replay(options: argparse.Namespace) -> int:
-    report = one(options.mutate, options.replay, tell=True)
-    print("\n".join(report.told))
+    report = run_seed(options.mutate, options.replay, record=True)
+    print("\n".join(report.trace))
     for violation in report.violations:
         print(f"violation: {violation}")
     print(f"seed {report.seed}: {len(report.violations)} violations, {report.counts}")

@@ -1,10 +1,10 @@
 """An API server in memory for SummaryRules: versions, patches, ownership, deletion, watches.
 
-It keeps what the worker relies on, and the contract tests hold it and the real server to the
-same sentences. Everything is synchronous; latency and faults belong to the adapters on top.
+It does what the worker relies on. The contract tests run against it and against the real server.
+Everything is synchronous. The adapters add latency and faults.
 
-What is stored is handed out as it is and shares what did not change with what was stored before,
-so nobody may write into it; the invariants of a replay holds everybody to that.
+A stored object is returned without a copy, and shares unchanged parts with its earlier versions.
+Callers must not change it in place; a replay checks this.
 """
 
 import itertools
@@ -22,19 +22,19 @@ Item = dict[str, Any]
 Leaves = dict[Path, Any]
 Watcher = Callable[[str, Item], None]
 Admission = Callable[[Item | None, Item], None]
-"""Old and new object; raises `Refused` to say no. Status writes do not pass it."""
+"""Called with the old and the new object; raises `Refused`. Status writes do not call it."""
 
-_SERVERS_OWN = ("uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp")
+_SERVER_FIELDS = ("uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp")
 
 
 def copied(item: Item) -> Item:
-    """A copy that shares nothing; several times as fast as `copy.deepcopy` on JSON."""
+    """A deep copy; for JSON, several times as fast as `copy.deepcopy`."""
     found: Item = msgspec.msgpack.decode(msgspec.msgpack.encode(item))
     return found
 
 
 class Cluster:
-    """All objects of one kind, and everybody who watches them."""
+    """All objects of one kind, and their watchers."""
 
     def __init__(
         self,
@@ -52,18 +52,18 @@ class Cluster:
         return itertools.chain(list(self._objects.values()))
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
-        """Call `watcher` with ADDED, MODIFIED or DELETED and the object; returns how to stop."""
+        """Call `watcher` with ADDED, MODIFIED or DELETED and object; returns a stop function."""
         self._watchers.append(watcher)
         return lambda: self._watchers.remove(watcher)
 
     def get(self, namespace: str, name: str) -> Item:
-        return self._found((namespace, name))
+        return self._require((namespace, name))
 
     def create(self, item: Item, manager: str = "kubectl-create") -> Item:
-        """Raises Conflict when the name is taken."""
+        """Create an object. Raises Conflict if the name exists."""
         new = copied(item)
         if key_of(new) in self._objects:
-            raise Conflict(f"{key_of(new)} exists already")
+            raise Conflict(f"{key_of(new)} already exists")
         new.pop("status", None)
         new["metadata"] |= {
             "uid": f"00000000-0000-4000-8000-{next(self._uids):012d}",
@@ -78,7 +78,7 @@ class Cluster:
 
         Raises NotFound; Conflict when the patch's resourceVersion is not the stored one.
         """
-        old = self._found(key)
+        old = self._require(key)
         version = body.get("metadata", {}).get("resourceVersion")
         if version is not None and version != old["metadata"]["resourceVersion"]:
             raise Conflict(f"{key} has been modified")
@@ -86,25 +86,25 @@ class Cluster:
         return self._update(old, new, (manager, "Update", "status" if status else ""))
 
     def apply(self, manifest: Item, *, manager: str, force: bool = False) -> Item:
-        """A server-side apply. Raises Conflict when others own what it would change."""
+        """A server-side apply. Raises Conflict if other managers own a field that it changes."""
         old = self._objects.get(key_of(manifest))
         if old is None:
             item = self.create(manifest, manager)
             return self._as_applied(item, manifest, manager)
-        wanted = owned(manifest)
-        self._refuse_conflicts(old, wanted, manager, force=force)
+        applied_fields = owned(manifest)
+        self._refuse_conflicts(old, applied_fields, manager, force=force)
         new = copied(apply_merge_patch(old, manifest))
         owners = Owners(old["metadata"]["managedFields"])
-        mine = owners.paths.get((manager, "Apply", ""), frozenset())
-        for path in mine - wanted.keys():
+        owned_before = owners.paths.get((manager, "Apply", ""), frozenset())
+        for path in owned_before - applied_fields.keys():
             if not owners.others_of(path, manager):
                 _remove(new, path)
         self._update(old, new, (manager, "Apply", ""))
-        return self._as_applied(self._found(key_of(manifest)), manifest, manager)
+        return self._as_applied(self._require(key_of(manifest)), manifest, manager)
 
     def delete(self, namespace: str, name: str) -> None:
-        """At once, or, with finalizers, once the last is removed."""
-        old = self._found((namespace, name))
+        """Delete an object now, or after its last finalizer is removed."""
+        old = self._require((namespace, name))
         if not old["metadata"].get("finalizers"):
             self._drop(old)
             return
@@ -115,7 +115,7 @@ class Cluster:
             }
             self._put("MODIFIED", {**old, "metadata": old["metadata"] | left})
 
-    def _found(self, key: Key) -> Item:
+    def _require(self, key: Key) -> Item:
         if key not in self._objects:
             raise NotFound(f"there is no SummaryRule {key[0]}/{key[1]}")
         return self._objects[key]
@@ -139,7 +139,7 @@ class Cluster:
 
     def _store(self, kind: str, new: Item, by: tuple[str, str, str], before: Item) -> Item:
         owners = Owners(new["metadata"].get("managedFields") or [])
-        owners.credit(by, before, new)
+        owners.record_write(by, before, new)
         new["metadata"] = {**new["metadata"], "managedFields": owners.entries()}
         return self._put(kind, new)
 
@@ -147,33 +147,35 @@ class Cluster:
         version = {"resourceVersion": str(next(self._versions))}
         new["metadata"] = new["metadata"] | version
         self._objects[key_of(new)] = new
-        self._tell(kind, new)
+        self._notify(kind, new)
         return new
 
     def _drop(self, item: Item) -> Item:
         version = {"resourceVersion": str(next(self._versions))}
         gone = {**item, "metadata": item["metadata"] | version}
         del self._objects[key_of(item)]
-        self._tell("DELETED", gone)
+        self._notify("DELETED", gone)
         return item
 
-    def _tell(self, kind: str, item: Item) -> None:
+    def _notify(self, kind: str, item: Item) -> None:
         for watcher in list(self._watchers):
             watcher(kind, item)
 
-    def _refuse_conflicts(self, old: Item, wanted: Leaves, manager: str, *, force: bool) -> None:
+    def _refuse_conflicts(
+        self, old: Item, applied_fields: Leaves, manager: str, *, force: bool
+    ) -> None:
         owners, live = Owners(old["metadata"]["managedFields"]), owned(old)
-        clashes = [
+        conflicts = [
             ".".join(path)
-            for path, value in wanted.items()
+            for path, value in applied_fields.items()
             if (path not in live or live[path] != value) and owners.others_of(path, manager)
         ]
-        if clashes and not force:
-            raise Conflict(f"Apply failed with conflicts: {', '.join(clashes)}")
+        if conflicts and not force:
+            raise Conflict(f"Apply failed with conflicts: {', '.join(conflicts)}")
 
     def _as_applied(self, item: Item, manifest: Item, manager: str) -> Item:
-        """The applier owns all of its manifest, shared or not."""
-        stored = self._found(key_of(item))
+        """The manager owns all fields of its manifest, also those that others own too."""
+        stored = self._require(key_of(item))
         owners = Owners(stored["metadata"]["managedFields"])
         owners.paths.pop((manager, "Update", ""), None)
         owners.paths[manager, "Apply", ""] = frozenset(owned(manifest))
@@ -183,14 +185,14 @@ class Cluster:
 
 
 def _only(old: Item, merged: Item, *, status: bool) -> Item:
-    """What a request may change: status through its subresource, all else through the main one."""
+    """The part of `merged` that the request may change: only the status, or all but the status."""
     if status:
         new = old | {"status": merged.get("status")}
         if new["status"] is None:
             del new["status"]
         return new
     new = merged | ({"status": old["status"]} if "status" in old else {})
-    kept = {key: old["metadata"][key] for key in _SERVERS_OWN if key in old["metadata"]}
+    kept = {key: old["metadata"][key] for key in _SERVER_FIELDS if key in old["metadata"]}
     new["metadata"] = new["metadata"] | kept
     if "status" not in old:
         new.pop("status", None)
@@ -198,7 +200,7 @@ def _only(old: Item, merged: Item, *, status: bool) -> Item:
 
 
 def _remove(item: Item, path: Path) -> None:
-    """Take a leaf out, and the maps that it leaves empty."""
+    """Remove a leaf, and the maps that are empty after that."""
     if len(path) > 1 and isinstance(item.get(path[0]), dict):
         _remove(item[path[0]], path[1:])
         if item[path[0]]:

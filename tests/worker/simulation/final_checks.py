@@ -1,4 +1,4 @@
-"""What must be true of the data once a story has ended, and whether its rules have settled."""
+"""Checks the data at the end of a scenario, and whether its rules have settled."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -9,86 +9,86 @@ from summaryrule.api.duration import Duration
 from summaryrule.api.instant import TICKS_PER_SECOND
 from summaryrule.planner.types import PlannerSettings
 from tests.worker.simulation.invariants import Intent, InvariantChecker, Span, marker, ticks
-from tests.worker.simulation.kusto import Append, World
+from tests.worker.simulation.kusto import Append, KustoState
 
 Present = defaultdict[str, set[Intent]]
-"""By rule, the windows that were appended, with rows or without."""
+"""The appended windows of each rule (by uid), with rows or without."""
 
 _ENDED = frozenset({"Completed", "Canceled", "Superseded"})
 
 
-def judge(invariants: InvariantChecker, world: World) -> Iterator[str]:
-    """Every sentence is a violation."""
-    world.settle()
-    present = _present(invariants, world)
-    yield from _doubled(invariants, world)
-    yield from _not_of_the_last_run(invariants, world)
+def check_final_state(invariants: InvariantChecker, kusto: KustoState) -> Iterator[str]:
+    """A sentence for each violation."""
+    kusto.settle()
+    present = _appended_windows(invariants, kusto)
+    yield from _duplicates(invariants, kusto)
+    yield from _wrong_runs(invariants, kusto)
     yield from _overlaps(invariants, present)
     for (uid, key), request in invariants.requests.items():
         yield from _missing_of_backfill(invariants, uid, key, present[uid])
-        if request.phase == "Completed" and (request.mark < request.end or request.failed):
+        if request.phase == "Completed" and (request.done_until < request.end or request.failed):
             yield f"{invariants.names[uid]}: {key} is Completed with windows left"
-    for uid in invariants.runs:
+    for uid in invariants.schedules:
         yield from _missing_of_schedule(invariants, uid, present)
 
 
-def _present(invariants: InvariantChecker, world: World) -> Present:
+def _appended_windows(invariants: InvariantChecker, kusto: KustoState) -> Present:
     found: Present = defaultdict(set)
-    for append in world.appended:
-        mark = marker(append.command)
-        intent = invariants.intents.get(mark[0]) if mark else None
+    for append in kusto.appended:
+        marked = marker(append.command)
+        intent = invariants.intents.get(marked[0]) if marked else None
         if intent is not None:
             found[intent.uid].add(intent)
     return found
 
 
-def _doubled(invariants: InvariantChecker, world: World) -> Iterator[str]:
-    """No window twice, unless a requestId asked for another run of it."""
+def _duplicates(invariants: InvariantChecker, kusto: KustoState) -> Iterator[str]:
+    """No window is in a table twice, unless a requestId requested another run of it."""
     counted: Counter[tuple[str, str, Span, str]] = Counter()
-    for append in world.appended:
-        mark = marker(append.command) if append.rows else None
-        intent = invariants.intents.get(mark[0]) if mark else None
-        if mark is not None and intent is not None and not intent.replaces:
-            counted[intent.uid, mark[1], mark[2], intent.asked] += 1
-    for (uid, table, span, asked), count in counted.items():
+    for append in kusto.appended:
+        marked = marker(append.command) if append.rows else None
+        intent = invariants.intents.get(marked[0]) if marked else None
+        if marked is not None and intent is not None and not intent.replaces:
+            counted[intent.uid, marked[1], marked[2], intent.request_id] += 1
+    for (uid, table, span, request_id), count in counted.items():
         if count > 1:
             name = invariants.names[uid]
-            yield f"{name}: {table} has {span} {count} times, asked for as {asked!r}"
+            yield f"{name}: {table} has {span} {count} times, with requestId {request_id!r}"
 
 
-def _not_of_the_last_run(invariants: InvariantChecker, world: World) -> Iterator[str]:
+def _wrong_runs(invariants: InvariantChecker, kusto: KustoState) -> Iterator[str]:
     """In mode Replace the rows of a window are those of the run that was submitted last, once.
 
-    A window that was given up, or that is in flight at the end, may have the rows of two runs, but
-    never lacks those of the last.
+    A window that is incomplete, or in flight at the end, may have the rows of two runs. It must
+    have those of the last run.
     """
-    open_windows = invariants.given_up | invariants.in_flight()
+    open_windows = invariants.incomplete | invariants.in_flight()
     windows = {
         (append.table, append.run.window_prefix): append.run
-        for append in world.appended
+        for append in kusto.appended
         if append.run
     }
     for (table, window), run in windows.items():
-        last, found = world.last_run(run), world.rows_of(run)
+        last, found = kusto.last_run(run), kusto.rows_of(run)
         expected = [last][: last.rows]
         is_open = (run.name, run.start.ticks) in open_windows
         extra = [append for append in found if append not in expected]
-        is_explained = is_open or all(_is_sent_twice(world, append) for append in extra)
+        is_explained = is_open or all(_was_sent_twice(kusto, append) for append in extra)
         if not (set(expected) <= set(found) and len(found) == len(set(found)) and is_explained):
             runs = [append.run.run[:6] for append in found if append.run]
             yield f"{table}: {window} has {runs}, and its last run {last.rows} rows"
 
 
-def _is_sent_twice(world: World, append: Append) -> bool:
-    """Whether a run was sent again after a lost reply, and one of its sends had no rows.
+def _was_sent_twice(kusto: KustoState, append: Append) -> bool:
+    """Whether a run was submitted again after a lost reply, and one of its appends had no rows.
 
-    Without rows there is no tag that keeps the other send out, whenever it ends.
+    An append without rows leaves no tag, so that Kusto does not ignore the other append.
     """
-    return any(other.rows == 0 and other.run == append.run for other in world.appended)
+    return any(other.rows == 0 and other.run == append.run for other in kusto.appended)
 
 
 def _overlaps(invariants: InvariantChecker, present: Present) -> Iterator[str]:
-    """No request of its own records windows that overlap."""
+    """The windows of one request do not overlap."""
     by_key: defaultdict[tuple[str, str], set[Span]] = defaultdict(set)
     for uid, intents in present.items():
         for intent in intents:
@@ -102,85 +102,91 @@ def _overlaps(invariants: InvariantChecker, present: Present) -> Iterator[str]:
 def _missing_of_backfill(
     invariants: InvariantChecker, uid: str, key: str, present: set[Intent]
 ) -> Iterator[str]:
-    """A window of the schedule, or of another request, counts if its token is the same."""
+    """Windows that are done but not in the table; a window with the same token counts."""
     request = invariants.requests[uid, key]
-    there = [
+    appended = [
         each.span
         for each in present
         if each.key == key
-        or (each.asked == request.asked and each.span[1] - each.span[0] in request.grids)
+        or (each.request_id == request.request_id and each.span[1] - each.span[0] in request.grids)
     ]
-    covered = [*there, *request.skipped, *invariants.skipped(uid)]
-    for promised in ((request.first, request.mark), *request.ahead):
-        for gap in _gaps(promised, covered):
-            yield f"{invariants.names[uid]}: {key} counts {gap} as done, and it is not there"
+    covered = [*appended, *request.skipped, *invariants.skipped(uid)]
+    for expected in ((request.first, request.done_until), *request.done_ahead):
+        for gap in _gaps(expected, covered):
+            yield f"{invariants.names[uid]}: {key} counts {gap} as done, but it is not there"
 
 
 def _missing_of_schedule(invariants: InvariantChecker, uid: str, present: Present) -> Iterator[str]:
-    runs = invariants.runs[uid]
-    if runs.first is None:
+    schedule = invariants.schedules[uid]
+    if schedule.first is None:
         return
-    ours = [each.span for each in present[uid] if not each.asked]
-    for gap in _gaps((runs.first, runs.cursor), [*ours, *invariants.excused(uid)]):
-        yield f"{invariants.names[uid]}: the schedule has passed {gap}, and it is not there"
+    scheduled = [each.span for each in present[uid] if not each.request_id]
+    for gap in _gaps(
+        (schedule.first, schedule.cursor), [*scheduled, *invariants.may_be_missing(uid)]
+    ):
+        yield f"{invariants.names[uid]}: the schedule has passed {gap}, but it is not there"
 
 
-def _gaps(promised: Span, covered: Iterable[Span]) -> Iterator[Span]:
-    at = promised[0]
+def _gaps(expected: Span, covered: Iterable[Span]) -> Iterator[Span]:
+    at = expected[0]
     for start, end in sorted(covered):
-        if start > at and at < promised[1]:
-            yield at, min(start, promised[1])
+        if start > at and at < expected[1]:
+            yield at, min(start, expected[1])
         at = max(at, end)
-    if at < promised[1]:
-        yield at, promised[1]
+    if at < expected[1]:
+        yield at, expected[1]
 
 
 def unsettled(
-    invariants: InvariantChecker, settings: PlannerSettings, now: int, patience: float
+    invariants: InvariantChecker, settings: PlannerSettings, now: int, grace: float
 ) -> Iterator[str]:
-    """What has still to happen to a rule; nothing, once the world has settled."""
+    """What is still to be done for each rule; nothing after all rules have settled."""
     for item in invariants.latest.values():
         name, status = item["metadata"]["name"], item.get("status") or {}
         if "deletionTimestamp" in item["metadata"]:
             yield f"{name} is being deleted"
             continue
-        since = now - round(patience * TICKS_PER_SECOND)
-        yield from (f"{name}: {what}" for what in _of_backfill(item, status.get("backfill"), since))
-        runs = status.get("schedule") or {}
-        if not item["spec"].get("suspend") and _is_late(item, runs, settings, since):
+        since = now - round(grace * TICKS_PER_SECOND)
+        yield from (
+            f"{name}: {what}" for what in _unsettled_backfill(item, status.get("backfill"), since)
+        )
+        schedule = status.get("schedule") or {}
+        if not item["spec"].get("suspend") and _is_late(item, schedule, settings, since):
             yield f"{name}: the schedule is late"
 
 
-def _of_backfill(item: dict[str, Any], past: dict[str, Any] | None, since: int) -> Iterator[str]:
-    asked = item["spec"].get("backfill")
-    if asked is None:
-        if past and (past["phase"] not in _ENDED or past.get("inFlight")):
+def _unsettled_backfill(
+    item: dict[str, Any], backfill: dict[str, Any] | None, since: int
+) -> Iterator[str]:
+    requested = item["spec"].get("backfill")
+    if requested is None:
+        if backfill and (backfill["phase"] not in _ENDED or backfill.get("inFlight")):
             yield "the backfill was removed and has not ended"
-        if past and item["metadata"].get("finalizers"):
+        if backfill and item["metadata"].get("finalizers"):
             yield "the finalizer is still there"
         return
-    if past is None or past["phase"] in _ENDED:
-        yield "the backfill has not begun, or was not removed"
+    if backfill is None or backfill["phase"] in _ENDED:
+        yield "the backfill has not started, or spec.backfill was not removed"
         return
-    flying = [each for each in past.get("inFlight", ()) if "operationId" in each]
+    in_flight = [each for each in backfill.get("inFlight", ()) if "operationId" in each]
     replace = (item.get("status") or {}).get("replace")
-    waits_for_word = "untagged" not in asked and ticks(past["doneUntil"]) < (
+    needs_untagged = "untagged" not in requested and ticks(backfill["doneUntil"]) < (
         ticks(replace["since"]) if replace else 0
     )
-    stands = (past["phase"] in ("Failed", "Paused") or waits_for_word) and not flying
-    waits = ticks(asked["end"]) > since
-    if not stands and not waits:
-        yield "the backfill goes on"
+    is_idle = (backfill["phase"] in ("Failed", "Paused") or needs_untagged) and not in_flight
+    is_waiting = ticks(requested["end"]) > since
+    if not is_idle and not is_waiting:
+        yield "the backfill is still running"
 
 
 def _is_late(
-    item: dict[str, Any], runs: dict[str, Any], settings: PlannerSettings, since: int
+    item: dict[str, Any], schedule: dict[str, Any], settings: PlannerSettings, since: int
 ) -> bool:
-    if len(runs.get("failed", ())) >= settings.failed_limit:
+    if len(schedule.get("failed", ())) >= settings.failed_limit:
         return False
-    owed = since - Duration.parse(item["spec"]["interval"]).ticks
-    if any(ticks(each["end"]) < owed for each in runs.get("inFlight", ())):
+    due_before = since - Duration.parse(item["spec"]["interval"]).ticks
+    if any(ticks(each["end"]) < due_before for each in schedule.get("inFlight", ())):
         return True
-    if "cursor" not in runs:
-        return not runs.get("failed")
-    return ticks(runs["cursor"]) < owed
+    if "cursor" not in schedule:
+        return not schedule.get("failed")
+    return ticks(schedule["cursor"]) < due_before

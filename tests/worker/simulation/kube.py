@@ -17,14 +17,14 @@ from worker.ports import EventType, RawRule
 
 
 class MemoryRules:
-    """Keeps `worker.ports.Rules`."""
+    """Implements `worker.ports.RuleClient`."""
 
     def __init__(self, cluster: Cluster, faults: Faults | None = None) -> None:
         self._cluster = cluster
         self._faults = faults or Faults()
 
     async def get(self, namespace: str, name: str) -> RawRule:
-        return await self._faults.meet(lambda: self._cluster.get(namespace, name), writes=False)
+        return await self._faults.call(lambda: self._cluster.get(namespace, name), writes=False)
 
     async def patch_status(self, rule: RawRule, status: dict[str, Any]) -> RawRule:
         change = create_merge_patch(rule.get("status") or {}, status)
@@ -38,7 +38,7 @@ class MemoryRules:
     async def _patch(self, rule: RawRule, body: dict[str, Any], *, status: bool) -> RawRule:
         version = {"resourceVersion": rule["metadata"]["resourceVersion"]}
         versioned = {**body, "metadata": {**body.get("metadata", {}), **version}}
-        return await self._faults.meet(
+        return await self._faults.call(
             lambda: self._cluster.patch(
                 key_of(rule), versioned, manager=FIELD_MANAGER, status=status
             ),
@@ -47,20 +47,20 @@ class MemoryRules:
 
 
 class MemoryEvents:
-    """Keeps `worker.ports.Events`; `said` counts what was said by rule, reason and message."""
+    """Implements `worker.ports.EventRecorder`; counts Events by rule, reason and message."""
 
     def __init__(self) -> None:
-        self.said: Counter[tuple[str, str, str]] = Counter()
+        self.counts: Counter[tuple[str, str, str]] = Counter()
 
     async def emit(self, rule: RawRule, kind: EventType, reason: str, message: str) -> None:
         await asyncio.sleep(0)
-        self.said[rule["metadata"]["name"], f"{kind}/{reason}", message] += 1
+        self.counts[rule["metadata"]["name"], f"{kind}/{reason}", message] += 1
 
 
 class MemoryWatch:
-    """A reflector's stand-in: brings the cluster's changes into a store, in order and late.
+    """Replaces the reflector: writes the changes of the cluster to a store, in order and late.
 
-    `lag` gives each change's delay in seconds; an order once given is kept, as a watch keeps it.
+    `lag` returns the delay of a change in seconds. Changes never overtake each other.
     """
 
     def __init__(self, cluster: Cluster, store: Store, lag: Callable[[], float]) -> None:
@@ -75,7 +75,7 @@ class MemoryWatch:
     def _take(self, kind: str, item: Item) -> None:
         loop = asyncio.get_running_loop()
         self._last = max(self._last, loop.time() + self._lag())
-        # Timers of one moment fire in no order of their own, so each only says that one is due.
+        # Timers with the same time fire in any order. So each timer delivers the oldest change.
         self._pending.append((kind, item))
         loop.call_at(self._last, self._deliver)
 
@@ -86,7 +86,7 @@ class MemoryWatch:
 
 
 class MemoryLeases:
-    """Keeps `worker.lease.Leases`."""
+    """Implements `worker.leader_election.Leases`."""
 
     def __init__(self, faults: Faults | None = None) -> None:
         self._faults = faults or Faults()
@@ -95,24 +95,24 @@ class MemoryLeases:
 
     async def read(self, name: str, *, within: float) -> Item | None:
         async with _deadline(within):
-            return await self._faults.meet(lambda: self._leases.get(name), writes=False)
+            return await self._faults.call(lambda: self._leases.get(name), writes=False)
 
     async def create(self, name: str, spec: dict[str, Any], *, within: float) -> Item:
         async with _deadline(within):
-            return await self._faults.meet(lambda: self._create(name, spec), writes=True)
+            return await self._faults.call(lambda: self._create(name, spec), writes=True)
 
     async def replace(self, lease: Item, spec: dict[str, Any], *, within: float) -> Item:
         async with _deadline(within):
-            return await self._faults.meet(lambda: self._replace(lease, spec), writes=True)
+            return await self._faults.call(lambda: self._replace(lease, spec), writes=True)
 
     def holder(self, name: str) -> str | None:
-        """Who holds it, as it is stored now."""
+        """The current holder; None if there is no Lease or no holder."""
         found = self._leases.get(name)
         return None if found is None else found["spec"].get("holderIdentity")
 
     def _create(self, name: str, spec: dict[str, Any]) -> Item:
         if name in self._leases:
-            raise Conflict(f"the Lease {name} exists already")
+            raise Conflict(f"the Lease {name} already exists")
         return self._store({"name": name}, spec)
 
     def _replace(self, lease: Item, spec: dict[str, Any]) -> Item:
@@ -131,7 +131,7 @@ class MemoryLeases:
 
 @contextlib.asynccontextmanager
 async def _deadline(seconds: float) -> AsyncIterator[None]:
-    """As the HTTP client does it: what happened to the call is not known."""
+    """A timeout as in the HTTP client: the result of the call is not known."""
     try:
         async with asyncio.timeout(seconds):
             yield

@@ -1,8 +1,8 @@
-"""A Kusto in memory: operations that take time, tags, the log, and what can go wrong with each.
+"""A Kusto endpoint in memory: async operations, their log, tags and extents, with faults.
 
-Nothing runs in the background. Every call first settles what has ended by now, in the order of
-its end, so a schedule replays exactly. Appends commit when their operation ends, and the
-ingest-by check happens in the same step, as one transaction does it.
+Nothing runs in the background. Each call first ends the operations that are due, in the order of
+their ends. Therefore a schedule replays exactly. An append is committed when its operation ends.
+The ingest-by tag is checked in the same step, as in one transaction.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _APPEND = re.compile(
     r"\.set-or-append async (?P<table>\['.*?'\]|\w+)(?: with \((?P<with>.*?)\))? <\| "
 )
 _TAGS = re.compile(r"""tags='\[(.*?)\]'""")
-_UNLESS = re.compile(r"""ingestIfNotExists='\["([^"]+)"\]'""")
+_IF_NOT_EXISTS = re.compile(r"""ingestIfNotExists='\["([^"]+)"\]'""")
 _LATEST_FOR = 6 * 3600 * TICKS_PER_SECOND
 _LOGGED_FOR = 14 * 86400 * TICKS_PER_SECOND
 
@@ -42,7 +42,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """An append that was committed; `rows` may be 0, and then it leaves no extent."""
+    """A committed append; with 0 `rows`, it leaves no extent."""
 
     database: str
     table: str
@@ -59,14 +59,14 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """Rows of one or more appends, under the tags of all."""
+    """Rows of one or more appends, with the tags of all of them."""
 
     appends: tuple[Append, ...]
     tags: frozenset[str]
 
     @property
     def drop_by(self) -> tuple[str, str, frozenset[str]]:
-        """What extents must have in common to be merged: table and drop-by tags."""
+        """The key of extents that may be merged: database, table and drop-by tags."""
         first = self.appends[0]
         drop_by = frozenset(tag for tag in self.tags if tag.startswith("drop-by:"))
         return first.database, first.table, drop_by
@@ -81,12 +81,14 @@ class _Running:
     outcome: Outcome
 
 
-_BEGUN = partial(Operation, state="InProgress", status="", should_retry=False, duration=Duration(0))
+_STARTED = partial(
+    Operation, state="InProgress", status="", should_retry=False, duration=Duration(0)
+)
 
 
 @dataclass(slots=True)
-class World:
-    """The data of all databases: what survives the worker, and what the invariants are about."""
+class KustoState:
+    """The data and the operations of all databases. It survives the workers."""
 
     clock: Clock
     databases: frozenset[str] = frozenset({"Telemetry"})
@@ -95,7 +97,7 @@ class World:
     log_lag: float = 0.0
     missing_until: int = 0
     repeat: str = "Completed"
-    dice: Random = field(default_factory=lambda: Random(0))
+    random: Random = field(default_factory=lambda: Random(0))
     appended: list[Append] = field(default_factory=list)
     extents: list[Extent] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
@@ -105,22 +107,23 @@ class World:
     expired: set[str] = field(default_factory=set)
 
     def start(self, database: str, command: str) -> str:
-        """Take an async append; its operation id. Raises Refused for any other text."""
+        """Start an async append; its operation id. Raises Refused for any other text."""
         if _APPEND.match(command) is None:
             raise Refused("SYN0002: Query could not be parsed", "SYN0002")
         self.require_source()
         self.settle()
-        now, one = self.clock.now(), str(uuid.UUID(int=self.dice.getrandbits(128), version=4))
+        now = self.clock.now()
+        operation_id = str(uuid.UUID(int=self.random.getrandbits(128), version=4))
         outcome = self.outcome(command)
         ends = now + round(outcome.seconds * TICKS_PER_SECOND)
-        self.running[one] = _Running(database, command, now, ends, outcome)
+        self.running[operation_id] = _Running(database, command, now, ends, outcome)
         self.submitted.append((now, command))
         started = Instant(now)
-        self.records[one] = _BEGUN(one, started=started, updated=started)
-        return one
+        self.records[operation_id] = _STARTED(operation_id, started=started, updated=started)
+        return operation_id
 
     def require_source(self) -> None:
-        """Raises InvalidQuery until the table that the queries read is there."""
+        """Raises InvalidQuery until the table that all queries read exists."""
         if self.missing_until and self.clock.now() < self.missing_until:
             text = "SEM0100: Failed to resolve table expression named 'Raw'"
             raise InvalidQuery(text, "SEM0100")
@@ -131,42 +134,50 @@ class World:
         return (Column("Value", "long"),)
 
     def settle(self) -> None:
-        """End every operation whose time has come."""
+        """End all operations that are due."""
         now = self.clock.now()
-        for one, running in sorted(self.running.items(), key=lambda item: item[1].ends):
+        for operation_id, running in sorted(self.running.items(), key=lambda item: item[1].ends):
             if running.ends <= now:
-                del self.running[one]
+                del self.running[operation_id]
                 outcome = running.outcome
                 if outcome.state == "Completed" and not self._commit(running):
                     outcome = Outcome(state=self.repeat)
-                self._end(one, running.ends, outcome)
+                self._end(operation_id, running.ends, outcome)
 
-    def cancel(self, one: str) -> bool:
-        """Stop it if it has not ended; whether it was stopped."""
+    def cancel(self, operation_id: str) -> bool:
+        """Cancel an operation; whether it was still running."""
         self.settle()
-        if self.running.pop(one, None) is None:
+        if self.running.pop(operation_id, None) is None:
             return False
-        self._end(one, self.clock.now(), Outcome(state="Canceled", status="canceled by the user"))
+        self._end(
+            operation_id, self.clock.now(), Outcome(state="Canceled", status="canceled by the user")
+        )
         return True
 
-    def forget(self, one: str) -> None:
-        """Lose an operation's record (an election of the admin node does that)."""
-        self.records.pop(one, None)
+    def lose_record(self, operation_id: str) -> None:
+        """Lose the record of an operation, as when Kusto elects another admin node."""
+        self.records.pop(operation_id, None)
 
-    def expire(self, one: str) -> None:
-        """From now on only the log has it."""
-        self.expired.add(one)
+    def expire_record(self, operation_id: str) -> None:
+        """Keep the record of an operation in the log only."""
+        self.expired.add(operation_id)
 
-    def known(self, ids: Iterable[str], *, younger: int, lag: int = 0) -> dict[str, Operation]:
-        """Records updated within `younger` ticks, as they stood `lag` ticks ago."""
+    def find_records(
+        self, ids: Iterable[str], *, max_age: int, lag: int = 0
+    ) -> dict[str, Operation]:
+        """Records updated in the last `max_age` ticks, of operations older than `lag` ticks."""
         self.settle()
         now = self.clock.now()
-        found = {one: self.records[one] for one in ids if one in self.records}
+        found = {
+            operation_id: self.records[operation_id]
+            for operation_id in ids
+            if operation_id in self.records
+        }
         return {
-            one: record
-            for one, record in found.items()
+            operation_id: record
+            for operation_id, record in found.items()
             if record.updated is not None
-            and now - record.updated.ticks <= younger
+            and now - record.updated.ticks <= max_age
             and record.started is not None
             and now - record.started.ticks >= lag
         }
@@ -183,7 +194,7 @@ class World:
         return any(append.table == table for append in self.appended)
 
     def find_tags(self, database: str, table: str, prefix: str) -> set[str]:
-        """All of them: the creation time only saves work."""
+        """The tags with a prefix, whatever the creation time of their extents is."""
         self.settle()
         found = self._extents_of(database, table)
         return {tag for extent in found for tag in extent.tags if tag.startswith(prefix)}
@@ -203,7 +214,7 @@ class World:
         ]
 
     def drop_extents(self, database: str, table: str, tag: str) -> None:
-        """Drop what carries a tag; a window that loses its last rows and has some is a gap."""
+        """Drop the extents with a tag. It is a gap if a window then has no rows, but should."""
         self.settle()
         dropped = [each for each in self._extents_of(database, table) if tag in each.tags]
         self.extents = [each for each in self.extents if each not in dropped]
@@ -213,7 +224,7 @@ class World:
                 self.gaps.append(f"{run.name}: a reader finds no rows of {run.start}")
 
     def rows_of(self, run: RunTag) -> list[Append]:
-        """What a reader finds of the window of a run: the appends in mode Replace."""
+        """The appends whose rows a reader finds for the window of a run, in mode Replace."""
         return [
             append
             for extent in self.extents
@@ -236,9 +247,10 @@ class World:
     def drop_tags(self, database: str, table: str, tags: Iterable[str]) -> None:
         """Remove tags; the rows stay."""
         self.settle()
-        gone, here = frozenset(tags), self._extents_of(database, table)
+        removed, extents = frozenset(tags), self._extents_of(database, table)
         self.extents = [
-            replace(each, tags=each.tags - gone) if each in here else each for each in self.extents
+            replace(each, tags=each.tags - removed) if each in extents else each
+            for each in self.extents
         ]
 
     def _commit(self, running: _Running) -> bool:
@@ -246,9 +258,12 @@ class World:
         match = _APPEND.match(running.command)
         assert match is not None
         table = match["table"].removeprefix("['").removesuffix("']")
-        unless, listed = _UNLESS.search(match["with"] or ""), _TAGS.search(match["with"] or "")
-        tags = frozenset(re.findall(r'"([^"]+)"', listed[1])) if listed else frozenset()
-        if unless and self._exists(running.database, table, unless[1]):
+        if_not_exists, tag_list = (
+            _IF_NOT_EXISTS.search(match["with"] or ""),
+            _TAGS.search(match["with"] or ""),
+        )
+        tags = frozenset(re.findall(r'"([^"]+)"', tag_list[1])) if tag_list else frozenset()
+        if if_not_exists and self._exists(running.database, table, if_not_exists[1]):
             return False
         rows = self.rows(running.command)
         append = Append(running.database, table, running.command, tags, rows, running.started)
@@ -261,11 +276,11 @@ class World:
         found = self._extents_of(database, table)
         return any(f"ingest-by:{token}" in extent.tags for extent in found)
 
-    def _end(self, one: str, at: int, outcome: Outcome) -> None:
-        record = self.records.get(one)
+    def _end(self, operation_id: str, at: int, outcome: Outcome) -> None:
+        record = self.records.get(operation_id)
         if record is None or record.started is None:
             return
-        self.records[one] = replace(
+        self.records[operation_id] = replace(
             record,
             state=outcome.state,
             status=outcome.status,
@@ -276,51 +291,51 @@ class World:
 
 
 class MemoryKusto:
-    """Keeps `worker.ports.Kusto` on a world."""
+    """Implements `worker.ports.KustoClient` and `QueryClient` on a `KustoState`."""
 
-    def __init__(self, world: World, faults: Faults | None = None) -> None:
-        self._world = world
+    def __init__(self, state: KustoState, faults: Faults | None = None) -> None:
+        self._state = state
         self._faults = faults or Faults()
 
     def endpoint(self, database: str) -> str | None:
-        return "http://127.0.0.1:8080" if database in self._world.databases else None
+        return "http://127.0.0.1:8080" if database in self._state.databases else None
 
     async def submit(self, database: str, command: str, *, before_send: Callable[[], None]) -> str:
         self._require(database)
         before_send()
-        return await self._faults.meet(lambda: self._world.start(database, command), writes=True)
+        return await self._faults.call(lambda: self._state.start(database, command), writes=True)
 
     async def operations(self, database: str, ids: Iterable[str]) -> dict[str, Operation]:
-        recent = [one for one in ids if one not in self._world.expired]
-        return await self._known(database, recent, younger=_LATEST_FOR)
+        recent = [operation_id for operation_id in ids if operation_id not in self._state.expired]
+        return await self._find_records(database, recent, max_age=_LATEST_FOR)
 
     async def operations_log(self, database: str, ids: Iterable[str]) -> dict[str, Operation]:
-        lag = round(self._world.log_lag * TICKS_PER_SECOND)
-        return await self._known(database, list(ids), younger=_LOGGED_FOR, lag=lag)
+        lag = round(self._state.log_lag * TICKS_PER_SECOND)
+        return await self._find_records(database, list(ids), max_age=_LOGGED_FOR, lag=lag)
 
     async def has_tag(self, database: str, table: str, tag: str) -> bool:
         self._require(database)
-        return await self._faults.meet(
-            lambda: self._world.has_tag(database, table, tag), writes=False
+        return await self._faults.call(
+            lambda: self._state.has_tag(database, table, tag), writes=False
         )
 
     async def query_columns(self, database: str, query: str) -> tuple[Column, ...] | None:
         self._require(database)
         assert query
-        return await self._faults.meet(self._world.columns, writes=False)
+        return await self._faults.call(self._state.columns, writes=False)
 
     async def table_columns(self, database: str, table: str) -> tuple[Column, ...] | None:
         self._require(database)
-        return await self._faults.meet(
-            lambda: (Column("Value", "long"),) if self._world.has_table(table) else None,
+        return await self._faults.call(
+            lambda: (Column("Value", "long"),) if self._state.has_table(table) else None,
             writes=False,
         )
 
     async def find_tags(self, database: str, table: str, prefix: str, since: Instant) -> set[str]:
         del since
         self._require(database)
-        return await self._faults.meet(
-            lambda: self._world.find_tags(database, table, prefix), writes=False
+        return await self._faults.call(
+            lambda: self._state.find_tags(database, table, prefix), writes=False
         )
 
     async def drop_extents(
@@ -328,30 +343,30 @@ class MemoryKusto:
     ) -> None:
         self._require(database)
         before_send()
-        await self._faults.meet(lambda: self._world.drop_extents(database, table, tag), writes=True)
+        await self._faults.call(lambda: self._state.drop_extents(database, table, tag), writes=True)
 
     async def drop_tags(
         self, database: str, table: str, tags: Iterable[str], *, before_send: Callable[[], None]
     ) -> None:
         self._require(database)
         before_send()
-        await self._faults.meet(lambda: self._world.drop_tags(database, table, tags), writes=True)
+        await self._faults.call(lambda: self._state.drop_tags(database, table, tags), writes=True)
 
     async def cancel(self, database: str, operation: str) -> bool:
         self._require(database)
-        return await self._faults.meet(lambda: self._world.cancel(operation), writes=False)
+        return await self._faults.call(lambda: self._state.cancel(operation), writes=False)
 
-    async def _known(
-        self, database: str, ids: list[str], *, younger: int, lag: int = 0
+    async def _find_records(
+        self, database: str, ids: list[str], *, max_age: int, lag: int = 0
     ) -> dict[str, Operation]:
         self._require(database)
         if not ids:
             await asyncio.sleep(0)
             return {}
-        return await self._faults.meet(
-            lambda: self._world.known(ids, younger=younger, lag=lag), writes=False
+        return await self._faults.call(
+            lambda: self._state.find_records(ids, max_age=max_age, lag=lag), writes=False
         )
 
     def _require(self, database: str) -> None:
-        if database not in self._world.databases:
+        if database not in self._state.databases:
             raise Refused(f"no endpoint serves the database {database!r}", "NoEndpoint")

@@ -1,7 +1,7 @@
-"""The worker without one of its safeguards, to show that the simulation would notice.
+"""Workers without one safeguard. The simulation must find a violation for each.
 
-Each mutation replaces a part that the worker is given (its ports, its executor, its fence,
-the objects that it reads), never a name inside a module of the worker.
+Each mutation replaces a part that the worker gets as an argument (ports, executor, fence, the
+objects that it reads). It never replaces a name inside a module of the worker.
 """
 
 import re
@@ -24,16 +24,18 @@ _TAGS: Final = re.compile(r""", tags='\[.*?\]', ingestIfNotExists='\[.*?\]'""")
 
 
 class SubmitsFirst(Executor):
-    """Without the intent: a window is submitted first, and recorded with its answer."""
+    """Without the intent: a window is submitted before it is recorded."""
 
     async def execute(
         self, rule: RawRule, actions: Sequence[Effect], seen: Observations
     ) -> RawRule:
-        early = []
+        submits = []
         for action in actions:
             if isinstance(action, RecordStatus):
-                early = [self._submit_of(rule, one) for one in _new_intents(rule, action.status)]
-        await self._execute_all(rule, early)
+                submits = [
+                    self._submit_of(rule, window) for window in _new_intents(rule, action.status)
+                ]
+        await self._execute_all(rule, submits)
         return await super().execute(rule, actions, seen)
 
     @staticmethod
@@ -46,17 +48,17 @@ class SubmitsFirst(Executor):
 
 
 def _new_intents(rule: RawRule, status: SummaryRuleStatus) -> list[WindowStatus]:
-    before = {window.token for window in _flying(parse_rule(rule).status or SummaryRuleStatus())}
-    return [window for window in _flying(status) if window.token not in before]
+    before = {window.token for window in _in_flight(parse_rule(rule).status or SummaryRuleStatus())}
+    return [window for window in _in_flight(status) if window.token not in before]
 
 
-def _flying(status: SummaryRuleStatus) -> list[WindowStatus]:
-    runs, past = status.schedule, status.backfill
-    return [*(runs.in_flight if runs else ()), *(past.in_flight if past else ())]
+def _in_flight(status: SummaryRuleStatus) -> list[WindowStatus]:
+    schedule, backfill = status.schedule, status.backfill
+    return [*(schedule.in_flight if schedule else ()), *(backfill.in_flight if backfill else ())]
 
 
-class Passing:
-    """Passes each call on. Keeps `worker.ports.Kusto`."""
+class KustoProxy:
+    """Forwards each call. Implements `worker.ports.KustoClient`."""
 
     def __init__(self, kusto: KustoClient) -> None:
         self._kusto = kusto
@@ -93,16 +95,16 @@ class Passing:
         return await self._kusto.cancel(database, operation)
 
 
-class Untagged(Passing):
-    """Without the token: appends carry no ingest-by tag."""
+class WithoutTags(KustoProxy):
+    """Without the token: appends have no ingest-by tag."""
 
     async def submit(self, database: str, command: str, *, before_send: Callable[[], None]) -> str:
         bare = _TAGS.sub("", command)
         return await super().submit(database, bare, before_send=before_send)
 
 
-class Undropped(Passing):
-    """Without the drop: the rows of earlier runs stay."""
+class WithoutDrops(KustoProxy):
+    """Without the drop: the rows of earlier schedule stay."""
 
     async def drop_extents(
         self, database: str, table: str, tag: str, *, before_send: Callable[[], None]
@@ -111,8 +113,8 @@ class Undropped(Passing):
         before_send()
 
 
-class DropsFirst(Passing):
-    """With the drop before the append: readers find a window without rows."""
+class DropsFirst(KustoProxy):
+    """Drops earlier runs before the append: a reader finds a window without rows."""
 
     async def submit(self, database: str, command: str, *, before_send: Callable[[], None]) -> str:
         table, tags = command.split(" ")[2], re.findall(r'"(drop-by:[^"]+)"', command)
@@ -123,47 +125,49 @@ class DropsFirst(Passing):
         return await super().submit(database, command, before_send=before_send)
 
 
-def without_mark(rule: RawRule) -> RawRule:
-    """Without the high-water mark: what spec says is where the backfill stands."""
-    asked = rule["spec"].get("backfill")
-    past = (rule.get("status") or {}).get("backfill")
-    if asked is None or past is None:
+def without_done_until(rule: RawRule) -> RawRule:
+    """Without `doneUntil`: the worker continues the backfill at `spec.backfill.start`."""
+    requested = rule["spec"].get("backfill")
+    backfill = (rule.get("status") or {}).get("backfill")
+    if requested is None or backfill is None:
         return rule
-    return _with_backfill(rule, {**past, "doneUntil": min(past["doneUntil"], asked["start"])})
+    return _with_backfill(
+        rule, {**backfill, "doneUntil": min(backfill["doneUntil"], requested["start"])}
+    )
 
 
-def without_hash(rule: RawRule) -> RawRule:
-    """Without the spec's hash: a backfill takes any text for the one that it began with."""
-    past = (rule.get("status") or {}).get("backfill")
-    if past is None:
+def without_spec_hash(rule: RawRule) -> RawRule:
+    """Without the hash of the spec: a backfill uses a changed body at once."""
+    backfill = (rule.get("status") or {}).get("backfill")
+    if backfill is None:
         return rule
     try:
-        return _with_backfill(rule, {**past, "specHash": spec_hash(parse_rule(rule).spec)})
+        return _with_backfill(rule, {**backfill, "specHash": spec_hash(parse_rule(rule).spec)})
     except MalformedError:
         return rule
 
 
-def _with_backfill(rule: RawRule, past: dict[str, Any]) -> RawRule:
-    return {**rule, "status": {**rule["status"], "backfill": past}}
+def _with_backfill(rule: RawRule, backfill: dict[str, Any]) -> RawRule:
+    return {**rule, "status": {**rule["status"], "backfill": backfill}}
 
 
-class Unchecked:
-    """Without the lease check: a worker that was stopped past its deadline goes on."""
+class WithoutFence:
+    """Without the check of the Lease: a worker that was stopped past its deadline continues."""
 
     def __init__(self, _fence: Fence) -> None:
         pass
 
     def check(self) -> None:
-        """Whatever became of the Lease."""
+        """Accept any state of the Lease."""
 
 
-_WHOLE: Final = Parts()
+_UNCHANGED: Final = Parts()
 MUTATIONS: Final[dict[str, Parts]] = {
-    "intent": replace(_WHOLE, executor=SubmitsFirst),
-    "token": replace(_WHOLE, kusto=Untagged),
-    "mark": replace(_WHOLE, shown=without_mark),
-    "hash": replace(_WHOLE, shown=without_hash),
-    "lease": replace(_WHOLE, fence=Unchecked),
-    "drop": replace(_WHOLE, kusto=Undropped),
-    "order": replace(_WHOLE, kusto=DropsFirst),
+    "intent": replace(_UNCHANGED, executor=SubmitsFirst),
+    "token": replace(_UNCHANGED, kusto=WithoutTags),
+    "mark": replace(_UNCHANGED, transform=without_done_until),
+    "hash": replace(_UNCHANGED, transform=without_spec_hash),
+    "lease": replace(_UNCHANGED, fence=WithoutFence),
+    "drop": replace(_UNCHANGED, kusto=WithoutDrops),
+    "order": replace(_UNCHANGED, kusto=DropsFirst),
 }

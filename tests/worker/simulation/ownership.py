@@ -1,7 +1,7 @@
-"""Who owns which field, as the API server's `managedFields` say it, simplified.
+"""The owners of fields as in `managedFields` of the API server, simplified.
 
-Lists are atomic and maps granular, as in a CRD without list types. The `fieldsV1` written here
-has the server's own shape, so code that reads or strips entries works on both.
+Lists are atomic and maps granular, as in a CRD without list types. `fieldsV1` has the same form
+as on the API server, so that code that reads or removes entries works with both.
 """
 
 from functools import lru_cache
@@ -9,7 +9,7 @@ from typing import Any
 
 Path = tuple[str, ...]
 _ABSENT: Any = object()
-_NEVER_OWNED = ("apiVersion", "kind")
+_NOT_OWNED = ("apiVersion", "kind")
 
 
 def leaves(value: Any, path: Path = ()) -> dict[Path, Any]:
@@ -24,12 +24,12 @@ def leaves(value: Any, path: Path = ()) -> dict[Path, Any]:
 
 
 def owned(item: dict[str, Any]) -> dict[Path, Any]:
-    """The leaves that can have an owner: not identity, nor the server's own metadata."""
+    """The leaves that can have an owner: no identity, and no metadata of the server."""
     return leaves(_ownable(item))
 
 
 def _ownable(item: dict[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in item.items() if key not in {*_NEVER_OWNED, "metadata"}}
+    kept = {key: value for key, value in item.items() if key not in {*_NOT_OWNED, "metadata"}}
     metadata = item.get("metadata", {})
     for key in ("annotations", "labels", "finalizers"):
         if metadata.get(key):
@@ -40,21 +40,21 @@ def _ownable(item: dict[str, Any]) -> dict[str, Any]:
 def difference(before: Any, after: Any, path: Path = ()) -> tuple[set[Path], set[Path]]:
     """The leaves that are new or changed in `after`, and those that it lacks.
 
-    Objects share what did not change, so the parts that are one and the same are passed over.
+    Versions of an object share unchanged parts, so identical parts are skipped.
     """
     if before is after:
         return set(), set()
     if not (isinstance(before, dict) and isinstance(after, dict) and before and after):
-        return _exchanged(before, after, path)
-    changed, gone = set[Path](), set[Path]()
+        return _replaced(before, after, path)
+    changed, removed = set[Path](), set[Path]()
     for key in before.keys() | after.keys():
         inner = difference(before.get(key, _ABSENT), after.get(key, _ABSENT), (*path, key))
         changed |= inner[0]
-        gone |= inner[1]
-    return changed, gone
+        removed |= inner[1]
+    return changed, removed
 
 
-def _exchanged(before: Any, after: Any, path: Path) -> tuple[set[Path], set[Path]]:
+def _replaced(before: Any, after: Any, path: Path) -> tuple[set[Path], set[Path]]:
     if before == after:
         return set(), set()
     old = set[Path]() if before is _ABSENT else set(leaves(before, path))
@@ -63,7 +63,7 @@ def _exchanged(before: Any, after: Any, path: Path) -> tuple[set[Path], set[Path
 
 
 def to_fields(paths: frozenset[Path]) -> dict[str, Any]:
-    """As `fieldsV1`; equal paths give the same object, which nobody may write into."""
+    """The paths as `fieldsV1`; equal paths give the same object. Do not change it in place."""
     return _rendered(paths)
 
 
@@ -90,12 +90,12 @@ def from_fields(fields: dict[str, Any], path: Path = ()) -> set[Path]:
 
 
 class Owners:
-    """The entries of one object's `managedFields`, by manager, operation and subresource."""
+    """The entries of entry object's `managedFields`, by manager, operation and subresource."""
 
     def __init__(self, entries: list[dict[str, Any]]) -> None:
-        self._entries = {_key(one): one for one in entries if one.get("manager")}
+        self._entries = {_key(entry): entry for entry in entries if entry.get("manager")}
         self.paths: dict[tuple[str, str, str], frozenset[Path]] = {
-            key: _paths(one["fieldsV1"]) for key, one in self._entries.items()
+            key: _paths(entry["fieldsV1"]) for key, entry in self._entries.items()
         }
 
     def entries(self) -> list[dict[str, Any]]:
@@ -114,13 +114,13 @@ class Owners:
             "fieldsV1": fields,
         } | ({"subresource": subresource} if subresource else {})
 
-    def credit(
+    def record_write(
         self, key: tuple[str, str, str], before: dict[str, Any], after: dict[str, Any]
     ) -> None:
-        """A write changed `before` to `after`: the writer owns what it changed, alone."""
-        changed, gone = difference(_ownable(before), _ownable(after))
+        """Make the writer the only owner of the fields that it changed from `before` to `after`."""
+        changed, removed = difference(_ownable(before), _ownable(after))
         for owner, paths in self.paths.items():
-            self.paths[owner] = paths - gone - (changed if owner != key else gone)
+            self.paths[owner] = paths - removed - (changed if owner != key else removed)
         if changed:
             self.paths[key] = self.paths.get(key, frozenset()) | changed
 
@@ -133,14 +133,14 @@ def _key(entry: dict[str, Any]) -> tuple[str, str, str]:
     return entry["manager"], entry["operation"], entry.get("subresource", "")
 
 
-_KNOWN: dict[int, tuple[dict[str, Any], frozenset[Path]]] = {}
+_CACHE: dict[int, tuple[dict[str, Any], frozenset[Path]]] = {}
 
 
 def _paths(fields: dict[str, Any]) -> frozenset[Path]:
-    """The paths of a `fieldsV1`, each object of it read once."""
-    known = _KNOWN.get(id(fields))
-    if known is None:
-        if len(_KNOWN) > 4096:
-            _KNOWN.clear()
-        known = _KNOWN[id(fields)] = (fields, frozenset(from_fields(fields)))
-    return known[1]
+    """The paths of a `fieldsV1`, cached by object."""
+    cached = _CACHE.get(id(fields))
+    if cached is None:
+        if len(_CACHE) > 4096:
+            _CACHE.clear()
+        cached = _CACHE[id(fields)] = (fields, frozenset(from_fields(fields)))
+    return cached[1]

@@ -1,8 +1,8 @@
-"""Processes in one event loop, each of which can be stopped, continued or killed at any await.
+"""Processes in one event loop. Each can be stopped, continued or killed at any await.
 
-`story` runs every worker as such a process. What belongs to a process is told by a context
-variable: a stopped one (SIGSTOP, a frozen machine) has its callbacks and timers held back while
-time goes on, and a killed one never runs again, not even its `finally` blocks.
+Each worker is such a process. A context variable says which process a callback belongs to. While
+a process is stopped (SIGSTOP, a frozen machine), its callbacks and timers are held, and time
+continues. A killed process never runs again, not even its `finally` blocks.
 """
 
 import asyncio
@@ -20,15 +20,15 @@ Ts = TypeVarTuple("Ts")
 
 
 class Process:
-    """One worker's share of the loop."""
+    """The callbacks and timers of one worker."""
 
-    def __init__(self, dice: Random) -> None:
+    def __init__(self, random: Random) -> None:
         self.is_stopped = False
         self.is_dead = False
-        self._dice = dice
+        self._random = random
         self._held: list[asyncio.Handle] = []
         self._main: asyncio.Task[None] | None = None
-        self.buried = asyncio.Event()
+        self.closed = asyncio.Event()
 
     @staticmethod
     def current() -> "Process | None":
@@ -42,44 +42,44 @@ class Process:
         return self._main
 
     def stop(self) -> None:
-        """Hold everything back."""
+        """Hold all callbacks and timers from now on."""
         self.is_stopped = True
 
-    def proceed(self) -> None:
-        """Run what was held back, in any order: replies and timers that came due race."""
+    def resume(self) -> None:
+        """Run the held callbacks in random order, as overdue replies and timers race."""
         if self.is_dead or not self.is_stopped:
             return
-        self._resume()
+        self._run_held()
 
     def kill(self) -> None:
-        """Never run again."""
+        """Never run this process again."""
         self.is_stopped = self.is_dead = True
 
-    async def bury(self) -> None:
-        """At the end of a story: let cancelled tasks unwind, so that none is left pending."""
+    async def close(self) -> None:
+        """Let the cancelled tasks end, so that none is pending at the end of the scenario."""
         if self._main is None:
             return
         self._main.cancel()
-        self._resume()
-        self.buried.set()
+        self._run_held()
+        self.closed.set()
         await asyncio.wait({self._main})
 
     def hold(self, handle: asyncio.Handle) -> None:
-        """Keep a callback that came due while the process was stopped."""
+        """Keep a callback that is due while the process is stopped."""
         self._held.append(handle)
 
-    def _resume(self) -> None:
+    def _run_held(self) -> None:
         self.is_stopped = False
         held, self._held = self._held, []
-        self._dice.shuffle(held)
+        self._random.shuffle(held)
         _loop().make_ready(held)
 
 
 _PROCESS: ContextVar[Process | None] = ContextVar("process", default=None)
 
 
-class _Passing(asyncio.Handle):
-    """A callback that runs, or is held, as its process does."""
+class _ProcessHandle(asyncio.Handle):
+    """A callback; it is held while its process is stopped."""
 
     __slots__ = ()
     _context: Context
@@ -92,8 +92,8 @@ class _Passing(asyncio.Handle):
             super()._run()
 
 
-class _PassingTimer(asyncio.TimerHandle):
-    """The same for a timer."""
+class _ProcessTimer(asyncio.TimerHandle):
+    """A timer; it is held while its process is stopped."""
 
     __slots__ = ()
     _context: Context
@@ -108,7 +108,7 @@ class _PassingTimer(asyncio.TimerHandle):
 
 
 class _NumberedTask(asyncio.Task[Any]):
-    """Sets of tasks, such as a task group's, are gone through alike each time a seed is run."""
+    """A task whose hash is its number: sets of tasks have the same order in each run of a seed."""
 
     _numbers = itertools.count()
 
@@ -127,10 +127,10 @@ def _numbered(
 
 
 class ProcessLoop(VirtualLoop):
-    """Virtual time, with every callback of a process passing through it.
+    """An event loop in virtual time that can hold the callbacks of a process.
 
-    NB: `_ready` and `_scheduled` are the base loop's own (CPython 3.11). Wrapping each callback
-    from outside does the same for twice the time, and a schedule has thousands.
+    NB: `_ready` and `_scheduled` are attributes of the base loop (CPython 3.11). Wrapping each
+    callback would take twice the time, and a schedule has thousands of callbacks.
     """
 
     _ready: "deque[asyncio.Handle]"
@@ -147,7 +147,7 @@ class ProcessLoop(VirtualLoop):
         *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.Handle:
-        handle = _Passing(callback, args, self, context)
+        handle = _ProcessHandle(callback, args, self, context)
         self._ready.append(handle)
         return handle
 
@@ -158,13 +158,13 @@ class ProcessLoop(VirtualLoop):
         *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        timer = _PassingTimer(when, callback, args, self, context)
+        timer = _ProcessTimer(when, callback, args, self, context)
         heapq.heappush(self._scheduled, timer)
-        timer._scheduled = True  # noqa: SLF001 - as the base loop does, which counts cancelled ones
+        timer._scheduled = True  # noqa: SLF001 - as in the base loop, which counts cancelled timers
         return timer
 
     def make_ready(self, handles: Iterable[asyncio.Handle]) -> None:
-        """Run these at the next turn, in this order; cancelled ones are passed over."""
+        """Run these in the next iteration, in this order; cancelled ones are skipped."""
         self._ready.extend(handles)
 
 
@@ -174,6 +174,6 @@ def _loop() -> ProcessLoop:
     return loop
 
 
-def outside() -> Context:
-    """A context that belongs to no process: the servers', which no kill reaches."""
+def server_context() -> Context:
+    """A context without a process, for the servers: a kill does not affect it."""
     return Context()

@@ -1,4 +1,4 @@
-"""Many schedules side by side. The command and the tests ask for their reports here."""
+"""Runs many schedules in parallel processes."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -11,14 +11,14 @@ from tests.worker.simulation.scenario import Report, run
 def simulate(
     seeds: Sequence[int], mutate: str | None = None, processes: int | None = None
 ) -> Iterator[Report]:
-    """The reports of `seeds`, in order, from `processes` side by side (None: one a core)."""
+    """The reports of `seeds`, in order, from `processes` processes (None: one per core)."""
     with ProcessPoolExecutor(processes) as pool:
         try:
-            yield from pool.map(partial(one, mutate), seeds, chunksize=4)
+            yield from pool.map(partial(run_seed, mutate), seeds, chunksize=4)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def one(mutate: str | None, seed: int, *, tell: bool = False) -> Report:
-    """The report of one seed, with a safeguard taken away if `mutate` names one."""
-    return run(seed, MUTATIONS[mutate] if mutate else None, tell=tell)
+def run_seed(mutate: str | None, seed: int, *, record: bool = False) -> Report:
+    """The report of one seed, without the safeguard that `mutate` names, if any."""
+    return run(seed, MUTATIONS[mutate] if mutate else None, record=record)

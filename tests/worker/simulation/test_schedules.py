@@ -1,10 +1,10 @@
-"""Random schedules of the whole worker, and that a safeguard taken away is missed at once."""
+"""Random schedules of the whole worker; without a safeguard, a violation is found."""
 
 import pytest
 
 from tests.worker.simulation.mutations import MUTATIONS
 from tests.worker.simulation.scenario import run
-from tests.worker.simulation.schedules import one
+from tests.worker.simulation.schedules import run_seed
 
 _TOGETHER = 50
 
@@ -16,11 +16,11 @@ def test_no_schedule_loses_or_doubles_a_window(first: int) -> None:
 
 
 def test_a_seed_replays_to_the_letter() -> None:
-    report = run(7, tell=True)
-    assert report == run(7, tell=True)
+    report = run(7, record=True)
+    assert report == run(7, record=True)
     assert report.violations == []
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS)
 def test_a_worker_without_a_safeguard_is_caught(mutation: str) -> None:
-    assert any(one(mutation, seed).violations for seed in range(1000))
+    assert any(run_seed(mutation, seed).violations for seed in range(1000))

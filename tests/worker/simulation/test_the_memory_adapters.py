@@ -1,4 +1,4 @@
-"""What the in-memory adapters add to the contract: late watches, and faults that strike."""
+"""What the in-memory adapters add to the contract: late watches, and faults."""
 
 import asyncio
 from random import Random
@@ -12,14 +12,14 @@ from tests.worker.fences import allow
 from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.faults import Faults
 from tests.worker.simulation.kube import MemoryRules, MemoryWatch
-from tests.worker.simulation.kusto import MemoryKusto, Outcome, World
+from tests.worker.simulation.kusto import KustoState, MemoryKusto, Outcome
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
 from worker.errors import Ambiguous, WorkerError
 from worker.kube.store import Key, Store
 
 
 def test_a_watch_brings_changes_late_and_in_order() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         cluster, changes = Cluster(), list[Key]()
         store, delays = Store(changes.append), iter([10.0, 1.0, 3.0])
         watch = MemoryWatch(cluster, store, lambda: next(delays))
@@ -34,11 +34,11 @@ def test_a_watch_brings_changes_late_and_in_order() -> None:
         assert store.get((NAMESPACE, "a")) is None
         watch.stop()
 
-    run_virtually(story())
+    run_virtually(scenario())
 
 
 def test_a_write_whose_reply_was_lost_is_stored() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         cluster = Cluster()
         item = cluster.create(rule("a"))
         rules = MemoryRules(cluster, Faults(lost_reply=1.0))
@@ -46,11 +46,11 @@ def test_a_write_whose_reply_was_lost_is_stored() -> None:
             await rules.patch_status(item, {"phase": "Running"})
         assert cluster.get(NAMESPACE, "a")["status"] == {"phase": "Running"}
 
-    run_virtually(story())
+    run_virtually(scenario())
 
 
-def test_faults_end_when_they_are_told_to() -> None:
-    async def story() -> None:
+def test_faults_end_at_their_time() -> None:
+    async def scenario() -> None:
         rules = MemoryRules(Cluster(), Faults(refused_before=1.0, until=100.0))
         with pytest.raises(WorkerError, match="503"):
             await rules.get(NAMESPACE, "a")
@@ -58,44 +58,44 @@ def test_faults_end_when_they_are_told_to() -> None:
         with pytest.raises(WorkerError, match="there is no SummaryRule"):
             await rules.get(NAMESPACE, "a")
 
-    run_virtually(story())
+    run_virtually(scenario())
 
 
-def test_the_same_seed_gives_the_same_story() -> None:
-    async def story() -> list[tuple[str, float]]:
-        world = World(VirtualClock(), dice=Random(3), outcome=lambda _: Outcome(2.0))
-        kusto = MemoryKusto(world, Faults(Random(7), lost_reply=0.3, throttled=0.3, slowest=5))
-        told = []
+def test_the_same_seed_gives_the_same_results() -> None:
+    async def scenario() -> list[tuple[str, float]]:
+        state = KustoState(VirtualClock(), random=Random(3), outcome=lambda _: Outcome(2.0))
+        kusto = MemoryKusto(state, Faults(Random(7), lost_reply=0.3, throttled=0.3, max_latency=5))
+        results = []
         for number in range(50):
             try:
-                told.append(
+                results.append(
                     (await kusto.submit(DATABASE, append("T", str(number)), before_send=allow), 0.0)
                 )
             except WorkerError as error:
-                told.append((str(error), asyncio.get_running_loop().time()))
-        return told
+                results.append((str(error), asyncio.get_running_loop().time()))
+        return results
 
-    assert run_virtually(story()) == run_virtually(story())
+    assert run_virtually(scenario()) == run_virtually(scenario())
 
 
 def test_an_append_commits_when_its_operation_ends_and_not_before() -> None:
-    async def story() -> None:
-        world = World(VirtualClock(), outcome=lambda _: Outcome(60.0))
-        kusto = MemoryKusto(world)
+    async def scenario() -> None:
+        state = KustoState(VirtualClock(), outcome=lambda _: Outcome(60.0))
+        kusto = MemoryKusto(state)
         await kusto.submit(DATABASE, append("T", "x"), before_send=allow)
         await asyncio.sleep(59)
         assert not await kusto.has_tag(DATABASE, "T", "ingest-by:x")
         await asyncio.sleep(1)
         assert await kusto.has_tag(DATABASE, "T", "ingest-by:x")
-        [one] = world.appended
-        assert one.started <= world.clock.now() - 60 * TICKS_PER_SECOND
+        [one] = state.appended
+        assert one.started <= state.clock.now() - 60 * TICKS_PER_SECOND
 
-    run_virtually(story())
+    run_virtually(scenario())
 
 
 def test_a_record_is_known_for_six_hours_and_logged_for_two_weeks() -> None:
-    async def story() -> None:
-        kusto = MemoryKusto(World(VirtualClock()))
+    async def scenario() -> None:
+        kusto = MemoryKusto(KustoState(VirtualClock()))
         one = await kusto.submit(DATABASE, append("T", "x"), before_send=allow)
         await asyncio.sleep(6 * 3600)
         assert one in await kusto.operations(DATABASE, [one])
@@ -105,4 +105,4 @@ def test_a_record_is_known_for_six_hours_and_logged_for_two_weeks() -> None:
         await asyncio.sleep(14 * 86400)
         assert await kusto.operations_log(DATABASE, [one]) == {}
 
-    run_virtually(story())
+    run_virtually(scenario())

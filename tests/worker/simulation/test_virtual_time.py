@@ -1,11 +1,11 @@
-"""The simulation's clock: nothing waits, order is kept, and a dead end is told."""
+"""Virtual time: nothing waits, timers keep their order, and a deadlock is an error."""
 
 import asyncio
 import time
 
 import pytest
 
-from tests.worker.simulation.virtual import NothingLeftToDoError, VirtualClock, run_virtually
+from tests.worker.simulation.virtual import DeadlockError, VirtualClock, run_virtually
 
 
 def test_a_year_passes_at_once() -> None:
@@ -38,9 +38,9 @@ def test_timers_fire_in_order_and_timeouts_work() -> None:
     assert order == ["a", "b", "c"]
 
 
-def test_waiting_for_what_nothing_will_bring_is_an_error_not_a_hang() -> None:
-    async def dead_end() -> None:
+def test_a_deadlock_is_an_error() -> None:
+    async def deadlock() -> None:
         await asyncio.Event().wait()
 
-    with pytest.raises(NothingLeftToDoError):
-        run_virtually(dead_end())
+    with pytest.raises(DeadlockError):
+        run_virtually(deadlock())

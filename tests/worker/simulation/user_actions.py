@@ -1,7 +1,7 @@
-"""What people and their tools do to rules while the worker runs, each act through admission.
+"""What users and their tools do to rules while the worker runs. Each action passes admission.
 
-An act may come to nothing (refused, conflicting, nothing to change), as it does in life; the
-draws come from the story's own dice.
+An action may have no effect: it is refused, has a conflict, or changes nothing. The random numbers
+are those of the scenario.
 """
 
 from collections.abc import Callable, Iterable
@@ -33,7 +33,7 @@ _DELAYS: Final = ("0s", "30s", "3m", "4m")
 
 
 class Admission:
-    """The webhook in front of the cluster; `is_down` loses mutate, as failurePolicy Ignore does."""
+    """The webhook; if `is_down`, `/mutate` is skipped, as with failurePolicy Ignore."""
 
     def __init__(self, clock: Clock) -> None:
         self.user = WORKER
@@ -57,46 +57,53 @@ class Admission:
 
 
 def _require(violations: Iterable[FieldError]) -> None:
-    """The schema's stage holds for a rule that is being deleted as well; the webhook lets it be."""
+    """Raise Refused if there are violations."""
     found = list(violations)
     if found:
         raise Refused("; ".join(map(str, found)), "Invalid")
 
 
 def _require_order(new: Item) -> None:
-    """The CRD's own rule holds for the worker as well."""
-    asked = new["spec"].get("backfill")
-    if asked and ticks(asked["start"]) >= ticks(asked["end"]):
-        raise AssertionError(f"the worker wrote start {asked['start']} and end {asked['end']}")
+    """Check the order of start and end, which the CRD also requires of the worker."""
+    requested = new["spec"].get("backfill")
+    if requested and ticks(requested["start"]) >= ticks(requested["end"]):
+        raise AssertionError(
+            f"the worker wrote start {requested['start']} and end {requested['end']}"
+        )
 
 
 class User:
-    """The owner of one rule, with its manifest in a file."""
+    """The user of one rule, with its manifest."""
 
     def __init__(
-        self, number: int, cluster: Cluster, admission: Admission, clock: Clock, dice: Random
+        self, number: int, cluster: Cluster, admission: Admission, clock: Clock, random: Random
     ) -> None:
         self.name = f"rule-{number}"
-        self._cluster, self._admission, self._clock, self._dice = cluster, admission, clock, dice
-        self._regrids = dice.random() < 0.25
-        self._replacing = dice.choice([0.0, 0.5, 1.0])
+        self._cluster, self._admission, self._clock, self._random = (
+            cluster,
+            admission,
+            clock,
+            random,
+        )
+        self._edits_interval = random.random() < 0.25
+        self._replace_probability = random.choice([0.0, 0.5, 1.0])
         self.manifest = self._write_manifest(number)
 
     def _write_manifest(self, number: int) -> Item:
-        dice = self._dice
+        random = self._random
         spec: Item = {
             "database": DATABASE,
-            "table": dice.choice([f"T{number}", f"T{number}", "Shared"]),
+            "table": random.choice([f"T{number}", f"T{number}", "Shared"]),
             "body": _BODY.format(text=1),
-            "interval": dice.choice(_INTERVALS),
+            "interval": random.choice(_INTERVALS),
         }
-        if dice.random() < 0.3:
-            spec["ingestionDelay"] = dice.choice(_DELAYS)
-        if dice.random() < 0.3:
+        if random.random() < 0.3:
+            spec["ingestionDelay"] = random.choice(_DELAYS)
+        if random.random() < 0.3:
             spec["suspend"] = True
-        if dice.random() < self._replacing:
+        if random.random() < self._replace_probability:
             spec["writeMode"] = "Replace"
-        if spec.get("suspend") or dice.random() < 0.8:
+        if spec.get("suspend") or random.random() < 0.8:
             spec["backfill"] = self._request(spec)
         return {
             "apiVersion": "adx-mon.azure.com/v1",
@@ -106,40 +113,43 @@ class User:
         }
 
     def _request(self, spec: Item) -> Item:
-        dice, interval = self._dice, Duration.parse(spec["interval"]).ticks
-        windows, back = dice.randint(1, 10), dice.randint(0, 6)
-        end = self._clock.now() - back * interval + dice.choice([0, 0, interval])
-        start = end - windows * interval + dice.randint(-1, 1) * 7 * TICKS_PER_SECOND
-        asked: Item = {"start": str(Instant(start)), "maxInFlight": dice.choice([1, 1, 2, 4, 8])}
-        if dice.random() < 0.8:
-            asked["end"] = str(Instant(end))
-        if dice.random() < 0.8:
-            asked["untagged"] = "Keep"
-        if dice.random() < 0.3:
-            asked["requestId"] = f"id-{dice.randint(0, 3)}"
-        return asked
+        random, interval = self._random, Duration.parse(spec["interval"]).ticks
+        windows, back = random.randint(1, 10), random.randint(0, 6)
+        end = self._clock.now() - back * interval + random.choice([0, 0, interval])
+        start = end - windows * interval + random.randint(-1, 1) * 7 * TICKS_PER_SECOND
+        requested: Item = {
+            "start": str(Instant(start)),
+            "maxInFlight": random.choice([1, 1, 2, 4, 8]),
+        }
+        if random.random() < 0.8:
+            requested["end"] = str(Instant(end))
+        if random.random() < 0.8:
+            requested["untagged"] = "Keep"
+        if random.random() < 0.3:
+            requested["requestId"] = f"id-{random.randint(0, 3)}"
+        return requested
 
-    def draw(self) -> str:
-        """The name of the next act; a few owners edit the interval time and again."""
-        chances = LIKELY if self._regrids else {**LIKELY, "interval": 0}
-        [what] = self._dice.choices(list(chances), list(chances.values()))
-        return what
+    def choose_action(self) -> str:
+        """The name of the next action; only some users edit the interval."""
+        chances = WEIGHTS if self._edits_interval else {**WEIGHTS, "interval": 0}
+        [action] = self._random.choices(list(chances), list(chances.values()))
+        return action
 
-    def act(self, what: str, *, webhook_is_down: bool) -> str:
-        """Do it; what came of it."""
+    def perform(self, action: str, *, webhook_is_down: bool) -> str:
+        """Perform the action; a line with its result."""
         self._admission.user, self._admission.is_down = self.name, webhook_is_down
         try:
-            outcome = _ACTS[what](self)
+            outcome = _ACTIONS[action](self)
         except (Conflict, NotFound, Refused) as error:
             outcome = str(error)
         finally:
             self._admission.user = WORKER
-        return f"{self.name}: {what}{' (webhook down)' if webhook_is_down else ''}: {outcome}"
+        return f"{self.name}: {action}{' (webhook down)' if webhook_is_down else ''}: {outcome}"
 
-    # Applying the file
+    # Apply the manifest
 
     def apply(self) -> str:
-        """Client-side: what the file says is patched over what is there."""
+        """A client-side apply: patch the rule with the manifest."""
         try:
             live = self._cluster.get(NAMESPACE, self.name)
         except NotFound:
@@ -155,16 +165,16 @@ class User:
         self._cluster.apply(self.manifest, manager="kubectl", force=force)
         return "applied"
 
-    def put_in_file(self) -> str:
-        """The file asks for a backfill of its own."""
+    def add_backfill_to_manifest(self) -> str:
+        """Write a new backfill to the manifest, and apply it."""
         self.manifest["spec"]["backfill"] = self._request(self.manifest["spec"])
         return self.apply()
 
-    def take_out_of_file(self) -> str:
+    def remove_backfill_from_manifest(self) -> str:
         self.manifest["spec"].pop("backfill", None)
         return self.apply()
 
-    # Editing what is there
+    # Edit the stored rule
 
     def _patch(self, body: Item, manager: str = "kubectl-edit") -> None:
         self._cluster.patch((NAMESPACE, self.name), body, manager=manager)
@@ -173,47 +183,53 @@ class User:
         return self._cluster.get(NAMESPACE, self.name)
 
     def _edit(self, change: Callable[[Item], Item | None]) -> str:
-        """Change the spec, in the file as well half of the time."""
+        """Change the spec of the stored rule; in half of the cases, that of the manifest too."""
         body = change(self._live()["spec"])
         if body is None:
             return "nothing to edit"
         self._patch({"spec": body})
-        if self._dice.random() < 0.5:
+        if self._random.random() < 0.5:
             self.manifest["spec"] = apply_merge_patch(dict(self.manifest["spec"]), body)
         return f"edited {body}"
 
     def _edit_backfill(self, change: Callable[[Item, int], Item]) -> str:
         def edit(spec: Item) -> Item | None:
-            asked = spec.get("backfill")
+            requested = spec.get("backfill")
             interval = Duration.parse(spec["interval"]).ticks
-            return None if asked is None else {"backfill": change(asked, interval)}
+            return None if requested is None else {"backfill": change(requested, interval)}
 
         return self._edit(edit)
 
     def move_end(self) -> str:
-        windows = self._dice.choice([-4, -2, -1, 1, 2, 4])
-        return self._edit_backfill(lambda asked, i: {"end": _moved(asked["end"], windows * i)})
+        windows = self._random.choice([-4, -2, -1, 1, 2, 4])
+        return self._edit_backfill(
+            lambda requested, i: {"end": _moved(requested["end"], windows * i)}
+        )
 
     def move_start(self) -> str:
-        windows = self._dice.choice([-3, -1, 1, 2])
-        return self._edit_backfill(lambda asked, i: {"start": _moved(asked["start"], windows * i)})
+        windows = self._random.choice([-3, -1, 1, 2])
+        return self._edit_backfill(
+            lambda requested, i: {"start": _moved(requested["start"], windows * i)}
+        )
 
-    def ask_again(self) -> str:
-        new = f"id-{self._dice.randint(0, 5)}"
+    def change_request_id(self) -> str:
+        new = f"id-{self._random.randint(0, 5)}"
         return self._edit_backfill(lambda _asked, _i: {"requestId": new})
 
-    def change_bound(self) -> str:
-        bound = self._dice.randint(1, 8)
+    def change_max_in_flight(self) -> str:
+        bound = self._random.randint(1, 8)
         return self._edit_backfill(lambda _asked, _i: {"maxInFlight": bound})
 
     def pause(self) -> str:
-        return self._edit_backfill(lambda asked, _i: {"suspend": not asked.get("suspend", False)})
+        return self._edit_backfill(
+            lambda requested, _i: {"suspend": not requested.get("suspend", False)}
+        )
 
     def suspend(self) -> str:
         return self._edit(lambda spec: {"suspend": not spec.get("suspend", False)})
 
     def change_body(self) -> str:
-        text = _BODY.format(text=self._dice.randint(1, 4))
+        text = _BODY.format(text=self._random.randint(1, 4))
         return self._edit(lambda _spec: {"body": text})
 
     def change_mode(self) -> str:
@@ -227,14 +243,14 @@ class User:
         return self._edit_backfill(lambda _asked, _i: {"untagged": "Keep"})
 
     def change_interval(self) -> str:
-        """At times the delay in the same edit: what was due is due no more, on another grid."""
-        spec = {"interval": self._dice.choice(_INTERVALS)}
-        if self._dice.random() < 0.3:
-            spec["ingestionDelay"] = self._dice.choice(_DELAYS)
+        """Change the interval, sometimes with the delay: due windows may then not be due."""
+        spec = {"interval": self._random.choice(_INTERVALS)}
+        if self._random.random() < 0.3:
+            spec["ingestionDelay"] = self._random.choice(_DELAYS)
         return self._edit(lambda _spec: spec)
 
     def change_delay(self) -> str:
-        delay = self._dice.choice(_DELAYS)
+        delay = self._random.choice(_DELAYS)
         return self._edit(lambda _spec: {"ingestionDelay": delay})
 
     def remove_backfill(self) -> str:
@@ -246,8 +262,8 @@ class User:
         return "annotated"
 
     def retry_one(self) -> str:
-        """One that failed, or, where none did, one that there is not."""
-        start = self._dice.choice(self._failed() or ["2026-03-01T22:00:00Z"])
+        """Retry one failed window; if there is none, a window that does not exist."""
+        start = self._random.choice(self._failed() or ["2026-03-01T22:00:00Z"])
         self._patch({"metadata": {"annotations": {RETRY_ANNOTATION: start}}})
         return f"annotated {start}"
 
@@ -275,16 +291,16 @@ def _moved(text: str, by: int) -> str:
     return str(Instant(ticks(text) + by))
 
 
-_ACTS: Final[dict[str, Callable[[User], str]]] = {
+_ACTIONS: Final[dict[str, Callable[[User], str]]] = {
     "apply": User.apply,
     "apply on server": User.apply_on_server,
-    "apply by force": lambda person: person.apply_on_server(force=True),
-    "new backfill in file": User.put_in_file,
-    "no backfill in file": User.take_out_of_file,
+    "apply by force": lambda user: user.apply_on_server(force=True),
+    "new backfill in file": User.add_backfill_to_manifest,
+    "no backfill in file": User.remove_backfill_from_manifest,
     "move end": User.move_end,
     "move start": User.move_start,
-    "new requestId": User.ask_again,
-    "maxInFlight": User.change_bound,
+    "new requestId": User.change_request_id,
+    "maxInFlight": User.change_max_in_flight,
     "pause": User.pause,
     "suspend": User.suspend,
     "body": User.change_body,
@@ -299,7 +315,7 @@ _ACTS: Final[dict[str, Callable[[User], str]]] = {
     "delete": User.delete,
 }
 
-LIKELY: Final[dict[str, int]] = {
+WEIGHTS: Final[dict[str, int]] = {
     "apply": 8, "apply on server": 4, "apply by force": 2, "new backfill in file": 3,
     "no backfill in file": 1, "move end": 4, "move start": 2, "new requestId": 2,
     "write mode": 1, "untagged": 1,

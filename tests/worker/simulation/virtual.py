@@ -1,7 +1,7 @@
-"""Virtual time: an event loop that never waits, and a clock that reads it.
+"""Virtual time: an event loop that never waits, and a clock that reads its time.
 
-`asyncio.sleep`, timeouts and timers all run on the loop's own time, so the whole worker lives in
-it unchanged. When nothing is ready the loop jumps to the next timer.
+`asyncio.sleep`, timeouts and timers use the time of the loop. The worker therefore runs in it
+without changes. When nothing is ready, the loop sets its time to that of the next timer.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ T = TypeVar("T")
 EPOCH = Instant.parse("2026-03-02T00:00:00Z")
 
 
-class NothingLeftToDoError(RuntimeError):
-    """Every task waits for something that no timer and no other task will bring."""
+class DeadlockError(RuntimeError):
+    """Every task waits, and no timer is set."""
 
 
-class _Jumping(selectors.SelectSelector):
-    """Selects without waiting; hands the wait to `jump` instead."""
+class _JumpingSelector(selectors.SelectSelector):
+    """Never waits; calls `jump` with the time to wait instead."""
 
     def __init__(self, jump: Callable[[float | None], None]) -> None:
         super().__init__()
@@ -31,41 +31,41 @@ class _Jumping(selectors.SelectSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None or timeout > 0:
             self._jump(timeout)
-        return []  # nothing comes from outside, so the system need not be asked
+        return []  # there is no I/O
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Starts at 0 seconds."""
+    """An event loop whose time starts at 0 seconds, and moves only by timers."""
 
     def __init__(self) -> None:
         self._seconds = 0.0
-        super().__init__(_Jumping(self._jump))
+        super().__init__(_JumpingSelector(self._jump))
 
     @property
     def _clock_resolution(self) -> float:
-        """How early the loop runs a timer: by the least that a float can tell apart.
+        """How early the loop runs a timer: the smallest difference of two floats at this time.
 
-        By more, code that waits for the rest of a nanosecond would wait for ever, as only timers
-        move this clock; by less, a timer that is due would never run.
+        With a larger value, code that waits for part of a nanosecond would never end, because
+        only timers move this clock. With a smaller value, a due timer would never run.
         """
         return math.ulp(self._seconds)
 
     @_clock_resolution.setter
     def _clock_resolution(self, _machines: float) -> None:
-        """The machine's own does not matter here."""
+        """Ignore the resolution of the machine's clock."""
 
     def time(self) -> float:
         return self._seconds
 
     def _jump(self, seconds: float | None) -> None:
         if seconds is None:
-            raise NothingLeftToDoError("no timer is set and no task is ready")
+            raise DeadlockError("no timer is set and no task is ready")
         self._seconds += seconds
 
 
 @dataclass(frozen=True, slots=True)
 class VirtualClock:
-    """Keeps `worker.ports.Clock` on the running loop's time; `skew` is its error, in seconds."""
+    """Implements `worker.ports.Clock` with the loop's time; `skew` is its error in seconds."""
 
     epoch: Instant = EPOCH
     skew: float = 0.0
@@ -78,6 +78,6 @@ class VirtualClock:
 
 
 def run_virtually(main: Coroutine[Any, Any, T]) -> T:
-    """Like `asyncio.run`, on virtual time."""
+    """Like `asyncio.run`, in virtual time."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(main)

@@ -1,4 +1,4 @@
-"""The workers of a story: wired as `worker.app` wires them, on wires that can be cut.
+"""The workers of a scenario: connected as in `worker.app`, but by connections with faults.
 
 A worker that was killed or ended is followed by another with a new identity and no memory.
 """
@@ -16,12 +16,12 @@ from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.invariants import InvariantChecker, WorkerView
 from tests.worker.simulation.kube import MemoryLeases, MemoryWatch
 from tests.worker.simulation.network import (
-    Wire,
-    WiredEvents,
-    WiredKusto,
-    WiredLeases,
-    WiredQueries,
-    WiredRules,
+    ConnectedEvents,
+    ConnectedKusto,
+    ConnectedLeases,
+    ConnectedQueries,
+    ConnectedRules,
+    Connection,
 )
 from tests.worker.simulation.processes import Process
 from tests.worker.simulation.virtual import VirtualClock
@@ -49,14 +49,14 @@ from worker.workqueue import WorkQueue
 
 LEASE = "summaryrule-operator-worker"
 TIMING = Timing(duration=120.0, renew_deadline=80.0, retry=20.0)
-"""Eight times the real one, since every renewal costs a real moment; the proportions are its."""
+"""Eight times the production values, because each renewal takes real time; same proportions."""
 
-_AT_ONCE = 2
+_CONCURRENCY = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """All that outlives a worker."""
+    """What survives a worker: the servers, the settings and the invariants."""
 
     cluster: Cluster
     leases: MemoryLeases
@@ -72,95 +72,95 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a mutation may put in the place of the real parts."""
+    """The parts of the worker that a mutation may replace."""
 
     executor: Callable[
         [RuleClient, Store, KustoClient, EventRecorder, ObservationStore, Fence], Executor
     ] = Executor
     rules: Callable[[RuleClient], RuleClient] = lambda rules: rules
     kusto: Callable[[KustoClient], KustoClient] = lambda kusto: kusto
-    shown: Callable[[RawRule], RawRule] = lambda rule: rule
+    transform: Callable[[RawRule], RawRule] = lambda rule: rule
     fence: Callable[[Fence], Fence] = lambda fence: fence
 
 
 class CountingStatusMetrics(StatusMetrics):
-    """Counts looks as well."""
+    """Status metrics that also count the reconciles."""
 
     def __init__(self, metrics: Metrics, reader: ModelCache, invariants: InvariantChecker) -> None:
         super().__init__(metrics, reader)
         self._invariants = invariants
 
     def observe_rule(self, rule: RawRule, now: Any, *, runs_here: bool = True) -> None:
-        self._invariants.counts["looks"] += 1
+        self._invariants.counts["reconciles"] += 1
         super().observe_rule(rule, now, runs_here=runs_here)
 
 
 class Worker:
-    """One process; `crash` is the chance that a call is its last."""
+    """One worker process; `crash` is the probability that a call kills it."""
 
     def __init__(
         self,
         name: str,
         environment: Environment,
         parts: Parts,
-        dice: Random,
+        random: Random,
         *,
         crash: float,
         skew: float,
     ) -> None:
         self.name = name
-        self.process = Process(dice)
-        self.wire = Wire(self.process, dice, crash)
-        self._environment, self._parts, self._dice = environment, parts, dice
+        self.process = Process(random)
+        self.connection = Connection(self.process, random, crash)
+        self._environment, self._parts, self._random = environment, parts, random
         self._clock: Clock = VirtualClock(skew=skew)
         self._queue: WorkQueue[Key] | None = None
-        self._store = _Shown(self._enqueue, parts.shown)
+        self._store = _TransformingStore(self._enqueue, parts.transform)
         self._watch = MemoryWatch(environment.cluster, self._store, environment.lag)
-        self._is_told = True
+        self._is_watching = True
         self._reader = ModelCache()
         self._status_metrics = CountingStatusMetrics(
             environment.metrics, self._reader, environment.invariants
         )
         self._view = WorkerView(name, self._store, self._clock, self._holds_lease)
         self._elector = LeaderElector(
-            WiredLeases(environment.leases, self.wire),
+            ConnectedLeases(environment.leases, self.connection),
             LEASE,
             name,
             self._clock,
             timing=TIMING,
-            backoff=Backoff(TIMING.retry, TIMING.retry, dice.random),
+            backoff=Backoff(TIMING.retry, TIMING.retry, random.random),
         )
 
     def start(self) -> None:
-        self._environment.invariants.tell(f"{self.name} starts")
-        self.task = self.process.start(self._campaign())
+        self._environment.invariants.record(f"{self.name} starts")
+        self.task = self.process.start(self._run_elector())
 
-    async def end(self) -> None:
-        """SIGTERM: the work is cancelled and the Lease given up."""
+    async def terminate(self) -> None:
+        """Terminate as after SIGTERM: cancel the work and release the Lease."""
         self.task.cancel()
-        # NB: it may crash meanwhile, and then its task never ends.
+        # NB: it may crash in the meantime. Then its task never ends.
         while not (self.task.done() or self.process.is_dead):
             await asyncio.wait({self.task}, timeout=1.0)
         await self.close()
 
     async def close(self) -> None:
-        """It is dead, and nobody tells it anything any more."""
+        """Kill the process, stop its watch, and close its tasks and calls."""
         self.process.kill()
-        if self._is_told:
-            self._is_told = False
+        if self._is_watching:
+            self._is_watching = False
             self._watch.stop()
-        await self.process.bury()
-        await self.wire.close()
+        await self.process.close()
+        await self.connection.close()
 
     def _holds_lease(self) -> bool:
         return self._environment.leases.holder(LEASE) == self.name
 
-    async def _campaign(self) -> None:
+    async def _run_elector(self) -> None:
         while True:
             try:
                 await self._elector.run(self._work)
             except LeaseLost as error:
-                self._environment.invariants.tell(f"{self.name}: {error}")
+                self._environment.invariants.record(f"{self.name}: {error}")
 
     def _enqueue(self, key: Key) -> None:
         if self._queue is not None:
@@ -173,24 +173,26 @@ class Worker:
             ObservationStore(),
             self._view,
         )
-        environment.invariants.tell(f"{self.name} leads")
+        environment.invariants.record(f"{self.name} leads")
         environment.invariants.counts["leads"] += 1
         queue: WorkQueue[Key] = WorkQueue(
-            self._clock, lambda: Backoff(1.0, 300.0, self._dice.random)
+            self._clock, lambda: Backoff(1.0, 300.0, self._random.random)
         )
-        rules = parts.rules(WiredRules(environment.rules, self.wire, environment.invariants, view))
-        kusto: KustoClient = WiredKusto(
-            parts.kusto(environment.kusto), self.wire, environment.invariants, view
+        rules = parts.rules(
+            ConnectedRules(environment.rules, self.connection, environment.invariants, view)
         )
-        events = WiredEvents(environment.events, self.wire)
+        kusto: KustoClient = ConnectedKusto(
+            parts.kusto(environment.kusto), self.connection, environment.invariants, view
+        )
+        events = ConnectedEvents(environment.events, self.connection)
         poller = OperationPoller(kusto, observations, self._clock, queue.add)
         checker = QueryChecker(
-            WiredQueries(environment.queries, self.wire),
+            ConnectedQueries(environment.queries, self.connection),
             observations,
             self._clock,
             queue.add,
-            limit=_AT_ONCE,
-            draw=self._dice.random,
+            limit=_CONCURRENCY,
+            draw=self._random.random,
         )
         fence = parts.fence(leadership)
         executor = parts.executor(rules, self._store, kusto, events, observations, fence)
@@ -207,7 +209,7 @@ class Worker:
             self._status_metrics,
             self._reader,
             EndpointLimiter(
-                slots_per_endpoint(_AT_ONCE, environment.settings.endpoints), queue.add
+                slots_per_endpoint(_CONCURRENCY, environment.settings.endpoints), queue.add
             ),
         )
         self._queue = queue
@@ -217,19 +219,21 @@ class Worker:
             polling = tasks.create_task(poller.run())
             checking = tasks.create_task(checker.run())
             try:
-                await run_workers(queue, reconciler, environment.metrics, _AT_ONCE)
+                await run_workers(queue, reconciler, environment.metrics, _CONCURRENCY)
             finally:
                 self._queue = None
                 polling.cancel()
                 checking.cancel()
 
 
-class _Shown(Store):
-    """A store that shows its objects through a mutation's eyes."""
+class _TransformingStore(Store):
+    """A store that transforms each object before it keeps it (for a mutation)."""
 
-    def __init__(self, changed: Callable[[Key], None], shown: Callable[[RawRule], RawRule]) -> None:
+    def __init__(
+        self, changed: Callable[[Key], None], transform: Callable[[RawRule], RawRule]
+    ) -> None:
         super().__init__(changed)
-        self._shown = shown
+        self._transform = transform
 
     def put(self, item: RawRule) -> None:
-        super().put(self._shown(item))
+        super().put(self._transform(item))
