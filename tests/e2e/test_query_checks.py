@@ -3,6 +3,8 @@
 import time
 from typing import Any
 
+import pytest
+
 from tests.e2e.api import RULES
 from tests.e2e.faults import Faults, fault
 from tests.e2e.fixtures import Sandbox, backfill, hours_ago
@@ -67,6 +69,22 @@ def test_windows_run_without_a_retry_once_the_body_is_corrected(sandbox: Sandbox
     assert len(events(sandbox, "QueryInvalid")) == 1
     assert len(events(sandbox, "QueryValid")) == 1
     assert events(sandbox, "WindowFailed") == []
+
+
+@pytest.mark.parametrize("mode", ["Append", "Replace"])
+def test_a_backfill_runs_without_a_retry_once_the_body_is_corrected(
+    sandbox: Sandbox, mode: str
+) -> None:
+    start, end = hours_ago(6), hours_ago(0)
+    sandbox.load(start, end)
+    asked = backfill(start, end, maxInFlight=2)
+    sandbox.admit(sandbox.rule(writeMode=mode, backfill=asked, body=f"{sandbox.raw}\n{TYPO}"))
+    wait(sandbox, "QueryValid=False")
+    sandbox.admit(sandbox.rule(writeMode=mode, backfill=asked))
+    status = sandbox.until_cleared()["status"]["backfill"]
+    assert (status["phase"], status["windowsDone"]) == ("Completed", 6)
+    sandbox.assert_exactly_once(start, end)
+    assert events(sandbox, "BackfillFailed") == []
 
 
 def test_a_table_that_is_created_later_heals_the_rule(sandbox: Sandbox) -> None:

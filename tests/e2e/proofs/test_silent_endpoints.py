@@ -1,6 +1,8 @@
-"""`make prove-failures`: an endpoint that hangs, and one for which the worker has no identity.
+"""`make prove-failures`: endpoints that hang, that are down, or for which there is no identity.
 
-Each is in the rule's condition, in the worker's log and on its page within half a minute.
+The first and the last are in the rule's condition, in the worker's log and on its page within half
+a minute. One that is down while nothing is due is in the log, on the page and in a metric within 90
+seconds.
 """
 
 import json
@@ -19,6 +21,7 @@ from tests.e2e.fixtures import Sandbox, SandboxMaker, backfill, hours_ago
 from tests.e2e.proofs.say import say
 
 WITHIN = 30.0
+IDLE_WITHIN = 90.0
 NO_LOGIN = "https://mycluster.westeurope.kusto.windows.net"
 
 pytestmark = [pytest.mark.e2e, pytest.mark.proof, pytest.mark.timeout(300)]
@@ -63,8 +66,9 @@ def until_reported(sandbox: Sandbox, since: float) -> str:
 
 
 def page(worker: Candidate, url: str) -> dict[str, str]:
-    with urlopen(f"{address(worker)}/status.json") as answer:  # noqa: S310 - http
-        (found,) = [each for each in json.load(answer)["endpoints"] if each["url"] == url]
+    (found,) = [
+        each for each in json.loads(read(worker, "/status.json"))["endpoints"] if each["url"] == url
+    ]
     known: dict[str, str] = found
     return known
 
@@ -106,5 +110,34 @@ def test_a_missing_identity_is_reported_at_the_start(
     assert "set the chart values workloadIdentity.enabled and workloadIdentity.clientId" in message
     known = page(worker, NO_LOGIN)
     assert (known["state"], known["identity"]) == ("failing", "az-login")
-    with urlopen(f"{address(worker)}/readyz") as answer:  # noqa: S310 - http
-        assert f"{NO_LOGIN} fails since" in answer.read().decode()
+    assert f"{NO_LOGIN} fails since" in read(worker, "/readyz")
+
+
+def test_an_endpoint_that_is_down_while_nothing_is_due_is_reported(worker: Candidate) -> None:
+    kusto = worker.gateway.kusto
+    until_page_says(worker, "answering")
+    for state, verb, metric, lines in (("failing", "fails", 0, 1), ("answering", "answers", 1, 2)):
+        worker.gateway.kusto_is_down = state == "failing"
+        took = until_page_says(worker, state)
+        say(f"\n{took:.0f} s until an endpoint without work is {state}")
+        assert f'summaryrule_worker_kusto_endpoint_up{{endpoint="{kusto}"}} {metric}.0' in read(
+            worker, "/metrics"
+        )
+        assert f"{kusto} {verb} since" in read(worker, "/readyz")
+        assert worker.log.read_text().count(f"endpoint {kusto} {verb} since") == lines
+
+
+def until_page_says(worker: Candidate, state: str) -> float:
+    """The seconds until the page and the log say so of the local endpoint."""
+    began = time.monotonic()
+    while page(worker, worker.gateway.kusto)["state"] != state:
+        assert time.monotonic() - began < IDLE_WITHIN, read(worker, "/readyz")
+        time.sleep(0.5)
+    time.sleep(2.5)
+    return time.monotonic() - began
+
+
+def read(worker: Candidate, path: str) -> str:
+    with urlopen(f"{address(worker)}{path}") as answer:  # noqa: S310 - http
+        text: str = answer.read().decode()
+    return text
