@@ -96,6 +96,7 @@ class KustoState:
     rows: Callable[[str], int] = lambda _command: 1
     log_lag: float = 0.0
     missing_until: int = 0
+    question_seconds: float = 0.0
     repeat: str = "Completed"
     random: Random = field(default_factory=lambda: Random(0))
     appended: list[Append] = field(default_factory=list)
@@ -322,6 +323,7 @@ class MemoryKusto:
     async def query_columns(self, database: str, query: str) -> tuple[Column, ...] | None:
         self._require(database)
         assert query
+        await asyncio.sleep(self._state.question_seconds)
         return await self._faults.call(self._state.columns, writes=False)
 
     async def table_columns(self, database: str, table: str) -> tuple[Column, ...] | None:

@@ -69,6 +69,7 @@ class _Scenario:
             log_lag=self._random.choice([0.0, 60.0, 110.0]),
             repeat=self._random.choice(["Completed", "Skipped"]),
             random=Random(f"ids {seed}"),
+            question_seconds=Random(f"questions {seed}").choice([0.0, 0.0, 20.0]),
         )
         self._permanent_failure_rate = self._random.choice([0.0, 0.0, 0.1])
         self._max_operation_time = self._random.choice([2.0, 20.0, 60.0])
