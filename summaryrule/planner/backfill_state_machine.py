@@ -185,7 +185,7 @@ def step(context: PlanContext) -> BackfillStep:
         cleared = status and status.model_copy(update={"clearing": False})
         held = _blocked_by_upstream(context)
         return BackfillStep(cleared, history, blocked=held, events=_events_for_new(context, held))
-    return _step_ended(context, status, history, requested)
+    return _step_ended(context, status, requested)
 
 
 def _blocked_by_upstream(context: PlanContext) -> tuple[Blocked, ...]:
@@ -221,44 +221,33 @@ def _step_active(
         return _cancel(context, status)
     if _is_superseded(context.rule, status):
         return _supersede(context, status, requested)
-    return _continue(
-        context,
-        change_end(context.rule, status, requested),
-        context.stored.backfill_history,
-        requested,
-    )
+    return _continue(context, change_end(context.rule, status, requested), requested)
 
 
 def _step_ended(
-    context: PlanContext,
-    status: BackfillStatus | None,
-    history: tuple[BackfillRecord, ...],
-    requested: BackfillSpec,
+    context: PlanContext, status: BackfillStatus | None, requested: BackfillSpec
 ) -> BackfillStep:
+    history = context.stored.backfill_history
     identity = identity_of(requested, context.rule.spec.interval)
     if status is not None and backfill_request.is_same_request(status, identity):
         if requested.end <= status.done_until:
             return BackfillStep(status, history)
-        return _extend(context, status, history, requested)
+        return _extend(context, status, requested)
     opened = open_request(context.rule, requested, history, context.now)
     if backfill_request.is_completed(find_in_history(history, identity), requested.end):
         done = completed_from_history(context.rule, opened)
         return BackfillStep(done, history, events=(events.already_ran(done),))
-    following = _continue(context, opened, history, requested)
+    following = _continue(context, opened, requested)
     return replace(following, events=(events.started(opened), *following.events))
 
 
-def _extend(
-    context: PlanContext,
-    status: BackfillStatus,
-    history: tuple[BackfillRecord, ...],
-    requested: BackfillSpec,
-) -> BackfillStep:
-    record = find_in_history(history, identity_of(requested, context.rule.spec.interval))
+def _extend(context: PlanContext, status: BackfillStatus, requested: BackfillSpec) -> BackfillStep:
+    identity = identity_of(requested, context.rule.spec.interval)
+    record = find_in_history(context.stored.backfill_history, identity)
     left = record.unfinished if record is not None else ()
     extended = _transition(status, BackfillEvent.EXTENDED, clearing=False, in_flight=left)
     restarted = restart_rate_estimate(extended, context.now)
-    return _continue(context, change_end(context.rule, restarted, requested), history, requested)
+    return _continue(context, change_end(context.rule, restarted, requested), requested)
 
 
 def _cancel(context: PlanContext, status: BackfillStatus) -> BackfillStep:
@@ -298,19 +287,19 @@ def _supersede(
         blocked = (Blocked.because(BlockReason.SUPERSEDING),)
         return BackfillStep(status, context.stored.backfill_history, blocked=blocked)
     ended = _transition(status, BackfillEvent.REPLACED)
-    following = _step_ended(context, None, _append_history(context, ended), requested)
+    history = _append_history(context, ended)
+    stored = context.stored.model_copy(update={"backfill_history": history})
+    rule = context.rule.model_copy(update={"status": stored})
+    following = _step_ended(replace(context, rule=rule), None, requested)
     return replace(following, events=(events.superseded(ended), *following.events))
 
 
 def _continue(
-    context: PlanContext,
-    status: BackfillStatus,
-    history: tuple[BackfillRecord, ...],
-    requested: BackfillSpec,
+    context: PlanContext, status: BackfillStatus, requested: BackfillSpec
 ) -> BackfillStep:
     rule, now = context.rule, context.now
     if is_finished(status):
-        return _finish(context, status, history)
+        return _finish(context, status)
     evaluated, emitted = _evaluate_failure(rule, status, now)
     current = _apply_suspend(evaluated, requested, now)
     not_replaceable = _not_replaceable(context, current, requested)
@@ -324,7 +313,7 @@ def _continue(
     taken = record_intents(context, current, requested) if may_take else current
     return BackfillStep(
         taken,
-        history,
+        context.stored.backfill_history,
         before_intents=current if runs else None,
         blocked=(not_replaceable,) if not_replaceable else _blocked_by(rule, current, now),
         events=emitted,
@@ -344,14 +333,11 @@ def _not_replaceable(
     return Blocked.because(BlockReason.NOT_REPLACEABLE, cause=cause)
 
 
-def _finish(
-    context: PlanContext, status: BackfillStatus, history: tuple[BackfillRecord, ...]
-) -> BackfillStep:
+def _finish(context: PlanContext, status: BackfillStatus) -> BackfillStep:
     done = _transition(
         status, BackfillEvent.FINISHED, clearing=True, reason=None, estimated_completion=None
     )
-    kept = (to_history(done, context.now), *history)[:HISTORY_LIMIT]
-    return BackfillStep(done, kept, events=(events.completed(done),))
+    return BackfillStep(done, _append_history(context, done), events=(events.completed(done),))
 
 
 def _append_history(context: PlanContext, status: BackfillStatus) -> tuple[BackfillRecord, ...]:
