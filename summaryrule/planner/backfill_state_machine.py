@@ -8,10 +8,10 @@
 4. Windows that finish out of order are in ``doneAhead`` until the mark reaches them.
 5. After a window fails permanently, no new window starts. Windows in flight finish. The phase is
    Failed until a retry, a skip or a new request.
-6. ``specHash`` is the hash of the request's database, table, body and interval. If one of them
-   changes before a window was sent, the backfill uses the new spec. Else the windows in flight
-   finish, and the phase is Failed with reason SpecChanged. A retry continues from the mark with the
-   new spec.
+6. ``specHash`` is the hash of the request's database, table, body and interval. If database, table
+   or body change before a window was sent, the backfill uses the new spec. Otherwise, if one of the
+   four changes, the windows in flight finish, and the phase is Failed with reason SpecChanged. A
+   retry continues from the mark with the new spec.
 7. A request that ends goes into history and does not run again. If it ended early and the
    rule requests it again, it continues from its record in history: the mark, the windows done after
    the mark, and the windows whose outcome is unknown. The interval may be different by then.
@@ -370,15 +370,18 @@ def needs_tags(rule: SummaryRule, status: BackfillStatus) -> bool:
 
 def needs_retry(rule: SummaryRule, status: BackfillStatus) -> bool:
     """Whether the spec changed and no retry is requested yet (rule 6)."""
-    is_new_spec = has_spec_changed(rule, status) and not is_unsent(status)
+    is_new_spec = has_spec_changed(rule, status) and not takes_edits(rule, status)
     return is_new_spec and not annotations.has_retry_request(rule)
 
 
-def is_unsent(status: BackfillStatus) -> bool:
-    """Whether no window was sent, and none is done, failed or skipped.
+def takes_edits(rule: SummaryRule, status: BackfillStatus) -> bool:
+    """Whether a changed spec simply applies: no window was sent, or is done, failed or skipped.
 
     In mode Replace a recorded intent does not count: it is sent with the current spec anyway.
+    Another interval is left to people: the start may lie inside a window of the new grid.
     """
+    if status.interval != rule.spec.interval:
+        return False
     is_sent = any(window.operation_id or not window.replaces for window in status.in_flight)
     counts = (status.windows_done, status.windows_skipped, status.windows_retried)
     return not (is_sent or status.failed or any(counts))
@@ -618,7 +621,7 @@ def _evaluate_failure(
         return _leave_failed(rule, status, now), ()
     if status.failed and not _only_unknown_outcomes(rule, status):
         return _fail(status, WINDOW_FAILED), (events.window_failed(status.failed),)
-    if has_spec_changed(rule, status) and is_unsent(status):
+    if has_spec_changed(rule, status) and takes_edits(rule, status):
         return _with_current_spec(rule, status), ()
     if has_spec_changed(rule, status) and not status.in_flight:
         if annotations.has_retry_request(rule) and not status.failed:
@@ -647,7 +650,7 @@ def _leave_failed(rule: SummaryRule, status: BackfillStatus, now: Instant) -> Ba
 
 
 def _with_current_spec(rule: SummaryRule, status: BackfillStatus) -> BackfillStatus:
-    known = None if is_unsent(status) else status.tags_read_until  # it may be another table
+    known = None if takes_edits(rule, status) else status.tags_read_until  # it may be another table
     changes = {"spec_hash": spec_hash(rule.spec), "tags_read_until": known}
     return with_counts(status.model_copy(update=changes), rule.spec.interval)
 

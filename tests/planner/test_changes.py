@@ -614,6 +614,13 @@ def test_a_backfill_that_failed_in_an_earlier_release_goes_on_if_it_sent_nothing
     assert env.kusto.starts == hours(3)
 
 
+def test_another_interval_waits_for_a_retry_also_if_nothing_was_sent() -> None:
+    env = _invalid()
+    env.edit(**CHANGES["interval"])
+    env.run()
+    assert (env.backfill.phase, env.backfill.reason) == ("Failed", "SpecChanged")
+
+
 def test_a_window_that_is_there_already_counts_as_sent() -> None:
     env = _invalid()
     env.raw["status"]["backfill"] |= {"windowsDone": 1, "windowsAlreadyThere": 1}
