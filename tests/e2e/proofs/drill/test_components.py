@@ -90,11 +90,14 @@ def test_the_webhook_has_no_pod(operator: Operator, report: Report, new: Sandbox
     surfaces = webhook_surfaces(operator, new)
     surfaces["kubectl describe"] = available(operator, WEBHOOK, "0 desired")
     row.until_said(surfaces)
-    pods = operator.output("kubectl get pods -A -l app.kubernetes.io/component=webhook")
     assert "kubectl get pods -A -l app.kubernetes.io/component=webhook; then read its log" in (
         operator.output("kubectl summaryrule check")
     )
-    assert "No resources found" in pods
+    pods = Surface(
+        lambda: operator.output("kubectl get pods -A -l app.kubernetes.io/component=webhook"),
+        ("No resources found",),
+    )
+    row.until_said({"kubectl get pods": pods})
     scale(operator, WEBHOOK, 1)
     row.until_recovered(
         "`kubectl get pods` as check prints it: there is none; scaled to 1",

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -77,7 +78,20 @@ def metrics(operator: Operator, name: str) -> str:
     )
 
 
-def fires(operator: Operator, name: str, folder: Path) -> str:
+@pytest.fixture(scope="session")
+def promtool() -> Path:
+    """It is built here once, which takes minutes, and not while a failure waits to be said."""
+    (tool,) = [each for each in binaries.ON_DEMAND if each.name == "promtool"]
+    return binaries.resolve(print, [tool])["promtool"]
+
+
+@pytest.fixture
+def fires(operator: Operator, promtool: Path, tmp_path: Path) -> Callable[[str], str]:
+    """Whether the alert fires for a rule."""
+    return lambda name: alert_test(operator, promtool, name, tmp_path)
+
+
+def alert_test(operator: Operator, promtool: Path, name: str, folder: Path) -> str:
     """What promtool says of the chart's own alert, given what the worker exports."""
     rendered = operator.must(
         f"helm template {RELEASE} {CHART} --set monitoring.prometheusRule.enabled=true"
@@ -99,10 +113,8 @@ def fires(operator: Operator, name: str, folder: Path) -> str:
     test = {"interval": "1m", "input_series": given, "promql_expr_test": [expected]}
     file = folder / "tests.yaml"
     file.write_text(yaml.safe_dump({"rule_files": ["rules.yaml"], "tests": [test]}))
-    (tool,) = [each for each in binaries.ON_DEMAND if each.name == "promtool"]
-    program = binaries.resolve(print, [tool])["promtool"]
     done = subprocess.run(
-        [str(program), "test", "rules", str(file)], capture_output=True, text=True, check=False
+        [str(promtool), "test", "rules", str(file)], capture_output=True, text=True, check=False
     )
     return done.stdout + done.stderr
 
@@ -112,14 +124,14 @@ def test_a_window_that_failed_is_in_metrics_and_alerts(
     report: Report,
     make: SandboxMaker,
     drill_faults: Faults,
-    tmp_path: Path,
+    fires: Callable[[str], str],
 ) -> None:
     sandbox = make("failing")
     drill_faults.set(fault("operation-end", match=sandbox.table, state="Failed", status="boom"))
     row = report.begin("a window fails permanently (and metrics, and the alert)")
     sandbox.admit(sandbox.rule(suspend=False))
     exported = Surface(lambda: metrics(operator, sandbox.name), ('kind="interval"', " 1.0"))
-    alert = Surface(lambda: fires(operator, sandbox.name, tmp_path), ("SUCCESS",))
+    alert = Surface(lambda: fires(sandbox.name), ("SUCCESS",))
     places = operator.of_rule(sandbox.name, "WindowFailed", "boom")
     row.until_said({**places, "metrics": exported, "alert": alert})
     row.failure += f": {row.cells['metrics']}, {row.cells['alert']}"
@@ -130,7 +142,7 @@ def test_a_window_that_failed_is_in_metrics_and_alerts(
         f"`{command}`".replace(sandbox.name, "NAME"), lambda: is_ready(operator, sandbox.name)
     )
     deadline = time.monotonic() + 30
-    while "SUCCESS" in fires(operator, sandbox.name, tmp_path):
+    while "SUCCESS" in fires(sandbox.name):
         assert time.monotonic() < deadline, "the alert goes on"
         time.sleep(1)
 
