@@ -33,6 +33,7 @@ from summaryrule.planner.types import (
     ReleaseFieldOwnership,
     RemoveAnnotations,
     RemoveBackfill,
+    RuleWrite,
     SetFinalizer,
     SetOwner,
     Submit,
@@ -113,15 +114,14 @@ class Executor:
             await self._find_ingest_tags(key, action)
         elif isinstance(action, DropOldTags):
             await self._drop_old_tags(key, action)
-        elif not isinstance(action, Submit | DropOlderRuns):
-            stored = await write(self.rules, rule, action)
-            if isinstance(action, RecordStatus):
-                self.observations.discard_recorded(key, seen)
-            elif isinstance(action, UpdateSpecCursor):
-                self.observations.add_cursor_sync(
-                    key, action.at, stored["metadata"].get("generation", 0)
-                )
-            return stored
+        elif isinstance(action, RecordStatus):
+            rule = await self.rules.patch_status(rule, dump(action.status))
+            self.observations.discard_recorded(key, seen)
+        elif isinstance(action, RuleWrite):
+            rule = await self.rules.patch(rule, to_patch(rule, action))
+            if isinstance(action, UpdateSpecCursor):
+                generation = rule["metadata"].get("generation", 0)
+                self.observations.add_cursor_sync(key, action.at, generation)
         return rule
 
     async def _find_ingest_tags(self, key: Key, action: FindIngestTags) -> None:
@@ -236,25 +236,7 @@ def _not_dropped(action: DropOlderRuns, error: WorkerError) -> str:
     )
 
 
-Write = (
-    RecordStatus
-    | UpdateSpecCursor
-    | ReleaseFieldOwnership
-    | RemoveBackfill
-    | SetFinalizer
-    | RemoveAnnotations
-    | SetOwner
-)
-
-
-async def write(rules: RuleClient, rule: RawRule, action: Write) -> RawRule:
-    """Execute one write and return the object as stored."""
-    if isinstance(action, RecordStatus):
-        return await rules.patch_status(rule, dump(action.status))
-    return await rules.patch(rule, to_patch(rule, action))
-
-
-def to_patch(rule: RawRule, action: Write) -> dict[str, Any]:
+def to_patch(rule: RawRule, action: RuleWrite) -> dict[str, Any]:
     """The merge patch of a write to the main resource (RFC 7386: null removes)."""
     match action:
         case UpdateSpecCursor():
@@ -270,13 +252,8 @@ def to_patch(rule: RawRule, action: Write) -> dict[str, Any]:
             owner = {OWNER_ANNOTATION: action.owner, DESIRED_OWNER_ANNOTATION: None}
             return {"metadata": {"annotations": owner}}
         case ReleaseFieldOwnership():
-            return {
-                "metadata": {
-                    "managedFields": without_range_ownership(
-                        rule["metadata"].get("managedFields", [])
-                    )
-                }
-            }
+            entries = rule["metadata"].get("managedFields", [])
+            return {"metadata": {"managedFields": without_range_ownership(entries)}}
     raise TypeError(f"no patch for {type(action).__name__}")
 
 

@@ -18,12 +18,8 @@ from summaryrule.planner.block_reasons import Evaluate
 from summaryrule.planner.effects import effects
 from summaryrule.planner.plan import decide, plan_unreadable
 from summaryrule.planner.types import (
-    Cancel,
-    CheckIngestTag,
-    DropOlderRuns,
-    DropOldTags,
     Effect,
-    FindIngestTags,
+    KustoRequest,
     Observations,
     Plan,
     PlannerSettings,
@@ -42,7 +38,6 @@ from worker.query_checker import QueryChecker
 log = logging.getLogger(__name__)
 
 _NOT_HERE: Final = frozenset({BlockReason.CRITERIA_NOT_MET, BlockReason.OTHER_CLUSTER})
-_ToKusto = Submit | CheckIngestTag | FindIngestTags | DropOlderRuns | DropOldTags | Cancel
 _MAX_PASSES: Final = 64
 """Maximum number of passes in one reconcile. Then the rule is requeued behind other rules."""
 
@@ -156,7 +151,7 @@ class Reconciler:
 
     def _endpoint(self, listed: tuple[Effect, ...]) -> str | None:
         """The Kusto endpoint that the effects call; None if they call none."""
-        to_kusto = (each for each in listed if isinstance(each, _ToKusto))
+        to_kusto = (each for each in listed if isinstance(each, KustoRequest))
         return next((self.settings.endpoints.get(each.database) for each in to_kusto), None)
 
     async def _execute(

@@ -303,22 +303,17 @@ class EmitEvent:
     message: str
 
 
-Effect = (
+KustoRequest = Submit | CheckIngestTag | FindIngestTags | DropOlderRuns | DropOldTags | Cancel
+RuleWrite = (
     RecordStatus
-    | Submit
-    | CheckIngestTag
-    | FindIngestTags
-    | DropOlderRuns
-    | DropOldTags
-    | Cancel
     | UpdateSpecCursor
     | ReleaseFieldOwnership
     | RemoveBackfill
     | SetFinalizer
     | RemoveAnnotations
     | SetOwner
-    | EmitEvent
 )
+Effect = KustoRequest | RuleWrite | EmitEvent
 """One side effect as plain data. Effects run in the order in which a plan lists them."""
 
 
