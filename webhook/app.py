@@ -7,6 +7,7 @@ flow control in both directions, pipelining, keep-alive (https://uvicorn.dev/ser
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
 
@@ -33,25 +34,15 @@ _SERVER_ERROR: Final = "an error of the webhook; see its log"
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
 class AdmissionRoute:
     """One admission path: ``handler`` answers its reviews, and the route counts and logs them."""
 
-    __slots__ = ("config", "handler", "metrics", "now", "path")
-
-    def __init__(
-        self,
-        path: str,
-        *,
-        handler: Handler,
-        config: AdmissionConfig,
-        metrics: Metrics,
-        now: Callable[[], Instant] = clock.now,
-    ) -> None:
-        self.path = path
-        self.handler = handler
-        self.config = config
-        self.metrics = metrics
-        self.now = now
+    path: str
+    handler: Handler
+    config: AdmissionConfig
+    metrics: Metrics
+    now: Callable[[], Instant] = clock.now
 
     def review(self, body: bytes) -> bytes:
         """Return the AdmissionReview with the response to the request in ``body``.
