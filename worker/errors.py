@@ -18,8 +18,12 @@ of these, so that no other module knows the exceptions of a client::
     └── LeaseLost               another worker may be leading: no side effect from here on
 
 ``LeaseLost`` is neither: it is about this process and not about a rule. A handler that reports
-``Permanent`` on a rule does not catch it.
+``Permanent`` on a rule does not catch it. ``observed`` counts and times calls by their error.
 """
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
 
 
 class WorkerError(Exception):
@@ -89,3 +93,24 @@ class InvalidQuery(Refused):
 
 class LeaseLost(WorkerError):
     """The Lease may have expired, so another replica may lead."""
+
+
+Observe = Callable[[str, str, float], None]
+"""Gets each call: what it is, its result (``ok`` or the name of the error), seconds."""
+
+
+def ignore(_call: str, _result: str, _seconds: float) -> None:
+    """Count nothing."""
+
+
+@contextlib.contextmanager
+def observed(observe: Observe, call: str) -> Iterator[None]:
+    """Around one call: ``observe`` gets its result and its time."""
+    began, result = time.perf_counter(), "ok"
+    try:
+        yield
+    except WorkerError as error:
+        result = type(error).__name__
+        raise
+    finally:
+        observe(call, result, time.perf_counter() - began)

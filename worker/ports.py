@@ -4,14 +4,11 @@ The adapters are in ``worker.kube`` and ``worker.kusto``; the simulation has in-
 same contract tests check both against what is written here.
 """
 
-import contextlib
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, Protocol
 
 from summaryrule.api.instant import Instant
 from summaryrule.planner.types import Column, Operation
-from worker.errors import WorkerError
 
 RawRule = dict[str, Any]
 """A SummaryRule as the API server's JSON has it, metadata and managedFields included."""
@@ -158,27 +155,6 @@ class EventRecorder(Protocol):
     async def emit(self, rule: RawRule, kind: EventType, reason: str, message: str) -> None:
         """Emit an Event; the same one again raises the count of the first."""
         ...
-
-
-Observe = Callable[[str, str, float], None]
-"""Gets each call: what it is, its result (``ok`` or the name of the error), seconds."""
-
-
-def ignore(_call: str, _result: str, _seconds: float) -> None:
-    """Count nothing."""
-
-
-@contextlib.contextmanager
-def observed(observe: Observe, call: str) -> Iterator[None]:
-    """Around one call: ``observe`` gets its result and its time."""
-    began, result = time.perf_counter(), "ok"
-    try:
-        yield
-    except WorkerError as error:
-        result = type(error).__name__
-        raise
-    finally:
-        observe(call, result, time.perf_counter() - began)
 
 
 class Clock(Protocol):

@@ -14,9 +14,8 @@ import msgspec
 from kubernetes.aio.client.api_client import ApiClient
 
 from summaryrule.api.constants import GROUP, KIND, PLURAL, VERSION
-from worker.errors import Ambiguous, Temporary, Unreachable
+from worker.errors import Ambiguous, Observe, Temporary, Unreachable, ignore, observed
 from worker.kube.errors import error_for_status
-from worker.ports import Observe, ignore, observed
 
 MERGE_PATCH: Final = "application/merge-patch+json"
 JSON: Final = "application/json"

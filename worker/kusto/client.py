@@ -18,15 +18,18 @@ from worker.errors import (
     Conflict,
     LeaseLost,
     Misconfigured,
+    Observe,
     Temporary,
     Throttled,
     Unreachable,
     WorkerError,
+    ignore,
+    observed,
 )
 from worker.kusto.config import Login, proxy_for
 from worker.kusto.errors import mapped_errors, no_token
 from worker.kusto.health import EndpointHealth, EndpointTracker
-from worker.ports import Clock, Observe, ignore, observed
+from worker.ports import Clock
 
 Row = dict[str, Any]
 

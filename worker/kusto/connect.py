@@ -3,10 +3,11 @@
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 
+from worker.errors import Observe, ignore
 from worker.kusto.client import EndpointClient
 from worker.kusto.config import create_credential, is_loopback, login_of, require_trusted
 from worker.kusto.requests import KustoRequests
-from worker.ports import Clock, Observe, ignore
+from worker.ports import Clock
 
 
 @contextlib.asynccontextmanager
