@@ -8,9 +8,8 @@ with another interval, by adx-mon, or by a release with other tokens.
 from collections.abc import Iterator
 
 from summaryrule.admission.context import AdmissionContext
-from summaryrule.api import unstructured, validation_rules
+from summaryrule.api import unstructured
 from summaryrule.api.backfill_request import StoredRequests
-from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
 from summaryrule.api.v1 import BackfillRecord, BackfillStatus
 from summaryrule.api.windows import Window, next_window
@@ -50,43 +49,32 @@ def find_times_covered_again(context: AdmissionContext) -> Iterator[tuple[Window
     ran_with = schedule.interval or before
     if taken is not None and ran_with != interval and first < taken:
         yield Window(first, taken), f"written with interval {ran_with}"
-    for written, ran_with in _done_by_requests(context.stored_requests):
+    for written, _, backfill in _done_by_requests(context.stored_requests):
         since = max(first, taken or first, written.start)
-        if ran_with not in (None, interval) and since < written.end:
-            yield Window(since, written.end), f"written with interval {ran_with}"
+        if backfill.interval not in (None, interval) and since < written.end:
+            yield Window(since, written.end), f"written with interval {backfill.interval}"
 
 
-def _done_by_requests(stored: StoredRequests) -> Iterator[tuple[Window, Duration | None]]:
-    """The ranges that backfills have written, each with its interval."""
+def _done_by_requests(
+    stored: StoredRequests,
+) -> Iterator[tuple[Window, str | None, BackfillStatus | BackfillRecord]]:
+    """The ranges that backfills have written, each with its requestId and the backfill."""
     current = stored.current
     if current is not None:
-        yield Window(current.requested_start, current.done_until), current.interval
+        yield Window(current.requested_start, current.done_until), current.request_id, current
     for record in stored.history:
-        yield Window(record.start, record.done_until or record.start), record.interval
+        yield Window(record.start, record.done_until or record.start), record.id, record
 
 
 def _of_requests(context: AdmissionContext) -> Iterator[tuple[Window, str]]:
-    current, history = context.stored_requests.current, context.stored_requests.history
-    if current is not None:
-        window = Window(current.requested_start, current.done_until)
-        yield from _of_request(context, window, current.request_id, current)
-    for record in history:
-        window = Window(record.start, record.done_until or record.start)
-        yield from _of_request(context, window, record.id, record)
-
-
-def _of_request(
-    context: AdmissionContext,
-    window: Window,
-    request_id: str | None,
-    stored: BackfillStatus | BackfillRecord,
-) -> Iterator[tuple[Window, str]]:
-    if stored.interval is not None and stored.interval != context.interval:
-        yield window, f"written with interval {stored.interval}"
-    elif not stored.shares_tokens:
-        yield window, "written with tokens of another backfill"
-    elif (request_id or None) != (context.request.request_id if context.request else None):
-        yield window, f"written with {_name(request_id)}"
+    wanted = context.request.request_id if context.request else None
+    for window, request_id, backfill in _done_by_requests(context.stored_requests):
+        if backfill.interval is not None and backfill.interval != context.interval:
+            yield window, f"written with interval {backfill.interval}"
+        elif not backfill.shares_tokens:
+            yield window, "written with tokens of another backfill"
+        elif (request_id or None) != wanted:
+            yield window, f"written with {_name(request_id)}"
 
 
 def _of_schedule(context: AdmissionContext) -> Iterator[tuple[Window, str]]:
@@ -126,4 +114,4 @@ def _name(request_id: str | None) -> str:
 def _created(context: AdmissionContext) -> Instant:
     """When the rule was created; now on CREATE."""
     stamp = unstructured.nested_dict(context.old, "metadata").get("creationTimestamp")
-    return (validation_rules.read_instant(stamp) if isinstance(stamp, str) else None) or context.now
+    return unstructured.as_instant(stamp) or context.now
