@@ -128,7 +128,7 @@ _TEXTS: Final[Mapping[BlockReason, _Texts]] = {
     ),
     BlockReason.NO_ENDPOINT: _Texts(
         BlockKind.NEEDS_ACTION,
-        "no endpoint is configured for database {database!r} ({known})",
+        "no endpoint is configured for database {database!r} (databases with one: {known})",
         "add an endpoint for the database: chart value kusto.endpoints; or correct spec.database",
     ),
     BlockReason.ENDPOINT_UNAVAILABLE: _Texts(

@@ -86,7 +86,8 @@ def no_token(error: Exception, endpoint: str, login: Login | None) -> Misconfigu
 
 _AT_FAULT = {
     401: "{endpoint} does not accept the worker's login; check its identity and the URL",
-    403: "the worker has no right to do this on {endpoint}; it needs the roles of the guide",
+    403: "the worker has no right to do this on {endpoint}; its identity needs the role"
+    " Database User, and Table Admin on a table that already exists",
     404: "{endpoint} is no Kusto endpoint (it answered 404); check --kusto-endpoint",
 }
 

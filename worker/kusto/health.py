@@ -16,6 +16,7 @@ from worker.errors import (
     Conflict,
     LeaseLost,
     Misconfigured,
+    Throttled,
     Unreachable,
     WorkerError,
 )
@@ -38,6 +39,7 @@ class EndpointHealth:
         identity: who the worker is to the endpoint; empty if it needs no login.
         has_token: whether the identity has given an access token; None if it was not asked.
         last_answer: when it answered last.
+        throttled: when it last asked for fewer calls; None if it never did.
     """
 
     state: State
@@ -46,6 +48,7 @@ class EndpointHealth:
     identity: str = ""
     has_token: bool | None = None
     last_answer: Instant | None = None
+    throttled: Instant | None = None
 
     def __str__(self) -> str:
         """One line: the state, its begin, and the error or the identity."""
@@ -63,6 +66,7 @@ class EndpointHealth:
             "state": self.state,
             "since": None if self.since is None else str(self.since),
             "identity": self.identity or None,
+            "throttled": None if self.throttled is None else str(self.throttled),
         }
 
 
@@ -83,6 +87,7 @@ class EndpointTracker:
         self._error: str | None = None
         self._has_token: bool | None = None
         self._last_answer: Instant | None = None
+        self._throttled: Instant | None = None
         self._waiting: dict[int, _Waiting] = {}
         self._calls = 0
         self._called_at = clock.monotonic()
@@ -108,7 +113,9 @@ class EndpointTracker:
             raise
         except (Conflict, LeaseLost):  # raised by the fence: nothing was sent
             raise
-        except WorkerError:  # a refusal is an answer too
+        except WorkerError as error:  # a refusal is an answer too
+            if isinstance(error, Throttled):
+                self._throttled = self._now()
             self.answered()
             raise
         else:
@@ -143,7 +150,13 @@ class EndpointTracker:
             since = since if state == "failing" else oldest.at
             state = "failing"
         return EndpointHealth(
-            state, since, error, self._identity, self._has_token, self._last_answer
+            state,
+            since,
+            error,
+            self._identity,
+            self._has_token,
+            self._last_answer,
+            self._throttled,
         )
 
     def _set(self, state: State, error: str | None, since: Instant | None = None) -> None:

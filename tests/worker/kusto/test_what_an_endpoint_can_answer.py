@@ -176,6 +176,8 @@ async def test_after_a_run_of_throttles_all_submits_wait_and_polls_go_on() -> No
         with pytest.raises(Temporary, match="submits wait") as error:
             await kusto.submit("Telemetry", ".set-or-append async T <| print 1", before_send=allow)
         assert 20 < error.value.delay <= 30
+        (health,) = kusto.health().values()
+        assert (health.state, health.throttled) == ("answering", health.last_answer)
         assert await kusto.operations("Telemetry", [OPERATION]) == {}
         assert len(server.requests) == 4
         await kusto.close()
