@@ -96,7 +96,7 @@ class StatusPage:
         return {
             **self._common(now),
             "found": True,
-            **rule_as_json(rule, now, self.settings.ownership),
+            **rule_as_json(rule, now, self.settings),
         }
 
     def window(self, raw: str) -> Json:

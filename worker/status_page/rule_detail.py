@@ -10,7 +10,6 @@ from summaryrule.api import timeline
 from summaryrule.api.backfill_request import window_token
 from summaryrule.api.block_reason import remedy_for
 from summaryrule.api.instant import Instant
-from summaryrule.api.ownership import Ownership
 from summaryrule.api.schema_validation import MalformedError, parse_rule
 from summaryrule.api.summary import as_json
 from summaryrule.api.timeline import Lane, Segment
@@ -26,20 +25,25 @@ from worker.status_page.rule_list import STRIP, summarize_stored, why_malformed
 Command = dict[str, str]
 
 
-def rule_as_json(rule: RawRule, now: Instant, ownership: Ownership) -> dict[str, Any]:
+def rule_as_json(rule: RawRule, now: Instant, settings: PlannerSettings) -> dict[str, Any]:
     """The view of one rule: summary, conditions with remedies, spec, lanes, commands to copy."""
+    spec = nested_dict(rule, "spec")
     metadata = nested_dict(rule, "metadata")
     conditions = nested_list(nested_dict(rule, "status"), "conditions")
-    lanes, summary = timeline.lanes(rule, now), summarize_stored(rule, now, ownership)
+    lanes, summary = timeline.lanes(rule, now), summarize_stored(rule, now, settings.ownership)
+    target = _target(metadata)
     reasons = [*(each.reason for each in summary.problems), summary.reason]
+    remedies = {reason: remedy_for(reason, target) for reason in reasons}
     return {
         "summary": {**as_json(summary), "strip": timeline.strip(lanes, now, STRIP)},
-        "remedy": next(filter(None, (remedy_for(each, _target(metadata)) for each in reasons)), ""),
+        "remedy": next(filter(None, remedies.values()), ""),
+        "remedies": remedies,
         "malformed": why_malformed(rule),
         "created": as_str(metadata.get("creationTimestamp")),
         "labels": nested_dict(metadata, "labels"),
-        "conditions": [_condition(each, _target(metadata)) for each in conditions],
-        "spec": nested_dict(rule, "spec"),
+        "conditions": [_condition(each, target) for each in conditions],
+        "spec": spec,
+        "endpoint": settings.endpoints.get(as_str(spec.get("database"))),
         "lanes": [timeline.as_json(lane) for lane in lanes],
         "commands": list(_commands(rule)),
     }

@@ -48,7 +48,14 @@ MOST_CHOICES: Final = 200
 GROUP_FROM: Final = 3
 """Rules that must share a problem to be shown as one group."""
 
-_WINDOW: Final = re.compile(r"^.*?\[[^)]*\)[:,]? *")
+_OWN: Final = re.compile(
+    r"^\d+/\d+ windows, done until \S+; "
+    r"|^\d+ (?:interval )?windows failed, the first \[[^)]*\): "
+    r"|^window \[[^)]*\) failed: "
+    r"|; submits wait \d+ s"
+    r"|; window \[[^)]*\) waits for it$"
+)
+"""Parts of a message that differ between rules with the same problem."""
 _DEFAULT: Final = Ownership()
 
 
@@ -269,8 +276,8 @@ class RuleList:
 
 
 def cause(problem: Problem) -> str:
-    """The message without the windows that it begins with."""
-    return _WINDOW.sub("", problem.message)
+    """The message without the windows of its rule."""
+    return _OWN.sub("", problem.message)
 
 
 def _choices(values: Iterable[str]) -> list[str]:

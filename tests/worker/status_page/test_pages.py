@@ -120,7 +120,9 @@ async def test_probes_are_answered_beside_as_many_viewers_as_there_may_be() -> N
 
 
 def test_each_endpoint_is_shown_with_its_state_and_cause() -> None:
-    failing = EndpointHealth("failing", NOW, "connection refused", "client-secret", has_token=True)
+    failing = EndpointHealth(
+        "failing", NOW, "connection refused", "client-secret", has_token=True, throttled=NOW
+    )
     page = status_page([], {"https://a.example": failing, "https://b.example": UNKNOWN})
     assert data(page)["endpoints"] == [
         {
@@ -129,6 +131,7 @@ def test_each_endpoint_is_shown_with_its_state_and_cause() -> None:
             "state": "failing",
             "since": str(NOW),
             "identity": "client-secret",
+            "throttled": str(NOW),
         },
         {
             "url": "https://b.example",
@@ -136,6 +139,7 @@ def test_each_endpoint_is_shown_with_its_state_and_cause() -> None:
             "state": "unknown",
             "since": None,
             "identity": None,
+            "throttled": None,
         },
     ]
 

@@ -45,6 +45,18 @@ def test_a_rule_is_shown_with_its_conditions_and_their_remedies() -> None:
     assert found["remedy"] == found["conditions"][0]["remedy"]
 
 
+def test_each_problem_has_its_remedy_and_the_endpoint_of_the_rule_is_named() -> None:
+    failing = condition(OWNER, "WindowFailed", "1 windows failed")
+    columns = condition("QueryValid", "ColumnsDiffer", "write tostring(Requests)")
+    found = data(status_page([scheduled(conditions=[failing, columns])]), NAMED, "/rule.json")
+    assert [each["reason"] for each in found["summary"]["problems"]] == [
+        "WindowFailed",
+        "ColumnsDiffer",
+    ]
+    assert "new spec.table" in found["remedies"]["ColumnsDiffer"]
+    assert found["endpoint"] == "https://c.example"
+
+
 def test_a_rule_that_there_is_not_is_said() -> None:
     assert not data(status_page([]), NAMED, "/rule.json")["found"]
     assert not data(status_page([]), f"{NAMED}&at=2026-11-24T05:00:00Z", "/window.json")["found"]

@@ -44,6 +44,43 @@ def test_a_problem_of_several_rules_is_said_once_and_each_item_names_their_numbe
     assert found["items"][0]["cause"] == "out of memory"
 
 
+@pytest.mark.parametrize(
+    ("reason", "first", "second", "shared"),
+    [
+        ("WindowFailed", "1 windows failed, the first [a, b): no table", None, "no table"),
+        (
+            "TooManyFailed",
+            "48 interval windows failed, the first [a, b): no table; no new one is started",
+            None,
+            "no table; no new one is started",
+        ),
+        ("WindowFailed", "window [a, b) failed: no table", None, "no table"),
+        (
+            "EndpointUnavailable",
+            "https://c gave no usable answer: 502; window [a, b) waits for it",
+            "3/9 windows, done until 2026-11-24T05:00:00Z; https://c gave no usable answer: 502",
+            "https://c gave no usable answer: 502",
+        ),
+        (
+            "EndpointUnavailable",
+            "https://c asked for fewer calls; submits wait 25 s; window [a, b) waits for it",
+            "https://c asked for fewer calls; submits wait 3 s",
+            "https://c asked for fewer calls",
+        ),
+        ("QueryInvalid", "no column X at [line 4, position 38)", None, None),
+    ],
+)
+def test_a_shared_problem_keeps_its_cause_and_loses_only_what_differs_between_rules(
+    reason: str, first: str, second: str | None, shared: str | None
+) -> None:
+    messages = (first, second or first, first.replace("[a, b)", "[c, d)"))
+    rules = [
+        rule(f"r{n}", conditions=[condition(OWNER, reason, m)]) for n, m in enumerate(messages)
+    ]
+    (group,) = data(status_page(rules))["groups"]
+    assert (group["count"], group["message"]) == (3, shared or first)
+
+
 def failing_alone() -> dict[str, Any]:
     message = "2 windows failed, the first [a, b): out of memory"
     return rule("alone", conditions=[condition(OWNER, "WindowFailed", message)])

@@ -43,6 +43,11 @@ export function time(text) {
   return seconds < 0 ? `in ${length(-seconds)}` : `${length(seconds)} ago`;
 }
 
+// Whether a Kusto endpoint has asked for fewer calls within the last five minutes.
+export const isThrottled = ({ throttled }) => throttled !== null && now() - Date.parse(throttled) < 300_000;
+export const throttledText = ({ url, throttled }) =>
+  `${url} asked for fewer calls (429) ${time(throttled)}: windows wait and are sent again. If this goes on, lower maxInFlight of backfills, or give Kusto more capacity.`;
+
 export const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
 // How often each state is in a strip, in words, for a screen reader.

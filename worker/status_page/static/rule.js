@@ -1,7 +1,7 @@
 // One rule: its conditions, its windows on a timeline, one window in full, commands to copy.
 
 import { h } from "./dom.js";
-import { absolute, length, plural, time } from "./format.js";
+import { absolute, isThrottled, length, plural, throttledText, time } from "./format.js";
 import { ruleLink, strip } from "./rules.js";
 import { timeline, view } from "./timeline.js";
 
@@ -33,6 +33,8 @@ export function render(data, parameters, draw) {
     h("p", { class: "current" }, h("span", { class: `state ${summary.problems.length ? "bad" : summary.ready === "True" ? "good" : "quiet"}` },
       reason || "unknown"), " ", summary.problems[0]?.message || summary.message),
     data.remedy && h("p", { class: "remedy" }, h("b", {}, "do: "), data.remedy),
+    others(summary.problems, data.remedies),
+    waits(data.lanes) && data.endpoints.filter((each) => each.url === data.endpoint && isThrottled(each)).map((each) => h("p", { class: "busy" }, throttledText(each))),
     summary.strip && h("p", {}, strip(summary.strip)),
     data.malformed && reason !== "Malformed" && h("p", { class: "message" }, h("span", { class: "state bad" }, "Malformed"), " ", data.malformed),
     h("h2", {}, "Windows"),
@@ -49,6 +51,13 @@ export function render(data, parameters, draw) {
   ];
 }
 
+// The problems after the first: one of them may be the cause of the others.
+const others = (problems, remedies) => problems.slice(1).map(({ reason, message }) => [
+  h("p", { class: "current" }, h("span", { class: "state bad" }, reason), " ", message),
+  remedies[reason] && h("p", { class: "remedy" }, h("b", {}, "do: "), remedies[reason])]);
+
+const waits = (lanes) => lanes.some((lane) => lane.segments.some(({ state }) => state === "sending" || state === "waiting"));
+
 const commands = (all) => h("ul", { class: "commands" }, all.map(({ label, command }) =>
   h("li", {}, h("span", {}, label), h("code", {}, command), h("button", { type: "button", "data-copy": command, "aria-label": `copy: ${label}` }, "copy"))));
 
@@ -57,11 +66,14 @@ const code = (text) => h("div", { class: "code" }, h("pre", { tabindex: "0" }, t
 function conditions(all) {
   if (!all.length) return h("p", {}, "The worker has written no condition yet.");
   const heads = ["Type", "Status", "Reason and message", "Since"];
+  const said = new Map();
+  for (const each of all) if (each.message && !said.has(each.message)) said.set(each.message, each.type);
+  const same = ({ type, message }) => message && said.get(message) !== type && h("span", { class: "quiet" }, `as in ${said.get(message)}`);
   return h("table", { class: "conditions" },
     h("thead", {}, h("tr", {}, heads.map((each) => h("th", { scope: "col" }, each)))),
     h("tbody", {}, all.map((each) => h("tr", { "data-key": each.type },
       h("th", { scope: "row" }, each.type), h("td", { "data-title": "Status" }, each.status),
-      h("td", { "data-title": "Reason" }, h("b", {}, each.reason), " ", each.message, each.remedy && h("small", {}, "do: ", each.remedy)),
+      h("td", { "data-title": "Reason" }, h("b", {}, each.reason), " ", same(each) || each.message, !same(each) && each.remedy && h("small", {}, "do: ", each.remedy)),
       h("td", { "data-title": "Since", title: each.since }, time(each.since))))));
 }
 

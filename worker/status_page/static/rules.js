@@ -1,7 +1,7 @@
 // All rules: counts, problems that several rules share, filters, and a table or cards.
 
 import { h, update } from "./dom.js";
-import { absolute, length, now, plural, stripInWords, time } from "./format.js";
+import { absolute, isThrottled, length, now, plural, stripInWords, throttledText, time } from "./format.js";
 
 const FIELDS = ["search", "show", "namespace", "database", "label", "reason", "sort"];
 let waiting = 0;
@@ -76,6 +76,7 @@ export function render(data, parameters) {
     reasons(data, parameters),
     data.endpoints.filter((each) => each.trouble).map((each) =>
       h("p", { class: "bad", role: "alert" }, each.trouble.startsWith(each.url) ? each.trouble : `${each.url}: ${each.trouble}`)),
+    data.endpoints.filter(isThrottled).map((each) => h("p", { class: "busy" }, throttledText(each))),
     data.groups.map((group) => h("section", { class: "group", "data-key": group.reason + group.message },
       h("p", {}, h("a", { href: link(parameters, { search: group.message.slice(0, 150), show: "problem" }) },
         plural(group.count, "rule"), ": ", group.reason), " ", h("span", { class: "message" }, group.message)),
@@ -122,7 +123,7 @@ const message = (item, problem) => (item.sharedBy
 
 function ready(item) {
   const reason = item.problems[0]?.reason || item.reason || "unknown";
-  const isIntended = item.suspended || reason === "OtherCluster";
+  const isIntended = item.suspended || reason === "OtherCluster" || reason === "Paused";
   const kind = item.problems.length ? "bad" : item.ready === "True" && !isIntended ? "good" : "quiet";
   return h("span", { class: `state ${kind}` }, reason);
 }

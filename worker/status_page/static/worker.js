@@ -1,7 +1,7 @@
 // The worker: who leads, its queue, its endpoints, its settings.
 
 import { h } from "./dom.js";
-import { absolute, plural, time } from "./format.js";
+import { absolute, isThrottled, plural, throttledText, time } from "./format.js";
 
 export const title = () => "Worker - SummaryRules";
 export const query = () => "";
@@ -47,10 +47,12 @@ const pair = (name, text) => [h("dt", {}, name), h("dd", {}, text)];
 
 const STATES = { unknown: ["quiet", "was not asked yet"], answering: ["good", "answers"], failing: ["bad", "fails"] };
 
-function endpoint({ url, state, since, trouble, identity }, slots, lastAnswer) {
+function endpoint(each, slots, lastAnswer) {
+  const { url, state, since, trouble, identity } = each;
   const [kind, text] = STATES[state] ?? ["quiet", state];
   return h("li", { "data-key": url }, h("b", {}, url), " ", h("span", { class: `state ${kind}`, title: since }, text, since && ` since ${absolute(Date.parse(since))}`),
     trouble && h("small", { class: "bad message" }, trouble), identity && h("small", {}, `login: ${identity}`),
     lastAnswer && h("small", { title: lastAnswer }, `last answer ${time(lastAnswer)}; an endpoint without work is not asked`),
+    isThrottled(each) && h("small", { class: "busy" }, throttledText(each)),
     slots && h("small", {}, `${slots.taken} of ${slots.limit} slots taken, ${plural(slots.waiting, "rule")} waiting for one`));
 }
