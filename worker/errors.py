@@ -23,7 +23,7 @@ of these, so that no other module knows the exceptions of a client::
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 
 class WorkerError(Exception):
@@ -93,6 +93,13 @@ class InvalidQuery(Refused):
 
 class LeaseLost(WorkerError):
     """The Lease may have expired, so another replica may lead."""
+
+
+def retry_after(headers: Mapping[str, str], otherwise: float) -> float:
+    """Seconds that a ``Retry-After`` header asks for; ``otherwise`` if it has no number."""
+    with contextlib.suppress(ValueError):
+        return max(0.0, float(headers.get("Retry-After", "")))
+    return otherwise
 
 
 Observe = Callable[[str, str, float], None]

@@ -16,6 +16,7 @@ from worker.errors import (
     Throttled,
     Unreachable,
     WorkerError,
+    retry_after,
 )
 
 _LONGEST_SENTENCE = 500
@@ -43,13 +44,6 @@ def error_for_status(
         return Refused(text, reason)
     kind = Unreachable if what.startswith("GET") else Ambiguous
     return kind(text, retry_after(headers, 0.0))
-
-
-def retry_after(headers: Mapping[str, str], otherwise: float) -> float:
-    """Seconds that a ``Retry-After`` header asks for; its date form is not used by Kubernetes."""
-    with contextlib.suppress(ValueError):
-        return max(0.0, float(headers.get("Retry-After", "")))
-    return otherwise
 
 
 def _status_of(body: bytes) -> tuple[str, str]:

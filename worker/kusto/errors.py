@@ -13,7 +13,7 @@ Facts about version 6.0.4:
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import aiohttp
@@ -36,6 +36,7 @@ from worker.errors import (
     Throttled,
     Unreachable,
     WorkerError,
+    retry_after,
 )
 from worker.kusto.config import Login
 
@@ -94,14 +95,8 @@ _AT_FAULT = {
 
 def _throttled(error: KustoThrottlingError, endpoint: str, _lost: NoReplyError) -> Throttled:
     response = error.args[1] if len(error.args) > 1 else None
-    delay = _retry_after(getattr(response, "headers", {}))
+    delay = retry_after(getattr(response, "headers", {}), _THROTTLED_FOR)
     return Throttled(f"{endpoint} asks for fewer calls; the next one is in {delay:g} s", delay)
-
-
-def _retry_after(headers: Mapping[str, str]) -> float:
-    with contextlib.suppress(ValueError):
-        return max(0.0, float(headers.get("Retry-After", "")))
-    return _THROTTLED_FOR
 
 
 def _network(error: KustoNetworkError, endpoint: str, lost: NoReplyError) -> Temporary:
