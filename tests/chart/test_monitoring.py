@@ -3,10 +3,14 @@
 import json
 import re
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 import pytest
 import yaml
+from grafana_foundation_sdk.cog import plugins
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from summaryrule.api.field_errors import invalid
 from tests.chart.helm import CHART, Helm, Object, only
@@ -130,6 +134,36 @@ def test_every_panel_shows_metrics_that_are_exported(exported: dict[str, set[str
     assert all(map(spoken_of, expressions))
     assert spoken_of(" ".join(expressions)) - exported.keys() == set()
     assert {name for each in expressions for name in unknown_labels(each, exported)} == set()
+
+
+def read_by_grafana(dashboard: Object) -> Object:
+    """What Grafana's own models keep of a dashboard."""
+    plugins.register_default_plugins()
+    kept: Object = json.loads(JSONEncoder().encode(Dashboard.from_json(dashboard)))
+    return kept
+
+
+def lost(written: object, kept: object, path: str = "") -> list[str]:
+    """The paths of what was written and is not kept as it was."""
+    if isinstance(written, dict) and isinstance(kept, dict):
+        parts = [lost(written[key], kept.get(key), f"{path}.{key}") for key in written]
+        return list(chain.from_iterable(parts))
+    if isinstance(written, list) and isinstance(kept, list) and len(written) == len(kept):
+        pairs = enumerate(zip(written, kept, strict=True))
+        return list(chain.from_iterable(lost(*pair, f"{path}.{at}") for at, pair in pairs))
+    return [] if written == kept else [path]
+
+
+def test_the_dashboard_is_one_of_grafanas_schema() -> None:
+    dashboard = json.loads((FOLDER / "dashboard.json").read_text())
+    assert lost(dashboard, read_by_grafana(dashboard)) == []
+    panel = dashboard["panels"][0]
+    panel["gridPosition"] = panel.pop("gridPos")
+    panel["fieldConfig"]["defaults"]["units"] = "s"
+    assert lost(dashboard, read_by_grafana(dashboard)) == [
+        ".panels.0.fieldConfig.defaults.units",
+        ".panels.0.gridPosition",
+    ]
 
 
 def test_the_lag_that_is_too_much_is_a_value(helm: Helm) -> None:
