@@ -229,6 +229,7 @@ class RuleList:
         if query.sort == "overdue":
             matching.sort(key=lambda row: (-count_overdue(row.rule, now), row.name))
         groups = _groups(matching)
+        shared = {(group["reason"], group["message"]): group["count"] for group in groups}
         pages = max(1, -(-len(matching) // ROWS))
         page = min(max(query.page, 1), pages)
         shown = matching[(page - 1) * ROWS : page * ROWS]
@@ -238,19 +239,11 @@ class RuleList:
             "page": page,
             "pages": pages,
             "groups": groups,
-            "items": [self._shared(row, groups, self._item(row, now, ahead)) for row in shown],
+            "items": [
+                {**self._item(row, now, ahead), "sharedBy": shared.get(_key(row.problem), 0)}
+                for row in shown
+            ],
         }
-
-    @staticmethod
-    def _shared(row: Row, groups: list[dict[str, Any]], item: dict[str, Any]) -> dict[str, Any]:
-        """The item with the number of rules that share its problem; 0 if it is in no group."""
-        problem = row.problem
-        shared = (
-            group["count"]
-            for group in groups
-            if problem and (group["reason"], group["message"]) == (problem.reason, cause(problem))
-        )
-        return {**item, "sharedBy": next(shared, 0)}
 
     def _item(self, row: Row, now: Instant, ahead: Mapping[Key, int]) -> dict[str, Any]:
         """One row of the view, made again when its rule changes, and after some seconds."""
@@ -280,6 +273,11 @@ def cause(problem: Problem) -> str:
     return _OWN.sub("", problem.message)
 
 
+def _key(problem: Problem | None) -> tuple[str, str]:
+    """What rules with the same problem have in common."""
+    return ("", "") if problem is None else (problem.reason, cause(problem))
+
+
 def _choices(values: Iterable[str]) -> list[str]:
     return sorted(set(values) - {""})[:MOST_CHOICES]
 
@@ -295,7 +293,7 @@ def _groups(rows: Iterable[Row]) -> list[dict[str, Any]]:
     found: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         if row.problem is not None:
-            found.setdefault((row.problem.reason, cause(row.problem)), []).append(row.name)
+            found.setdefault(_key(row.problem), []).append(row.name)
     shared = [(key, names) for key, names in found.items() if len(names) >= GROUP_FROM]
     return [
         {
