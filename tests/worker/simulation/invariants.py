@@ -190,9 +190,7 @@ class InvariantChecker:
         is_other = self._current_request.get(uid) != key
         opens = (is_other or request.phase not in _ACTIVE) and status["phase"] in _ACTIVE
         self._current_request[uid] = key
-        sent = ("inFlight", "failed", "windowsDone", "windowsSkipped", "windowsRetried")
-        is_unsent = not any(status.get(name) for name in sent)
-        if opens or is_unsent or RETRY_ANNOTATION in annotations:
+        if opens or _is_unsent(status) or RETRY_ANNOTATION in annotations:
             request.bodies.add(item["spec"]["body"])
         request.done_until, request.end = (
             max(done_until, request.done_until),
@@ -391,6 +389,15 @@ def _is_query_invalid(rule: dict[str, Any]) -> bool:
         (each["type"], each["status"]) == (QUERY_CONDITION, "False")
         and each["observedGeneration"] == rule["metadata"]["generation"]
         for each in rule.get("status", {}).get("conditions", ())
+    )
+
+
+def _is_unsent(backfill: dict[str, Any]) -> bool:
+    """Whether no window was sent; in mode Replace, intents always get the current body."""
+    ended = ("failed", "windowsDone", "windowsSkipped", "windowsRetried")
+    return not any(backfill.get(name) for name in ended) and all(
+        each.get("writeMode") == "Replace" and "operationId" not in each
+        for each in backfill.get("inFlight", ())
     )
 
 
