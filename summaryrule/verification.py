@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from summaryrule.api.backfill_request import legacy_window_token, window_token
 from summaryrule.api.instant import Instant
 from summaryrule.api.timeline import Lane
+from summaryrule.api.tokens import legacy_window_token, window_token
 from summaryrule.api.v1 import SummaryRule
 from summaryrule.api.windows import Window
 from summaryrule.window_command import INGEST_BY, parse_run_tag

@@ -19,6 +19,7 @@ from summaryrule.api.constants import (
 )
 from summaryrule.api.instant import Instant
 from summaryrule.api.v1 import dump
+from summaryrule.planner import replacement
 from summaryrule.planner.field_ownership import without_range_ownership
 from summaryrule.planner.types import (
     Cancel,
@@ -39,7 +40,7 @@ from summaryrule.planner.types import (
     Submit,
     UpdateSpecCursor,
 )
-from summaryrule.window_command import INGEST_BY, ingest_tag, parse_run_tag
+from summaryrule.window_command import INGEST_BY, ingest_tag
 from worker.errors import Conflict, Misconfigured, Refused, Temporary, Throttled, WorkerError
 from worker.kube.store import Key, Store, key_of
 from worker.observations import ObservationStore
@@ -164,8 +165,7 @@ class Executor:
     async def _drop_old_tags(self, key: Key, action: DropOldTags) -> None:
         """Without the right to do it the tags stay; it is tried again the next day."""
         found = await self.kusto.find_tags(action.database, action.table, action.prefix, Instant(0))
-        runs = {tag: parse_run_tag(tag) for tag in found}
-        old = sorted(tag for tag, run in runs.items() if run and run.start < action.before)
+        old = replacement.old_tags(action, found)
         try:
             await self.kusto.drop_tags(
                 action.database, action.table, old, before_send=self.fence.check
@@ -202,7 +202,7 @@ class Executor:
                     action.database, action.table, action.tag.window_prefix, window.start
                 )
             try:
-                for tag in sorted(found - {str(action.tag)}):
+                for tag in replacement.older_runs(action, found):
                     await self.kusto.drop_extents(
                         action.database, action.table, tag, before_send=self.fence.check
                     )

@@ -74,7 +74,9 @@ def _plan(rule: Mapping[str, Any], now: Instant, given: PlannerSettings) -> dict
             settings = replace(given, endpoints=given.endpoints or {parsed.spec.database: ""})
             plan = decide(parsed, Observations(), now, settings, evaluate)
             return explain(parsed, plan, now, settings)
-    return _without_windows(rule, [Blocked(BlockReason.MALFORMED, text) for text in refused])
+    return _without_windows(
+        rule, [Blocked.because(BlockReason.MALFORMED, cause=each) for each in refused]
+    )
 
 
 def _without_windows(rule: Mapping[str, Any], blocked: Iterable[Blocked]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Source: Kusto docs, ".show operations command" and "Cancel operation command".
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from emulator import operations
@@ -15,6 +16,25 @@ from emulator.context import Command, CommandContext, Request
 from emulator.errors import EntityNotFoundError
 from emulator.kql import Rows
 from emulator.responses import Table
+
+_COLUMNS: Final = {
+    "OperationId": "operation_id",
+    "Operation": "operation",
+    "NodeId": "node_id",
+    "StartedOn": "started_on",
+    "LastUpdatedOn": "last_updated_on",
+    "Duration": "last_updated_on - started_on",
+    "State": "state",
+    "Status": "status",
+    "RootActivityId": "root_activity_id",
+    "ShouldRetry": "should_retry",
+    "Database": "database",
+    "Principal": "'local'",
+    "User": "''",
+    "AdminEpochStartTime": "(SELECT min(created_on) FROM __emulator.databases)",
+    "VirtualCluster": "''",
+}
+_SELECT: Final = ", ".join(f'{sql} AS "{name}"' for name, sql in _COLUMNS.items())
 
 
 def parse(scanner: Scanner) -> Command | None:
@@ -41,13 +61,30 @@ def _show(scanner: Scanner) -> Command:
 
     def select(_: Catalog, context: CommandContext, request: Request) -> Rows:
         retention = context.faults.retention(request.database, request.text)
-        if ids:
-            sql = operations.latest_sql(ids, request.now, retention)
-        else:
-            sql = operations.log_sql(request.now, retention)
+        sql = _latest_sql(ids, request.now, retention) if ids else _log_sql(request.now, retention)
         return Rows(sql)
 
     return with_pipeline(scanner, "OperationsShow", select)
+
+
+def _latest_sql(ids: list[UUID], now: datetime, retention: operations.Retention) -> str:
+    """SQL for the latest record of each of `ids` that is young enough."""
+    listed = ", ".join(f"UUID '{one}'" for one in ids)
+    since = now - retention.latest_for
+    return (
+        f"SELECT {_SELECT} FROM __emulator.operations WHERE operation_id IN ({listed}) "  # noqa: S608
+        f"AND last_updated_on >= TIMESTAMP '{since}'"
+    )
+
+
+def _log_sql(now: datetime, retention: operations.Retention) -> str:
+    """SQL for the log: several rows an operation, oldest first."""
+    since, until = now - retention.logged_for, now - retention.log_lag
+    return (
+        f"SELECT {_SELECT} FROM __emulator.operation_log "  # noqa: S608
+        f"WHERE last_updated_on BETWEEN TIMESTAMP '{since}' AND TIMESTAMP '{until}' "
+        "ORDER BY last_updated_on"
+    )
 
 
 def _cancel(scanner: Scanner) -> Command:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from summaryrule.api import unstructured
-from summaryrule.api.backfill_request import request_key, upstream_record, window_token
+from summaryrule.api.backfill_request import upstream_record
 from summaryrule.api.block_reason import BlockReason
 from summaryrule.api.constants import (
     BACKFILL_CONDITION,
@@ -26,6 +26,7 @@ from summaryrule.api.constants import (
 )
 from summaryrule.api.instant import Instant, InvalidInstantError
 from summaryrule.api.ownership import UNOWNED, desired_owner_of, owner_of
+from summaryrule.api.tokens import request_key, window_token
 from summaryrule.api.upstream_backfill import UpstreamRequest, exclusive_end
 from summaryrule.api.v1 import (
     BackfillRecord,

@@ -25,14 +25,7 @@ from enum import Enum, auto
 from typing import Final
 
 from summaryrule.api import backfill_request
-from summaryrule.api.backfill_request import (
-    find_in_history,
-    identity_of,
-    request_identity,
-    request_key,
-    spec_hash,
-    window_token,
-)
+from summaryrule.api.backfill_request import find_in_history, identity_of, request_identity
 from summaryrule.api.block_reason import BlockReason
 from summaryrule.api.constants import (
     DEFAULTED_END_ANNOTATION,
@@ -44,6 +37,7 @@ from summaryrule.api.constants import (
 )
 from summaryrule.api.instant import Instant
 from summaryrule.api.replaceable import untagged_rows
+from summaryrule.api.tokens import request_key, spec_hash, window_token
 from summaryrule.api.v1 import (
     BackfillRecord,
     BackfillSpec,
@@ -177,7 +171,7 @@ def step(context: PlanContext) -> BackfillStep:
     if requested is not None and requested.start >= requested.end:
         text = f"spec.backfill: start {requested.start} must be before end {requested.end}"
         return BackfillStep(
-            active or status, history, blocked=(Blocked(BlockReason.MALFORMED, text),)
+            active or status, history, blocked=(Blocked.because(BlockReason.MALFORMED, cause=text),)
         )
     if active is not None:
         return _step_active(context, active, requested)

@@ -96,7 +96,7 @@ def blocked_by(rule: SummaryRule, settings: PlannerSettings, evaluate: Evaluate)
     """Why no window of the rule may be submitted: its criteria, or no endpoint for its database."""
     result = evaluate_criteria(rule.spec, settings.labels, evaluate)
     if not result.proceed:
-        return Blocked(_CRITERIA_REASONS[result.reason], result.message)
+        return Blocked.because(_CRITERIA_REASONS[result.reason], cause=result.message)
     if rule.spec.replaces and not kql.uses_bounds(rule.spec.body):
         return Blocked.because(BlockReason.MALFORMED, cause=f"spec.body: {REPLACES_ALL}")
     database = rule.spec.database

@@ -70,7 +70,7 @@ def decide(
     try:
         before = _stored_schedule(rule)
     except adoption.UpstreamStatusError as error:
-        return _report(rule, Blocked(BlockReason.MALFORMED, str(error)), now)
+        return _report(rule, Blocked.because(BlockReason.MALFORMED, cause=error), now)
     known = adoption.with_upstream_backfill(rule)
     blocked = block_reasons.blocked_by(rule, settings, evaluate)
     context = PlanContext(known, observed, now, settings, blocked)
@@ -169,7 +169,7 @@ def plan_unreadable(raw: Mapping[str, Any], message: str, now: Instant, *, is_ne
         is_new: whether the message differs from the last message about this object.
     """
     metadata = raw["metadata"]
-    blocked = (Blocked(BlockReason.MALFORMED, message),)
+    blocked = (Blocked.because(BlockReason.MALFORMED, cause=message),)
     if "deletionTimestamp" in metadata:
         has_finalizer = FINALIZER in metadata.get("finalizers", ())
         return Plan((SetFinalizer(present=False),) if has_finalizer else (), blocked=blocked)

@@ -9,9 +9,9 @@ from itertools import chain, islice, takewhile
 from typing import Any, Final
 
 from summaryrule import window_command
-from summaryrule.api.backfill_request import window_token
 from summaryrule.api.duration import NANOSECONDS_PER_SECOND, Duration
 from summaryrule.api.instant import Instant
+from summaryrule.api.tokens import window_token
 from summaryrule.api.v1 import BackfillStatus, SummaryRule, SummaryRuleStatus
 from summaryrule.api.windows import Window, is_due
 from summaryrule.planner import backfill_state_machine, progress

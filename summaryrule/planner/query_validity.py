@@ -93,7 +93,7 @@ def blocked_by(answer: QueryAnswer | None) -> Blocked | None:
     """The block of a rule whose query is invalid: Kusto would refuse each of its windows."""
     if answer is None or answer.status != "False":
         return None
-    return Blocked(BlockReason.QUERY_INVALID, answer.message)
+    return Blocked.because(BlockReason.QUERY_INVALID, cause=answer.message)
 
 
 def event_for(context: PlanContext) -> tuple[EmitEvent, ...]:

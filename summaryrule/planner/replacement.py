@@ -5,7 +5,7 @@ earlier runs are dropped; only then is it done. So readers see the new rows befo
 gone. The stage is not stored: after a crash the operation is polled again and the drop is repeated.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from summaryrule import window_command
 from summaryrule.api import backfill_request
@@ -74,3 +74,14 @@ def drop_old_tags(context: PlanContext) -> Iterator[DropOldTags]:
     if before.ticks - done.ticks >= TICKS_PER_DAY:
         prefix = window_command.rule_tag_prefix(context.rule)
         yield DropOldTags(spec.database, spec.table, prefix, before)
+
+
+def older_runs(drop: DropOlderRuns, found: Iterable[str]) -> list[str]:
+    """The drop-by tags to drop of those ``found`` for the window: all but that of the new run."""
+    return sorted(set(found) - {str(drop.tag)})
+
+
+def old_tags(drop: DropOldTags, found: Iterable[str]) -> list[str]:
+    """The tags to remove of those ``found`` for the rule: those of windows before ``before``."""
+    runs = {tag: window_command.parse_run_tag(tag) for tag in found}
+    return sorted(tag for tag, run in runs.items() if run and run.start < drop.before)

@@ -10,10 +10,10 @@
 
 from dataclasses import dataclass
 
-from summaryrule.api.backfill_request import window_token
 from summaryrule.api.constants import GRID_LIMIT
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
+from summaryrule.api.tokens import window_token
 from summaryrule.api.v1 import (
     EarlierGrid,
     ScheduleStatus,

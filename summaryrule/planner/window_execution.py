@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from summaryrule.api.backfill_request import window_token
 from summaryrule.api.instant import Instant
+from summaryrule.api.tokens import window_token
 from summaryrule.api.v1 import WindowStatus
 from summaryrule.api.windows import Window
 from summaryrule.planner.types import Operation, Outcome, PlanContext

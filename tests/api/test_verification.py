@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from summaryrule.api import timeline
-from summaryrule.api.backfill_request import legacy_window_token, window_token
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.api.schema_validation import parse_rule
+from summaryrule.api.tokens import legacy_window_token, window_token
 from summaryrule.api.windows import Window, WindowSequence, windows_between
 from summaryrule.verification import Extent, WindowCheck, check_windows, droppable_tokens
 from tests.plugin.rules import NOW, rule, running

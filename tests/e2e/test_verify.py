@@ -6,9 +6,9 @@ import subprocess
 import sys
 from typing import Any
 
-from summaryrule.api.backfill_request import window_token
 from summaryrule.api.instant import Instant
 from summaryrule.api.schema_validation import parse_rule
+from summaryrule.api.tokens import window_token
 from summaryrule.api.windows import windows_between
 from tests.e2e.fixtures import HOUR, Sandbox, hours_ago
 

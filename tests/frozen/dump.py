@@ -18,13 +18,9 @@ from typing import Any
 import yaml
 
 from summaryrule.api import constants
-from summaryrule.api.backfill_request import (
-    request_key,
-    spec_hash,
-    window_token,
-)
 from summaryrule.api.instant import Instant
 from summaryrule.api.schema_validation import parse_rule
+from summaryrule.api.tokens import request_key, spec_hash, window_token
 from summaryrule.api.windows import Window
 from tests.manifests import rule, span, stored
 from tests.planner.fake_environment import FakeEnvironment, backfilling

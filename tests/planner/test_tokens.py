@@ -3,9 +3,9 @@
 import hashlib
 from typing import Any
 
-from summaryrule.api.backfill_request import spec_hash, window_token
 from summaryrule.api.instant import Instant
 from summaryrule.api.schema_validation import parse_rule
+from summaryrule.api.tokens import spec_hash, window_token
 from summaryrule.api.windows import Window
 from summaryrule.planner.types import FindIngestTags, Submit
 from tests.manifests import rule, span, stored

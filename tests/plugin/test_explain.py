@@ -9,10 +9,10 @@ import pytest
 from plugin.cli import parse
 from plugin.commands.explain import explain
 from plugin.kubectl import Kubectl
-from summaryrule.api.backfill_request import spec_hash
 from summaryrule.api.block_reason import BlockReason
 from summaryrule.api.constants import RESOURCE
 from summaryrule.api.schema_validation import parse_rule
+from summaryrule.api.tokens import spec_hash
 from tests.plugin.rules import QuickConsole, condition, items, lease, rule, running
 
 Answer = tuple[bool, str]

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -14,9 +14,6 @@ from runtime.backoff import ENDPOINT, Backoff
 from runtime.logging import context_fields
 from runtime.version import installed_version
 from worker.errors import (
-    Ambiguous,
-    Conflict,
-    LeaseLost,
     Misconfigured,
     Observe,
     Temporary,
@@ -26,6 +23,7 @@ from worker.errors import (
     ignore,
     observed,
 )
+from worker.kusto.circuit_breaker import CircuitBreaker
 from worker.kusto.config import Login, proxy_for
 from worker.kusto.errors import mapped_errors, no_token
 from worker.kusto.health import EndpointHealth, EndpointTracker
@@ -272,71 +270,3 @@ def _properties(call: str, options: Mapping[str, Any]) -> ClientRequestPropertie
     properties.application = _APPLICATION
     properties.client_request_id = ";".join([f"SummaryRule.{call}", *parts, str(uuid.uuid4())])
     return properties
-
-
-class CircuitBreaker:
-    """Closed: calls pass. Open: they fail at once, until one probe after a jittered delay."""
-
-    def __init__(self, clock: Clock, backoff: Backoff, *, threshold: int = 3) -> None:
-        """``threshold`` is how many failures in a row open it."""
-        self._clock = clock
-        self._backoff = backoff
-        self._threshold = threshold
-        self._failures = 0
-        self._open_until = 0.0
-        self._probing = False
-        self._why = ""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether calls fail at once."""
-        return self._failures >= self._threshold
-
-    @property
-    def open_reason(self) -> str | None:
-        """Why calls fail at once; None while they pass."""
-        return self._why if self.is_open else None
-
-    @contextlib.contextmanager
-    def protect(self) -> Iterator[None]:
-        """Around one call: refuse it while open, and count how it ends.
-
-        Raises:
-            Unreachable: the circuit is open; ``delay`` is the seconds until its next probe.
-        """
-        probing = self._before_call()
-        try:
-            yield
-        except (Unreachable, Ambiguous) as error:
-            self._failed(str(error))
-            raise
-        except (Conflict, LeaseLost):  # raised by the fence: nothing was sent
-            raise
-        except WorkerError:
-            self._succeeded()  # a refusal is an answer too
-            raise
-        else:
-            self._succeeded()
-        finally:
-            if probing:
-                self._probing = False
-
-    def _before_call(self) -> bool:
-        """Let one call pass; whether it is the probe of an open circuit."""
-        if not self.is_open:
-            return False
-        wait = self._open_until - self._clock.monotonic()
-        if wait > 0 or self._probing:
-            raise Unreachable(f"{self._why}; it is left alone for now", max(wait, 1.0))
-        self._probing = True
-        return True
-
-    def _succeeded(self) -> None:
-        self._failures = 0
-        self._backoff.reset()
-
-    def _failed(self, why: str) -> None:
-        self._failures += 1
-        if self.is_open:
-            self._why = why
-            self._open_until = self._clock.monotonic() + self._backoff.next()

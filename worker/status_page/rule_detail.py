@@ -7,12 +7,12 @@ from typing import Any
 from urllib.parse import quote
 
 from summaryrule.api import timeline
-from summaryrule.api.backfill_request import window_token
 from summaryrule.api.block_reason import remedy_for
 from summaryrule.api.instant import Instant
 from summaryrule.api.schema_validation import MalformedError, parse_rule
 from summaryrule.api.summary import as_json
 from summaryrule.api.timeline import Lane, Segment
+from summaryrule.api.tokens import window_token
 from summaryrule.api.unstructured import as_str, nested_dict, nested_list
 from summaryrule.api.v1 import SummaryRule
 from summaryrule.api.windows import Window, window_at

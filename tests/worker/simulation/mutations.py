@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Any, Final
 
 from summaryrule import window_command
-from summaryrule.api.backfill_request import spec_hash
 from summaryrule.api.instant import Instant
 from summaryrule.api.schema_validation import MalformedError, parse_rule
+from summaryrule.api.tokens import spec_hash
 from summaryrule.api.v1 import SummaryRuleStatus, WindowStatus
 from summaryrule.planner.types import Effect, Observations, Operation, RecordStatus, Submit
 from summaryrule.window_command import parse_run_tag

@@ -5,9 +5,9 @@ from base64 import b64decode
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from summaryrule.api.backfill_request import window_token
 from summaryrule.api.instant import Instant
 from summaryrule.api.schema_validation import parse_rule
+from summaryrule.api.tokens import window_token
 from summaryrule.api.windows import Window
 from tests.plugin.rules import condition, rule, running
 from tests.worker.status_page.views import OWNER, data, status_page
