@@ -13,6 +13,7 @@ import pytest
 
 from devstack.chart import NAMESPACE, RELEASE
 from devstack.stack import Stack
+from tests.conftest import NO_WORKER
 from tests.e2e.kubectl import Kubectl
 from tests.e2e.proofs.say import say
 from tests.e2e.rotation.tally import Tally
@@ -28,7 +29,12 @@ CLIENTS = 4
 LEAST = 100_000
 DEPLOYMENT = f"deployment/{RELEASE}-webhook"
 SECRET = f"secret/{RELEASE}-webhook-ca"
-LIFETIMES = ("--leaf-lifetime=40s", "--ca-lifetime=330s", "--ca-overlap=15s")
+ARGUMENTS = (
+    "--leaf-lifetime=40s",
+    "--ca-lifetime=330s",
+    "--ca-overlap=15s",
+    f"--adopt-owner={NO_WORKER}",
+)
 PATIENCE = 400.0
 
 
@@ -48,7 +54,7 @@ def begin_anew(kubectl: Kubectl) -> None:
     wait_until(lambda: not webhooks(kubectl.stack))
     steps = [
         {"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": argument}
-        for argument in LIFETIMES
+        for argument in ARGUMENTS
     ]
     ask(kubectl, "patch", DEPLOYMENT, "--type=json", "-p", json.dumps(steps))
     ask(kubectl, "patch", SECRET, "--type=json", "-p", '[{"op": "remove", "path": "/data"}]')
