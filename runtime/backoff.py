@@ -1,20 +1,8 @@
-"""Growing delays with jitter, and how long each kind of retry waits."""
+"""Growing delays with jitter, for retries."""
 
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
-
-RECONCILE: Final = (1.0, 300.0)
-"""The shortest and the longest delay, in seconds, before a failed reconcile is tried again."""
-WATCH: Final = (0.5, 30.0)
-"""The same for a watch of the API server that has failed."""
-ENDPOINT: Final = (1.0, 60.0)
-"""The same for a Kusto endpoint that does not answer."""
-QUERY_CHECK: Final = (2.0, 300.0)
-"""The same for the check of a query that got no clean answer."""
-CERTIFICATES: Final = (1.0, 30.0)
-"""The same for a pass over the webhook's certificates that has failed."""
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Final
 
-from runtime.backoff import QUERY_CHECK, Backoff
+from runtime.backoff import Backoff
 from runtime.logging import log_context
 from summaryrule.planner import query_validity
 from summaryrule.planner.types import QueryAnswer, QueryCheck
@@ -25,6 +25,8 @@ from worker.workqueue import WorkQueue
 
 log = logging.getLogger(__name__)
 
+_RETRY_DELAYS: Final = (2.0, 300.0)
+"""The shortest and the longest delay, in seconds, after a check without a clean answer."""
 _LONGEST_PAUSE: Final = 60.0
 
 
@@ -49,7 +51,7 @@ class QueryChecker:
         self._limit = limit
         self._checks: dict[Key, QueryCheck] = {}
         self._queues: defaultdict[str | None, WorkQueue[Key]] = defaultdict(
-            lambda: WorkQueue(clock, lambda: Backoff(*QUERY_CHECK, draw))
+            lambda: WorkQueue(clock, lambda: Backoff(*_RETRY_DELAYS, draw))
         )
         self._asked: set[str | None] = set()
         self._changed = asyncio.Event()

@@ -7,16 +7,18 @@ or while it is reconciled, cause one more reconcile. A key is never in progress 
 import asyncio
 import heapq
 from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
-from runtime.backoff import RECONCILE, Backoff
+from runtime.backoff import Backoff
 from worker.ports import Clock
 
+_RETRY_DELAYS: Final = (1.0, 300.0)
+"""The shortest and the longest delay, in seconds, before a failed reconcile is tried again."""
 K = TypeVar("K", bound=Hashable)
 
 
 def _default_backoff() -> Backoff:
-    return Backoff(*RECONCILE)
+    return Backoff(*_RETRY_DELAYS)
 
 
 class WorkQueue(Generic[K]):

@@ -11,7 +11,7 @@ from contextlib import aclosing, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
-from runtime.backoff import CERTIFICATES, Backoff
+from runtime.backoff import Backoff
 from webhook.certificates.ca_bundle import GATE
 from webhook.errors import ConflictError, WebhookError
 from webhook.kube_client import Client
@@ -20,6 +20,8 @@ from webhook.probes import ReadinessGates
 
 MAX_INTERVAL: Final = timedelta(seconds=60)
 """A pass runs at least this often, in case a watch missed an event."""
+_RETRY_DELAYS: Final = (1.0, 30.0)
+"""The shortest and the longest delay, in seconds, after a pass that failed."""
 _MIN_DELAY: Final = 0.05
 
 log = logging.getLogger(__name__)
@@ -51,7 +53,7 @@ async def run(
 async def _run_passes(
     source: CertificateSource, notified: asyncio.Event, gates: ReadinessGates, metrics: Metrics
 ) -> None:
-    backoff = Backoff(*CERTIFICATES)
+    backoff = Backoff(*_RETRY_DELAYS)
     while True:
         notified.clear()
         now, before = datetime.now(UTC), gates.failures.get(GATE)
@@ -88,7 +90,7 @@ def _delay_after(
 
 
 async def _watch(client: Client, path: str, notify: Callable[[], None]) -> None:
-    backoff = Backoff(*CERTIFICATES)
+    backoff = Backoff(*_RETRY_DELAYS)
     while True:
         try:
             async with aclosing(client.changes(path)) as changes:

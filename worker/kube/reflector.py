@@ -22,13 +22,15 @@ from typing import Any, Final
 
 import msgspec
 
-from runtime.backoff import WATCH, Backoff
+from runtime.backoff import Backoff
 from worker.errors import Gone, Refused, Temporary, Unreachable, WorkerError
 from worker.kube.client import KubeClient
 from worker.kube.store import Key, Store, key_of
 
 log = logging.getLogger(__name__)
 
+_RETRY_DELAYS: Final = (0.5, 30.0)
+"""The shortest and the longest delay, in seconds, before a failed watch is started again."""
 _STREAMING_LIST: Final = {
     "sendInitialEvents": "true",
     "resourceVersionMatch": "NotOlderThan",
@@ -125,7 +127,7 @@ class Reflector:
         self._api = api
         self._path = path
         self._silence = silence
-        self._backoff = backoff or Backoff(*WATCH)
+        self._backoff = backoff or Backoff(*_RETRY_DELAYS)
         self._draw = draw
         self._version: str | None = None
         self._can_stream_lists = True

@@ -5,10 +5,14 @@
 
 import contextlib
 from collections.abc import Iterator
+from typing import Final
 
 from runtime.backoff import Backoff
 from worker.errors import Ambiguous, Conflict, LeaseLost, Unreachable, WorkerError
 from worker.ports import Clock
+
+PROBE_DELAYS: Final = (1.0, 60.0)
+"""The shortest and the longest delay, in seconds, before a probe while the circuit is open."""
 
 
 class CircuitBreaker:

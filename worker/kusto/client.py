@@ -10,7 +10,7 @@ from typing import Any, Final
 from azure.kusto.data import ClientRequestProperties, KustoConnectionStringBuilder
 from azure.kusto.data.aio import KustoClient
 
-from runtime.backoff import ENDPOINT, Backoff
+from runtime.backoff import Backoff
 from runtime.logging import context_fields
 from runtime.version import installed_version
 from worker.errors import (
@@ -23,7 +23,7 @@ from worker.errors import (
     ignore,
     observed,
 )
-from worker.kusto.circuit_breaker import CircuitBreaker
+from worker.kusto.circuit_breaker import PROBE_DELAYS, CircuitBreaker
 from worker.kusto.config import Login, proxy_for
 from worker.kusto.errors import mapped_errors, no_token
 from worker.kusto.health import EndpointHealth, EndpointTracker
@@ -88,7 +88,7 @@ class EndpointClient:
         self._within = within
         self._observe = observe
         self._places = asyncio.Semaphore(concurrency)
-        self._circuit = CircuitBreaker(clock, backoff or Backoff(*ENDPOINT))
+        self._circuit = CircuitBreaker(clock, backoff or Backoff(*PROBE_DELAYS))
         self._throttles = 0
         self._no_submits_until = 0.0
         self._client: KustoClient | None = None

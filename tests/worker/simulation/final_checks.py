@@ -80,11 +80,12 @@ def _wrong_runs(invariants: InvariantChecker, kusto: KustoState) -> Iterator[str
 
 
 def _was_sent_twice(kusto: KustoState, append: Append) -> bool:
-    """Whether a run was submitted again after a lost reply, and one of its appends had no rows.
+    """Whether a run was sent again, after a lost reply or a lost record, and both sends appended.
 
-    An append without rows leaves no tag, so that Kusto does not ignore the other append.
+    The tag of one send keeps the other out while its rows are there. It has none if it found no
+    rows, or if a later run has replaced them.
     """
-    return any(other.rows == 0 and other.run == append.run for other in kusto.appended)
+    return sum(other.run == append.run for other in kusto.appended) > 1
 
 
 def _overlaps(invariants: InvariantChecker, present: Present) -> Iterator[str]:
