@@ -12,6 +12,7 @@ from plugin.console import Console
 from plugin.kubectl import Kubectl, RefusedError, Rule
 from plugin.leader import Leader, read_leader
 from summaryrule.api.block_reason import BlockReason
+from summaryrule.api.constants import ACTIVE_PHASES
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.api.summary import summarize, without_leader
 from summaryrule.api.unstructured import as_int, nested_dict
@@ -19,7 +20,6 @@ from summaryrule.api.unstructured import as_int, nested_dict
 POLL_SECONDS: Final = 1.0
 LEADER_SECONDS: Final = 10.0
 SUCCEEDED: Final = frozenset({"Completed"})
-TERMINAL_PHASES: Final = frozenset({"Completed", "Canceled", "Superseded"})
 
 
 def wait(kubectl: Kubectl, args: argparse.Namespace, console: Console) -> int:
@@ -96,7 +96,7 @@ def final_phase(rule: Rule) -> str | None:
             f"{name} has no backfill to wait for: kubectl summaryrule backfill {name} --last 7d"
         )
     if not wanted:
-        return phase if phase in TERMINAL_PHASES else None
+        return phase if phase and phase not in ACTIVE_PHASES else None
     return "Failed" if phase == "Failed" and _is_current(rule) else None
 
 

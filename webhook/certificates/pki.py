@@ -1,4 +1,4 @@
-"""Keys, certificates, their lifetimes, and sets of certificates.
+"""Keys, certificates, when they are renewed, and sets of certificates.
 
 Keys are P-256, made with the `cryptography` library.
 """
@@ -16,12 +16,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-LIFETIME_OPTIONS: Final = (
-    ("--leaf-lifetime", "168h", "lifetime of a server certificate; it is renewed after two thirds"),
-    ("--ca-lifetime", "8760h", "lifetime of a CA; the next CA is published after two thirds"),
-    ("--ca-overlap", "5m", "time from the publication of a CA to its use"),
-)
-"""Options of ``webhook serve``, each with its default and its meaning."""
 CLOCK_SKEW: Final = timedelta(minutes=5)
 """How far in the past a certificate begins, for machines whose clocks run behind; at most a
 twentieth of its lifetime."""
