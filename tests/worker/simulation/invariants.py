@@ -156,16 +156,25 @@ class InvariantChecker:
             self._observe_schedule(uid, item, status["schedule"])
 
     def _observe_incomplete(self, item: dict[str, Any], *, is_deleted: bool) -> None:
-        """Windows that failed, or whose rule was deleted before they ended.
+        """Windows that failed, or whose rule or request ended before they did.
 
         An earlier submit of such a window whose reply was lost may still append its rows.
         """
         name, status = item["metadata"]["name"], item.get("status") or {}
         is_deleted = is_deleted or "deletionTimestamp" in item["metadata"]
         parts = ("failed", "inFlight") if is_deleted else ("failed",)
-        for of in (status.get("schedule", {}), status.get("backfill", {})):
-            starts = (each["start"] for part in parts for each in of.get(part, ()))
-            self.incomplete.update((name, ticks(start)) for start in starts)
+        incomplete = [
+            each
+            for of in (status.get("schedule", {}), status.get("backfill", {}))
+            for part in parts
+            for each in of.get(part, ())
+        ]
+        before = (self.latest.get(item["metadata"]["uid"], {}).get("status") or {}).get("backfill")
+        after = status.get("backfill", {})
+        is_same = before and after.get("requestKey") == before["requestKey"]
+        if before and not (is_same and after["phase"] in (*_ACTIVE, "Completed")):
+            incomplete += before.get("inFlight", ())
+        self.incomplete.update((name, ticks(each["start"])) for each in incomplete)
 
     def _observe_spec(self, uid: str, item: dict[str, Any]) -> None:
         backfill = item["spec"].get("backfill")
