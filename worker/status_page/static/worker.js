@@ -52,7 +52,7 @@ function endpoint(each, slots, lastAnswer) {
   const [kind, text] = STATES[state] ?? ["quiet", state];
   return h("li", { "data-key": url }, h("b", {}, url), " ", h("span", { class: `state ${kind}`, title: since }, text, since && ` since ${absolute(Date.parse(since))}`),
     trouble && h("small", { class: "bad message" }, trouble), identity && h("small", {}, `login: ${identity}`),
-    lastAnswer && h("small", { title: lastAnswer }, `last answer ${time(lastAnswer)}; an endpoint without work is not asked`),
+    lastAnswer && h("small", { title: lastAnswer }, `last answer ${time(lastAnswer)}`),
     isThrottled(each) && h("small", { class: "busy" }, throttledText(each)),
     slots && h("small", {}, `${slots.taken} of ${slots.limit} slots taken, ${plural(slots.waiting, "rule")} waiting for one`));
 }
