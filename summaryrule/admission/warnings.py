@@ -4,7 +4,7 @@ Each function takes a request and returns the line for kubectl to print, or None
 a request.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from summaryrule.admission.appended_again import (
@@ -15,6 +15,7 @@ from summaryrule.admission.context import AdmissionContext
 from summaryrule.admission.defaulting import already_completed_warning
 from summaryrule.api.backfill_request import is_active
 from summaryrule.api.unstructured import as_str, nested_dict
+from summaryrule.api.windows import Window
 from summaryrule.kql import reads_table, uses_name
 
 
@@ -56,24 +57,28 @@ def end_in_future(context: AdmissionContext) -> str | None:
 
 def appends_again(context: AdmissionContext) -> str | None:
     """Windows whose rows are in the table under another token get them once more."""
-    ranges = [f"from {each} ({why})" for each, why in find_windows_appended_again(context)]
+    ranges = _in_words(find_windows_appended_again(context))
     if not ranges:
         return None
     return (
         "spec.backfill: windows whose rows may be in the table already are appended again:"
-        f" {', '.join(ranges)}; remove these rows first, or leave the windows out"
+        f" {ranges}; remove these rows first, or leave the windows out"
     )
 
 
 def covers_again(context: AdmissionContext) -> str | None:
     """Windows of another interval append rows again for a time that is in the table."""
-    ranges = [f"from {each} ({why})" for each, why in find_times_covered_again(context)]
+    ranges = _in_words(find_times_covered_again(context))
     if not ranges:
         return None
     return (
         "spec.interval: the next windows cover a time whose rows are in the table already:"
-        f" {', '.join(ranges)}; remove these rows, or they are there twice, in mode Replace too"
+        f" {ranges}; remove these rows, or they are there twice, in mode Replace too"
     )
+
+
+def _in_words(ranges: Iterable[tuple[Window, str]]) -> str:
+    return ", ".join(f"from {each} ({why})" for each, why in ranges)
 
 
 def ends_running_backfill(context: AdmissionContext) -> str | None:
