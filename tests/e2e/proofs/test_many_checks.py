@@ -127,7 +127,7 @@ def sent_of(table: str, effects: list[Effect]) -> list[Sent]:
 def until(
     sandbox: Sandbox, predicate: Callable[[dict[str, Any]], bool], wanted: int, seconds: float
 ) -> dict[str, dict[str, Any]]:
-    """The rules once the predicate holds for so many of them."""
+    """Wait until `predicate` is true for `wanted` rules; return all rules."""
     give_up_at = time.monotonic() + seconds
     while count(found := stored(sandbox), predicate) < wanted:
         assert time.monotonic() < give_up_at, f"{count(found, predicate)} of {wanted} rules"
