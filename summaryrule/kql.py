@@ -1,6 +1,7 @@
 """KQL as text: quotes names and strings, finds the first code and the tables of a body."""
 
 import re
+from collections.abc import Collection, Sequence
 from typing import Final
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -42,34 +43,34 @@ def first_code(body: str) -> str:
     return body[before.end() :] if before else body
 
 
+BOUNDS: Final = ("_startTime", "_endTime")
+"""The names that a body has for the bounds of its window."""
 _TOKEN: Final = re.compile(
-    r"""//[^\n]*+|@"[^"]*+"|@'[^']*+'|"(?:\\.|[^"\\\n])*+"|'(?:\\.|[^'\\\n])*+'|\w++|[^\s\w]"""
+    r"""//[^\n]*+|(@"[^"]*+"|@'[^']*+'|"(?:\\.|[^"\\\n])*+"|'(?:\\.|[^'\\\n])*+'|\w++|[^\s\w])"""
 )
+"""A comment, or a token as group 1."""
 
 
 def without_trailing_semicolons(body: str) -> str:
     """The body up to its last code that is not a semicolon, so that an operator can follow it."""
-    code = (each for each in _TOKEN.finditer(body) if not each[0].startswith("//"))
-    ends = [each.end() for each in code if each[0] != ";"]
+    ends = [each.end() for each in _TOKEN.finditer(body) if each[1] not in {None, ";"}]
     return body[: ends[-1]] if ends else body
 
 
-def uses_name(body: str, name: str) -> bool:
-    """Whether the code of a query has this identifier: outside comments and strings."""
-    return name in body and name in _TOKEN.findall(body)
+def tokens_of(body: str) -> list[str]:
+    """The names, strings and signs of a body, in their order, without its comments."""
+    return list(filter(None, _TOKEN.findall(body)))
 
 
-def uses_bounds(body: str) -> bool:
-    """Whether a query reads both bounds of its window."""
-    return uses_name(body, "_startTime") and uses_name(body, "_endTime")
+def missing_bounds(tokens: Collection[str]) -> list[str]:
+    """Which of the names of a window's bounds a query does not use."""
+    return [name for name in BOUNDS if name not in tokens]
 
 
-def has_query(body: str) -> bool:
+def has_query(tokens: Sequence[str]) -> bool:
     """Whether a body has a statement that gives rows: not only ``let`` and other declarations."""
     is_first, depth = True, 0
-    for word in _TOKEN.findall(body):
-        if word.startswith("//"):
-            continue
+    for word in tokens:
         ends = {";"} if depth == 0 else set()
         if is_first and word not in _DECLARATIONS | ends:
             return True
@@ -83,16 +84,13 @@ _STARTS_STATEMENT: Final = frozenset(";{")
 _ENDS_SOURCE: Final = frozenset("|;})")
 
 
-def reads_table(body: str, table: str) -> bool:
+def reads_table(code: Sequence[str], table: str) -> bool:
     """Whether a query reads a table of its own database by this name.
 
     Finds the name at the start of a statement or of a query in parentheses, as an operand of
     ``union``, ``join`` and ``lookup``, and in ``table()``. A column or a text of the same name does
     not count. Takes linear time.
     """
-    if table not in body:
-        return False
-    code = [token for token in _TOKEN.findall(body) if not token.startswith("//")]
     tokens = [";", ";", ";", *code, ";"]
     operator = ""
     for place in range(3, len(tokens) - 1):

@@ -40,7 +40,7 @@ def find_times_covered_again(context: AdmissionContext) -> Iterator[tuple[Window
     """
     interval, schedule = context.interval, context.stored_requests.schedule
     before = unstructured.interval_of(context.old_spec)
-    if interval is None or interval.ticks <= 0 or context.spec.get("suspend") is True:
+    if not context.old or interval is None or context.spec.get("suspend") is True:
         return
     if before == interval and context.old_spec.get("suspend") is not True:
         return

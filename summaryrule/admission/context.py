@@ -5,6 +5,7 @@ empty here; the schema refuses it.
 """
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, Final
 
 from summaryrule import kql
@@ -40,14 +41,11 @@ class _RequestContext:
         self.old_spec = unstructured.nested_dict(old, "spec")
         self.old_backfill = unstructured.nested_dict(self.old_spec, "backfill")
         self.interval = unstructured.interval_of(spec)
-        self._stored_requests: StoredRequests | None = None
 
-    @property
+    @cached_property
     def stored_requests(self) -> StoredRequests:
-        """The requests in the stored status, parsed at the first use."""
-        if self._stored_requests is None:
-            self._stored_requests = read_stored_requests(self.old)
-        return self._stored_requests
+        """The requests in the stored status."""
+        return read_stored_requests(self.old)
 
     @property
     def request(self) -> RequestIdentity | None:
@@ -84,7 +82,7 @@ class AdmissionContext(_RequestContext):
     """``new`` over ``old`` (empty on CREATE), sent by ``user`` at ``now``, for checks and warnings.
 
     ``body`` is the body if this request changed it, else None. ``code`` is the body from its first
-    character of code on.
+    character of code on, and ``tokens`` its tokens.
     """
 
     def __init__(self, old: Json, new: Json, user: str, now: Instant, parse_cel: ParseCel) -> None:
@@ -96,6 +94,12 @@ class AdmissionContext(_RequestContext):
         self.end = unstructured.as_instant(self.backfill.get("end"))
         self.body = self.changed_text("body")
         self.code = kql.first_code(self.body) if self.body else None
+        self.tokens = kql.tokens_of(self.code) if self.code else []
+
+    @cached_property
+    def request(self) -> RequestIdentity | None:
+        """The identity of the backfill; None if its start or the interval cannot be read."""
+        return request_of(self.backfill, self.interval)
 
     def changed_text(self, name: str) -> str | None:
         """A string of spec, if this request changed it."""
@@ -127,7 +131,7 @@ class AdmissionContext(_RequestContext):
     def replaceable_since(self) -> Instant | None:
         """From which window on mode Replace can replace rows; None if the interval is unknown."""
         stored, interval = self.stored_requests, self.interval
-        if interval is None or interval.ticks <= 0:
+        if interval is None:
             return None
         replace = stored.replace
         if replace is not None and replace.interval == interval:

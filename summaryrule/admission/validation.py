@@ -78,7 +78,7 @@ def body_is_management_command(context: AdmissionContext) -> FieldError | None:
 
 def body_has_no_query(context: AdmissionContext) -> FieldError | None:
     """A body of declarations only gives no rows."""
-    if context.code and context.code[0] != "." and not kql.has_query(context.code):
+    if context.code and context.code[0] != "." and not kql.has_query(context.tokens):
         detail = "has no query, only let statements; add the query that gives the rows"
         return invalid("spec.body", detail, _shorten(context.code))
     return None
@@ -92,19 +92,19 @@ def replaces_without_bounds(context: AdmissionContext) -> FieldError | None:
     )
     if not context.replaces or not has_changed or not isinstance(body, str) or not body:
         return None
-    if kql.uses_bounds(body):
+    if not kql.missing_bounds(kql.tokens_of(body)):
         return None
     return invalid("spec.body", REPLACES_ALL, _shorten(body))
 
 
 def starts_before_replaceable(context: AdmissionContext) -> FieldError | None:
     """A backfill in mode Replace that would add rows beside those of mode Append."""
+    if not context.old or not context.replaces or context.backfill.get("untagged") is not None:
+        return None
     start, since = context.start, context.replaceable_since
-    if not context.replaces or start is None or since is None or start >= since:
+    if start is None or since is None or start >= since or context.is_already_requested:
         return None
-    if context.is_already_requested or context.backfill.get("untagged") is not None:
-        return None
-    if not context.has_changed("start", "requestId", "untagged") or not context.old:
+    if not context.has_changed("start", "requestId", "untagged"):
         return None
     table = str(context.spec.get("table"))
     return invalid("spec.backfill.start", untagged_rows(table, start, since), str(start))

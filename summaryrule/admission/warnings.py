@@ -16,13 +16,13 @@ from summaryrule.admission.defaulting import already_completed_warning
 from summaryrule.api.backfill_request import is_active
 from summaryrule.api.unstructured import as_str, nested_dict
 from summaryrule.api.windows import Window
-from summaryrule.kql import reads_table, uses_name
+from summaryrule.kql import missing_bounds, reads_table
 
 
 def body_ignores_bounds(context: AdmissionContext) -> str | None:
     """A body that does not use its window's bounds computes the same result in each window."""
     body = context.body
-    missing = [name for name in ("_startTime", "_endTime") if body and not uses_name(body, name)]
+    missing = missing_bounds(context.tokens)
     if not body or not missing:
         return None
     names = " and ".join(missing)
@@ -36,8 +36,8 @@ def body_ignores_bounds(context: AdmissionContext) -> str | None:
 
 def body_reads_its_own_table(context: AdmissionContext) -> str | None:
     """A body that reads the table it writes to summarizes its own results."""
-    table = context.spec.get("table")
-    if isinstance(table, str) and table and context.body and reads_table(context.body, table):
+    table, body = context.spec.get("table"), context.body or ""
+    if isinstance(table, str) and table and table in body and reads_table(context.tokens, table):
         return (
             f"spec.table: {table} is read by spec.body too: each window appends its result to its"
             " own source; write another table"

@@ -98,11 +98,14 @@ _IDENTIFYING: Final = (
 )
 
 
+_NONE: Final = StoredRequests()
+
+
 def read_stored_requests(stored: Mapping[str, Any]) -> StoredRequests:
     """The requests in the status of a raw object, without those that cannot be read."""
     status = stored.get("status")
     if not isinstance(status, Mapping):
-        return StoredRequests()
+        return _NONE
     history = status.get("backfillHistory")
     records = history if isinstance(history, list) else []
     read = (*(read_part(BackfillRecord, each) for each in records), _read_upstream(stored))
