@@ -1,7 +1,6 @@
 """KQL as text: quotes names and strings, finds the first code and the tables of a body."""
 
 import re
-from collections.abc import Collection, Sequence
 from typing import Final
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -43,12 +42,13 @@ def first_code(body: str) -> str:
     return body[before.end() :] if before else body
 
 
-BOUNDS: Final = ("_startTime", "_endTime")
-"""The names that a body has for the bounds of its window."""
-_TOKEN: Final = re.compile(
-    r"""//[^\n]*+|(@"[^"]*+"|@'[^']*+'|"(?:\\.|[^"\\\n])*+"|'(?:\\.|[^'\\\n])*+'|\w++|[^\s\w])"""
-)
+_BOUNDS: Final = ("_startTime", "_endTime")
+_STRING: Final = r"""@"[^"]*+"|@'[^']*+'|"(?:\\.|[^"\\\n])*+"|'(?:\\.|[^'\\\n])*+'"""
+_COMMENT: Final = r"//[^\n]*+"
+_TOKEN: Final = re.compile(rf"{_COMMENT}|({_STRING}|\w++|[^\s\w])")
 """A comment, or a token as group 1."""
+_COMMENT_OR_STRING: Final = re.compile(f"{_COMMENT}|{_STRING}")
+_WORD: Final = re.compile(r"\w+")
 
 
 def without_trailing_semicolons(body: str) -> str:
@@ -57,20 +57,27 @@ def without_trailing_semicolons(body: str) -> str:
     return body[: ends[-1]] if ends else body
 
 
-def tokens_of(body: str) -> list[str]:
+def _tokens(body: str) -> list[str]:
     """The names, strings and signs of a body, in their order, without its comments."""
     return list(filter(None, _TOKEN.findall(body)))
 
 
-def missing_bounds(tokens: Collection[str]) -> list[str]:
-    """Which of the names of a window's bounds a query does not use."""
-    return [name for name in BOUNDS if name not in tokens]
+def missing_bounds(body: str) -> list[str]:
+    """Which of the names of a window's bounds the code of a query does not use."""
+    words = set(_WORD.findall(_COMMENT_OR_STRING.sub(" ", body)))
+    return [name for name in _BOUNDS if name not in words]
 
 
-def has_query(tokens: Sequence[str]) -> bool:
-    """Whether a body has a statement that gives rows: not only ``let`` and other declarations."""
+def has_query(code: str) -> bool:
+    """Whether a body has a statement that gives rows: not only ``let`` and other declarations.
+
+    ``code`` is the body from its first character of code on.
+    """
+    first = _WORD.match(code)
+    if first is None or first[0] not in _DECLARATIONS:
+        return True
     is_first, depth = True, 0
-    for word in tokens:
+    for word in _tokens(code):
         ends = {";"} if depth == 0 else set()
         if is_first and word not in _DECLARATIONS | ends:
             return True
@@ -84,14 +91,16 @@ _STARTS_STATEMENT: Final = frozenset(";{")
 _ENDS_SOURCE: Final = frozenset("|;})")
 
 
-def reads_table(code: Sequence[str], table: str) -> bool:
+def reads_table(body: str, table: str) -> bool:
     """Whether a query reads a table of its own database by this name.
 
     Finds the name at the start of a statement or of a query in parentheses, as an operand of
     ``union``, ``join`` and ``lookup``, and in ``table()``. A column or a text of the same name does
     not count. Takes linear time.
     """
-    tokens = [";", ";", ";", *code, ";"]
+    if table not in body:
+        return False
+    tokens = [";", ";", ";", *_tokens(body), ";"]
     operator = ""
     for place in range(3, len(tokens) - 1):
         token = tokens[place]

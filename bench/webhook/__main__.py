@@ -92,7 +92,11 @@ def _differing(running: dict[Server, Running], now: datetime) -> list[str]:
         for index, (one, other) in enumerate(zip(ours, theirs, strict=True)):
             same = one == other if server.answers_alike else effect(one) == effect(other)
             if not same:
-                found.append(f"{server.name}, answer {index}: {other}\n  ours: {one}")
+                parts = [key for key in one if one[key] != other[key]]
+                found.extend(
+                    f"{server.name}, answer {index}, {key}: {other[key]}\n  ours: {one[key]}"
+                    for key in parts
+                )
     return found
 
 

@@ -37,6 +37,7 @@ def mixed(now: datetime) -> list[Json]:
         {"backfill": {"start": ago[1], "end": ago[-2]}},
         {"backfill": {"start": ago[1], "end": ago[-40]}},
         {"backfill": {"start": ago[1]}},
+        {"backfill": {"start": ago[1], "end": ago[-2], "requestId": "again"}},
         {"backfill": {"start": "2026-11-01T02:30:00.0000001+05:30", "end": ago[1]}},
         {"backfill": {"start": ago[1], "end": ago[1], "operationId": "forged"}},
     ]

@@ -82,7 +82,7 @@ class AdmissionContext(_RequestContext):
     """``new`` over ``old`` (empty on CREATE), sent by ``user`` at ``now``, for checks and warnings.
 
     ``body`` is the body if this request changed it, else None. ``code`` is the body from its first
-    character of code on, and ``tokens`` its tokens.
+    character of code on.
     """
 
     def __init__(self, old: Json, new: Json, user: str, now: Instant, parse_cel: ParseCel) -> None:
@@ -94,7 +94,6 @@ class AdmissionContext(_RequestContext):
         self.end = unstructured.as_instant(self.backfill.get("end"))
         self.body = self.changed_text("body")
         self.code = kql.first_code(self.body) if self.body else None
-        self.tokens = kql.tokens_of(self.code) if self.code else []
 
     @cached_property
     def request(self) -> RequestIdentity | None:

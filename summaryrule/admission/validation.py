@@ -78,7 +78,7 @@ def body_is_management_command(context: AdmissionContext) -> FieldError | None:
 
 def body_has_no_query(context: AdmissionContext) -> FieldError | None:
     """A body of declarations only gives no rows."""
-    if context.code and context.code[0] != "." and not kql.has_query(context.tokens):
+    if context.code and context.code[0] != "." and not kql.has_query(context.code):
         detail = "has no query, only let statements; add the query that gives the rows"
         return invalid("spec.body", detail, _shorten(context.code))
     return None
@@ -92,7 +92,7 @@ def replaces_without_bounds(context: AdmissionContext) -> FieldError | None:
     )
     if not context.replaces or not has_changed or not isinstance(body, str) or not body:
         return None
-    if not kql.missing_bounds(kql.tokens_of(body)):
+    if not kql.missing_bounds(body):
         return None
     return invalid("spec.body", REPLACES_ALL, _shorten(body))
 

@@ -22,7 +22,7 @@ from summaryrule.kql import missing_bounds, reads_table
 def body_ignores_bounds(context: AdmissionContext) -> str | None:
     """A body that does not use its window's bounds computes the same result in each window."""
     body = context.body
-    missing = missing_bounds(context.tokens)
+    missing = missing_bounds(body) if body else []
     if not body or not missing:
         return None
     names = " and ".join(missing)
@@ -36,8 +36,8 @@ def body_ignores_bounds(context: AdmissionContext) -> str | None:
 
 def body_reads_its_own_table(context: AdmissionContext) -> str | None:
     """A body that reads the table it writes to summarizes its own results."""
-    table, body = context.spec.get("table"), context.body or ""
-    if isinstance(table, str) and table and table in body and reads_table(context.tokens, table):
+    table = context.spec.get("table")
+    if isinstance(table, str) and table and context.body and reads_table(context.body, table):
         return (
             f"spec.table: {table} is read by spec.body too: each window appends its result to its"
             " own source; write another table"

@@ -97,7 +97,7 @@ def blocked_by(rule: SummaryRule, settings: PlannerSettings, evaluate: Evaluate)
     result = evaluate_criteria(rule.spec, settings.labels, evaluate)
     if not result.proceed:
         return Blocked.because(_CRITERIA_REASONS[result.reason], cause=result.message)
-    if rule.spec.replaces and kql.missing_bounds(kql.tokens_of(rule.spec.body)):
+    if rule.spec.replaces and kql.missing_bounds(rule.spec.body):
         return Blocked.because(BlockReason.MALFORMED, cause=f"spec.body: {REPLACES_ALL}")
     database = rule.spec.database
     if database not in settings.endpoints:

@@ -109,7 +109,8 @@ func reviewBackfill(verdict *Verdict, rule *SummaryRule, at bounds, now Ticks) {
 	}
 	switch {
 	case asked.End == "":
-		verdict.Errors = append(verdict.Errors, field.Required(path.Child("end"), ""))
+		verdict.Errors = append(verdict.Errors, field.Required(path.Child("end"),
+			"write the end of the range, an RFC 3339 time such as 2026-01-31T14:00:00Z"))
 	case at.hasStart && at.hasEnd && at.start >= at.end:
 		verdict.Errors = append(verdict.Errors, field.Invalid(path.Child("start"), field.OmitValueType{},
 			fmt.Sprintf("start %s must be before end %s: the range is half-open, [start, end); "+
@@ -137,22 +138,19 @@ func caution(verdict *Verdict, rule *SummaryRule, at bounds, now Ticks) {
 			"spec.backfill.end: %s is in the future; its last windows wait until they are due", at.end))
 	}
 	suspended := rule.Spec.Suspend != nil && *rule.Spec.Suspend
-	if !at.hasStart || !at.hasEnd || !at.hasEvery || suspended {
+	if !at.hasStart || !at.hasEnd || !at.hasEvery || suspended || rule.Spec.Backfill.RequestID == "" {
 		return
 	}
 	created := now
 	if !rule.CreationTimestamp.IsZero() {
 		created = FromTime(rule.CreationTimestamp.Time)
 	}
-	first := (created - delay(&rule.Spec)).floor(at.every) - at.every
+	first := max((created - delay(&rule.Spec)).floor(at.every)-at.every, at.start)
 	if at.end > first && (at.isNewStart || at.isNewEnd || at.isNewID) {
-		instead := ""
-		if at.start < first {
-			instead = fmt.Sprintf("; write %s as end to avoid it", first)
-		}
 		verdict.Warnings = append(verdict.Warnings, fmt.Sprintf(
-			"spec.backfill: the schedule runs windows from %s on as well, so those up to %s are appended twice%s",
-			first, at.end, instead))
+			"spec.backfill: windows whose rows may be in the table already are appended again:"+
+				" from [%s, %s) (written by interval runs); remove these rows first, or leave the windows out",
+			first, at.end))
 	}
 }
 

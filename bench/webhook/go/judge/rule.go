@@ -1,5 +1,6 @@
 // Package judge is the webhook's decisions once more, in Go, for the two Go servers of the benchmark.
-// It covers what a create or an update without a status can meet; the harness asserts that its
+// It covers what a create or an update without a status can meet, but for the checks that read the
+// tokens of a body; the harness asserts that its
 // answers equal those of summaryrule/ before anything is timed.
 package judge
 
