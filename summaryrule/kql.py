@@ -42,7 +42,7 @@ def first_code(body: str) -> str:
     return body[before.end() :] if before else body
 
 
-_BOUNDS: Final = ("_startTime", "_endTime")
+_BOUNDS: Final = {name: re.compile(rf"\b{name}\b") for name in ("_startTime", "_endTime")}
 _STRING: Final = r"""@"[^"]*+"|@'[^']*+'|"(?:\\.|[^"\\\n])*+"|'(?:\\.|[^'\\\n])*+'"""
 _COMMENT: Final = r"//[^\n]*+"
 _TOKEN: Final = re.compile(rf"{_COMMENT}|({_STRING}|\w++|[^\s\w])")
@@ -64,8 +64,8 @@ def _tokens(body: str) -> list[str]:
 
 def missing_bounds(body: str) -> list[str]:
     """Which of the names of a window's bounds the code of a query does not use."""
-    words = set(_WORD.findall(_COMMENT_OR_STRING.sub(" ", body)))
-    return [name for name in _BOUNDS if name not in words]
+    code = _COMMENT_OR_STRING.sub(" ", body)
+    return [name for name, word in _BOUNDS.items() if not word.search(code)]
 
 
 def has_query(code: str) -> bool:

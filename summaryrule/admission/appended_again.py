@@ -22,7 +22,8 @@ def find_windows_appended_again(context: AdmissionContext) -> Iterator[tuple[Win
     start, end, interval = context.start, context.end, context.interval
     if start is None or end is None or interval is None or start >= end:
         return
-    if context.replaces or context.is_already_requested:
+    has_rows = context.old or context.backfill.get("requestId")
+    if not has_rows or context.replaces or context.is_already_requested:
         return
     if not context.has_changed("start", "end", "requestId"):
         return
