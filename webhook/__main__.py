@@ -4,8 +4,8 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from runtime.errors import OperatorError
 from webhook.cli import parser
-from webhook.errors import WebhookError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from webhook.review_command import run  # noqa: PLC0415
 
         return run(options)
-    except (WebhookError, ValueError) as error:
+    except (OperatorError, ValueError) as error:
         print(f"webhook {options.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -2,15 +2,16 @@
 
 WebhookError
 ├── RefusedRequestError      an HTTP request that gets an error status, and no decision
-├── UnusableCertificateError a certificate, key or bundle that must not be served
-└── ClusterError             the API server did not answer, or with an error
-    ├── ConflictError        another replica wrote first: read and decide again
-    └── NotFoundError        the object does not exist
+└── UnusableCertificateError a certificate, key or bundle that must not be served
+
+A call to the API server raises an error of ``runtime.errors``.
 """
 
+from runtime.errors import OperatorError
 
-class WebhookError(Exception):
-    """Root of the tree; the text is one sentence for people."""
+
+class WebhookError(OperatorError):
+    """An error of the webhook itself, such as an option that does not fit."""
 
 
 class RefusedRequestError(WebhookError):
@@ -23,15 +24,3 @@ class RefusedRequestError(WebhookError):
 
 class UnusableCertificateError(WebhookError):
     """A certificate that does not match its key, its name, its bundle or the time."""
-
-
-class ClusterError(WebhookError):
-    """The API server did not answer, or answered with an error."""
-
-
-class ConflictError(ClusterError):
-    """HTTP 409: the resourceVersion of the write is no longer the newest."""
-
-
-class NotFoundError(ClusterError):
-    """HTTP 404: no such object."""

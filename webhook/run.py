@@ -2,17 +2,20 @@
 
 import asyncio
 import gc
+import os
 import socket
 from argparse import Namespace
-from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 import uvloop
 
 from runtime import cel, logging
+from runtime.errors import Refused
+from runtime.kube.client import KubeClient
+from runtime.kube.config import connected
 from runtime.options import read_ownership
-from webhook import kube_config
 from webhook.app import Application, admission_routes
 from webhook.certificates import loop
 from webhook.certificates.ca_bundle import GATE, WebhookConfigurations
@@ -21,9 +24,8 @@ from webhook.certificates.mounted import MountedCertificates
 from webhook.certificates.pki import Lifetimes, ServiceName, placeholder
 from webhook.certificates.self_signed import SelfSignedCertificates
 from webhook.certificates.tls import ReloadableTLSContext
-from webhook.errors import ClusterError, WebhookError
+from webhook.errors import WebhookError
 from webhook.handlers import AdmissionConfig
-from webhook.kube_client import Client
 from webhook.metrics import Metrics
 from webhook.probes import ReadinessGates, create_app
 from webhook.server import Server
@@ -33,31 +35,30 @@ def serve(options: Namespace) -> int:
     """Serve until a signal; return the exit code.
 
     Raises:
-        WebhookError: when it cannot start (no credentials, address in use).
+        OperatorError: when it cannot start (no credentials, address in use).
     """
     logging.configure("json", options.log_level)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(options))
+    return 0
+
+
+async def _serve(options: Namespace) -> None:
     gates, metrics = ReadinessGates(), Metrics()
     gates.set(GATE, "no certificate has been verified yet")
     name = ServiceName(options.service, options.namespace)
     first = placeholder(name.dns_names, datetime.now(UTC))
     tls = ReloadableTLSContext(first, _read_client_ca(options.client_ca))
-    client = _kube_client(options)
-    source = _certificate_source(options, client, tls, gates, metrics)
-    with _listen(options.host, options.port) as listener:
+    async with AsyncExitStack() as stack:
+        client = await _connect(stack, options)
+        source = _certificate_source(options, client, tls, gates, metrics)
+        listener = stack.enter_context(_listen(options.host, options.port))
         server = _server(options, tls, gates, metrics)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(server, listener, loop.run(source, client, gates, metrics)))
-    return 0
-
-
-async def _run(
-    server: Server, listener: socket.socket, certificate_loop: Coroutine[None, None, None]
-) -> None:
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(certificate_loop)
+        group = await stack.enter_async_context(asyncio.TaskGroup())
+        certificates = group.create_task(loop.run(source, client, gates, metrics))
         asyncio.get_running_loop().call_later(1, _freeze_garbage_collector)
         await server.serve(listener)
-        task.cancel()
+        certificates.cancel()
 
 
 def _freeze_garbage_collector() -> None:
@@ -94,11 +95,12 @@ def _listen(host: str, port: int) -> socket.socket:
         raise WebhookError(f"cannot listen on {host}:{port}: {error}") from error
 
 
-def _kube_client(options: Namespace) -> Client | None:
+async def _connect(stack: AsyncExitStack, options: Namespace) -> KubeClient | None:
     """Return a client of the API server; None in mode ``files`` without credentials."""
+    connection = connected(os.environ, user_agent="summaryrule-operator-webhook")
     try:
-        return Client(kube_config.find_credentials())
-    except ClusterError:
+        return KubeClient(await stack.enter_async_context(connection))
+    except Refused:
         if options.certificates == "files":
             return None
         raise
@@ -115,7 +117,7 @@ def _read_client_ca(path: str | None) -> str | None:
 
 def _certificate_source(
     options: Namespace,
-    client: Client | None,
+    client: KubeClient | None,
     tls: ReloadableTLSContext,
     gates: ReadinessGates,
     metrics: Metrics,

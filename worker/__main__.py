@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
+from runtime.errors import OperatorError
 from worker.cli import parser
-from worker.errors import WorkerError
 
 _FAILED, _USAGE = 1, 2
 
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(f"worker {options.command}: {error}", file=sys.stderr)
         return _USAGE
-    except (WorkerError, OSError) as error:
+    except (OperatorError, OSError) as error:
         print(f"worker {options.command}: {error}", file=sys.stderr)
         return _FAILED
 

@@ -16,6 +16,9 @@ from typing import Any, Final
 
 from runtime.cel import evaluate
 from runtime.clock import SystemClock
+from runtime.errors import LeaseLost
+from runtime.kube.client import SUMMARY_RULES, KubeClient
+from runtime.kube.config import connected
 from runtime.options import read_ownership
 from summaryrule.api.unstructured import nested_dict
 from summaryrule.planner.types import PlannerSettings
@@ -23,12 +26,9 @@ from worker.cli import labels
 from worker.controller import run_workers
 from worker.endpoint_limiter import EndpointLimiter, slots_per_endpoint
 from worker.endpoint_monitor import EndpointMonitor
-from worker.errors import LeaseLost
 from worker.executor import Executor
 from worker.health_server import HealthServer
 from worker.installation import Installation, parse_deployments
-from worker.kube.client import SUMMARY_RULES, KubeClient
-from worker.kube.config import connected
 from worker.kube.events import KubeEventRecorder
 from worker.kube.leases import LeaseClient
 from worker.kube.reflector import Reflector

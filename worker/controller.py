@@ -4,8 +4,8 @@ import asyncio
 import logging
 from typing import Final
 
+from runtime.errors import LeaseLost, NotFound, OperatorError, Temporary
 from runtime.logging import log_context
-from worker.errors import LeaseLost, NotFound, Temporary, WorkerError
 from worker.kube.store import Key
 from worker.metrics import Metrics
 from worker.reconciler import Reconciler
@@ -46,7 +46,7 @@ async def _reconcile_once(
         raise
     except NotFound:
         queue.add(key, 1.0, reason="not found")  # the watch will say that it is gone
-    except WorkerError as error:
+    except OperatorError as error:
         at_least = error.delay if isinstance(error, Temporary) else 0.0
         delay = queue.retry(key, at_least)
         if isinstance(error, Temporary) and error.requeue_after is not None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runtime.errors import Conflict, Misconfigured, OperatorError, Refused, Temporary, Throttled
 from runtime.logging import log_context
 from summaryrule.api.constants import (
     DESIRED_OWNER_ANNOTATION,
@@ -41,7 +42,6 @@ from summaryrule.planner.types import (
     UpdateSpecCursor,
 )
 from summaryrule.window_command import INGEST_BY, ingest_tag
-from worker.errors import Conflict, Misconfigured, Refused, Temporary, Throttled, WorkerError
 from worker.kube.store import Key, Store, key_of
 from worker.observations import ObservationStore
 from worker.ports import EventRecorder, Fence, KustoClient, RawRule, RuleClient
@@ -88,7 +88,7 @@ class Executor:
         """Execute ``effects`` on ``rule`` and return the object as last stored.
 
         Raises:
-            WorkerError: the error of the first one that failed; those before it remain done.
+            OperatorError: the error of the first one that failed; those before it remain done.
         """
         of_windows = [action for action in actions if isinstance(action, Submit | DropOlderRuns)]
         for action in actions:
@@ -189,7 +189,7 @@ class Executor:
         if failures and len(failures) == len(answers):
             raise failures[0]
         for failure in failures:
-            if not isinstance(failure, WorkerError):
+            if not isinstance(failure, OperatorError):
                 raise failure
             log.info("a window could not go on, it is tried again: %s", failure)
 
@@ -229,7 +229,7 @@ class Executor:
             self.observations.add_submitted(key, window.token, operation_id)
 
 
-def _not_dropped(action: DropOlderRuns, error: WorkerError) -> str:
+def _not_dropped(action: DropOlderRuns, error: OperatorError) -> str:
     return (
         "the new rows are there, and the old ones were not dropped; the worker needs the role Table"
         f" Admin on table {action.table}: {error}"

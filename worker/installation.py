@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from runtime.errors import NotFound, OperatorError, Refused
+from runtime.kube.client import KubeClient
 from summaryrule.api.constants import RESOURCE
 from summaryrule.api.unstructured import as_int, as_str, nested_dict
-from worker.errors import NotFound, Refused, WorkerError
-from worker.kube.client import KubeClient
 
 COMPONENTS: Final = ("worker", "webhook")
 CRD: Final = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{RESOURCE}"
@@ -100,7 +100,7 @@ class Installation:
             return Part(unknown=f"the cluster has no {_words(path)}")
         except Refused:
             return Part(unknown=f"this worker may not get {_words(path)}")
-        except WorkerError as error:
+        except OperatorError as error:
             return Part(unknown=str(error))
 
     def as_json(self) -> dict[str, Json]:

@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from runtime.backoff import Backoff
+from runtime.errors import Ambiguous, Conflict, LeaseLost, OperatorError
 from summaryrule.api.instant import Instant
-from worker.errors import Ambiguous, Conflict, LeaseLost, WorkerError
 from worker.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -169,7 +169,7 @@ class LeaderElector:
                 return None
             began = self._clock.monotonic()
             self._held = await self._take(lease)
-        except WorkerError as error:
+        except OperatorError as error:
             log.debug("the Lease %s was not taken: %s", self._name, error)
             return None
         self._leadership = Leadership(self._clock, began + self._timing.renew_deadline)
@@ -235,7 +235,7 @@ class LeaderElector:
                 await self._refresh(leadership)
                 if leadership.remaining > 0:
                     await self._write_renewal(leadership)
-        except WorkerError as error:
+        except OperatorError as error:
             log.warning("the Lease %s was not renewed: %s", self._name, error)
 
     async def _write_renewal(self, leadership: Leadership) -> None:
@@ -260,7 +260,7 @@ class LeaderElector:
         leadership.revoke()
         try:
             await self._write_release(self._held)
-        except WorkerError as error:
+        except OperatorError as error:
             log.warning("the Lease %s was not released, so it has to expire: %s", self._name, error)
 
     async def _write_release(self, held: dict[str, Any]) -> None:

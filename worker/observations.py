@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from runtime.errors import Misconfigured, OperatorError
 from summaryrule.api.instant import Instant
 from summaryrule.planner.types import Observations, Operation, QueryAnswer
-from worker.errors import Misconfigured, WorkerError
 from worker.kube.store import Key
 
 _REPORT_AFTER_FAILURES: Final = 3
@@ -51,7 +51,7 @@ class ObservationStore:
         """A submit was refused permanently."""
         self._change(key, rejected={**self._seen(key).rejected, token: why})
 
-    def add_no_reply(self, key: Key, call: str, error: WorkerError, seconds: float) -> bool:
+    def add_no_reply(self, key: Key, call: str, error: OperatorError, seconds: float) -> bool:
         """A call for the rule got no usable answer for ``seconds``; return whether that is news.
 
         It is reported, as first heard, after a few in a row, after a long time, or at once if

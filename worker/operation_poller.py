@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from runtime.errors import Misconfigured, OperatorError, Temporary, Throttled, Unreachable
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.planner.types import Operation, RunningOperation
-from worker.errors import Misconfigured, Temporary, Throttled, Unreachable, WorkerError
 from worker.kube.store import Key
 from worker.observations import ObservationStore
 from worker.ports import Clock, KustoClient
@@ -132,7 +132,7 @@ class OperationPoller:
             answers = await self._ask(
                 database, {i: operation for i, (_, operation) in waits.items()}
             )
-        except WorkerError as error:
+        except OperatorError as error:
             log.info("operations in %s were not polled: %s", database, error)
             self._report_no_reply(waits, error, asyncio.get_running_loop().time() - began)
             return self._asked_by(error)
@@ -145,7 +145,7 @@ class OperationPoller:
         return 0.0
 
     def _report_no_reply(
-        self, waits: dict[str, tuple[Key, RunningOperation]], error: WorkerError, seconds: float
+        self, waits: dict[str, tuple[Key, RunningOperation]], error: OperatorError, seconds: float
     ) -> None:
         if not isinstance(error, Unreachable | Misconfigured):
             return
@@ -153,7 +153,7 @@ class OperationPoller:
             if self._observations.add_no_reply(key, "poll", error, seconds):
                 self._notify(key)
 
-    def _asked_by(self, error: WorkerError) -> float:
+    def _asked_by(self, error: OperatorError) -> float:
         """Seconds to wait after an error: what a throttled service asked for, up to a minute.
 
         After other errors the next poll comes soon: it costs nothing while the circuit is open.

@@ -28,7 +28,7 @@ def run(options: Namespace) -> int:
 
     Raises:
         ValueError: a file or an option cannot be read, or there is no such rule.
-        WorkerError: the cluster cannot be asked, or does not allow it.
+        OperatorError: the cluster cannot be asked, or does not allow it.
     """
     settings = PlannerSettings(
         endpoints=parse_endpoints(options.kusto_endpoint, allow_plain_http=True),

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from typing import Final
 
 from runtime.backoff import Backoff
+from runtime.errors import InvalidQuery, OperatorError, Throttled
 from runtime.logging import log_context
 from summaryrule.planner import query_validity
 from summaryrule.planner.types import QueryAnswer, QueryCheck
-from worker.errors import InvalidQuery, Throttled, WorkerError
 from worker.kube.store import Key
 from worker.kusto.errors import move_positions
 from worker.observations import ObservationStore
@@ -122,7 +122,7 @@ class QueryChecker:
             table = await self._kusto.table_columns(check.database, check.table)
         except InvalidQuery as error:
             return query_validity.invalid(check, _with_positions_in_body(str(error), check)), 0.0
-        except WorkerError as error:
+        except OperatorError as error:
             pause = min(error.delay, _LONGEST_PAUSE) if isinstance(error, Throttled) else 0.0
             return query_validity.not_checked(check, str(error)), pause
         return query_validity.compare(check, columns, table), 0.0

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from runtime.errors import Ambiguous, Conflict, NotFound, Temporary
 from summaryrule.api.block_reason import BlockReason
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.api.schema_validation import MalformedError
@@ -26,7 +27,6 @@ from summaryrule.planner.types import (
     Submit,
 )
 from worker.endpoint_limiter import EndpointLimiter
-from worker.errors import Ambiguous, Conflict, NotFound, Temporary
 from worker.executor import Executor
 from worker.kube.store import Key, ModelCache, Store, key_of, version_of
 from worker.metrics import StatusMetrics
@@ -75,7 +75,7 @@ class Reconciler:
         """Run passes until nothing more can be done for the rule now.
 
         Raises:
-            WorkerError: a side effect failed; the caller reconciles again after a delay.
+            OperatorError: a side effect failed; the caller reconciles again after a delay.
         """
         for _ in range(_MAX_PASSES):
             rule = self.store.get(key)
@@ -160,7 +160,7 @@ class Reconciler:
         """The stored rule after the effects; None if another client changed it.
 
         Raises:
-            WorkerError: an effect failed. `Temporary` has the requeue time of the plan.
+            OperatorError: an effect failed. `Temporary` has the requeue time of the plan.
         """
         try:
             return await self._execute_or_reread(key, rule, listed, seen)

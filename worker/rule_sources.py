@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from runtime.errors import NotFound, Refused
 from runtime.manifests import ManifestError, read_file, require_rules
 from summaryrule.api.constants import RESOURCE
-from worker.errors import NotFound, Refused
 from worker.ports import RawRule
 
 
@@ -35,7 +35,7 @@ def read_rules(arguments: Iterable[str], namespace: str | None, command: str) ->
 
     Raises:
         ManifestError: a file cannot be read, or there is no such rule.
-        WorkerError: the cluster cannot be asked, or does not allow it.
+        OperatorError: the cluster cannot be asked, or does not allow it.
     """
     given = list(arguments)
     files = {each: read_file(each) for each in given if is_file(each)}
@@ -56,7 +56,7 @@ def patch_rule(rule: RawRule, body: Mapping[str, Any]) -> None:
     """Merge ``body`` into a rule of the cluster, if nobody has changed it since it was read.
 
     Raises:
-        WorkerError: it was changed, the cluster refuses the change or cannot be asked.
+        OperatorError: it was changed, the cluster refuses the change or cannot be asked.
     """
     asyncio.run(_patch(rule, dict(body), os.environ))
 
@@ -70,8 +70,8 @@ async def _patch(rule: RawRule, body: dict[str, Any], environ: Mapping[str, str]
 async def _summary_rules(environ: Mapping[str, str]) -> AsyncIterator[Any]:
     """A client of the rules of the cluster."""
     # Imported here: the client library takes half a second, and a plan of files needs none.
-    from worker.kube.client import KubeClient  # noqa: PLC0415
-    from worker.kube.config import connected  # noqa: PLC0415
+    from runtime.kube.client import KubeClient  # noqa: PLC0415
+    from runtime.kube.config import connected  # noqa: PLC0415
     from worker.kube.summaryrules import SummaryRuleClient  # noqa: PLC0415
 
     async with connected(environ, user_agent="summaryrule-operator-command") as client:
@@ -85,9 +85,9 @@ async def _get_from_cluster(
 
     Raises:
         ManifestError: there is no such rule.
-        WorkerError: the cluster cannot be asked, or does not allow it.
+        OperatorError: the cluster cannot be asked, or does not allow it.
     """
-    from worker.kube.config import default_namespace  # noqa: PLC0415 - as above
+    from runtime.kube.config import default_namespace  # noqa: PLC0415 - as above
 
     async with _summary_rules(environ) as rules:
         where = namespace or default_namespace(environ)

@@ -13,6 +13,7 @@ from typing import Any, Final, get_args
 
 from runtime import clock
 from runtime.clock import SystemClock
+from runtime.errors import InvalidQuery
 from summaryrule.api import timeline
 from summaryrule.api.constants import LOOKBACK_DAYS
 from summaryrule.api.instant import TICKS_PER_DAY, Instant
@@ -30,7 +31,6 @@ from summaryrule.verification import (
 )
 from summaryrule.window_command import bind_variables, ingest_tag
 from worker.cli import labels
-from worker.errors import InvalidQuery
 from worker.kusto.config import parse_endpoints
 from worker.kusto.connect import connect_kusto
 from worker.kusto.requests import KustoRequests
@@ -63,7 +63,7 @@ def run(options: Namespace) -> int:
 
     Raises:
         ValueError: a file or an option cannot be read, or there is no such rule or endpoint.
-        WorkerError: the cluster or Kusto cannot be asked, or does not allow it.
+        OperatorError: the cluster or Kusto cannot be asked, or does not allow it.
     """
     rules = list(read_rules([*options.rules, *options.file], options.namespace, "worker verify"))
     reports = asyncio.run(_verify(rules, options, os.environ))
@@ -112,7 +112,7 @@ async def verify(
 
     Raises:
         MalformedError: the object is not a valid rule.
-        WorkerError: Kusto cannot be asked, or does not allow it.
+        OperatorError: Kusto cannot be asked, or does not allow it.
     """
     rule, now = parse_rule(raw), clock.now()
     lanes = timeline.lanes(raw, now)
@@ -237,7 +237,7 @@ def _repair(raw: RawRule, report: Report, *, do: bool) -> str:
 
     Raises:
         ValueError: the rule is not in mode Replace, or has a backfill already.
-        WorkerError: the cluster cannot be asked, or refuses the request.
+        OperatorError: the cluster cannot be asked, or refuses the request.
     """
     name = report.rule.metadata.name
     wrong = [each.window for each in report.checks if each.state in {"missing", "twice"}]

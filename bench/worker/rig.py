@@ -19,9 +19,9 @@ from azure.kusto.data import KustoClient, KustoConnectionStringBuilder
 from prometheus_client.parser import text_string_to_metric_families
 
 from devstack.stack import Stack
+from runtime.kube.client import SUMMARY_RULES, KubeClient
+from runtime.kube.config import connect
 from summaryrule.api.instant import Instant
-from worker.kube.client import SUMMARY_RULES, KubeClient
-from worker.kube.config import connect
 
 NAMESPACE = "default"
 _WORKER = "system:serviceaccount:summaryrule-system:summaryrule-operator-worker"

@@ -169,12 +169,16 @@ class Handler(BaseHTTPRequestHandler):
                     if not self._event(found):
                         return
                 self.world.changed.wait(1)
+        self._chunk(b"")
 
     def _event(self, found: Json | None) -> bool:
         kind = "DELETED" if found is None else "MODIFIED"
-        line = json.dumps({"type": kind, "object": found}).encode() + b"\n"
+        return self._chunk(json.dumps({"type": kind, "object": found}).encode() + b"\n")
+
+    def _chunk(self, data: bytes) -> bool:
+        """Send a part of the body; an empty one ends it."""
         try:
-            self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
         except OSError:
             return False
         return True

@@ -23,7 +23,7 @@ class Verified:
 
     gates: ReadinessGates
     results: Iterator[str | None]
-    watch_paths: tuple[str, ...] = ()
+    watched: tuple[tuple[str, str], ...] = ()
 
     async def run_once(self, now: datetime) -> datetime:
         reason = next(self.results, "")

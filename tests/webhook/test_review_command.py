@@ -154,4 +154,4 @@ def test_serving_from_files_needs_a_folder(
     assert main(["serve", "--certificates", "files"]) == 2
     assert "--cert-dir" in capsys.readouterr().err
     assert main(["serve", "--certificates", "self"]) == 2
-    assert "no KUBECONFIG" in capsys.readouterr().err
+    assert "no API server is configured" in capsys.readouterr().err

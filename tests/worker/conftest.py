@@ -10,13 +10,13 @@ import pytest
 
 from runtime.backoff import Backoff
 from runtime.clock import SystemClock
+from runtime.kube.client import KubeClient
+from runtime.kube.config import connect
 from tests.worker.contract import definition
 from tests.worker.contract import kusto_world as kusto_worlds
 from tests.worker.contract.rules_world import CONTRACT_RULES, MemoryWorld, ServerWorld, World
 from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.kube import MemoryRules
-from worker.kube.client import KubeClient
-from worker.kube.config import connect
 from worker.kube.summaryrules import SummaryRuleClient
 from worker.kusto.client import EndpointClient
 from worker.kusto.requests import KustoRequests

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from runtime.cel import evaluate
+from runtime.errors import Ambiguous
 from summaryrule.planner.types import Column, PlannerSettings
 from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.kube import MemoryEvents, MemoryRules, MemoryWatch
@@ -12,7 +13,6 @@ from tests.worker.simulation.kusto import KustoState, MemoryKusto
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
 from worker.controller import run_workers
 from worker.endpoint_limiter import EndpointLimiter, slots_per_endpoint
-from worker.errors import Ambiguous
 from worker.executor import Executor
 from worker.kube.store import Key, ModelCache, Store
 from worker.metrics import Metrics, StatusMetrics

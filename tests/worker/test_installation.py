@@ -7,10 +7,10 @@ import pytest
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 
+from runtime.kube.client import MERGE_PATCH, KubeClient
 from summaryrule.api.constants import RESOURCE
 from tests.worker.misbehaving import Misbehaving, reply
 from worker.installation import Installation, Part, parse_deployments
-from worker.kube.client import MERGE_PATCH, KubeClient
 
 VERSION = "app.kubernetes.io/version"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from runtime.cel import evaluate
+from runtime.errors import Ambiguous, Misconfigured, OperatorError, Refused, Unreachable
 from summaryrule.planner.types import PlannerSettings
 from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.kube import MemoryEvents, MemoryRules, MemoryWatch
@@ -16,7 +17,6 @@ from tests.worker.simulation.kusto import KustoState, MemoryKusto
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
 from worker.controller import run_workers
 from worker.endpoint_limiter import EndpointLimiter
-from worker.errors import Ambiguous, Misconfigured, Refused, Unreachable, WorkerError
 from worker.executor import Executor
 from worker.kube.store import Key, ModelCache, Store
 from worker.metrics import Metrics, StatusMetrics
@@ -46,7 +46,7 @@ RULE = {
     ],
 )
 def test_what_takes_long_or_needs_somebody_is_reported_at_once(
-    error: WorkerError, seconds: float, calls: int
+    error: OperatorError, seconds: float, calls: int
 ) -> None:
     store = ObservationStore()
     news = [store.add_no_reply(KEY, "submit", error, seconds) for _ in range(4)]
@@ -83,7 +83,7 @@ class Stopping(MemoryKusto):
             raise Unreachable("502")
         return await super().find_tags(*args)
 
-    async def _wait(self, error: WorkerError) -> None:
+    async def _wait(self, error: OperatorError) -> None:
         if self.stopped:
             await asyncio.sleep(20)
             raise error

@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import pytest
 
+from runtime.errors import OperatorError, Throttled, Unreachable
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant
 from summaryrule.planner.types import Operation, RunningOperation
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
-from worker.errors import Throttled, Unreachable, WorkerError
 from worker.kube.store import Key
 from worker.observations import ObservationStore
 from worker.operation_poller import OperationPoller
@@ -21,7 +21,7 @@ KEY = ("n", "r")
 class Failing:
     """Fails polls of `Down` until its time; keeps the part of `worker.ports.Kusto` polled."""
 
-    def __init__(self, error: WorkerError, until: float, ends: float = 0.0) -> None:
+    def __init__(self, error: OperatorError, until: float, ends: float = 0.0) -> None:
         self.asked: list[float] = []
         self._error, self._until, self._ends = error, until, ends
 
@@ -64,7 +64,7 @@ class Failing:
         return {one: Operation(one, state) for one in ids}
 
 
-def told_after(error: WorkerError, until: float) -> float:
+def told_after(error: OperatorError, until: float) -> float:
     """When the rule hears of its operation, which ended long ago."""
 
     async def scenario() -> float:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from runtime.errors import InvalidQuery, Throttled, Unreachable
 from summaryrule.planner.types import Column, QueryAnswer, QueryCheck
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
-from worker.errors import InvalidQuery, Throttled, Unreachable
 from worker.kube.store import Key
 from worker.observations import ObservationStore
 from worker.query_checker import QueryChecker

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from runtime.errors import Conflict
 from summaryrule.api.v1 import WindowStatus
 from summaryrule.planner.types import Observations, Submit
 from tests.manifests import NOW
@@ -13,7 +14,6 @@ from tests.worker.simulation.kube import MemoryEvents, MemoryRules
 from tests.worker.simulation.kusto import KustoState, MemoryKusto
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
 from tests.worker.test_a_hung_endpoint import Yes, rule
-from worker.errors import Conflict
 from worker.executor import Executor, RuleFence
 from worker.kube.store import Store, key_of
 from worker.observations import ObservationStore

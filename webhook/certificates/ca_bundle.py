@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from runtime.errors import NotFound
+from runtime.kube.client import JSON_PATCH, KubeClient
 from webhook.certificates.tls import ReloadableTLSContext
-from webhook.errors import NotFoundError, UnusableCertificateError
-from webhook.kube_client import JSON_PATCH, Client
+from webhook.errors import UnusableCertificateError
 
 _GROUP: Final = "/apis/admissionregistration.k8s.io/v1"
 GATE: Final = "certificate"
@@ -32,23 +33,22 @@ class WebhookConfiguration:
 class WebhookConfigurations:
     """The mutating and the validating configuration called ``name``."""
 
-    def __init__(self, client: Client, name: str) -> None:
+    def __init__(self, client: KubeClient, name: str) -> None:
         self._client = client
         self._name = name
 
     @property
-    def watch_paths(self) -> tuple[str, ...]:
-        """The paths of watches on both."""
-        query = f"watch=1&timeoutSeconds=300&fieldSelector=metadata.name%3D{self._name}"
-        return tuple(f"{_GROUP}/{resource}?{query}" for resource in RESOURCES)
+    def watched(self) -> tuple[tuple[str, str], ...]:
+        """Both, each as the path of its collection and its name."""
+        return tuple((f"{_GROUP}/{resource}", self._name) for resource in RESOURCES)
 
     async def read(self) -> list[WebhookConfiguration]:
         """Read those that exist, mutating first."""
         found = []
         for resource in RESOURCES:
             try:
-                answer = await self._client.call("GET", f"{_GROUP}/{resource}/{self._name}")
-            except NotFoundError:
+                answer = await self._client.request("GET", f"{_GROUP}/{resource}/{self._name}")
+            except NotFound:
                 continue
             found.append(_configuration(f"{_GROUP}/{resource}/{self._name}", answer))
         return found
@@ -61,7 +61,7 @@ class WebhookConfigurations:
         ``wanted`` returns its argument where nothing is to change.
 
         Raises:
-            ConflictError: when a configuration changed since it was read.
+            Conflict: when a configuration changed since it was read.
         """
         return [await self._inject(each, wanted) for each in found]
 
@@ -81,7 +81,9 @@ class WebhookConfigurations:
             return found
         # A failed "test" would be a 422; a stale resourceVersion written is the 409 it should be.
         at = {"op": "replace", "path": "/metadata/resourceVersion", "value": found.version}
-        answer = await self._client.call("PATCH", found.path, [at, *steps], JSON_PATCH)
+        answer = await self._client.request(
+            "PATCH", found.path, body=[at, *steps], content_type=JSON_PATCH
+        )
         return _configuration(found.path, answer)
 
 

@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+from runtime.errors import NotFound
+from runtime.kube.client import KubeClient
 from webhook.certificates.pki import KeyPair, Lifetimes, merge, renewal, validity
-from webhook.errors import NotFoundError, UnusableCertificateError
-from webhook.kube_client import Client
+from webhook.errors import UnusableCertificateError
 
 CA: Final = ("ca.crt", "ca.key")
 NEXT: Final = ("next.crt", "next.key")
@@ -89,27 +90,27 @@ class SecretSnapshot:
 class CASecret:
     """Reads and writes Secret ``namespace/name``."""
 
-    def __init__(self, client: Client, namespace: str, name: str) -> None:
+    def __init__(self, client: KubeClient, namespace: str, name: str) -> None:
         self._client = client
         self._namespace, self._name = namespace, name
         self._all = f"/api/v1/namespaces/{namespace}/secrets"
         self._one = f"{self._all}/{name}"
 
     @property
-    def watch_path(self) -> str:
-        """The path of a watch on it."""
-        return f"{self._all}?watch=1&timeoutSeconds=300&fieldSelector=metadata.name%3D{self._name}"
+    def watched(self) -> tuple[str, str]:
+        """The path of its collection, and its name."""
+        return self._all, self._name
 
     async def read(self) -> SecretSnapshot:
         """Read the Secret.
 
         Raises:
             UnusableCertificateError: when its data are not a CA.
-            ClusterError: when it cannot be read.
+            OperatorError: when it cannot be read.
         """
         try:
-            secret = await self._client.call("GET", self._one)
-        except NotFoundError:
+            secret = await self._client.request("GET", self._one)
+        except NotFound:
             return SecretSnapshot(None, None)
         return SecretSnapshot(secret, self._parse(secret.get("data") or {}))
 
@@ -117,15 +118,15 @@ class CASecret:
         """Replace the content that was read by ``state``.
 
         Raises:
-            ConflictError: when another replica wrote since ``before`` was read.
+            Conflict: when another replica wrote since ``before`` was read.
         """
         data = {key: b64encode(value).decode() for key, value in _to_data(state).items()}
         if before.secret is None:
             names = {"name": self._name, "namespace": self._namespace}
             body = {"apiVersion": "v1", "kind": "Secret", "metadata": names, "data": data}
-            await self._client.call("POST", self._all, body)
+            await self._client.request("POST", self._all, body=body)
         else:
-            await self._client.call("PUT", self._one, {**before.secret, "data": data})
+            await self._client.request("PUT", self._one, body={**before.secret, "data": data})
 
     def _parse(self, data: dict[str, str]) -> CAState | None:
         if not data:

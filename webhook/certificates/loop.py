@@ -7,14 +7,14 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 from runtime.backoff import Backoff
+from runtime.errors import Conflict, OperatorError
+from runtime.kube.client import KubeClient
 from webhook.certificates.ca_bundle import GATE
-from webhook.errors import ConflictError, WebhookError
-from webhook.kube_client import Client
 from webhook.metrics import Metrics
 from webhook.probes import ReadinessGates
 
@@ -23,6 +23,8 @@ MAX_INTERVAL: Final = timedelta(seconds=60)
 _RETRY_DELAYS: Final = (1.0, 30.0)
 """The shortest and the longest delay, in seconds, after a pass that failed."""
 _MIN_DELAY: Final = 0.05
+_WATCH_SECONDS: Final = 300
+"""After this time the API server ends a watch, and the next one starts."""
 
 log = logging.getLogger(__name__)
 
@@ -31,22 +33,22 @@ class CertificateSource(Protocol):
     """One mode of making or loading certificates."""
 
     @property
-    def watch_paths(self) -> tuple[str, ...]:
-        """The paths of watches on what a pass reads."""
+    def watched(self) -> tuple[tuple[str, str], ...]:
+        """What a pass reads: the path of a collection and a name, each."""
 
     async def run_once(self, now: datetime) -> datetime:
         """Run one pass; return when the next is due."""
 
 
 async def run(
-    source: CertificateSource, client: Client | None, gates: ReadinessGates, metrics: Metrics
+    source: CertificateSource, client: KubeClient | None, gates: ReadinessGates, metrics: Metrics
 ) -> None:
     """Run passes until cancelled."""
     notified = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         if client is not None:
-            for path in source.watch_paths:
-                group.create_task(_watch(client, path, notified.set))
+            for path, name in source.watched:
+                group.create_task(_watch(client, path, name, notified.set))
         await _run_passes(source, notified, gates, metrics)
 
 
@@ -59,7 +61,7 @@ async def _run_passes(
         now, before = datetime.now(UTC), gates.failures.get(GATE)
         try:
             due = await source.run_once(now)
-        except WebhookError as error:
+        except OperatorError as error:
             delay = _delay_after(error, backoff, gates, metrics)
         else:
             backoff.reset()
@@ -74,7 +76,7 @@ async def _run_passes(
 
 
 def _delay_after(
-    error: WebhookError, backoff: Backoff, gates: ReadinessGates, metrics: Metrics
+    error: OperatorError, backoff: Backoff, gates: ReadinessGates, metrics: Metrics
 ) -> float:
     """Report a failed pass; return the seconds to wait before the next.
 
@@ -83,21 +85,23 @@ def _delay_after(
     metrics.certificate_failures.inc()
     if GATE in gates.failures:
         gates.set(GATE, str(error))
-    if isinstance(error, ConflictError):
+    if isinstance(error, Conflict):
         return random.uniform(0, 2 * _MIN_DELAY)  # noqa: S311 - jitter, not a secret
     log.warning("certificate pass failed", extra={"fields": {"error": str(error)}})
     return backoff.next()
 
 
-async def _watch(client: Client, path: str, notify: Callable[[], None]) -> None:
+async def _watch(client: KubeClient, path: str, name: str, notify: Callable[[], None]) -> None:
+    selector = f"metadata.name={name}"
+    query = {"watch": "1", "timeoutSeconds": str(_WATCH_SECONDS), "fieldSelector": selector}
     backoff = Backoff(*_RETRY_DELAYS)
     while True:
         try:
-            async with aclosing(client.changes(path)) as changes:
+            async with client.stream(path, query, silence=_WATCH_SECONDS + 30.0) as changes:
                 async for _ in changes:
                     backoff.reset()
                     notify()
-        except WebhookError as error:
+        except OperatorError as error:
             log.debug("watch ended", extra={"fields": {"error": str(error)}})
         else:
             backoff.reset()

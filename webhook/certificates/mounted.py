@@ -60,16 +60,16 @@ class MountedCertificates:
     _is_loaded: bool = False
 
     @property
-    def watch_paths(self) -> tuple[str, ...]:
-        """The paths of watches on what a pass reads."""
-        return self.configurations.watch_paths if self.configurations else ()
+    def watched(self) -> tuple[tuple[str, str], ...]:
+        """What a pass reads: the path of a collection and a name, each."""
+        return self.configurations.watched if self.configurations else ()
 
     async def run_once(self, now: datetime) -> datetime:
         """Run one pass; return when the next is due.
 
         Raises:
             UnusableCertificateError: when the files are missing or do not fit together.
-            ClusterError: when the API server does not answer.
+            OperatorError: when the API server does not answer.
         """
         pair, ca = self._read()
         live = await self._publish(ca, now)

@@ -55,15 +55,15 @@ class SelfSignedCertificates:
     _renew_at: datetime | None = None
 
     @property
-    def watch_paths(self) -> tuple[str, ...]:
-        """The paths of watches on what a pass reads."""
-        return (self.secret.watch_path, *self.configurations.watch_paths)
+    def watched(self) -> tuple[tuple[str, str], ...]:
+        """What a pass reads: the path of a collection and a name, each."""
+        return (self.secret.watched, *self.configurations.watched)
 
     async def run_once(self, now: datetime) -> datetime:
         """Run one pass; return when the next is due if no watch notifies before.
 
         Raises:
-            ClusterError: when the API server does not answer, or another replica wrote first.
+            OperatorError: when the API server does not answer, or another replica wrote first.
             UnusableCertificateError: when the Secret or the leaf cannot be used.
         """
         live = await self.configurations.read()

@@ -1,5 +1,4 @@
-"""The worker's side of the Kubernetes API: requests, rules, Events, Leases, and a reflector.
+"""The worker's resources on the Kubernetes API: rules, Events, Leases, and a reflector.
 
-Built on the configuration and HTTP client of ``kubernetes.aio``, and on nothing else of it: its
-typed APIs cost a second of import, and it has no informer and no elector that can be used.
+The reflector is the worker's own: ``kubernetes.aio`` has no informer that can be used.
 """

@@ -11,10 +11,10 @@ import logging
 from collections import OrderedDict
 from typing import Any, Final
 
+from runtime.errors import Conflict, NotFound, OperatorError
+from runtime.kube.client import EVENTS, MERGE_PATCH, KubeClient
 from summaryrule.api.constants import FIELD_MANAGER
 from summaryrule.api.instant import Instant
-from worker.errors import Conflict, NotFound, WorkerError
-from worker.kube.client import EVENTS, MERGE_PATCH, KubeClient
 from worker.ports import Clock, EventType, RawRule
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class KubeEventRecorder:
         event = self._event(rule, kind, reason, text)
         try:
             count = await self._store(event)
-        except WorkerError as error:
+        except OperatorError as error:
             log.warning("an Event was not stored (%s: %s): %s", reason, text, error)
             return
         self._remember(_key(event), count)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from worker.errors import NotFound
-from worker.kube.client import LEASES, KubeClient
+from runtime.errors import NotFound
+from runtime.kube.client import LEASES, KubeClient
 
 
 class LeaseClient:

@@ -23,8 +23,8 @@ from typing import Any, Final
 import msgspec
 
 from runtime.backoff import Backoff
-from worker.errors import Gone, Refused, Temporary, Unreachable, WorkerError
-from worker.kube.client import KubeClient
+from runtime.errors import Gone, OperatorError, Refused, Temporary, Unreachable
+from runtime.kube.client import KubeClient
 from worker.kube.store import Key, Store, key_of
 
 log = logging.getLogger(__name__)
@@ -141,7 +141,7 @@ class Reflector:
                 log.info("%s is listed again: %s", self._path, error)
                 self._version = None
                 await asyncio.sleep(self._backoff.next())
-            except WorkerError as error:
+            except OperatorError as error:
                 log.warning("watching %s failed: %s", self._path, error)
                 delay = error.delay if isinstance(error, Temporary) else 0.0
                 await asyncio.sleep(max(delay, self._backoff.next()))
@@ -235,7 +235,7 @@ async def paged_list(api: KubeClient, path: str) -> tuple[dict[Key, dict[str, An
         Gone: the pages outlived the server's snapshot. The caller lists again from the start:
             continuing with the fresh ``continue`` token of a list's 410 would mix two states, and a
             watch from either would miss changes.
-        WorkerError: as ``KubeClient.request``.
+        OperatorError: as ``KubeClient.request``.
     """
     items: dict[Key, dict[str, Any]] = {}
     query = {"limit": _PAGE}

@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
+from runtime.kube.client import MERGE_PATCH, SUMMARY_RULES, KubeClient, Resource
 from summaryrule.api.constants import FIELD_MANAGER
-from worker.kube.client import MERGE_PATCH, SUMMARY_RULES, KubeClient, Resource
 from worker.ports import RawRule
 
 # Strict: a field that the installed CRD does not know must fail the write. The server would drop it

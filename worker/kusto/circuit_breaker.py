@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from runtime.backoff import Backoff
-from worker.errors import Ambiguous, Conflict, LeaseLost, Unreachable, WorkerError
+from runtime.errors import Ambiguous, Conflict, LeaseLost, OperatorError, Unreachable
 from worker.ports import Clock
 
 PROBE_DELAYS: Final = (1.0, 60.0)
@@ -53,7 +53,7 @@ class CircuitBreaker:
             raise
         except (Conflict, LeaseLost):  # raised by the fence: nothing was sent
             raise
-        except WorkerError:
+        except OperatorError:
             self._succeeded()  # a refusal is an answer too
             raise
         else:

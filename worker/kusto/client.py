@@ -11,18 +11,18 @@ from azure.kusto.data import ClientRequestProperties, KustoConnectionStringBuild
 from azure.kusto.data.aio import KustoClient
 
 from runtime.backoff import Backoff
-from runtime.logging import context_fields
-from runtime.version import installed_version
-from worker.errors import (
+from runtime.errors import (
     Misconfigured,
     Observe,
+    OperatorError,
     Temporary,
     Throttled,
     Unreachable,
-    WorkerError,
     ignore,
     observed,
 )
+from runtime.logging import context_fields
+from runtime.version import installed_version
 from worker.kusto.circuit_breaker import PROBE_DELAYS, CircuitBreaker
 from worker.kusto.config import Login, proxy_for
 from worker.kusto.errors import mapped_errors, no_token
@@ -110,7 +110,7 @@ class EndpointClient:
         concurrency slot and the access token are there; if it raises, nothing is sent.
 
         Raises:
-            WorkerError: see ``worker.kusto.errors``; or what ``before_send`` raised.
+            OperatorError: see ``worker.kusto.errors``; or what ``before_send`` raised.
         """
         submits, self._database = before_send is not None, database
         with observed(self._observe, name):
@@ -140,7 +140,7 @@ class EndpointClient:
         While the circuit is open, nothing is sent.
 
         Raises:
-            WorkerError: see ``worker.kusto.errors``.
+            OperatorError: see ``worker.kusto.errors``.
         """
         with observed(self._observe, name):
             if self._circuit.open_reason is not None:
@@ -178,7 +178,7 @@ class EndpointClient:
 
     async def probe(self) -> None:
         """Send a query that reads no table; ``health`` has the result."""
-        with contextlib.suppress(WorkerError):
+        with contextlib.suppress(OperatorError):
             await self.call("probe", self._database, "print 1")
 
     async def close(self) -> None:

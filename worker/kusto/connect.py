@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 
-from worker.errors import Observe, ignore
+from runtime.errors import Observe, ignore
 from worker.kusto.client import EndpointClient
 from worker.kusto.config import create_credential, is_loopback, login_of, require_trusted
 from worker.kusto.requests import KustoRequests

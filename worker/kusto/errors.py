@@ -26,18 +26,18 @@ from azure.kusto.data.exceptions import (
     KustoThrottlingError,
 )
 
-from runtime.logging import redact
-from worker.errors import (
+from runtime.errors import (
     Ambiguous,
     InvalidQuery,
     Misconfigured,
+    OperatorError,
     Refused,
     Temporary,
     Throttled,
     Unreachable,
-    WorkerError,
     retry_after,
 )
+from runtime.logging import redact
 from worker.kusto.config import Login
 
 _THROTTLED_FOR = 10.0
@@ -64,7 +64,7 @@ def mapped_errors(endpoint: str, *, submits: bool) -> Iterator[None]:
         raise map_error(error, endpoint, submits=submits) from error
 
 
-def map_error(error: Exception, endpoint: str, *, submits: bool) -> WorkerError:
+def map_error(error: Exception, endpoint: str, *, submits: bool) -> OperatorError:
     """The worker's error for one of the client's."""
     for kind, answer in _BY_KIND:
         if isinstance(error, kind):
@@ -117,7 +117,7 @@ def _no_usable_answer(endpoint: str, why: str, lost: NoReplyError) -> Temporary:
     return lost(f"{endpoint} gave no usable answer: {why}")
 
 
-def _api(error: KustoApiError, endpoint: str) -> WorkerError:
+def _api(error: KustoApiError, endpoint: str) -> OperatorError:
     api = error.get_api_error()
     text = str(api.description or api.message or "")
     code = code_in(text) or str(api.code or "")
@@ -127,14 +127,14 @@ def _api(error: KustoApiError, endpoint: str) -> WorkerError:
     return (InvalidQuery if is_query else Refused)(with_code(code, text), code)
 
 
-def _multiple(error: KustoMultiApiError, endpoint: str, lost: NoReplyError) -> WorkerError:
+def _multiple(error: KustoMultiApiError, endpoint: str, lost: NoReplyError) -> OperatorError:
     """Errors inside a 200: rows may have been made before them."""
     first = error.get_api_errors()[0] if error.get_api_errors() else None
     text = str(first.description or first.message) if first else "no reason was given"
     return _no_usable_answer(endpoint, format_error(text), lost)
 
 
-_BY_KIND: tuple[tuple[type[Exception], Callable[[Any, str, NoReplyError], WorkerError]], ...] = (
+_BY_KIND: tuple[tuple[type[Exception], Callable[[Any, str, NoReplyError], OperatorError]], ...] = (
     (KustoThrottlingError, _throttled),
     (KustoNetworkError, _network),
     (KustoMultiApiError, _multiple),

@@ -9,17 +9,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from runtime.logging import context_fields
-from summaryrule.api.instant import Instant
-from worker.errors import (
+from runtime.errors import (
     Ambiguous,
     Conflict,
     LeaseLost,
     Misconfigured,
+    OperatorError,
     Throttled,
     Unreachable,
-    WorkerError,
 )
+from runtime.logging import context_fields
+from summaryrule.api.instant import Instant
 from worker.ports import Clock
 
 State = Literal["unknown", "answering", "failing"]
@@ -113,7 +113,7 @@ class EndpointTracker:
             raise
         except (Conflict, LeaseLost):  # raised by the fence: nothing was sent
             raise
-        except WorkerError as error:  # a refusal is an answer too
+        except OperatorError as error:  # a refusal is an answer too
             if isinstance(error, Throttled):
                 self._throttled = self._now()
             self.answered()

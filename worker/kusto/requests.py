@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
+from runtime.errors import Ambiguous, InvalidQuery, Refused
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import Instant, InvalidInstantError
 from summaryrule.kql import quote_name, without_trailing_semicolons
 from summaryrule.planner.types import Column, Operation
 from summaryrule.verification import Extent
-from worker.errors import Ambiguous, InvalidQuery, Refused
 from worker.kusto.client import EndpointClient, Row
 from worker.kusto.errors import format_error
 from worker.kusto.health import EndpointHealth
@@ -142,7 +142,7 @@ class KustoRequests:
         """The extents with rows created in ``[since, until]``, with their tags; none without table.
 
         Raises:
-            WorkerError: see ``worker.kusto.errors``.
+            OperatorError: see ``worker.kusto.errors``.
         """
         text = (
             f".show table {quote_name(table)} extents | where MaxCreatedOn >= datetime({since})"
@@ -162,7 +162,7 @@ class KustoRequests:
         """Whether the query has at least one row.
 
         Raises:
-            WorkerError: see ``worker.kusto.errors``; ``InvalidQuery`` too where it cannot be
+            OperatorError: see ``worker.kusto.errors``; ``InvalidQuery`` too where it cannot be
                 continued.
         """
         text = f"{without_trailing_semicolons(query)}\n| take 1"

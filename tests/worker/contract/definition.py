@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from runtime.errors import Conflict, NotFound, Temporary
+from runtime.kube.client import KubeClient
 from tests.worker.contract.rules_world import CONTRACT_RULES
 from tests.worker.eventually import eventually
-from worker.errors import Conflict, NotFound, Temporary
-from worker.kube.client import KubeClient
 
 _OPEN = {"type": "object", "additionalProperties": {"type": "string"}}
 _WINDOWS = {"type": "array", "items": _OPEN}

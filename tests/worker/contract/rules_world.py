@@ -7,8 +7,8 @@ field managers, while the adapter under test acts as the worker.
 import copy
 from typing import Any, Protocol
 
+from runtime.kube.client import MERGE_PATCH, KubeClient, Resource
 from tests.worker.simulation.cluster import Cluster
-from worker.kube.client import MERGE_PATCH, KubeClient, Resource
 from worker.ports import RawRule, RuleClient
 
 CONTRACT_RULES = Resource("contract.test", "v1", "rules", "Rule")

@@ -5,11 +5,11 @@ import uuid
 
 import pytest
 
+from runtime.errors import Ambiguous, InvalidQuery, LeaseLost, Refused, Temporary, Throttled
 from summaryrule.api.instant import Instant
 from summaryrule.planner.types import Column
 from tests.worker.contract.kusto_world import DATABASE, NO_ROWS, KustoWorld, append, ended
 from tests.worker.fences import allow
-from worker.errors import Ambiguous, InvalidQuery, LeaseLost, Refused, Temporary, Throttled
 
 LONG_AGO = Instant(0)
 

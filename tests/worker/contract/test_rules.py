@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from runtime.errors import Conflict, NotFound
 from summaryrule.api.constants import FIELD_MANAGER
 from tests.worker.contract.rules_world import NAMESPACE, World, rule
-from worker.errors import Conflict, NotFound
 from worker.ports import RawRule
 
 

@@ -4,8 +4,8 @@ import uuid
 from typing import Any
 
 from runtime.clock import SystemClock
+from runtime.kube.client import EVENTS, KubeClient
 from tests.worker.contract.rules_world import NAMESPACE, World, rule
-from worker.kube.client import EVENTS, KubeClient
 from worker.kube.events import KubeEventRecorder
 from worker.ports import RawRule
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from runtime.backoff import Backoff
+from runtime.errors import Refused
+from runtime.kube.client import KubeClient
 from tests.worker.contract.rules_world import CONTRACT_RULES, NAMESPACE, World, rule
 from tests.worker.eventually import eventually
-from worker.errors import Refused
-from worker.kube.client import KubeClient
 from worker.kube.reflector import Reflector
 from worker.kube.store import Key, Store
 

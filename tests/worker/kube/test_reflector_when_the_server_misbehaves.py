@@ -10,9 +10,9 @@ from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 
 from runtime.backoff import Backoff
+from runtime.kube.client import KubeClient
 from tests.worker.eventually import eventually
 from tests.worker.misbehaving import Misbehaving, Script, cut, hang, reply, stream
-from worker.kube.client import KubeClient
 from worker.kube.reflector import Reflector
 from worker.kube.store import Key, Store
 

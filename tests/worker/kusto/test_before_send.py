@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from runtime.clock import SystemClock
+from runtime.errors import LeaseLost, OperatorError
 from tests.worker.eventually import eventually
 from tests.worker.misbehaving import Misbehaving, hang, reply
-from worker.errors import LeaseLost, WorkerError
 from worker.kusto.client import EndpointClient
 
 COMMAND = ".set-or-append async T <| print 1"
@@ -55,8 +55,8 @@ async def test_a_submit_whose_lease_is_lost_is_not_sent() -> None:
 async def test_a_connection_of_the_pool_is_not_written_to_either() -> None:
     async with Misbehaving(reply(200, b"{}")) as server:
         service = EndpointClient(server.url, SystemClock())
-        steps: list[tuple[Callable[[], None], type[WorkerError]]] = [
-            (lambda: None, WorkerError),
+        steps: list[tuple[Callable[[], None], type[OperatorError]]] = [
+            (lambda: None, OperatorError),
             (lost, LeaseLost),
             (lost, LeaseLost),
         ]
@@ -115,7 +115,7 @@ async def test_a_stopped_submit_says_nothing_about_the_endpoint() -> None:
 async def test_a_read_asks_no_fence() -> None:
     async with Misbehaving(reply(200, b"{}")) as server:
         service = EndpointClient(server.url, SystemClock())
-        with pytest.raises(WorkerError):
+        with pytest.raises(OperatorError):
             await service.call("poll", "Telemetry", ".show operations")
         assert len(server.requests) == 1
         await service.close()

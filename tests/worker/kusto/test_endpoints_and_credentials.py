@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.errors import Refused
+from runtime.errors import Refused
 from worker.kusto.config import (
     InvalidEndpointError,
     choose_kind,

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from runtime.errors import Misconfigured, Unreachable
 from runtime.logging import log_context
 from runtime.version import installed_version
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from tests.worker.eventually import eventually
 from tests.worker.misbehaving import Misbehaving, hang, reply
 from worker.endpoint_monitor import EndpointMonitor
-from worker.errors import Misconfigured, Unreachable
 from worker.kusto.client import EndpointClient
 from worker.kusto.config import login_of
 

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from runtime.clock import SystemClock
+from runtime.errors import Temporary
 from tests.worker.fences import allow
 from tests.worker.loopback import Loopback
-from worker.errors import Temporary
 from worker.kusto.client import EndpointClient
 from worker.kusto.config import proxy_for
 

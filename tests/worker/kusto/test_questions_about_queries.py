@@ -8,6 +8,7 @@ import pytest
 
 from runtime.backoff import Backoff
 from runtime.clock import SystemClock
+from runtime.errors import InvalidQuery, Refused, Temporary, Unreachable
 from summaryrule.planner.types import Column
 from tests.worker.eventually import eventually
 from tests.worker.kusto.test_what_an_endpoint_can_answer import (
@@ -18,7 +19,6 @@ from tests.worker.kusto.test_what_an_endpoint_can_answer import (
     table,
 )
 from tests.worker.misbehaving import Misbehaving, Script, cut, hang
-from worker.errors import InvalidQuery, Refused, Temporary, Unreachable
 from worker.kusto.client import EndpointClient
 from worker.kusto.requests import KustoRequests
 

@@ -9,10 +9,10 @@ import pytest
 
 from runtime.backoff import Backoff
 from runtime.clock import SystemClock
+from runtime.errors import Ambiguous, Permanent, Refused, Temporary, Throttled, Unreachable
 from tests.worker.eventually import eventually
 from tests.worker.fences import allow
 from tests.worker.misbehaving import Misbehaving, Script, cut, hang, reply
-from worker.errors import Ambiguous, Permanent, Refused, Temporary, Throttled, Unreachable
 from worker.kusto.client import EndpointClient
 from worker.kusto.requests import KustoRequests
 

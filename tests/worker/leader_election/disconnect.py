@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from worker.errors import Unreachable
+from runtime.errors import Unreachable
 from worker.leader_election import Leases
 
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runtime.errors import LeaseLost
 from tests.worker.leader_election.disconnect import Disconnect
 from tests.worker.simulation.faults import Faults
 from tests.worker.simulation.kube import MemoryLeases
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
-from worker.errors import LeaseLost
 from worker.leader_election import LeaderElector, Leadership, Leases, Timing
 
 LEASE = "summaryrule-operator-worker"

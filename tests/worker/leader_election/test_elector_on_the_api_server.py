@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from runtime.clock import SystemClock
+from runtime.errors import LeaseLost
+from runtime.kube.client import KubeClient
+from runtime.kube.config import connect
 from tests.worker.eventually import eventually
 from tests.worker.proxy import TcpProxy
-from worker.errors import LeaseLost
-from worker.kube.client import KubeClient
-from worker.kube.config import connect
 from worker.kube.leases import LeaseClient
 from worker.leader_election import LeaderElector, Leadership, Timing
 

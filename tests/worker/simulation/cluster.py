@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
+from runtime.errors import Conflict, NotFound
 from tests.worker.simulation.ownership import Owners, Path, owned
-from worker.errors import Conflict, NotFound
 from worker.kube.store import Key, key_of
 from worker.kube.summaryrules import apply_merge_patch
 

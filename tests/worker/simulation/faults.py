@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TypeVar
 
-from worker.errors import Ambiguous, Conflict, Temporary, Throttled, Unreachable
+from runtime.errors import Ambiguous, Conflict, Temporary, Throttled, Unreachable
 
 T = TypeVar("T")
 

@@ -7,10 +7,10 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from runtime.errors import Ambiguous, Conflict
 from summaryrule.api.constants import FIELD_MANAGER
 from tests.worker.simulation.cluster import Cluster, Item
 from tests.worker.simulation.faults import Faults
-from worker.errors import Ambiguous, Conflict
 from worker.kube.store import Store, key_of
 from worker.kube.summaryrules import create_merge_patch
 from worker.ports import EventType, RawRule

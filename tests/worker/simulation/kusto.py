@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
 
+from runtime.errors import InvalidQuery, Refused
 from summaryrule.api.duration import Duration
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.planner.types import Column, Operation
 from summaryrule.window_command import RunTag, parse_run_tag
 from tests.worker.simulation.faults import Faults
-from worker.errors import InvalidQuery, Refused
 from worker.ports import Clock
 
 _APPEND = re.compile(

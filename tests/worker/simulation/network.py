@@ -9,12 +9,12 @@ from collections.abc import Callable, Coroutine, Iterable
 from random import Random
 from typing import Any, TypeVar
 
+from runtime.errors import Unreachable
 from summaryrule.api.instant import Instant
 from summaryrule.planner.types import Column, Operation
 from tests.worker.fences import allow
 from tests.worker.simulation.invariants import InvariantChecker, WorkerView
 from tests.worker.simulation.processes import Process, server_context
-from worker.errors import Unreachable
 from worker.leader_election import Leases
 from worker.ports import EventRecorder, EventType, KustoClient, QueryClient, RawRule, RuleClient
 

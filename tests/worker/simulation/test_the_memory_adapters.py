@@ -5,6 +5,7 @@ from random import Random
 
 import pytest
 
+from runtime.errors import Ambiguous, OperatorError
 from summaryrule.api.instant import TICKS_PER_SECOND
 from tests.worker.contract.kusto_world import DATABASE, append
 from tests.worker.contract.rules_world import NAMESPACE, rule
@@ -14,7 +15,6 @@ from tests.worker.simulation.faults import Faults
 from tests.worker.simulation.kube import MemoryRules, MemoryWatch
 from tests.worker.simulation.kusto import KustoState, MemoryKusto, Outcome
 from tests.worker.simulation.virtual import VirtualClock, run_virtually
-from worker.errors import Ambiguous, WorkerError
 from worker.kube.store import Key, Store
 
 
@@ -52,10 +52,10 @@ def test_a_write_whose_reply_was_lost_is_stored() -> None:
 def test_faults_end_at_their_time() -> None:
     async def scenario() -> None:
         rules = MemoryRules(Cluster(), Faults(refused_before=1.0, until=100.0))
-        with pytest.raises(WorkerError, match="503"):
+        with pytest.raises(OperatorError, match="503"):
             await rules.get(NAMESPACE, "a")
         await asyncio.sleep(100)
-        with pytest.raises(WorkerError, match="there is no SummaryRule"):
+        with pytest.raises(OperatorError, match="there is no SummaryRule"):
             await rules.get(NAMESPACE, "a")
 
     run_virtually(scenario())
@@ -71,7 +71,7 @@ def test_the_same_seed_gives_the_same_results() -> None:
                 results.append(
                     (await kusto.submit(DATABASE, append("T", str(number)), before_send=allow), 0.0)
                 )
-            except WorkerError as error:
+            except OperatorError as error:
                 results.append((str(error), asyncio.get_running_loop().time()))
         return results
 

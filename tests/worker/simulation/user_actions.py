@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import Final
 
+from runtime.errors import Conflict, NotFound, Refused
 from summaryrule.admission.defaulting import apply_defaults
 from summaryrule.admission.validation import review
 from summaryrule.api.constants import RETRY_ANNOTATION, SKIP_ANNOTATION
@@ -17,7 +18,6 @@ from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.api.schema_validation import validate_schema
 from tests.worker.simulation.cluster import Cluster, Item
 from tests.worker.simulation.invariants import ticks
-from worker.errors import Conflict, NotFound, Refused
 from worker.kube.summaryrules import apply_merge_patch
 from worker.ports import Clock
 

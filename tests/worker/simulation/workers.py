@@ -11,6 +11,7 @@ from typing import Any
 
 from runtime.backoff import Backoff
 from runtime.cel import evaluate
+from runtime.errors import LeaseLost
 from summaryrule.planner.types import PlannerSettings
 from tests.worker.simulation.cluster import Cluster
 from tests.worker.simulation.invariants import InvariantChecker, WorkerView
@@ -27,7 +28,6 @@ from tests.worker.simulation.processes import Process
 from tests.worker.simulation.virtual import VirtualClock
 from worker.controller import run_workers
 from worker.endpoint_limiter import EndpointLimiter, slots_per_endpoint
-from worker.errors import LeaseLost
 from worker.executor import Executor
 from worker.kube.store import Key, ModelCache, Store, key_of
 from worker.leader_election import LeaderElector, Leadership, Timing

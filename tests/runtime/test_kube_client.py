@@ -1,4 +1,4 @@
-"""Replies of the API server, and of a proxy before it, as the worker's errors."""
+"""Replies of the API server, and of a proxy before it, as errors of `runtime.errors`."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,20 +9,20 @@ import pytest
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 
-from tests.worker.misbehaving import Misbehaving, Script, cut, hang, reply
-from worker.errors import (
+from runtime.errors import (
     Ambiguous,
     Conflict,
     Gone,
     NotFound,
+    OperatorError,
     Refused,
     Temporary,
     Throttled,
     Unreachable,
-    WorkerError,
 )
-from worker.kube.client import KubeClient
-from worker.kube.config import connect
+from runtime.kube.client import KubeClient
+from runtime.kube.config import connect
+from tests.worker.misbehaving import Misbehaving, Script, cut, hang, reply
 
 HTML = reply(502, b"<html>bad gateway</html>", "text/html")
 
@@ -61,12 +61,12 @@ async def answering(*scripts: Script) -> AsyncIterator[KubeClient]:
     ],
 )
 async def test_an_answer_becomes_the_error_that_says_what_to_do(
-    script: Script, on_read: type[WorkerError], on_write: type[WorkerError]
+    script: Script, on_read: type[OperatorError], on_write: type[OperatorError]
 ) -> None:
     patience = 0.3 if script is hang else 30.0
     for method, kind in (("GET", on_read), ("PATCH", on_write)):
         async with answering(script) as api:
-            with pytest.raises(WorkerError) as error:
+            with pytest.raises(OperatorError) as error:
                 await api.request(method, "/x", body=None, timeout=patience)
         assert type(error.value) is kind
 

@@ -1,7 +1,7 @@
 """Requests to the API server, and the paths of its resources.
 
 Uses the authentication and TLS of the client library, and replaces its typed layer: msgspec decodes
-bodies, and every failure becomes one of ``worker.errors``.
+bodies, and every failure becomes one of ``runtime.errors``.
 """
 
 import contextlib
@@ -13,13 +13,15 @@ import aiohttp
 import msgspec
 from kubernetes.aio.client.api_client import ApiClient
 
+from runtime.errors import Ambiguous, Observe, Temporary, Unreachable, ignore, observed
+from runtime.kube.errors import error_for_status
 from summaryrule.api.constants import GROUP, KIND, PLURAL, VERSION
-from worker.errors import Ambiguous, Observe, Temporary, Unreachable, ignore, observed
-from worker.kube.errors import error_for_status
 
 MERGE_PATCH: Final = "application/merge-patch+json"
 JSON: Final = "application/json"
+JSON_PATCH: Final = "application/json-patch+json"
 Query = Mapping[str, str]
+Body = dict[str, Any] | list[dict[str, Any]] | None
 
 
 class KubeClient:
@@ -36,14 +38,14 @@ class KubeClient:
         path: str,
         *,
         query: Query | None = None,
-        body: dict[str, Any] | None = None,
+        body: Body = None,
         content_type: str = JSON,
         timeout: float = 15.0,  # noqa: ASYNC109 - handed to the HTTP client, which can tell a lost reply
     ) -> dict[str, Any]:
         """Send it and return the decoded reply.
 
         Raises:
-            WorkerError: see ``worker.kube.errors``; ``Ambiguous`` for a write whose connection
+            OperatorError: see ``runtime.kube.errors``; ``Ambiguous`` for a write whose connection
                 was lost, or that took longer than ``timeout`` seconds.
         """
         limits = aiohttp.ClientTimeout(total=timeout)
@@ -63,7 +65,7 @@ class KubeClient:
         """A GET whose body is read as it comes, in chunks of any size.
 
         Raises:
-            WorkerError: when opening fails; ``Temporary`` when the body breaks off, or when no
+            OperatorError: when opening fails; ``Temporary`` when the body breaks off, or when no
                 byte comes for ``silence`` seconds (a hung connection looks like a quiet one).
         """
         limits = aiohttp.ClientTimeout(total=None, sock_connect=silence, sock_read=silence)
@@ -85,7 +87,7 @@ class KubeClient:
         query: Query,
         limits: aiohttp.ClientTimeout,
         *,
-        body: dict[str, Any] | None = None,
+        body: Body = None,
         content_type: str = JSON,
     ) -> aiohttp.ClientResponse:
         request = await self._client.param_serialize(
@@ -120,7 +122,7 @@ def _decode(what: str, data: bytes) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _mapped_errors(what: str) -> Iterator[None]:
-    """Map errors of the connection to ``worker.errors``."""
+    """Map errors of the connection to ``runtime.errors``."""
     try:
         yield
     except aiohttp.ClientConnectorError as error:

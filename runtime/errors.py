@@ -1,9 +1,9 @@
-"""What can go wrong outside the worker, as one tree of errors.
+"""What can go wrong outside this process, as one tree of errors.
 
-Every adapter (``worker/kube``, ``worker/kusto``) turns what its client library raises into one
-of these, so that no other module knows the exceptions of a client::
+``runtime/kube`` and ``worker/kusto`` turn what their client libraries raise into one of these, so
+that no other module knows the exceptions of a client::
 
-    WorkerError
+    OperatorError
     ├── Temporary(delay)        the same call may succeed later
     │   ├── Conflict            the object changed since it was read: re-read, decide again
     │   ├── Throttled           the service asked for fewer calls
@@ -26,11 +26,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 
 
-class WorkerError(Exception):
+class OperatorError(Exception):
     """The root. ``str(error)`` is one sentence for a condition or an Event."""
 
 
-class Temporary(WorkerError):
+class Temporary(OperatorError):
     """The same call may succeed later.
 
     ``delay`` is the shortest time in seconds before the next try; 0 leaves it to the caller's
@@ -63,7 +63,7 @@ class Ambiguous(Temporary):
     """The call may have been carried out: its connection was lost before the reply."""
 
 
-class Permanent(WorkerError):
+class Permanent(OperatorError):
     """The same call will fail again until somebody changes something."""
 
 
@@ -91,7 +91,7 @@ class InvalidQuery(Refused):
     """Kusto refused the text of a query: code ``SYN…`` or ``SEM…``."""
 
 
-class LeaseLost(WorkerError):
+class LeaseLost(OperatorError):
     """The Lease may have expired, so another replica may lead."""
 
 
@@ -116,7 +116,7 @@ def observed(observe: Observe, call: str) -> Iterator[None]:
     began, result = time.perf_counter(), "ok"
     try:
         yield
-    except WorkerError as error:
+    except OperatorError as error:
         result = type(error).__name__
         raise
     finally:

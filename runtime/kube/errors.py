@@ -1,4 +1,4 @@
-"""Maps an HTTP status of the API server to an error of the worker."""
+"""Maps an HTTP status of the API server to an error of ``runtime.errors``."""
 
 import contextlib
 from collections.abc import Mapping
@@ -6,16 +6,16 @@ from typing import Any
 
 import msgspec
 
-from worker.errors import (
+from runtime.errors import (
     Ambiguous,
     Conflict,
     Gone,
     NotFound,
+    OperatorError,
     Refused,
     Temporary,
     Throttled,
     Unreachable,
-    WorkerError,
     retry_after,
 )
 
@@ -26,7 +26,7 @@ _TOKEN_RELOAD = 10.0  # a rotated ServiceAccount token is read again within a mi
 
 def error_for_status(
     what: str, status: int, body: bytes, headers: Mapping[str, str]
-) -> WorkerError:
+) -> OperatorError:
     """The error for a reply that is no success.
 
     ``what`` is the request in words (``PATCH summaryrules/x``). A write answered by a 5xx is
@@ -60,4 +60,4 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-_BY_STATUS: Mapping[int, type[WorkerError]] = {404: NotFound, 409: Conflict, 410: Gone}
+_BY_STATUS: Mapping[int, type[OperatorError]] = {404: NotFound, 409: Conflict, 410: Gone}

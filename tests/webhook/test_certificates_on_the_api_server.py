@@ -1,22 +1,23 @@
 """One contract for what the certificate loop asks of an API server: the real one and ours."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from runtime.errors import Conflict, NotFound, Unreachable
+from runtime.kube.client import KubeClient
+from runtime.kube.config import connected
+
 from tests.webhook.apiserver import MUTATING, NAME, VALIDATING, World, kubeconfig, serving
-from webhook import kube_config
 from webhook.certificates.ca_bundle import WebhookConfigurations
 from webhook.certificates.ca_secret import CASecret, CAState
 from webhook.certificates.pki import Lifetimes, ServiceName, equal, new_ca
 from webhook.certificates.self_signed import SelfSignedCertificates
 from webhook.certificates.tls import ReloadableTLSContext
-from webhook.errors import ClusterError, ConflictError, NotFoundError, UnusableCertificateError
-from webhook.kube_client import Client
+from webhook.errors import UnusableCertificateError
 from webhook.metrics import Metrics
 from webhook.probes import ReadinessGates
 
@@ -48,19 +49,20 @@ def real(api_server: Path) -> Path:
 @pytest.fixture(
     params=["in_memory", pytest.param("real", marks=pytest.mark.xdist_group("api_server"))]
 )
-async def client(request: pytest.FixtureRequest) -> Client:
+async def client(request: pytest.FixtureRequest) -> AsyncIterator[KubeClient]:
     path: Path = request.getfixturevalue(request.param)
-    to_it = Client(kube_config.find_credentials({"KUBECONFIG": str(path)}, Path("/nonexistent")))
-    if request.param == "real":
-        await _empty_namespace(to_it)
-    return to_it
+    async with connected({"KUBECONFIG": str(path)}, user_agent="test") as connection:
+        to_it = KubeClient(connection)
+        if request.param == "real":
+            await _empty_namespace(to_it)
+        yield to_it
 
 
-async def _empty_namespace(client: Client) -> None:
+async def _empty_namespace(client: KubeClient) -> None:
     names = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     try:
-        await client.call("POST", "/api/v1/namespaces", names)
-    except ConflictError:
+        await client.request("POST", "/api/v1/namespaces", body=names)
+    except Conflict:
         return
 
 
@@ -71,12 +73,12 @@ def name(request: pytest.FixtureRequest) -> str:
     return "".join(c if c.isalnum() or c == "-" else "-" for c in text)[-50:].strip("-")
 
 
-async def configure(client: Client, name: str) -> WebhookConfigurations:
+async def configure(client: KubeClient, name: str) -> WebhookConfigurations:
     for path, kind in ((MUTATING, "Mutating"), (VALIDATING, "Validating")):
-        await client.call(
+        await client.request(
             "POST",
             path,
-            {
+            body={
                 "apiVersion": "admissionregistration.k8s.io/v1",
                 "kind": f"{kind}WebhookConfiguration",
                 "metadata": {"name": name},
@@ -87,7 +89,7 @@ async def configure(client: Client, name: str) -> WebhookConfigurations:
 
 
 def certificates_on(
-    client: Client, secret: CASecret, configurations: WebhookConfigurations
+    client: KubeClient, secret: CASecret, configurations: WebhookConfigurations
 ) -> SelfSignedCertificates:
     return SelfSignedCertificates(
         secret=secret,
@@ -100,18 +102,18 @@ def certificates_on(
     )
 
 
-async def test_what_is_not_there_is_not_found(client: Client) -> None:
-    with pytest.raises(NotFoundError):
-        await client.call("GET", f"{SECRETS}/no-such-secret")
+async def test_what_is_not_there_is_not_found(client: KubeClient) -> None:
+    with pytest.raises(NotFound):
+        await client.request("GET", f"{SECRETS}/no-such-secret")
 
 
-async def test_a_secret_is_written_by_compare_and_swap(client: Client, name: str) -> None:
+async def test_a_secret_is_written_by_compare_and_swap(client: KubeClient, name: str) -> None:
     secret = CASecret(client, NAMESPACE, name)
     nothing = await secret.read()
     assert nothing.state is None
     first, second = (CAState(new_ca(NOW, DAY)) for _ in range(2))
     await secret.write(nothing, first)
-    with pytest.raises(ConflictError):
+    with pytest.raises(Conflict):
         await secret.write(nothing, second)
     stored = await secret.read()
     assert stored.state == first
@@ -123,12 +125,12 @@ async def test_a_secret_is_written_by_compare_and_swap(client: Client, name: str
         promoted_at=NOW,
     )
     await secret.write(stored, following)
-    with pytest.raises(ConflictError):
+    with pytest.raises(Conflict):
         await secret.write(stored, first)
     assert (await secret.read()).state == following
 
 
-async def test_a_bundle_is_patched_on_the_version_that_was_read(client: Client, name: str) -> None:
+async def test_a_bundle_is_patched_on_the_version_that_was_read(client: KubeClient, name: str) -> None:
     configurations = await configure(client, name)
     found = await configurations.read()
     assert [each.bundles for each in found] == [(b"",), (b"",)]
@@ -137,23 +139,25 @@ async def test_a_bundle_is_patched_on_the_version_that_was_read(client: Client, 
     assert [each.bundles for each in live] == [(bundle,), (bundle,)]
     assert await configurations.read() == live
     assert await configurations.inject(live, lambda old: old) == live
-    with pytest.raises(ConflictError):
+    with pytest.raises(Conflict):
         await configurations.inject(found, lambda _old: bundle + bundle)
     assert await configurations.read() == live
 
 
 async def test_a_watch_begins_with_what_is_there_and_tells_of_a_change(
-    client: Client, name: str
+    client: KubeClient, name: str
 ) -> None:
     configurations = await configure(client, name)
-    async with asyncio.timeout(20), aclosing(client.changes(configurations.watch_paths[0])) as told:
-        await anext(told)
+    path, selected = configurations.watched[0]
+    query = {"watch": "1", "fieldSelector": f"metadata.name={selected}"}
+    async with asyncio.timeout(20), client.stream(path, query, silence=20.0) as changes:
+        await anext(changes)
         bundle = new_ca(NOW, DAY).chain
         await configurations.inject(await configurations.read(), lambda _old: bundle)
-        await anext(told)
+        await anext(changes)
 
 
-async def test_replicas_agree_and_a_ca_rotates_in_step(client: Client, name: str) -> None:
+async def test_replicas_agree_and_a_ca_rotates_in_step(client: KubeClient, name: str) -> None:
     secret, configurations = CASecret(client, NAMESPACE, name), await configure(client, name)
     one, other = (certificates_on(client, secret, configurations) for _ in range(2))
     week_ago = NOW - DAY * 7
@@ -181,48 +185,16 @@ async def test_replicas_agree_and_a_ca_rotates_in_step(client: Client, name: str
     assert other.gates.is_ready
 
 
-class TestCredentials:
-    """Who we are to the API server, and one sentence where that cannot be known."""
-
-    def test_the_mounted_service_account_goes_first_and_its_token_is_read_anew(
-        self, tmp_path: Path
-    ) -> None:
-        (tmp_path / "ca.crt").write_bytes(new_ca(NOW, DAY).chain)
-        (tmp_path / "token").write_text("one\n")
-        environment = {"KUBERNETES_SERVICE_HOST": "::1", "KUBERNETES_SERVICE_PORT": "6443"}
-        found = kube_config.find_credentials(
-            {**environment, "KUBECONFIG": "/nonexistent"}, tmp_path
-        )
-        assert (found.host, found.port, found.authorization()) == ("::1", 6443, "Bearer one")
-        (tmp_path / "token").write_text("two\n")
-        assert found.authorization() == "Bearer two"
-
-    @pytest.mark.parametrize(
-        ("text", "said"),
-        [
-            ("", "no kubeconfig that can be used"),
-            ("current-context: x\ncontexts: []\n", "no contexts entry 'x'"),
-            ("a: [", "no kubeconfig that can be used"),
-        ],
-    )
-    def test_a_kubeconfig_that_says_nothing_useful_is_refused(
-        self, tmp_path: Path, text: str, said: str
-    ) -> None:
-        path = tmp_path / "kubeconfig"
-        path.write_text(text)
-        with pytest.raises(ClusterError, match=said):
-            kube_config.find_credentials({"KUBECONFIG": str(path)}, tmp_path)
-
-    async def test_nobody_listening_is_one_sentence(self, tmp_path: Path) -> None:
-        path = kubeconfig(tmp_path / "kubeconfig", 1)
-        nobody = Client(kube_config.find_credentials({"KUBECONFIG": str(path)}, tmp_path))
-        with pytest.raises(ClusterError, match="no answer"):
-            await nobody.call("GET", "/api")
+async def test_an_address_where_nothing_listens_is_unreachable(tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path / "kubeconfig", 1)
+    async with connected({"KUBECONFIG": str(path)}, user_agent="test") as connection:
+        with pytest.raises(Unreachable, match="cannot reach the API server"):
+            await KubeClient(connection).request("GET", "/api")
 
 
-async def test_garbage_in_the_secret_is_named(client: Client, name: str) -> None:
+async def test_garbage_in_the_secret_is_named(client: KubeClient, name: str) -> None:
     body = {"metadata": {"name": name, "namespace": NAMESPACE}, "data": {"ca.crt": "bWluZQ=="}}
-    await client.call("POST", SECRETS, {"apiVersion": "v1", "kind": "Secret", **body})
+    await client.request("POST", SECRETS, body={"apiVersion": "v1", "kind": "Secret", **body})
     with pytest.raises(UnusableCertificateError, match="empty its data"):
         await CASecret(client, NAMESPACE, name).read()
 

@@ -15,7 +15,7 @@ from kubernetes.aio.config import (
     load_kube_config,
 )
 
-from worker.errors import Refused
+from runtime.errors import Refused
 
 _TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
