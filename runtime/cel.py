@@ -10,7 +10,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any, Final
 
-from summaryrule.planner.block_reasons import ExpressionError
+from summaryrule.planner.preconditions import ExpressionError
 
 _POSITION: Final = re.compile(r"ERROR: <input>:(\d+):(\d+): ([^\n]*)")
 _CONTAINER: Final = " (in container '')"

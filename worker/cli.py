@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from runtime.options import add_ownership_options, read_instant
-from summaryrule.planner.block_reasons import label_error
+from summaryrule.planner.preconditions import label_error
 
 _DEFAULT: Final = " (default: %(default)s)"
 _RUN_EXAMPLE: Final = """\

@@ -15,9 +15,9 @@ from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.api.schema_validation import MalformedError
 from summaryrule.api.unstructured import as_str, nested_dict
 from summaryrule.planner.adoption import plan_ownership
-from summaryrule.planner.block_reasons import Evaluate
 from summaryrule.planner.effects import effects
 from summaryrule.planner.plan import decide, plan_unreadable
+from summaryrule.planner.preconditions import Evaluate
 from summaryrule.planner.types import (
     Effect,
     KustoRequest,

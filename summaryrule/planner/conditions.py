@@ -1,4 +1,4 @@
-"""Status conditions, and the reasons for which a rule does not run.
+"""Status conditions.
 
 Three condition types and their message formats are adx-mon's. They are written for the tools that
 read them, and so that adx-mon can take the rule back. ``Backfill`` is True while no backfill is
@@ -31,7 +31,7 @@ from summaryrule.api.v1 import (
     ScheduleStatus,
     SummaryRuleStatus,
 )
-from summaryrule.planner.block_reasons import failed_windows
+from summaryrule.planner.preconditions import failed_windows
 from summaryrule.planner.types import Blocked, QueryAnswer
 
 _OPERATIONS_LIMIT: Final = 200

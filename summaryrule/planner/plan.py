@@ -24,10 +24,10 @@ from summaryrule.planner import (
     adoption,
     annotations,
     backfill_state_machine,
-    block_reasons,
     conditions,
     effects,
     events,
+    preconditions,
     progress,
     query_validity,
     replacement,
@@ -59,7 +59,7 @@ def decide(
     observed: Observations,
     now: Instant,
     settings: PlannerSettings,
-    evaluate: block_reasons.Evaluate,
+    evaluate: preconditions.Evaluate,
 ) -> Plan:
     """Decide what to do for ``rule``, which this operator owns.
 
@@ -72,7 +72,7 @@ def decide(
     except adoption.UpstreamStatusError as error:
         return _report(rule, Blocked.because(BlockReason.MALFORMED, cause=error), now)
     known = adoption.with_upstream_backfill(rule)
-    blocked = block_reasons.blocked_by(rule, settings, evaluate)
+    blocked = preconditions.blocked_by(rule, settings, evaluate)
     context = PlanContext(known, observed, now, settings, blocked)
     context = replace(context, replace=replacement.next_status(context, before))
     return adoption.plan_hand_over(context) or _decide(_with_query(context), before)
@@ -192,9 +192,9 @@ def _stored_schedule(rule: SummaryRule) -> ScheduleStatus:
 def _decide(context: PlanContext, before: ScheduleStatus) -> Plan:
     backfill_step = backfill_state_machine.step(context)
     schedule_step = _step_schedule(context, before, backfill_step)
-    blocked = block_reasons.all_blocked(context, schedule_step.status, backfill_step.blocked)
+    blocked = preconditions.all_blocked(context, schedule_step.status, backfill_step.blocked)
     status = _status(context, schedule_step, backfill_step, blocked)
-    too_many_failed = block_reasons.has_too_many_failed(context, schedule_step.status)
+    too_many_failed = preconditions.has_too_many_failed(context, schedule_step.status)
     may_take = context.blocked is None and not too_many_failed
     return Plan(
         writes=tuple(_writes(context, status, schedule_step, backfill_step)),
@@ -230,7 +230,7 @@ def _writes(
     yield from backfill_step.cancels
     yield RecordStatus(status)
     yield from _annotation_writes(context, status)
-    yield from block_reasons.event_for(context)
+    yield from preconditions.event_for(context)
     yield from query_validity.event_for(context)
     yield from schedule_step.events
     yield from backfill_step.events
@@ -261,8 +261,8 @@ def _status(
         status.conditions,
         conditions.desired_conditions(
             status,
-            block_reasons.condition_for(context),
-            block_reasons.for_ready(context, status, blocked),
+            preconditions.condition_for(context),
+            preconditions.for_ready(context, status, blocked),
             context.query_answer,
         ),
         generation=generation,

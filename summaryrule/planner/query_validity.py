@@ -99,7 +99,7 @@ def blocked_by(answer: QueryAnswer | None) -> Blocked | None:
 def event_for(context: PlanContext) -> tuple[EmitEvent, ...]:
     """An Event if the columns now differ from the table, or if the query is valid again.
 
-    ``block_reasons.event_for`` has the Event for a query that becomes invalid.
+    ``preconditions.event_for`` has the Event for a query that becomes invalid.
     """
     answer, stored = context.query_answer, stored_condition(context.stored)
     before = (stored.reason, stored.message) if stored is not None else ("", "")

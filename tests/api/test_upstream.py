@@ -14,7 +14,7 @@ from summaryrule.api.instant import Instant
 from summaryrule.api.schema_validation import validate_schema
 from summaryrule.api.v1 import SummaryRuleSpec
 from summaryrule.api.windows import Window, next_window
-from summaryrule.planner.block_reasons import any_key_matches, evaluate_criteria
+from summaryrule.planner.preconditions import any_key_matches, evaluate_criteria
 from tests.manifests import admit
 
 HERE = Path(__file__).parent

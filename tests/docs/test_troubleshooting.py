@@ -17,7 +17,7 @@ PAGE = ROOT / "docs" / "troubleshooting.md"
 PACKAGES = ("summaryrule", "worker")
 _WORD = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z]+)*")
 BLOCK_REASONS = {reason.value for reason in BlockReason}
-# Reasons of Events that `block_reasons.event_for` takes from the enum.
+# Reasons of Events that `preconditions.event_for` takes from the enum.
 BLOCK_EVENTS = {
     BlockReason.COLUMNS_DIFFER.value,
     BlockReason.CRITERIA_EXPRESSION_ERROR.value,

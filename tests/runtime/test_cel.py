@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from runtime.cel import evaluate, parse_error
-from summaryrule.planner.block_reasons import ExpressionError
+from summaryrule.planner.preconditions import ExpressionError
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ import pytest
 from runtime.errors import Conflict, NotFound, Unreachable
 from runtime.kube.client import KubeClient
 from runtime.kube.config import connected
-
 from tests.webhook.apiserver import MUTATING, NAME, VALIDATING, World, kubeconfig, serving
 from webhook.certificates.ca_bundle import WebhookConfigurations
 from webhook.certificates.ca_secret import CASecret, CAState
@@ -130,7 +129,9 @@ async def test_a_secret_is_written_by_compare_and_swap(client: KubeClient, name:
     assert (await secret.read()).state == following
 
 
-async def test_a_bundle_is_patched_on_the_version_that_was_read(client: KubeClient, name: str) -> None:
+async def test_a_bundle_is_patched_on_the_version_that_was_read(
+    client: KubeClient, name: str
+) -> None:
     configurations = await configure(client, name)
     found = await configurations.read()
     assert [each.bundles for each in found] == [(b"",), (b"",)]

@@ -6,7 +6,6 @@ configurations (what the API server trusts), the leaf (what this replica present
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from webhook.certificates import ca_secret
 from webhook.certificates.ca_bundle import (
@@ -30,13 +29,6 @@ from webhook.certificates.pki import (
 from webhook.certificates.tls import ReloadableTLSContext
 from webhook.metrics import Metrics
 from webhook.probes import ReadinessGates
-
-LIFETIME_OPTIONS: Final = (
-    ("--leaf-lifetime", "168h", "lifetime of a server certificate; it is renewed after two thirds"),
-    ("--ca-lifetime", "8760h", "lifetime of a CA; the next CA is published after two thirds"),
-    ("--ca-overlap", "5m", "time from the publication of a CA to its use"),
-)
-"""Options of ``webhook serve``, each with its default and its meaning."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Why no window of a rule is sent: its owner, criteria, endpoint, suspension, failed windows.
+"""What must hold before a window of a rule is sent: criteria, endpoint, suspension, failed windows.
 
 The criteria are adx-mon's. The CEL evaluator is an argument, so that this package needs no CEL
 library.
