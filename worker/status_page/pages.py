@@ -3,23 +3,23 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from aiohttp import web
 
 from runtime.version import installed_version
 from summaryrule.api.instant import MIN, TICKS_PER_SECOND, Instant, InvalidInstantError
 from summaryrule.api.unstructured import as_instant, as_int, as_str
 from summaryrule.planner.types import PlannerSettings
-from worker.health_server import Handler, Reply, Stream
+from worker.health_server import Page, Parameters, Stream
 from worker.kube.store import Key
 from worker.kusto.health import EndpointHealth
 from worker.ports import Clock
 from worker.status_page.rule_detail import rule_as_json, window_as_json
 from worker.status_page.rule_list import RuleList
-from worker.status_page.rule_query import RuleQuery, parse_parameters
+from worker.status_page.rule_query import RuleQuery
 
 UPDATE_SECONDS: Final = 2.5
 """How often a stream compares its data with what it sent last."""
@@ -33,11 +33,9 @@ _TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-_JSON: Final = "application/json"
 
 Json = dict[str, Any]
-View = Callable[[str], Json]
-"""Makes the JSON of a view, given the query of its URL."""
+View = Callable[[Parameters], Json]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +79,15 @@ class StatusPage:
     settings: PlannerSettings
     worker: WorkerView
 
-    def status(self, raw: str) -> Json:
+    def status(self, given: Parameters) -> Json:
         """``/status.json``: all rules; see ``RuleQuery`` for the parameters."""
         now = self._now()
-        view = self.rules.as_json(RuleQuery.parse(raw), now, self.worker.ahead())
+        view = self.rules.as_json(RuleQuery.parse(given), now, self.worker.ahead())
         return {**self._common(now), **view}
 
-    def rule(self, raw: str) -> Json:
+    def rule(self, given: Parameters) -> Json:
         """``/rule.json?namespace=N&name=M``: one rule; ``found`` says whether there is one."""
-        now, given = self._now(), parse_parameters(raw)
+        now = self._now()
         rule = self.rules.find(given.get("namespace", ""), given.get("name", ""), now)
         if rule is None:
             return {**self._common(now), "found": False}
@@ -99,9 +97,9 @@ class StatusPage:
             **rule_as_json(rule, now, self.settings),
         }
 
-    def window(self, raw: str) -> Json:
+    def window(self, given: Parameters) -> Json:
         """``/window.json?namespace=N&name=M&lane=L&at=T``: the window that contains ``at``."""
-        now, given = self._now(), parse_parameters(raw)
+        now = self._now()
         rule = self.rules.find(given.get("namespace", ""), given.get("name", ""), now)
         try:
             at, lane = Instant.parse(given.get("at", "")), int(given.get("lane", "0"))
@@ -110,7 +108,7 @@ class StatusPage:
         found = None if rule is None else window_as_json(rule, at, lane, self.settings, now)
         return {"found": found is not None, **(found or {})}
 
-    def process(self, _: str) -> Json:
+    def process(self, _: Parameters) -> Json:
         """``/worker.json``: this process, its queue and its endpoints."""
         ownership = self.settings.ownership
         return {
@@ -153,7 +151,7 @@ class StatusPage:
         }
 
 
-def handlers(page: StatusPage) -> Mapping[str, Handler]:
+def handlers(page: StatusPage) -> Mapping[str, Page]:
     """The handlers of files and JSON by path; the three views are one document."""
     views: Mapping[str, View] = {
         "/status.json": page.status,
@@ -174,17 +172,13 @@ def streams(page: StatusPage, *, every: float = UPDATE_SECONDS) -> Mapping[str, 
     return {f"/events{path.rstrip('/')}": _stream(view, every) for path, view in views.items()}
 
 
-def _file(path: Path) -> Handler:
-    reply: Reply = (HTTPStatus.OK, _TYPES[path.suffix], path.read_bytes())
-    return lambda _: reply
+def _file(path: Path) -> Page:
+    content, headers = path.read_bytes(), {"Content-Type": _TYPES[path.suffix]}
+    return lambda _: web.Response(body=content, headers=headers)
 
 
-def _as_json(view: View) -> Handler:
-    return lambda query: (HTTPStatus.OK, _JSON, _encode(view(query)))
-
-
-def _encode(data: Json) -> bytes:
-    return msgspec.json.encode(data)
+def _as_json(view: View) -> Page:
+    return lambda given: web.json_response(body=msgspec.json.encode(view(given)))
 
 
 def _without_lag(data: Json) -> Json:
@@ -199,14 +193,14 @@ def _without(item: Mapping[str, Any], name: str) -> Json:
 
 
 def _stream(view: View, every: float) -> Stream:
-    async def events(query: str) -> AsyncIterator[bytes]:
+    async def events(given: Parameters) -> AsyncIterator[bytes]:
         sent, silent = b"", 0.0
         while True:
-            data = _without_lag(view(query))
+            data = _without_lag(view(given))
             at = data.pop("at")
-            now = _encode(data)
+            now = msgspec.json.encode(data)
             if now != sent:
-                yield b"data: " + _encode({"at": at, **data}) + b"\n\n"
+                yield b"data: " + msgspec.json.encode({"at": at, **data}) + b"\n\n"
                 sent, silent = now, 0.0
             elif silent >= KEEP_ALIVE_SECONDS:
                 yield b": nothing new\n\n"

@@ -1,10 +1,9 @@
 """The parameters of the view of all rules: which rules to show, in which order."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
-from urllib.parse import parse_qs
 
-LONGEST_TEXT: Final = 200
 Show = Literal["all", "backfill", "problem"]
 Sort = Literal["problem", "name", "overdue"]
 SHOWS: Final[tuple[Show, ...]] = ("all", "backfill", "problem")
@@ -31,9 +30,8 @@ class RuleQuery:
     page: int = 1
 
     @classmethod
-    def parse(cls, raw: str) -> "RuleQuery":
-        """Parse the query of a URL; invalid parts are ignored."""
-        given = parse_parameters(raw)
+    def parse(cls, given: Mapping[str, str]) -> "RuleQuery":
+        """Parse the parameters of a URL; invalid ones are ignored."""
         page = given.get("page", "1")
         is_number = page.isascii() and page.isdecimal() and len(page) <= _MOST_PAGE_DIGITS
         return cls(
@@ -46,12 +44,3 @@ class RuleQuery:
             sort=next((sort for sort in SORTS if sort == given.get("sort")), "problem"),
             page=int(page) if is_number else 1,
         )
-
-
-def parse_parameters(raw: str) -> dict[str, str]:
-    """The parameters of a URL's query by name, the last of each; none if it cannot be read."""
-    try:
-        fields = parse_qs(raw, max_num_fields=16)
-    except ValueError:
-        return {}
-    return {name: values[-1][:LONGEST_TEXT] for name, values in fields.items()}

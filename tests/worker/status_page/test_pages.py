@@ -49,6 +49,7 @@ async def test_json_is_served_beside_the_probes() -> None:
         process = (await client.get("/worker.json")).json()
         assert (process["identity"], process["queue"]) == ("worker-0", 0)
         assert (await client.post("/status.json")).status_code == 405
+        assert (await client.head("/events")).status_code == 405
         assert (await client.get("/healthz")).status_code == 200
 
 

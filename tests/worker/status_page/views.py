@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from yarl import URL
+
 from summaryrule.planner.types import PlannerSettings
 from tests.plugin.rules import NOW, rule, running
 from worker.health_server import HealthServer
@@ -52,7 +54,8 @@ def status_page(
 
 
 def data(page: StatusPage, query: str = "", path: str = "/status.json") -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(handlers(page)[path](query)[2])
+    reply = handlers(page)[path](URL(f"?{query}", encoded=True).query)
+    found: dict[str, Any] = json.loads(reply.text or "")
     return found
 
 
