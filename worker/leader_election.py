@@ -1,19 +1,23 @@
-"""Leader election on a Kubernetes Lease: never two leaders, whatever hangs.
+"""Leader election on a Kubernetes Lease: at most one process acts as leader.
 
-``LeaderElector.run`` waits for the Lease, and runs the work for as long as the Lease surely holds.
-The rules:
+This holds even if a request or the whole process is delayed. ``LeaderElector.run`` waits for the
+Lease, and then runs the work. It cancels the work at the renew deadline, which is before any other
+process may take the Lease. The rules:
 
-1.  Only the monotonic clock of this process counts. The times in a Lease are written for people
-    and never read.
-2.  A holder counts from the moment *before* it sent the renewal that succeeded. Others count from
-    when they saw that renewal, which is later. So with ``renew_deadline`` < ``duration`` a holder
-    stops before another may take over, even if replies are late or lost.
-3.  At the renew deadline the work is cancelled, and awaited. Until it has ended, this process does
-    not try to lead again.
-4.  Cancelling needs the event loop, which stands still while the process is stopped (SIGSTOP, a
-    frozen VM). So each side effect first calls ``Leadership.check``, which only reads the clock.
-5.  Writes carry the resourceVersion: of two candidates one gets a ``Conflict`` and reads again.
-6.  A clean end releases the Lease after the work has ended, so that the next leader need not wait.
+1.  This module measures time only with the monotonic clock of this process. It writes
+    ``acquireTime`` and ``renewTime`` for other programs, and does not use them itself.
+2.  The leader measures ``renew_deadline`` from a time *before* it sent its last successful renewal.
+    A candidate measures ``duration`` from the time at which it first read this renewal, which is
+    later. Because ``renew_deadline`` < ``duration``, the leader stops before a candidate may take
+    the Lease. Late or lost replies do not change this.
+3.  At the renew deadline, ``run`` cancels the work and waits until it has ended. Only then may this
+    process try to lead again.
+4.  The event loop cancels the work. It does not run while the process is suspended (SIGSTOP, a
+    paused VM). So each side effect first calls ``Leadership.check``, which only reads the clock.
+5.  Each write contains the resourceVersion that was read. If two candidates write, one of them gets
+    a ``Conflict``. It reads the Lease again before its next write.
+6.  If the work ends before the renew deadline, ``run`` releases the Lease. The next leader then
+    does not wait until the Lease expires.
 """
 
 import asyncio
@@ -34,26 +38,35 @@ _RELEASE_ATTEMPTS: Final = 5
 
 
 class Leases(Protocol):
-    """Reads and compare-and-swap writes of Leases; all give up after ``within`` seconds."""
+    """An interface that reads Leases and writes them by compare-and-swap.
+
+    ``within`` is the timeout of a call in seconds.
+    """
 
     async def read(self, name: str, *, within: float) -> dict[str, Any] | None:
-        """The Lease, or None when there is none."""
+        """Return the Lease, or None if there is none."""
         ...
 
     async def create(self, name: str, spec: dict[str, Any], *, within: float) -> dict[str, Any]:
-        """A new Lease; ``Conflict`` when there is one."""
+        """Create the Lease and return it. Raise ``Conflict`` if it exists already."""
         ...
 
     async def replace(
         self, lease: dict[str, Any], spec: dict[str, Any], *, within: float
     ) -> dict[str, Any]:
-        """Write it if it is still as read; ``Conflict`` otherwise."""
+        """Write ``spec`` and return the Lease. Raise ``Conflict`` if ``lease`` is not current."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds. The defaults are those of Kubernetes' own controllers."""
+    """Durations in seconds. The defaults are those of Kubernetes' own controllers.
+
+    Attributes:
+        duration: a Lease expires if nobody renews it for this time.
+        renew_deadline: a leader stops if it cannot renew the Lease for this time.
+        retry: the delay between two renewals, or between two attempts to take the Lease.
+    """
 
     duration: float = 15.0
     renew_deadline: float = 10.0
@@ -65,12 +78,15 @@ class Timing:
 
     @property
     def request(self) -> float:
-        """The most one request may take: two of them fit before the renew deadline."""
+        """The timeout of one request in seconds.
+
+        One ``retry`` and two requests take at most ``renew_deadline``.
+        """
         return (self.renew_deadline - self.retry) / 2
 
 
 class Leadership:
-    """One term as leader, until its renew deadline. Implements ``worker.ports.Fence``."""
+    """The period from taking the Lease to the renew deadline. Implements ``worker.ports.Fence``."""
 
     def __init__(self, clock: Clock, until: float) -> None:
         self._clock = clock
@@ -78,24 +94,24 @@ class Leadership:
 
     @property
     def remaining(self) -> float:
-        """Seconds until the renew deadline, 0 or less when it has passed."""
+        """The seconds until the renew deadline; 0 or less if it has passed."""
         return self._until - self._clock.monotonic()
 
     def check(self) -> None:
-        """Call before each side effect.
+        """Return if a side effect may happen now.
 
         Raises:
-            LeaseLost: the renew deadline has passed.
+            LeaseLost: the renew deadline has passed, or the leadership was ended.
         """
         if self.remaining <= 0:
             raise LeaseLost("the Lease was not renewed in time; another worker may be leading")
 
     def extend(self, until: float) -> None:
-        """The Lease was renewed; only the elector calls it."""
+        """Set the renew deadline after a renewal. It never moves to an earlier time."""
         self._until = max(self._until, until)
 
     def revoke(self) -> None:
-        """Another replica holds the Lease; only the elector calls it."""
+        """End the leadership now: the Lease is lost, or is about to be released."""
         self._until = self._clock.monotonic()
 
 
@@ -105,8 +121,8 @@ Work = Callable[[Leadership], Awaitable[None]]
 class LeaderElector:
     """One candidate for one Lease.
 
-    ``identity`` must differ between any two processes that can be alive at once: a Lease that
-    carries it is taken without waiting.
+    ``identity`` must be unique among the processes that run at the same time. A candidate takes a
+    Lease with its own identity at once, so two processes with one identity could both lead.
     """
 
     def __init__(
@@ -127,31 +143,33 @@ class LeaderElector:
         self._backoff = backoff or Backoff(self._timing.retry, self._timing.retry)
         self._held: dict[str, Any] | None = None
         self._seen: tuple[str, float] | None = None
+        self._logged_reason = ""
         self._leadership: Leadership | None = None
 
     @property
     def is_leader(self) -> bool:
-        """Whether this candidate may act right now."""
+        """Whether this candidate is the leader now."""
         return self._leadership is not None and self._leadership.remaining > 0
 
     @property
     def lease(self) -> Mapping[str, Any]:
-        """The spec of the Lease as this candidate last read or wrote it; empty before that."""
+        """The spec of the Lease that this candidate last read or wrote; empty before that."""
         return (self._held or {}).get("spec") or {}
 
     async def run(self, work: Work) -> None:
         """Wait for the Lease, run ``work`` to its end, and release the Lease.
 
         Raises:
-            LeaseLost: it could not be renewed; the work was cancelled and has ended. Call again
-                to try again.
-            BaseException: whatever ``work`` raised; the Lease was released first.
+            LeaseLost: the Lease was lost, or was not renewed in time. The work was cancelled and
+                has ended. The caller may call ``run`` again.
+            BaseException: the exception of ``work``, after the Lease was released.
         """
         leadership = await self._try_acquire()
         while leadership is None:
             await asyncio.sleep(self._backoff.next())
             leadership = await self._try_acquire()
         self._backoff.reset()
+        self._logged_reason = ""
         log.info("leading: %s holds the Lease %s", self._identity, self._name)
         try:
             await self._run_as_leader(work, leadership)
@@ -160,25 +178,35 @@ class LeaderElector:
             self._leadership = None
 
     async def _try_acquire(self) -> Leadership | None:
-        """Take the Lease if it is free."""
+        """Take the Lease if this candidate may; None if it may not, or if a request failed."""
         began = self._clock.monotonic()
         try:
             lease = await self._leases.read(self._name, within=self._timing.request)
             if lease is not None and not self._is_free(lease):
                 self._held = lease
+                holder = lease["spec"]["holderIdentity"]
+                self._log_not_leading(f"{holder} holds the Lease {self._name}")
                 return None
             began = self._clock.monotonic()
             self._held = await self._take(lease)
         except OperatorError as error:
-            log.debug("the Lease %s was not taken: %s", self._name, error)
+            self._log_not_leading(f"the Lease {self._name} was not taken: {error}")
             return None
         self._leadership = Leadership(self._clock, began + self._timing.renew_deadline)
         return self._leadership
 
-    def _is_free(self, lease: dict[str, Any]) -> bool:
-        """Released, this process's own after a lost reply, or not renewed until it expired.
+    def _log_not_leading(self, reason: str) -> None:
+        """Log why this candidate does not lead, once until the reason changes."""
+        if reason != self._logged_reason:
+            log.info("not leading: %s", reason)
+        self._logged_reason = reason
 
-        ``lease`` is as just read: expiry is counted from when a version was first shown here.
+    def _is_free(self, lease: dict[str, Any]) -> bool:
+        """Return whether this candidate may take the Lease, which it has just read.
+
+        It may if nobody holds the Lease, if the Lease has this candidate's identity (the reply to
+        its write was lost, or its process was restarted), or if the Lease has expired. It expires
+        ``duration`` after this candidate first read its current resourceVersion.
         """
         spec, version = lease.get("spec") or {}, str(lease["metadata"]["resourceVersion"])
         now = self._clock.monotonic()
@@ -187,12 +215,12 @@ class LeaderElector:
         holder = spec.get("holderIdentity")
         if not holder or holder == self._identity:
             return True
-        # The duration that the holder wrote, but at least that of this process.
+        # The longer of two durations: that of the holder, and that of this candidate.
         duration = max(float(spec.get("leaseDurationSeconds") or 0), self._timing.duration)
         return now - self._seen[1] >= duration
 
     async def _run_as_leader(self, work: Work, leadership: Leadership) -> None:
-        """Work and renew concurrently; whichever ends first ends the other."""
+        """Run the work and the renewals concurrently. When one of them ends, cancel the other."""
         renewing = asyncio.create_task(self._renew(leadership), name="renew-lease")
         working = asyncio.ensure_future(work(leadership))
         try:
@@ -200,9 +228,9 @@ class LeaderElector:
             lost = renewing.done() and not working.done()
         finally:
             try:
-                await _cancel_and_wait(working)
+                await _cancel_and_wait(working, "the leader's work")
             finally:
-                await _cancel_and_wait(renewing)
+                await _cancel_and_wait(renewing, "the renewal of the Lease")
         if lost:
             renewing.result()
             raise LeaseLost(f"the Lease {self._name} was lost; the work has been stopped")
@@ -218,7 +246,7 @@ class LeaderElector:
         return await self._leases.replace(lease, spec, within=within)
 
     async def _renew(self, leadership: Leadership) -> None:
-        """Return when leadership has ended."""
+        """Renew the Lease every ``retry`` seconds, until the leadership has ended."""
         while leadership.remaining > 0:
             await asyncio.sleep(min(self._timing.retry, max(leadership.remaining, 0)))
             if leadership.remaining <= 0:
@@ -246,12 +274,17 @@ class LeaderElector:
         leadership.extend(began + self._timing.renew_deadline)
 
     async def _refresh(self, leadership: Leadership) -> None:
-        """Read the Lease: was it this process's own write, whose reply was lost, or another's?"""
+        """Read the Lease after a renewal that failed, or whose result is not known.
+
+        If this process still holds the Lease, keep the version that was read. If not, end the
+        leadership.
+        """
         lease = await self._leases.read(self._name, within=self._timing.request)
         if lease is None or (lease.get("spec") or {}).get("holderIdentity") != self._identity:
             leadership.revoke()
         else:
-            # Not extended: when that write was stored is not known. The next renewal does it.
+            # Do not extend the leadership: the time of the stored renewal is not known. The next
+            # renewal extends it.
             self._held = lease
 
     async def _release(self, leadership: Leadership) -> None:
@@ -261,10 +294,15 @@ class LeaderElector:
         try:
             await self._write_release(self._held)
         except OperatorError as error:
-            log.warning("the Lease %s was not released, so it has to expire: %s", self._name, error)
+            text = "the Lease %s was not released; the next leader waits until it expires: %s"
+            log.warning(text, self._name, error)
 
     async def _write_release(self, held: dict[str, Any]) -> None:
-        """Write the release; again if a renewal that was cut off came in between."""
+        """Release the Lease.
+
+        If the API server stored a cancelled renewal of this process before the release, the release
+        gets a ``Conflict``. Then read the Lease and write again.
+        """
         lease: dict[str, Any] | None = held
         for _ in range(_RELEASE_ATTEMPTS):
             if lease is None or lease["spec"].get("holderIdentity") != self._identity:
@@ -276,7 +314,7 @@ class LeaderElector:
                 lease = await self._leases.read(self._name, within=self._timing.retry)
             else:
                 return
-        raise Conflict("it was written by others each time")
+        raise Conflict(f"the Lease changed before each of {_RELEASE_ATTEMPTS} attempts")
 
     def _spec(self, before: dict[str, Any], *, acquired: bool = False) -> dict[str, Any]:
         now = _micro_time(self._clock.now())
@@ -293,18 +331,21 @@ class LeaderElector:
 
 @contextlib.contextmanager
 def _unwrap_group() -> Iterator[None]:
-    """Raise a ``LeaseLost`` that work in a task group wraps in an exception group."""
+    """Raise ``LeaseLost`` instead of an exception group that contains nothing else."""
     try:
         yield
     except BaseExceptionGroup as group:
         lost, rest = group.split(LeaseLost)
         if lost is None or rest is not None:
             raise
-        raise LeaseLost("the work saw that the Lease was lost, and stopped") from group
+        raise LeaseLost("the work stopped because the Lease was lost") from group
 
 
-async def _cancel_and_wait(task: "asyncio.Future[None]") -> None:
-    """Cancel and wait to the end, however long it takes, even if this is cancelled meanwhile."""
+async def _cancel_and_wait(task: "asyncio.Future[None]", name: str) -> None:
+    """Cancel ``task`` and wait until it has ended, without a timeout.
+
+    If the caller is cancelled while it waits, raise ``CancelledError`` after ``task`` has ended.
+    """
     task.cancel()
     interrupted: asyncio.CancelledError | None = None
     while not task.done():
@@ -313,12 +354,12 @@ async def _cancel_and_wait(task: "asyncio.Future[None]") -> None:
         except asyncio.CancelledError as error:
             interrupted = error
     if not task.cancelled() and task.exception() is not None:
-        log.info("ended with %r", task.exception())
+        log.info("%s ended with %r", name, task.exception())
     if interrupted is not None:
         raise interrupted
 
 
 def _micro_time(ticks: int) -> str:
-    """``metav1.MicroTime``: RFC 3339 with exactly six fraction digits."""
+    """Return a ``metav1.MicroTime``: RFC 3339 with exactly six fraction digits."""
     text = str(Instant(ticks // 10_000_000 * 10_000_000))
     return f"{text[:-1]}.{ticks % 10_000_000 // 10:06d}Z"

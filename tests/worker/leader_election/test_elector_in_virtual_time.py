@@ -75,6 +75,25 @@ def test_a_leader_that_ends_cleanly_hands_over_within_a_retry() -> None:
     virtually(scenario)
 
 
+def test_a_candidate_logs_once_why_it_does_not_lead(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        leases = MemoryLeases()
+        line = Disconnect(leases)
+        async with running(elector(leases, "first").run(forever)):
+            await asyncio.sleep(1)
+            async with running(elector(line, "second").run(forever)):
+                await asyncio.sleep(60)
+                line.is_cut = True
+                await asyncio.sleep(60)
+
+    with caplog.at_level("INFO", "worker.leader_election"):
+        virtually(scenario)
+    assert [text for text in caplog.messages if text.startswith("not leading")] == [
+        f"not leading: first holds the Lease {LEASE}",
+        f"not leading: the Lease {LEASE} was not taken: no answer in time",
+    ]
+
+
 def test_work_that_returns_ends_the_run_and_gives_the_lease_up() -> None:
     async def scenario() -> None:
         async def brief(_leadership: Leadership) -> None:
