@@ -1,7 +1,8 @@
 """The execution of a window: from its recorded intent to its end.
 
-Interval runs and backfills share it. A window is credited, retried or failed by its own record
-(bounds, attempt, token, operation), not by the spec, which may have changed since.
+The schedule and backfills use this module. The record of a window (bounds, attempt, token,
+operation) decides whether the window is done, retried or failed. The current spec does not: it may
+have changed after the window was recorded.
 """
 
 from collections.abc import Iterable
@@ -22,8 +23,14 @@ OUTCOME_UNKNOWN = "the rule changed before it was known whether the window was s
 class WindowOutcomes:
     """The windows that are still in flight, and those that are done or failed permanently.
 
-    ``accepted`` are the windows in flight whose operation is new; ``retried`` is the number of new
-    attempts; ``already_there`` is the number of done windows whose append Kusto skipped.
+    Attributes:
+        in_flight: the windows that are still in flight.
+        done: the windows that are done.
+        failed: the windows that failed permanently.
+        retried: the number of windows that get another attempt.
+        accepted: the windows of ``in_flight`` whose operation id is recorded now.
+        already_there: the number of windows of ``done`` whose append Kusto ignored, because the
+            table already had the token.
     """
 
     in_flight: tuple[WindowStatus, ...] = ()
@@ -34,16 +41,16 @@ class WindowOutcomes:
     already_there: int = 0
 
     def with_window(self, window: WindowStatus, *, retried: int = 0) -> "WindowOutcomes":
-        """With one more window that stays in flight."""
+        """Return a copy with one more window in flight."""
         return replace(self, in_flight=(*self.in_flight, window), retried=self.retried + retried)
 
     def with_failed(self, window: WindowStatus) -> "WindowOutcomes":
-        """With one more window that failed for good."""
+        """Return a copy with one more window that failed permanently."""
         return replace(self, failed=(*self.failed, window))
 
 
 def apply_observations(context: PlanContext, in_flight: Iterable[WindowStatus]) -> WindowOutcomes:
-    """Apply what was observed to each window."""
+    """Update each window in flight with the observations about it."""
     outcomes = WindowOutcomes()
     for window in in_flight:
         apply = _apply_to_intent if window.operation_id is None else _apply_to_operation
@@ -52,7 +59,11 @@ def apply_observations(context: PlanContext, in_flight: Iterable[WindowStatus]) 
 
 
 def backoff_ends_at(context: PlanContext, window: WindowStatus) -> Instant:
-    """When the back-off ends: it doubles from ``retry_base`` to ``retry_cap``, with jitter."""
+    """Return the earliest time of the next attempt.
+
+    The delay before the second attempt is ``retry_base``. It doubles with each further attempt, up
+    to ``retry_cap``. Jitter adds less than 50 %.
+    """
     if window.submitted_at is None:
         return Instant(0)
     settings = context.settings
@@ -62,15 +73,20 @@ def backoff_ends_at(context: PlanContext, window: WindowStatus) -> Instant:
 
 
 def is_prerecorded(window: WindowStatus, now: Instant) -> bool:
-    """Whether the window is an intent recorded early, which cannot have been submitted.
+    """Return whether the window is an intent that was certainly not submitted yet.
 
-    Its end decides, without ``ingestionDelay``, which may have been shorter at the submit.
+    Such an intent was recorded before the window was due. The check compares only ``window.end``
+    with ``now``. It does not add ``ingestionDelay``: with an earlier, shorter delay, the window may
+    have been submitted already.
     """
     return window.operation_id is None and window.submitted_at is None and window.end > now
 
 
 def new_intent(context: PlanContext, window: Window, run: str | None = None) -> WindowStatus:
-    """The record of a window before it is sent; ``run`` is that of ``window_token``."""
+    """Return the record of a window that is not sent yet.
+
+    ``run`` is the parameter of ``window_token`` with this name.
+    """
     return WindowStatus(
         start=window.start,
         end=window.end,
@@ -81,7 +97,7 @@ def new_intent(context: PlanContext, window: Window, run: str | None = None) -> 
 
 
 def _target(context: PlanContext) -> dict[str, Any]:
-    """The fields of a window's record that say where it goes, from the current spec."""
+    """Return the endpoint, database and table for a window, from the current spec."""
     spec = context.rule.spec
     endpoint = context.settings.endpoints.get(spec.database)
     return {"endpoint": endpoint, "database": spec.database, "table": spec.table}
@@ -90,18 +106,22 @@ def _target(context: PlanContext) -> dict[str, Any]:
 def with_current_target(
     context: PlanContext, windows: Iterable[WindowStatus]
 ) -> tuple[WindowStatus, ...]:
-    """The windows; those without an operation get the target of the current spec."""
+    """Return the windows, each without an operation with the target of the current spec."""
     target = _target(context)
     return tuple(each if each.operation_id else _with_changes(each, **target) for each in windows)
 
 
 def needs_tag_check(context: PlanContext, window: WindowStatus) -> bool:
-    """Whether only the tags of the table can say how the operation ended."""
+    """Return whether the table's tags must still be read to know how the operation ended."""
     return _has_unknown_end(context, window) and window.token not in context.observed.tag_found
 
 
 def has_appended(context: PlanContext, window: WindowStatus) -> bool:
-    """Whether the append of the window is known to have completed, or its tag is in the table."""
+    """Return whether the append of the window is complete.
+
+    Its operation is Completed, or the end of the operation is unknown and the table has the
+    window's tag.
+    """
     operation = _operation(context, window)
     is_there = context.observed.tag_found.get(window.token, False)
     return (operation is not None and operation.outcome is Outcome.DONE) or (
@@ -110,7 +130,11 @@ def has_appended(context: PlanContext, window: WindowStatus) -> bool:
 
 
 def _has_unknown_end(context: PlanContext, window: WindowStatus) -> bool:
-    """Whether the operation has no record that says whether its rows are in the table."""
+    """Return whether Kusto's record of the operation cannot say if its rows are in the table.
+
+    The state of the operation is Skipped, or Kusto has no record of the operation although
+    ``operation_log_delay`` has passed.
+    """
     operation = _operation(context, window)
     if operation is None:
         return False
@@ -123,7 +147,7 @@ def _operation(context: PlanContext, window: WindowStatus) -> Operation | None:
 
 
 def truncate_error(text: str) -> str:
-    """An error for status: one line of at most 256 bytes, like adx-mon's."""
+    """Return ``text`` as one line of at most 256 bytes, for status. adx-mon has the same limit."""
     line = " ".join(text.split())
     if len(line.encode()) <= ERROR_LIMIT:
         return line
@@ -131,7 +155,7 @@ def truncate_error(text: str) -> str:
 
 
 def _jitter(window: WindowStatus) -> int:
-    """0 to 255, the same on each call."""
+    """Return a number from 0 to 255 that depends only on the window's token."""
     return int(window.token[:2] or "0", 16)
 
 
@@ -175,7 +199,7 @@ def _apply_to_operation(
     ended = _with_changes(window, error=error, submitted_at=context.now)
     if not may_retry:
         return outcomes.with_failed(ended)
-    # A throttled operation did not run: it counts as no attempt, but starts the back-off.
+    # A throttled operation did not run. The attempt number stays, but the back-off applies.
     attempt = window.attempt + (outcome is Outcome.RETRYABLE)
     return outcomes.with_window(_with_changes(ended, attempt=attempt, operation_id=None), retried=1)
 
@@ -183,7 +207,11 @@ def _apply_to_operation(
 def _apply_to_appended(
     context: PlanContext, outcomes: WindowOutcomes, window: WindowStatus
 ) -> WindowOutcomes:
-    """The window is done; in mode Replace only when its older runs are dropped."""
+    """Mark the window as done.
+
+    In mode Replace, the window first stays in flight until the extents of its earlier runs are
+    dropped. If Kusto rejected the drop, the window fails.
+    """
     rejected = context.counted.rejected
     if window.replaces and window.token in rejected:
         error = truncate_error(rejected[window.token])
