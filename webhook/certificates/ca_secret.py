@@ -1,10 +1,15 @@
 """The Secret in which the replicas share their CA, and how the CA rotates.
 
-    (empty) ─► current ─► current + next ─► current + previous ─► current
-               2/3 of the    published and      the last leaf that
-               CA's life     settled            previous signed has ended
+The steps of the rotation, each with its condition:
 
-`advance` is a pure function of the Secret's content and the time. Its result is written by
+1.  (any state) ─► current: the Secret has no CA, or the current CA has expired.
+2.  current ─► current + next: two thirds of the current CA's lifetime have passed.
+3.  current + next ─► current + previous: both webhook configurations contain the next CA, and
+    ``Lifetimes.overlap`` has passed since step 2.
+4.  current + previous ─► current: ``Lifetimes.leaf`` has passed since step 3, so the leaves that
+    the previous CA signed have expired.
+
+`advance` does no I/O. It returns the next content of the Secret. `CASecret.write` writes it by
 compare-and-swap, so that all replicas agree.
 """
 
@@ -39,7 +44,11 @@ class CAState:
 
     @property
     def bundle(self) -> bytes:
-        """The caBundle: every CA that signed a leaf in use, now or soon."""
+        """The caBundle.
+
+        It has the current CA, the next CA, which will sign leaves after step 3, and the previous
+        CA, whose leaves are still in use.
+        """
         following = self.next.chain if self.next else b""
         return merge((self.current.chain, following, self.previous))
 
@@ -52,9 +61,10 @@ def advance(
     is_published: bool,
     create_ca: Callable[[], KeyPair],
 ) -> CAState:
-    """Take the next step of the rotation, or return ``state`` itself when none is due.
+    """Return the state after the next step of the rotation; ``state`` itself if no step is due.
 
     ``is_published``: both webhook configurations were read and contain ``state.bundle``.
+    ``create_ca`` makes a new key and its certificate.
     """
     if state is None or validity(state.current.chain)[1] <= now:
         return CAState(create_ca())
@@ -71,7 +81,7 @@ def advance(
 
 
 def next_step(state: CAState, lifetimes: Lifetimes) -> datetime:
-    """Return when `advance` may have a step to take again."""
+    """Return the earliest time at which `advance` can change the state."""
     if state.next is not None:
         return _settled_at(state, lifetimes)
     if state.previous and state.promoted_at is not None:
@@ -81,7 +91,7 @@ def next_step(state: CAState, lifetimes: Lifetimes) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class SecretSnapshot:
-    """The Secret as read; ``secret`` is None when it does not exist."""
+    """The Secret at the time of the read. ``secret`` is None if the Secret does not exist."""
 
     secret: dict[str, Any] | None
     state: CAState | None
@@ -98,15 +108,15 @@ class CASecret:
 
     @property
     def watched(self) -> tuple[str, str]:
-        """The path of its collection, and its name."""
+        """The path of the collection of Secrets, and the name of the Secret, for a watch."""
         return self._all, self._name
 
     async def read(self) -> SecretSnapshot:
         """Read the Secret.
 
         Raises:
-            UnusableCertificateError: when its data are not a CA.
-            OperatorError: when it cannot be read.
+            UnusableCertificateError: the data of the Secret is not a CA of this webhook.
+            OperatorError: the Secret cannot be read.
         """
         try:
             secret = await self._client.request("GET", self._one)
@@ -115,10 +125,10 @@ class CASecret:
         return SecretSnapshot(secret, self._parse(secret.get("data") or {}))
 
     async def write(self, before: SecretSnapshot, state: CAState) -> None:
-        """Replace the content that was read by ``state``.
+        """Write ``state`` to the Secret if the Secret is still the one of ``before``.
 
         Raises:
-            Conflict: when another replica wrote since ``before`` was read.
+            Conflict: another replica changed the Secret after this replica read ``before``.
         """
         data = {key: b64encode(value).decode() for key, value in _to_data(state).items()}
         if before.secret is None:
@@ -136,7 +146,8 @@ class CASecret:
         except (KeyError, ValueError, binascii.Error) as error:
             where = f"Secret {self._namespace}/{self._name}"
             raise UnusableCertificateError(
-                f"{where} holds no CA of this webhook ({error!r}); empty its data to have one made"
+                f"{where} holds no CA of this webhook ({error!r}); remove all keys from its data:"
+                " the webhook then writes a CA"
             ) from error
 
 
