@@ -50,15 +50,14 @@ def table(window: list[str], decisions: int, review: list[str]) -> str:
     rows.append(
         f"| the first five together | {len(product)} | {lines(product):,} | {len(small(product))} |"
     )
-    path = "one window of a backfill, from the watch event to Kusto and back"
-    calls = f"in {decisions} calls of `decide`, the start and the end of the backfill included"
+    path = "a backfill of one window, from the watch event to the removal of `spec.backfill`"
     return "\n".join(
         (
             *rows,
             "",
             "| Path | Files |",
             "|---|---|",
-            f"| {path}, {calls} | {len(window)} |",
+            f"| {path} ({decisions} calls of `decide`) | {len(window)} |",
             f"| one admission review, from the request to the response | {len(review)} |",
         )
     )
