@@ -65,16 +65,3 @@ def _change(old: Any, new: Any) -> Any:  # noqa: ANN401 - any JSON
     if not isinstance(new, dict):
         return new
     return create_merge_patch(old if isinstance(old, dict) else {}, new)
-
-
-def apply_merge_patch(target: Any, patch: Any) -> Any:  # noqa: ANN401 - any JSON
-    """``target`` with ``patch`` applied; neither is changed (RFC 7386, section 2)."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = apply_merge_patch(result.get(key), value)
-    return result

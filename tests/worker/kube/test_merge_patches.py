@@ -5,7 +5,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.kube.summaryrules import apply_merge_patch, create_merge_patch
+from tests.worker.simulation.cluster import apply_merge_patch
+from worker.kube.summaryrules import create_merge_patch
 
 LEAF = st.integers(0, 3) | st.text("ab", max_size=2) | st.booleans()
 JSON: st.SearchStrategy[Any] = st.recursive(

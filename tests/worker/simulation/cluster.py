@@ -16,7 +16,6 @@ import msgspec
 from runtime.errors import Conflict, NotFound
 from tests.worker.simulation.ownership import Owners, Path, owned
 from worker.kube.store import Key, key_of
-from worker.kube.summaryrules import apply_merge_patch
 
 Item = dict[str, Any]
 Leaves = dict[Path, Any]
@@ -206,3 +205,16 @@ def _remove(item: Item, path: Path) -> None:
         if item[path[0]]:
             return
     item.pop(path[0], None)
+
+
+def apply_merge_patch(target: Any, patch: Any) -> Any:
+    """``target`` with ``patch`` applied; neither is changed (RFC 7386, section 2)."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = apply_merge_patch(result.get(key), value)
+    return result

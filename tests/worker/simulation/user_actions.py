@@ -16,9 +16,8 @@ from summaryrule.api.duration import Duration
 from summaryrule.api.field_errors import FieldError
 from summaryrule.api.instant import TICKS_PER_SECOND, Instant
 from summaryrule.api.schema_validation import validate_schema
-from tests.worker.simulation.cluster import Cluster, Item
+from tests.worker.simulation.cluster import Cluster, Item, apply_merge_patch
 from tests.worker.simulation.invariants import ticks
-from worker.kube.summaryrules import apply_merge_patch
 from worker.ports import Clock
 
 NAMESPACE: Final = "telemetry"
