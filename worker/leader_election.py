@@ -6,14 +6,15 @@ process may take the Lease. The rules:
 
 1.  This module measures time only with the monotonic clock of this process. It writes
     ``acquireTime`` and ``renewTime`` for other programs, and does not use them itself.
-2.  The leader measures ``renew_deadline`` from a time *before* it sent its last successful renewal.
-    A candidate measures ``duration`` from the time at which it first read this renewal, which is
-    later. Because ``renew_deadline`` < ``duration``, the leader stops before a candidate may take
-    the Lease. Late or lost replies do not change this.
+2.  The leader reads the clock, and *then* sends a renewal. If the renewal succeeds, the leader may
+    lead for ``renew_deadline`` after this reading. A candidate first reads this renewal later. From
+    then on, it waits for ``duration``. Because ``renew_deadline`` < ``duration``, the leader stops
+    before a candidate may take the Lease. Late or lost replies do not change this.
 3.  At the renew deadline, ``run`` cancels the work and waits until it has ended. Only then may this
     process try to lead again.
-4.  The event loop cancels the work. It does not run while the process is suspended (SIGSTOP, a
-    paused VM). So each side effect first calls ``Leadership.check``, which only reads the clock.
+4.  The event loop cancels the work. While the process is suspended (SIGSTOP, a paused VM), the
+    event loop does not run. When the process resumes, the work may run before the event loop
+    cancels it. So each side effect first calls ``Leadership.check``, which only reads the clock.
 5.  Each write contains the resourceVersion that was read. If two candidates write, one of them gets
     a ``Conflict``. It reads the Lease again before its next write.
 6.  If the work ends before the renew deadline, ``run`` releases the Lease. The next leader then
@@ -80,7 +81,7 @@ class Timing:
     def request(self) -> float:
         """The timeout of one request in seconds.
 
-        One ``retry`` and two requests take at most ``renew_deadline``.
+        The delay ``retry`` and two such timeouts together take ``renew_deadline``.
         """
         return (self.renew_deadline - self.retry) / 2
 
@@ -196,7 +197,7 @@ class LeaderElector:
         return self._leadership
 
     def _log_not_leading(self, reason: str) -> None:
-        """Log why this candidate does not lead, once until the reason changes."""
+        """Log why this candidate does not lead, unless it has just logged the same reason."""
         if reason != self._logged_reason:
             log.info("not leading: %s", reason)
         self._logged_reason = reason
@@ -204,9 +205,13 @@ class LeaderElector:
     def _is_free(self, lease: dict[str, Any]) -> bool:
         """Return whether this candidate may take the Lease, which it has just read.
 
-        It may if nobody holds the Lease, if the Lease has this candidate's identity (the reply to
-        its write was lost, or its process was restarted), or if the Lease has expired. It expires
-        ``duration`` after this candidate first read its current resourceVersion.
+        It may in three cases:
+
+        - Nobody holds the Lease.
+        - The Lease has this candidate's identity: the reply to the candidate's write was lost, or
+          its process was restarted.
+        - The Lease has expired: ``duration`` has passed since this candidate first read the current
+          resourceVersion of the Lease.
         """
         spec, version = lease.get("spec") or {}, str(lease["metadata"]["resourceVersion"])
         now = self._clock.monotonic()
@@ -300,8 +305,8 @@ class LeaderElector:
     async def _write_release(self, held: dict[str, Any]) -> None:
         """Release the Lease.
 
-        If the API server stored a cancelled renewal of this process before the release, the release
-        gets a ``Conflict``. Then read the Lease and write again.
+        This process may have cancelled a renewal, and the API server may still store it. Then the
+        release gets a ``Conflict``. In this case, read the Lease and write the release again.
         """
         lease: dict[str, Any] | None = held
         for _ in range(_RELEASE_ATTEMPTS):

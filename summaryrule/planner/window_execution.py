@@ -75,9 +75,9 @@ def backoff_ends_at(context: PlanContext, window: WindowStatus) -> Instant:
 def is_prerecorded(window: WindowStatus, now: Instant) -> bool:
     """Return whether the window is an intent that was certainly not submitted yet.
 
-    Such an intent was recorded before the window was due. The check compares only ``window.end``
-    with ``now``. It does not add ``ingestionDelay``: with an earlier, shorter delay, the window may
-    have been submitted already.
+    The worker can record an intent before the window is due. It submits no window before
+    ``window.end``. So this function compares ``window.end`` with ``now``. It does not add
+    ``ingestionDelay``: a user may have increased the delay after the window was submitted.
     """
     return window.operation_id is None and window.submitted_at is None and window.end > now
 
@@ -85,7 +85,8 @@ def is_prerecorded(window: WindowStatus, now: Instant) -> bool:
 def new_intent(context: PlanContext, window: Window, run: str | None = None) -> WindowStatus:
     """Return the record of a window that is not sent yet.
 
-    ``run`` is the parameter of ``window_token`` with this name.
+    ``window_token`` includes ``run`` in the token. The schedule passes no ``run``. A backfill
+    passes its requestId, or in mode Replace its request key.
     """
     return WindowStatus(
         start=window.start,
@@ -106,7 +107,7 @@ def _target(context: PlanContext) -> dict[str, Any]:
 def with_current_target(
     context: PlanContext, windows: Iterable[WindowStatus]
 ) -> tuple[WindowStatus, ...]:
-    """Return the windows, each without an operation with the target of the current spec."""
+    """Return the windows; those that have no operation get the target of the current spec."""
     target = _target(context)
     return tuple(each if each.operation_id else _with_changes(each, **target) for each in windows)
 
@@ -130,10 +131,10 @@ def has_appended(context: PlanContext, window: WindowStatus) -> bool:
 
 
 def _has_unknown_end(context: PlanContext, window: WindowStatus) -> bool:
-    """Return whether Kusto's record of the operation cannot say if its rows are in the table.
+    """Return whether only the table's tags can tell if the rows of the window are in the table.
 
-    The state of the operation is Skipped, or Kusto has no record of the operation although
-    ``operation_log_delay`` has passed.
+    This is so if the state of the operation is Skipped. It is also so if Kusto has no record of the
+    operation although ``operation_log_delay`` has passed.
     """
     operation = _operation(context, window)
     if operation is None:

@@ -46,8 +46,8 @@ class CAState:
     def bundle(self) -> bytes:
         """The caBundle.
 
-        It has the current CA, the next CA, which will sign leaves after step 3, and the previous
-        CA, whose leaves are still in use.
+        It contains the current CA. It contains the next CA, if there is one: this CA signs leaves
+        after step 3. It contains the previous CA, if there is one: its leaves may still be in use.
         """
         following = self.next.chain if self.next else b""
         return merge((self.current.chain, following, self.previous))
