@@ -8,30 +8,14 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import Any, Final
 
-from plugin.cli import PROGRAM, kubectl_flags, parse, parser
+from plugin.cli import COMMANDS, PROGRAM, kubectl_flags, parse, parser
 from plugin.console import Console, standard
 from plugin.formatting import plural
 from plugin.kubectl import Kubectl, PluginError, RefusedError, UsageError
 from summaryrule.api.unstructured import as_str, nested_dict
 
-# A command is imported when it is called: the planner alone takes half a second.
-MODULES: Final = {
-    **{name: f"plugin.commands.{name}" for name in ("status", "backfill", "wait", "explain")},
-    **dict.fromkeys(("pause", "resume", "cancel", "retry", "skip"), "plugin.commands.lifecycle"),
-    "plan": "plugin.commands.plan",
-    "lint": "plugin.commands.lint",
-    "history": "plugin.commands.backfill",
-    "windows": "plugin.commands.windows",
-    "events": "plugin.commands.events",
-    "query": "plugin.commands.query",
-    "ui": "plugin.commands.ui",
-    "check": "plugin.commands.check",
-    "version": "plugin.commands.check",
-}
 MAX_NAMED: Final = 5
 """Rules that the question of --all names."""
-ONCE: Final = frozenset({"status", "lint", "ui", "check", "version"})
-"""Commands that run once for all rules; the others run once per rule."""
 
 
 def main(arguments: Sequence[str] | None = None, console: Console | None = None) -> int:
@@ -51,9 +35,11 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
 
 
 def _run(kubectl: Kubectl, args: Namespace, console: Console) -> int:
-    command = getattr(importlib.import_module(MODULES[args.command]), args.command)
+    chosen = COMMANDS[args.command]
+    module = importlib.import_module(f"plugin.commands.{chosen.module}")
+    command = getattr(module, args.command)
     try:
-        if args.command in ONCE:
+        if chosen.runs_once:
             return int(command(kubectl, args, console))
         names = args.names or _selected_names(kubectl, args)
         if getattr(args, "every", False):

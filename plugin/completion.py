@@ -54,7 +54,9 @@ def candidates(words: Sequence[str]) -> Iterator[str]:
     elif last.startswith("-"):
         yield from _starting(last, _flags(command))
     elif not plain:
-        yield from _starting(last, (f"{name}\t{COMMANDS[name][0]}" for name in COMMANDS))
+        yield from _starting(
+            last, (f"{name}\t{command.text}" for name, command in COMMANDS.items())
+        )
     elif command.accepts_names:
         given = set(plain[1:])
         yield from (name for name in _starting(last, _names(before)) if name not in given)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from runtime.options import add_ownership_options, read_instant
 from summaryrule.api.duration import Duration
-from webhook.certificates.pki import LIFETIME_OPTIONS
+from webhook.certificates.lifetimes import LIFETIME_OPTIONS
 
 _DEFAULT: Final = " (default: %(default)s)"
 _LEVELS: Final = ("debug", "info", "warning", "error")

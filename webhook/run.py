@@ -20,8 +20,9 @@ from webhook.app import Application, admission_routes
 from webhook.certificates import loop
 from webhook.certificates.ca_bundle import GATE, WebhookConfigurations
 from webhook.certificates.ca_secret import CASecret
+from webhook.certificates.lifetimes import Lifetimes
 from webhook.certificates.mounted import MountedCertificates
-from webhook.certificates.pki import Lifetimes, ServiceName, placeholder
+from webhook.certificates.pki import ServiceName, placeholder
 from webhook.certificates.self_signed import SelfSignedCertificates
 from webhook.certificates.tls import ReloadableTLSContext
 from webhook.errors import WebhookError

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Final
 
+import yaml
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.config import (
@@ -18,6 +19,11 @@ from kubernetes.aio.config import (
 from runtime.errors import Refused
 
 _TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+# NB: the client library (37.0.2) raises the last ones for a file that is not a kubeconfig.
+_UNREADABLE: Final = (
+    *(ConfigException, OSError, yaml.YAMLError),
+    *(AttributeError, LookupError, TypeError, ValueError),
+)
 
 
 @contextlib.asynccontextmanager
@@ -51,9 +57,14 @@ async def connect(environ: Mapping[str, str], *, user_agent: str) -> ApiClient:
         else:
             path = str(_kubeconfig(environ))
             await load_kube_config(path, client_configuration=configuration)  # type: ignore[no-untyped-call]
-    except (ConfigException, OSError) as error:
+    except _UNREADABLE as error:
+        source = (
+            "the ServiceAccount" if _TOKEN.exists() else f"the kubeconfig {_kubeconfig(environ)}"
+        )
+        why = " ".join(str(error).split())
         raise Refused(
-            f"no API server is configured ({error}); mount a ServiceAccount token or set KUBECONFIG"
+            f"no API server is configured: {source} cannot be used ({why});"
+            " mount a ServiceAccount token or set KUBECONFIG"
         ) from error
     client = ApiClient(configuration)
     client.user_agent = user_agent
@@ -67,7 +78,7 @@ def default_namespace(environ: Mapping[str, str]) -> str:
         return own.read_text(encoding="utf-8").strip()
     try:
         _, active = list_kube_config_contexts(str(_kubeconfig(environ)))  # type: ignore[no-untyped-call]
-    except (ConfigException, OSError):
+    except _UNREADABLE:
         return "default"
     return str(active["context"].get("namespace") or "default")
 

@@ -21,7 +21,7 @@ from runtime.errors import (
     Unreachable,
 )
 from runtime.kube.client import KubeClient
-from runtime.kube.config import connect
+from runtime.kube.config import connect, default_namespace
 from tests.worker.misbehaving import Misbehaving, Script, cut, hang, reply
 
 HTML = reply(502, b"<html>bad gateway</html>", "text/html")
@@ -109,3 +109,18 @@ async def test_each_request_is_counted_by_its_result() -> None:
 async def test_without_any_configuration_the_refusal_says_what_to_set(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="set KUBECONFIG"):
         await connect({"KUBECONFIG": str(tmp_path / "none")}, user_agent="x")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "null", "[]", "text", "a: [", "\x00", "current-context: x\ncontexts: []\n"),
+        "clusters: 5\ncontexts: 5\nusers: 5\ncurrent-context: x\n",
+    ],
+)
+async def test_a_file_that_is_no_kubeconfig_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_text(text)
+    with pytest.raises(Refused, match="no API server is configured"):
+        await connect({"KUBECONFIG": str(path)}, user_agent="test")
+    assert default_namespace({"KUBECONFIG": str(path)}) == "default"

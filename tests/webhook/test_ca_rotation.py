@@ -12,9 +12,9 @@ from cryptography.x509.verification import PolicyBuilder, Store
 
 from tests.docs.clock import READ
 from webhook.certificates.ca_secret import CAState, advance, next_step
+from webhook.certificates.lifetimes import Lifetimes
 from webhook.certificates.pki import (
     KeyPair,
-    Lifetimes,
     certificates,
     equal,
     merge,

@@ -13,7 +13,8 @@ from runtime.kube.config import connected
 from tests.webhook.apiserver import MUTATING, NAME, VALIDATING, World, kubeconfig, serving
 from webhook.certificates.ca_bundle import WebhookConfigurations
 from webhook.certificates.ca_secret import CASecret, CAState
-from webhook.certificates.pki import Lifetimes, ServiceName, equal, new_ca
+from webhook.certificates.lifetimes import Lifetimes
+from webhook.certificates.pki import ServiceName, equal, new_ca
 from webhook.certificates.self_signed import SelfSignedCertificates
 from webhook.certificates.tls import ReloadableTLSContext
 from webhook.errors import UnusableCertificateError

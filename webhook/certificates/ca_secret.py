@@ -22,7 +22,8 @@ from typing import Any, Final
 
 from runtime.errors import NotFound
 from runtime.kube.client import KubeClient
-from webhook.certificates.pki import KeyPair, Lifetimes, merge, renewal, validity
+from webhook.certificates.lifetimes import Lifetimes
+from webhook.certificates.pki import KeyPair, merge, renewal, validity
 from webhook.errors import UnusableCertificateError
 
 CA: Final = ("ca.crt", "ca.key")

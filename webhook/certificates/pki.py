@@ -37,23 +37,6 @@ _PEM_BLOCK = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Lifetimes:
-    """Lifetimes of a leaf and a CA; ``overlap`` is from publishing a CA to using it."""
-
-    leaf: timedelta
-    ca: timedelta
-    overlap: timedelta
-
-
-LIFETIME_OPTIONS: Final = (
-    ("--leaf-lifetime", "168h", "lifetime of a server certificate; it is renewed after two thirds"),
-    ("--ca-lifetime", "8760h", "lifetime of a CA; the next CA is published after two thirds"),
-    ("--ca-overlap", "5m", "time from the publication of a CA to its use"),
-)
-"""Options of ``webhook serve``, each with its default and its meaning."""
-
-
-@dataclass(frozen=True, slots=True)
 class KeyPair:
     """A certificate chain (leaf first) and its private key, both PEM."""
 

@@ -16,8 +16,8 @@ from webhook.certificates.ca_bundle import (
     verification_error,
 )
 from webhook.certificates.ca_secret import CASecret, CAState
+from webhook.certificates.lifetimes import Lifetimes
 from webhook.certificates.pki import (
-    Lifetimes,
     ServiceName,
     contains,
     equal,
