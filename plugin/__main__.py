@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import Any, Final
 
-from plugin.cli import COMMANDS, PROGRAM, kubectl_flags, parse, parser
+from plugin.cli import MODULES, ONCE, PROGRAM, kubectl_flags, parse, parser
 from plugin.console import Console, standard
 from plugin.formatting import plural
 from plugin.kubectl import Kubectl, PluginError, RefusedError, UsageError
@@ -35,18 +35,18 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
 
 
 def _run(kubectl: Kubectl, args: Namespace, console: Console) -> int:
-    chosen = COMMANDS[args.command]
-    module = importlib.import_module(f"plugin.commands.{chosen.module}")
-    command = getattr(module, args.command)
+    name = args.command
+    module = importlib.import_module(f"plugin.commands.{MODULES.get(name, name)}")
+    command = getattr(module, name)
     try:
-        if chosen.runs_once:
+        if name in ONCE:
             return int(command(kubectl, args, console))
         names = args.names or _selected_names(kubectl, args)
         if getattr(args, "every", False):
             _require_consent(names, args, console)
     except PluginError as error:
         return _report(error, args, console)
-    return max(_run_for(name, command, kubectl, args, console) for name in names)
+    return max(_run_for(rule, command, kubectl, args, console) for rule in names)
 
 
 def _run_for(name: str, command: Any, kubectl: Kubectl, args: Namespace, console: Console) -> int:  # noqa: ANN401 - found by its name

@@ -4,7 +4,7 @@ import argparse
 import difflib
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NoReturn
 
 from plugin.formatting import parse_duration, parse_time
 
@@ -101,7 +101,7 @@ def parser() -> Parser:
     )
     _kubectl_options(top, None)
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
-    for name, (text, example, fill, *_) in COMMANDS.items():
+    for name, (text, example, fill) in COMMANDS.items():
         command = commands.add_parser(
             name,
             help=text,
@@ -355,87 +355,32 @@ def _label(text: str) -> tuple[str, str]:
 
 
 STATES: Final = ("failed", "running", "unknown", "pending", "done")
-
-
-class Command(NamedTuple):
-    """A command: its help, an example, and its options.
-
-    ``module`` is the module of ``plugin.commands`` with its function. It is imported when the
-    command is called: the planner alone takes half a second. With ``runs_once`` the command runs
-    once for all rules, else once per rule.
-    """
-
-    text: str
-    example: str
-    fill: Callable[[Parser], None]
-    module: str
-    runs_once: bool = False
-
-
-COMMANDS: Final = {
-    "status": Command(
-        "show the state of rules: lag, backfill, problems",
-        "status -A",
-        _status,
-        "status",
-        runs_once=True,
-    ),
-    "backfill": Command(
-        "compute a past range once", "backfill cpu --last 7d --wait", _backfill, "backfill"
-    ),
-    "wait": Command("wait until a backfill has ended", "wait cpu --timeout 30m", _wait, "wait"),
-    "pause": Command(
-        "finish windows in flight and submit no more", "pause cpu", _pause_or_resume, "lifecycle"
-    ),
-    "resume": Command("continue what was paused", "resume cpu", _pause_or_resume, "lifecycle"),
-    "cancel": Command(
-        "end a backfill; windows that are done stay done", "cancel cpu", _cancel, "lifecycle"
-    ),
-    "retry": Command(
-        "run failed windows again", "retry cpu --window 2026-11-03T04:00:00Z", _retry, "lifecycle"
-    ),
-    "skip": Command(
-        "leave windows out permanently",
-        "skip cpu --window 2026-11-03T04:00:00Z",
-        _skip,
-        "lifecycle",
-    ),
-    "explain": Command(
-        "say why a rule does not run, and what to do", "explain cpu", _explain, "explain"
-    ),
-    "plan": Command("show what the worker would submit now", "plan cpu -o wide", _plan, "plan"),
-    "windows": Command(
-        "list windows with their state and error", "windows cpu --state failed", _windows, "windows"
-    ),
-    "events": Command("list the Events of rules, oldest first", "events cpu", _listed, "events"),
-    "history": Command(
-        "list backfills that have ended, newest first", "history cpu", _listed, "backfill"
-    ),
-    "query": Command(
-        "run the body for the last window and print the rows", "query cpu --kql", _query, "query"
-    ),
-    "ui": Command(
-        "open the status page of the leader in a browser", "ui cpu", _ui, "ui", runs_once=True
-    ),
-    "lint": Command(
-        "check files as admission does, without a cluster",
-        "lint rules/*.yaml",
-        _lint,
-        "lint",
-        runs_once=True,
-    ),
-    "check": Command(
-        "check the installation, and say how to fix problems",
-        "check",
-        _check,
-        "check",
-        runs_once=True,
-    ),
-    "version": Command(
-        "print the versions of plugin, worker, webhook and CRD",
-        "version",
-        _version,
-        "check",
-        runs_once=True,
-    ),
+COMMANDS: Final[dict[str, tuple[str, str, Callable[[Parser], None]]]] = {
+    "status": ("show the state of rules: lag, backfill, problems", "status -A", _status),
+    "backfill": ("compute a past range once", "backfill cpu --last 7d --wait", _backfill),
+    "wait": ("wait until a backfill has ended", "wait cpu --timeout 30m", _wait),
+    "pause": ("finish windows in flight and submit no more", "pause cpu", _pause_or_resume),
+    "resume": ("continue what was paused", "resume cpu", _pause_or_resume),
+    "cancel": ("end a backfill; windows that are done stay done", "cancel cpu", _cancel),
+    "retry": ("run failed windows again", "retry cpu --window 2026-11-03T04:00:00Z", _retry),
+    "skip": ("leave windows out permanently", "skip cpu --window 2026-11-03T04:00:00Z", _skip),
+    "explain": ("say why a rule does not run, and what to do", "explain cpu", _explain),
+    "plan": ("show what the worker would submit now", "plan cpu -o wide", _plan),
+    "windows": ("list windows with their state and error", "windows cpu --state failed", _windows),
+    "events": ("list the Events of rules, oldest first", "events cpu", _listed),
+    "history": ("list backfills that have ended, newest first", "history cpu", _listed),
+    "query": ("run the body for the last window and print the rows", "query cpu --kql", _query),
+    "ui": ("open the status page of the leader in a browser", "ui cpu", _ui),
+    "lint": ("check files as admission does, without a cluster", "lint rules/*.yaml", _lint),
+    "check": ("check the installation, and say how to fix problems", "check", _check),
+    "version": ("print the versions of plugin, worker, webhook and CRD", "version", _version),
 }
+# A command is imported when it is called: the planner alone takes half a second.
+MODULES: Final = {
+    **dict.fromkeys(("pause", "resume", "cancel", "retry", "skip"), "lifecycle"),
+    "history": "backfill",
+    "version": "check",
+}
+"""The module of ``plugin.commands`` of each command that is not in the module of its own name."""
+ONCE: Final = frozenset({"status", "lint", "ui", "check", "version"})
+"""Commands that run once for all rules; the others run once per rule."""

@@ -54,9 +54,7 @@ def candidates(words: Sequence[str]) -> Iterator[str]:
     elif last.startswith("-"):
         yield from _starting(last, _flags(command))
     elif not plain:
-        yield from _starting(
-            last, (f"{name}\t{command.text}" for name, command in COMMANDS.items())
-        )
+        yield from _starting(last, (f"{name}\t{COMMANDS[name][0]}" for name in COMMANDS))
     elif command.accepts_names:
         given = set(plain[1:])
         yield from (name for name in _starting(last, _names(before)) if name not in given)
