@@ -12,6 +12,7 @@ Exit code 1: a condition failed; the output of its tests is in the file that is 
 
 import argparse
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -302,7 +303,9 @@ def run(name: str, tests: list[str]) -> bool:
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False,
             ).returncode  # fmt: skip
         caught = "".join(trap.read_text() for trap in setting.traps)
-    last = (log.read_text(errors="replace").strip().splitlines() or ["(nothing)"])[-1]
+    lines = log.read_text(errors="replace").strip().splitlines() or ["(nothing)"]
+    # A library may write after pytest's summary, when the process ends.
+    last = next((line for line in reversed(lines) if re.search(r" in \d+\.\d+s", line)), lines[-1])
     verdict = "failed" if code else "used what it must not" if caught else "passed"
     print(f"{name}: {verdict} after {time.monotonic() - began:.0f} s: {last} ({log})", flush=True)
     print(caught, end="", flush=True)
