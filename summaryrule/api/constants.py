@@ -1,6 +1,7 @@
-"""Names that clusters store: the API group, annotations, condition types, the field manager.
+"""Names that clusters store (group, annotations, condition types, field manager), and limits.
 
-Objects and scripts depend on them, so they never change. It imports the standard library only.
+Objects and scripts depend on the names, so the names never change. This module imports the standard
+library only.
 """
 
 from typing import Final
