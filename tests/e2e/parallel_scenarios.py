@@ -9,7 +9,8 @@ purpose. So each test of such a module is one scenario:
     def test_…(sandbox: Sandbox) -> None: …
 
 All selected scenarios start together with the first; pytest then asks for each result in turn. The
-faults of a scenario apply only to commands that name its own table, unless they have a `match`.
+faults of a scenario apply only to commands that name its own table, unless they have a `match`. In
+a `match`, `{table}` stands for this table.
 """
 
 import uuid
@@ -67,7 +68,9 @@ class ParallelScenarios:
         for number, name in enumerate(scenarios):
             sandbox = Sandbox(stack, kusto, f"part-{number:02}-{suffix}", source=f"Raw_{suffix}")
             self._sandboxes[name] = sandbox
-            all_faults += [{"match": sandbox.table, **each} for each in scenarios[name].faults]
+            for each in scenarios[name].faults:
+                match = each.get("match", "{table}").replace("{table}", sandbox.table)
+                all_faults.append({**each, "match": match})
         if self._sandboxes:
             next(iter(self._sandboxes.values())).load(hours_ago(HOURS), hours_ago(0))
         faults.set(*all_faults)

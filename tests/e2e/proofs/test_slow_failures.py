@@ -127,7 +127,9 @@ def is_there(sandbox: Sandbox) -> bool:
     )
 
 
-@scenarios.scenario(fault("request-latency", match=".set-or-append", seconds=40, count=3))
+@scenarios.scenario(
+    fault("request-latency", match=".set-or-append async {table}", seconds=40, count=3)
+)
 def test_a_submit_that_hangs_is_sent_again_and_doubles_nothing_when_it_is_heard(
     sandbox: Sandbox,
 ) -> None:
