@@ -10,6 +10,7 @@ pytest 9.2 no longer reads.
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,7 +65,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def _let_webhook_take(owner: str, stack: Stack, folder: Path) -> None:
-    """Upgrade the release, so that the webhook reviews the rules of `owner`."""
+    """Upgrade the release, so that the webhook reviews the rules of `owner`.
+
+    `helm --wait` does not wait for the replica that the upgrade replaces: it drains and ends later.
+    """
     argument = f"webhook.extraArgs={{--adopt-owner={owner}}}"
     helm = Helm(stack.helm, folder, stack.kubeconfig)
     helm.run("upgrade", RELEASE, str(CHART), "--reuse-values", "--set", argument, "--wait")
+    give_up_at = time.monotonic() + 60
+    while any(process.name.startswith("webhook-") for process in stack.processes()):
+        assert time.monotonic() < give_up_at, "the replaced replica of the webhook is still there"
+        time.sleep(0.2)
