@@ -7,9 +7,9 @@ process may take the Lease. The rules:
 1.  This module measures time only with the monotonic clock of this process. It writes
     ``acquireTime`` and ``renewTime`` for other programs, and does not use them itself.
 2.  The leader reads the clock, and *then* sends a renewal. If the renewal succeeds, the leader may
-    lead for ``renew_deadline`` after this reading. A candidate first reads this renewal later. From
-    then on, it waits for ``duration``. Because ``renew_deadline`` < ``duration``, the leader stops
-    before a candidate may take the Lease. Late or lost replies do not change this.
+    lead until the time that it read plus ``renew_deadline``. A candidate sees the renewal after
+    that time, and then waits for ``duration``. Because ``renew_deadline`` < ``duration``, the
+    leader stops before a candidate may take the Lease. Late or lost replies do not change this.
 3.  At the renew deadline, ``run`` cancels the work and waits until it has ended. Only then may this
     process try to lead again.
 4.  The event loop cancels the work. While the process is suspended (SIGSTOP, a paused VM), the
@@ -122,8 +122,9 @@ Work = Callable[[Leadership], Awaitable[None]]
 class LeaderElector:
     """One candidate for one Lease.
 
-    ``identity`` must be unique among the processes that run at the same time. A candidate takes a
-    Lease with its own identity at once, so two processes with one identity could both lead.
+    ``identity`` must be unique among the processes that run at the same time. If the holder of the
+    Lease has the candidate's identity, the candidate takes the Lease without waiting. Two processes
+    with the same identity could therefore both lead.
     """
 
     def __init__(

@@ -75,9 +75,10 @@ def backoff_ends_at(context: PlanContext, window: WindowStatus) -> Instant:
 def is_prerecorded(window: WindowStatus, now: Instant) -> bool:
     """Return whether the window is an intent that was certainly not submitted yet.
 
-    The worker can record an intent before the window is due. It submits no window before
-    ``window.end``. So this function compares ``window.end`` with ``now``. It does not add
-    ``ingestionDelay``: a user may have increased the delay after the window was submitted.
+    The worker can record an intent before the window is due, but it submits no window before
+    ``window.end``. This function does not compare ``now`` with the due time, ``window.end`` plus
+    ``ingestionDelay``. If a user increases the delay after the window was submitted, the due time
+    can be in the future again.
     """
     return window.operation_id is None and window.submitted_at is None and window.end > now
 
