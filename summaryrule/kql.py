@@ -1,6 +1,7 @@
 """KQL as text: quotes names and strings, finds the first code and the tables of a body."""
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -48,7 +49,6 @@ _COMMENT: Final = r"//[^\n]*+"
 _TOKEN: Final = re.compile(rf"{_COMMENT}|({_STRING}|\w++|[^\s\w])")
 """A comment, or a token as group 1."""
 _COMMENT_OR_STRING: Final = re.compile(f"{_COMMENT}|{_STRING}")
-_WORD: Final = re.compile(r"\w+")
 
 
 def without_trailing_semicolons(body: str) -> str:
@@ -57,9 +57,9 @@ def without_trailing_semicolons(body: str) -> str:
     return body[: ends[-1]] if ends else body
 
 
-def _tokens(body: str) -> list[str]:
+def _tokens(body: str) -> Iterator[str]:
     """The names, strings and signs of a body, in their order, without its comments."""
-    return list(filter(None, _TOKEN.findall(body)))
+    return (each[1] for each in _TOKEN.finditer(body) if each[1])
 
 
 def missing_bounds(body: str) -> list[str]:
@@ -68,16 +68,10 @@ def missing_bounds(body: str) -> list[str]:
     return [name for name, word in _BOUNDS.items() if not word.search(code)]
 
 
-def has_query(code: str) -> bool:
-    """Whether a body has a statement that gives rows: not only ``let`` and other declarations.
-
-    ``code`` is the body from its first character of code on.
-    """
-    first = _WORD.match(code)
-    if first is None or first[0] not in _DECLARATIONS:
-        return True
+def has_query(body: str) -> bool:
+    """Whether a body has a statement that gives rows: not only ``let`` and other declarations."""
     is_first, depth = True, 0
-    for word in _tokens(code):
+    for word in _tokens(body):
         ends = {";"} if depth == 0 else set()
         if is_first and word not in _DECLARATIONS | ends:
             return True

@@ -97,8 +97,8 @@ class AdmissionContext(_RequestContext):
 
     @cached_property
     def request(self) -> RequestIdentity | None:
-        """The identity of the backfill; None if its start or the interval cannot be read."""
-        return request_of(self.backfill, self.interval)
+        """As in the base class; computed once, because no check changes the backfill."""
+        return super().request
 
     def changed_text(self, name: str) -> str | None:
         """A string of spec, if this request changed it."""
